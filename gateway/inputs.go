@@ -1,0 +1,73 @@
+package gateway
+
+// Inputs is everything that Build decides from: intent (what people wrote) and observed
+// (what sources and health report). The slices may be in any order.
+type Inputs struct {
+	Tenants   []*Tenant
+	Upstreams []*Upstream
+	Routes    []*Route
+	// Overrides that have expired are left out by the caller: Build reads no clock.
+	Overrides []*Override
+	Policies  []*Policy
+	Fleets    []*Fleet
+
+	// Sets is what sources report, at most one set per upstream, source and place.
+	Sets []EndpointSet
+	// Verdicts is what health reports, at most one per upstream and address.
+	Verdicts []Verdict
+}
+
+// SourceKind ranks sources: where two name the same address, the higher one's attributes
+// count.
+type SourceKind string
+
+// The kinds of sources.
+const (
+	SourceKubernetes SourceKind = "kubernetes"
+	SourceEtcd       SourceKind = "etcd"
+	SourceManual     SourceKind = "manual"
+)
+
+// rank orders sources by precedence; later wins.
+func (k SourceKind) rank() int {
+	switch k {
+	case SourceManual:
+		return 3
+	case SourceEtcd:
+		return 2
+	case SourceKubernetes:
+		return 1
+	}
+	return 0
+}
+
+// EndpointSet is the whole set of endpoints that one source reports for one upstream from
+// one place. A later set with the same SetKey replaces it whole.
+type EndpointSet struct {
+	SetKey
+	Endpoints []SourceEndpoint `json:"endpoints"`
+	// Problems are entries that could not be read, to be shown on the upstream.
+	Problems []string `json:"problems,omitempty"`
+}
+
+// SetKey says whose endpoints a set holds and where they come from.
+type SetKey struct {
+	Upstream UpstreamKey `json:"upstream"`
+	Source   SourceKind  `json:"source"`
+	// Place tells apart several places of one source kind, for example
+	// "default/shop/api:http" (cluster, namespace, service, port) or
+	// "default:/services/api/" (registry, prefix). Empty for manual.
+	Place string `json:"place,omitempty"`
+}
+
+// SourceEndpoint is an endpoint as a source reports it.
+type SourceEndpoint struct {
+	Address string `json:"address"` // IP:port, IPv6 in brackets
+	// Weight is 1 by default; 0 keeps the endpoint without new requests. Sources fill in
+	// the default themselves.
+	Weight   int    `json:"weight"`
+	Priority int    `json:"priority,omitempty"`
+	Zone     string `json:"zone,omitempty"`
+	// Terminating endpoints finish what they have and get no new request.
+	Terminating bool `json:"terminating,omitempty"`
+}

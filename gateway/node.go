@@ -1,0 +1,78 @@
+package gateway
+
+import "time"
+
+// NodeFacts is what an agent found out about its nginx. The renderer chooses directives by
+// it.
+type NodeFacts struct {
+	NginxVersion string   `json:"nginxVersion"` // "1.22.1"
+	Modules      []string `json:"modules,omitempty"`
+	ConfPath     string   `json:"confPath"` // nginx's main configuration file
+	// TreePath is the folder (a symlink to the current tree) that nginx.conf includes.
+	TreePath     string `json:"treePath"`
+	PID          int    `json:"pid,omitempty"`
+	AgentVersion string `json:"agentVersion"`
+}
+
+// NodeReport is what an agent tells about its node. Digests are bundle digests, empty when
+// there is none.
+type NodeReport struct {
+	Fleet string    `json:"fleet"`
+	Node  string    `json:"node"`
+	Facts NodeFacts `json:"facts"`
+	// OnDisk is the digest of the tree that nginx would load on restart.
+	OnDisk string `json:"onDisk,omitempty"`
+	// OnDiskSince and RunningSince are when the value was first seen.
+	OnDiskSince time.Time `json:"onDiskSince,omitzero"`
+	// Running is the digest that a fresh nginx worker answered.
+	Running      string    `json:"running,omitempty"`
+	RunningSince time.Time `json:"runningSince,omitzero"`
+	// Failed is the last bundle that could not be applied, with the step and reason. It is
+	// cleared by the next success.
+	Failed *ApplyFailure `json:"failed,omitempty"`
+	// Drift lists files that differ from the bundle the node was told to run.
+	Drift []FileDrift `json:"drift,omitempty"`
+	// Fingerprint is the digest of all files that nginx loads (nginx -T).
+	Fingerprint string    `json:"fingerprint,omitempty"`
+	ReportedAt  time.Time `json:"reportedAt"`
+}
+
+// ApplyFailure says which step of which bundle failed and why, in nginx's own words.
+type ApplyFailure struct {
+	Digest  string    `json:"digest"`
+	Step    string    `json:"step"` // stage, check, flip, reload, verify
+	Message string    `json:"message"`
+	File    string    `json:"file,omitempty"` // relative to the tree
+	Line    int       `json:"line,omitempty"`
+	At      time.Time `json:"at"`
+}
+
+// FileDrift is one file that differs from what the node should have.
+type FileDrift struct {
+	Path string `json:"path"` // relative to the tree
+	// Change: "modified", "added" or "removed" by hand.
+	Change string `json:"change"`
+	// Diff is unified, from what it should be to what it is.
+	Diff string `json:"diff"`
+}
+
+// NodeState sums up a node for people.
+type NodeState string
+
+// The states of a node, worst first.
+const (
+	NodeSilent  NodeState = "silent"  // no report for a while
+	NodeFailed  NodeState = "failed"  // the desired bundle was refused by the node
+	NodeDrifted NodeState = "drifted" // files were changed by hand
+	NodeRolling NodeState = "rolling" // desired is not running yet
+	NodeInSync  NodeState = "in_sync" // desired, on disk and running are the same
+)
+
+// Node is a fleet node as the control plane sees it.
+type Node struct {
+	NodeReport
+	State   NodeState `json:"state"`
+	Desired string    `json:"desired"`
+	// DesiredSince is when this bundle became the desired one.
+	DesiredSince time.Time `json:"desiredSince,omitzero"`
+}

@@ -1,0 +1,116 @@
+package gateway
+
+import "time"
+
+// Route sends requests for hosts and paths to upstreams.
+type Route struct {
+	Meta
+	Spec RouteSpec `json:"spec"`
+}
+
+// RouteSpec is what a person writes. Matching follows Gateway API's HTTPRoute.
+type RouteSpec struct {
+	// Hosts are exact names or wildcards inside the tenant's claims.
+	Hosts []string `json:"hosts"`
+	// Match lists alternatives; a request that fits one of them is taken. Empty: every path.
+	Match []Match `json:"match,omitempty"`
+	// To shares requests between upstreams of the same tenant by weight.
+	To []RouteTarget `json:"to"`
+	// Timeout bounds the whole exchange with the upstream, retries included. Default: no
+	// bound besides the upstream's own timeouts.
+	Timeout Duration `json:"timeout,omitempty"`
+	// MaxBodySize bounds a request body; a longer one is answered 413. Default 10m.
+	MaxBodySize Size `json:"maxBodySize,omitempty"`
+}
+
+// Match is one alternative of a route.
+type Match struct {
+	Path PathMatch `json:"path,omitzero"`
+}
+
+// PathMatch compares the normalised path. At most one field is set; none means prefix "/".
+type PathMatch struct {
+	// Prefix matches whole path elements: "/api" takes /api and /api/x, but not /apix.
+	Prefix string `json:"prefix,omitempty"`
+	Exact  string `json:"exact,omitempty"`
+}
+
+// RouteTarget is one upstream of a route.
+type RouteTarget struct {
+	Upstream string `json:"upstream"`
+	// Weight is the share of requests among the targets. Default 1; 0 sends none.
+	Weight *int `json:"weight,omitempty"`
+}
+
+// Override is a tenant's change on top of a route.
+type Override struct {
+	Meta
+	Spec OverrideSpec `json:"spec"`
+}
+
+// OverrideSpec says which route it changes, how, until when and why.
+type OverrideSpec struct {
+	Route string      `json:"route"`
+	Set   OverrideSet `json:"set,omitzero"`
+	// Nginx is directive text for the route's location blocks on nginx nodes. Only the
+	// directives that a Policy lists in nginxDirectives are accepted.
+	Nginx string `json:"nginx,omitempty"`
+	// Precedence orders several overrides of one route: the higher one wins, then the name
+	// that sorts last.
+	Precedence int       `json:"precedence,omitempty"`
+	Expires    time.Time `json:"expires,omitzero"`
+	Reason     string    `json:"reason,omitempty"`
+}
+
+// OverrideSet holds the route fields that an override may change; unset fields stay.
+type OverrideSet struct {
+	Timeout     *Duration `json:"timeout,omitempty"`
+	MaxBodySize *Size     `json:"maxBodySize,omitempty"`
+}
+
+// Policy holds ceilings and locks that administrators put on what tenants may set.
+type Policy struct {
+	Meta
+	Spec PolicySpec `json:"spec"`
+}
+
+// PolicySpec applies to every tenant. Of several policies the strictest value counts, and
+// an nginx directive must be allowed by one of them.
+type PolicySpec struct {
+	MaxBodySize SizeRange     `json:"maxBodySize,omitzero"`
+	Timeout     DurationRange `json:"timeout,omitzero"`
+	// Locks names fields of OverrideSet that overrides may not change ("timeout",
+	// "maxBodySize").
+	Locks []string `json:"locks,omitempty"`
+	// NginxDirectives are the directives that Override.nginx may use.
+	NginxDirectives []string `json:"nginxDirectives,omitempty"`
+}
+
+// SizeRange bounds a size; zero means no bound.
+type SizeRange struct {
+	Max Size `json:"max,omitempty"`
+}
+
+// DurationRange bounds a duration; zero means no bound.
+type DurationRange struct {
+	Max Duration `json:"max,omitempty"`
+}
+
+// Fleet is a named group of mirrored nginx nodes.
+type Fleet struct {
+	Meta
+	Spec FleetSpec `json:"spec"`
+}
+
+// FleetSpec says how changes reach the nodes of a fleet.
+type FleetSpec struct {
+	ReloadBudget ReloadBudget `json:"reloadBudget,omitzero"`
+}
+
+// ReloadBudget bounds how often one node reloads, since each reload leaves an old worker
+// process behind until its last connection ends.
+type ReloadBudget struct {
+	// Every is the shortest time between two reloads of one node. Default 10s. The first
+	// change after a quiet time is applied at once.
+	Every Duration `json:"every,omitempty"`
+}

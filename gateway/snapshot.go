@@ -1,0 +1,157 @@
+package gateway
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// Snapshot is everything decided. It is finished when Build returns; everyone after that
+// only reads. All slices are sorted.
+type Snapshot struct {
+	// Generation counts the snapshots of one process.
+	Generation uint64 `json:"generation"`
+	// Digest covers intent and endpoints: nodes with equal inputs have equal digests, so
+	// that LVS may pick any of them. Verdicts differ by node and have a digest of their own.
+	Digest        string `json:"digest"`
+	VerdictDigest string `json:"verdictDigest"`
+
+	Tenants   []*Tenant            `json:"tenants"`
+	Fleets    []*Fleet             `json:"fleets"`
+	Hosts     []*Host              `json:"hosts"`
+	Upstreams []*EffectiveUpstream `json:"upstreams"`
+	Problems  []Problem            `json:"problems"`
+	// NginxDirectives are those that overrides may use, from all policies.
+	NginxDirectives []string `json:"nginxDirectives,omitempty"`
+}
+
+// Upstream finds an upstream by key, or returns nil.
+func (s *Snapshot) Upstream(k UpstreamKey) *EffectiveUpstream {
+	i, ok := slices.BinarySearchFunc(s.Upstreams, k, func(u *EffectiveUpstream, k UpstreamKey) int { return u.Key.Compare(k) })
+	if !ok {
+		return nil
+	}
+	return s.Upstreams[i]
+}
+
+// Host finds the host entry by its exact name as written ("*.example.com" included), or
+// returns nil. For a request's host use [Snapshot.Lookup].
+func (s *Snapshot) Host(name string) *Host {
+	i, ok := slices.BinarySearchFunc(s.Hosts, name, func(h *Host, n string) int { return cmp.Compare(h.Name, n) })
+	if !ok {
+		return nil
+	}
+	return s.Hosts[i]
+}
+
+// Lookup finds the entry that serves a request for host (lower case, without port): the
+// exact name, else the longest wildcard, else "*", else nil.
+func (s *Snapshot) Lookup(host string) *Host {
+	if h := s.Host(host); h != nil {
+		return h
+	}
+	for rest := host; ; {
+		_, after, ok := strings.Cut(rest, ".")
+		if !ok {
+			return s.Host("*")
+		}
+		if h := s.Host("*." + after); h != nil {
+			return h
+		}
+		rest = after
+	}
+}
+
+// Compare orders keys by tenant and name.
+func (k UpstreamKey) Compare(o UpstreamKey) int {
+	return cmp.Or(cmp.Compare(k.Tenant, o.Tenant), cmp.Compare(k.Name, o.Name))
+}
+
+// Host is one claimed host with its rules in the order of matching. A host that is claimed
+// but has no rules is listed too: it answers 404 and keeps a broader wildcard of another
+// tenant from taking its requests.
+type Host struct {
+	Name   string `json:"name"` // lower case; "*.example.com" or "*" for wildcards
+	Tenant string `json:"tenant"`
+	Rules  []Rule `json:"rules,omitempty"`
+
+	digest digest
+}
+
+// Rule is one path of a host. Rules are sorted: exact paths first, then prefixes, the
+// longer one first, so the first one that matches is taken.
+type Rule struct {
+	Path  PathMatch       `json:"path"` // exactly one field is set
+	Route *EffectiveRoute `json:"route"`
+}
+
+// EffectiveRoute is a route after policy and overrides, with every default filled in.
+type EffectiveRoute struct {
+	Tenant      string   `json:"tenant"`
+	Name        string   `json:"name"`
+	Targets     []Target `json:"targets"` // those with a weight above 0
+	Timeout     Duration `json:"timeout,omitempty"`
+	MaxBodySize Size     `json:"maxBodySize"`
+	// Nginx is what overrides add to the location blocks, strongest last.
+	Nginx []NginxText `json:"nginx,omitempty"`
+	// Origins says of each changed field who set it, sorted by field.
+	Origins []Origin `json:"origins,omitempty"`
+}
+
+// Target is one upstream of an effective route.
+type Target struct {
+	Upstream UpstreamKey `json:"upstream"`
+	Weight   int         `json:"weight"`
+}
+
+// NginxText is directive text from one override.
+type NginxText struct {
+	Override Ref    `json:"override"`
+	Text     string `json:"text"`
+}
+
+// Origin says which object decided a field's value, such as {"timeout", Override acme/big}.
+type Origin struct {
+	Field string `json:"field"`
+	From  Ref    `json:"from"`
+}
+
+// EffectiveUpstream is an upstream with its merged endpoints and every default filled in.
+type EffectiveUpstream struct {
+	Key       UpstreamKey `json:"key"`
+	Protocol  string      `json:"protocol"`
+	Endpoints []Endpoint  `json:"endpoints"` // sorted by address
+	// Discover are the places that sources follow for this upstream.
+	Discover []Discover     `json:"discover,omitempty"`
+	Balance  Balance        `json:"balance"`
+	Health   EffectiveCheck `json:"health"`
+	Timeouts Timeouts       `json:"timeouts"`
+	Retry    Retry          `json:"retry"`
+	// Panic is set when less than half of the endpoints would be in rotation for health
+	// reasons: verdicts are then ignored, except that none of them is dropped for good.
+	Panic bool `json:"panic,omitempty"`
+
+	problems      []Problem
+	digest        digest
+	verdictDigest digest
+}
+
+// EffectiveCheck is the health configuration with defaults. A nil field is switched off.
+type EffectiveCheck struct {
+	Active  *ActiveCheck  `json:"active,omitempty"`
+	Passive *PassiveCheck `json:"passive,omitempty"`
+}
+
+// Endpoint is one address that answers requests.
+type Endpoint struct {
+	Address     string       `json:"address"`
+	Weight      int          `json:"weight"`
+	Priority    int          `json:"priority,omitempty"`
+	Zone        string       `json:"zone,omitempty"`
+	Terminating bool         `json:"terminating,omitempty"`
+	Sources     []SourceKind `json:"sources"` // strongest first
+	Verdict     Verdict      `json:"verdict"`
+	// InRotation says whether new requests may go to the endpoint: decided once here, so
+	// that proxy, fleet and UI agree.
+	InRotation bool `json:"inRotation"`
+}
