@@ -9,7 +9,13 @@ type NodeFacts struct {
 	Modules      []string `json:"modules,omitempty"`
 	ConfPath     string   `json:"confPath"` // nginx's main configuration file
 	// TreePath is the folder (a symlink to the current tree) that nginx.conf includes.
-	TreePath     string `json:"treePath"`
+	TreePath string `json:"treePath"`
+	// Listen are the values of the listen directives of every rendered server, such as "80"
+	// or "127.0.0.1:8080". Default: "80".
+	Listen []string `json:"listen,omitempty"`
+	// DigestListen is where the node answers the digest that it runs: "unix:PATH" or a
+	// loopback address. Default: the socket sluice.sock beside TreePath.
+	DigestListen string `json:"digestListen,omitempty"`
 	PID          int    `json:"pid,omitempty"`
 	AgentVersion string `json:"agentVersion"`
 }
@@ -32,6 +38,15 @@ type NodeReport struct {
 	Failed *ApplyFailure `json:"failed,omitempty"`
 	// Drift lists files that differ from the bundle the node was told to run.
 	Drift []FileDrift `json:"drift,omitempty"`
+	// Overwritten lists edits by hand that a later bundle has replaced. The edited files are
+	// still in the node's folder of the old tree until that is cleaned up.
+	Overwritten []FileDrift `json:"overwritten,omitempty"`
+	// CheckError is nginx's message when the files on disk would not load: a restart of
+	// nginx would fail now.
+	CheckError string `json:"checkError,omitempty"`
+	// Reloads and ReloadsFailed count since the agent's start.
+	Reloads       uint64 `json:"reloads,omitempty"`
+	ReloadsFailed uint64 `json:"reloadsFailed,omitempty"`
 	// Fingerprint is the digest of all files that nginx loads (nginx -T).
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	ReportedAt  time.Time `json:"reportedAt"`

@@ -23,6 +23,9 @@ type Snapshot struct {
 	Problems  []Problem            `json:"problems"`
 	// NginxDirectives are those that overrides may use, from all policies.
 	NginxDirectives []string `json:"nginxDirectives,omitempty"`
+
+	otherDigest   digest    // of everything but the upstreams
+	otherProblems []Problem // of everything but the upstreams
 }
 
 // Upstream finds an upstream by key, or returns nil.
@@ -75,7 +78,7 @@ type Host struct {
 	Tenant string `json:"tenant"`
 	Rules  []Rule `json:"rules,omitempty"`
 
-	digest digest
+	digest digest // of the host and its effective routes
 }
 
 // Rule is one path of a host. Rules are sorted: exact paths first, then prefixes, the

@@ -37,8 +37,9 @@ type Verdict struct {
 	Until time.Time `json:"until,omitzero"`
 	// Reason is one sentence for people: "5 gateway errors in a row (502)".
 	Reason string `json:"reason,omitempty"`
-	// Rule that decided: "consecutive_gateway_errors", "active_fall", "active_rise",
-	// "ejection_expired", "probation_passed".
+	// Rule that decided: "consecutive_gateway_errors", "probation_failed",
+	// "ejection_expired", "probation_passed", "last_endpoint", "active_fall",
+	// "active_rise", "first_success", "check_changed", "added", "removed".
 	Rule     string   `json:"rule,omitempty"`
 	Evidence Evidence `json:"evidence,omitzero"`
 }

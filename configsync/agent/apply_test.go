@@ -1,0 +1,280 @@
+package agent
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+func TestApply(t *testing.T) {
+	s := newSite(t, true)
+	first, second := s.tree("a.test", ""), s.tree("b.test", "")
+	s.mustApply(first)
+	s.mustApply(second)
+	s.mustApply(first) // a tree that is there already is used again
+	if s.reloads != 3 || s.reloadsFailed != 0 {
+		t.Errorf("%d reloads, %d failed", s.reloads, s.reloadsFailed)
+	}
+}
+
+func TestCheckFails(t *testing.T) {
+	s := newSite(t, true)
+	good := s.tree("a.test", "")
+	s.mustApply(good)
+	bad := s.tree("b.test", "proxy_read_timeout banana;")
+	f := s.apply(context.Background(), bad)
+	if f == nil || f.Step != stepCheck || f.Digest != bad.Digest || !strings.Contains(f.Message, "invalid value") || f.File != "servers/acme.b.test.conf" || f.Line == 0 {
+		t.Fatalf("got %+v", f)
+	}
+	s.runs(good.Digest)
+	if _, err := os.Stat(s.disk.tree(bad.Digest)); err == nil {
+		t.Error("the refused tree is still on disk")
+	}
+	if s.reloads != 1 {
+		t.Errorf("%d reloads", s.reloads)
+	}
+}
+
+func TestTreeNotIncluded(t *testing.T) {
+	s := newSite(t, true)
+	data, err := os.ReadFile(s.Conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := strings.Replace(string(data), "include ", "# include ", 1)
+	if err := os.WriteFile(s.Conf, []byte(without), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f := s.apply(context.Background(), s.tree("a.test", ""))
+	if f == nil || f.Step != stepCheck || !strings.Contains(f.Message, "put the line \"include "+s.disk.link()+"/*/*.conf;\" into its http block") {
+		t.Fatalf("got %+v", f)
+	}
+}
+
+// TestIncludedFromDropIn: the include may stand in a file of its own, as in Debian's conf.d.
+func TestIncludedFromDropIn(t *testing.T) {
+	s := newSite(t, true)
+	data, err := os.ReadFile(s.Conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	include := "include " + s.disk.link() + "/*/*.conf;"
+	if err := os.MkdirAll(filepath.Join(s.Dir, "conf.d"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"conf.d/a.conf": "map $uri $a { default 1; }", "conf.d/sluice.conf": include, "nginx.conf": strings.Replace(string(data), include, "include conf.d/*.conf;", 1)} {
+		if err := os.WriteFile(filepath.Join(s.Dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	good := s.tree("a.test", "")
+	s.mustApply(good)
+	f := s.apply(context.Background(), s.tree("a.test", "proxy_read_timeout banana;"))
+	if f == nil || f.Step != stepCheck || f.File != "servers/acme.a.test.conf" {
+		t.Errorf("got %+v", f)
+	}
+	s.runs(good.Digest)
+}
+
+// TestReloadFails: an occupied port passes nginx -t and fails in the reload.
+func TestReloadFails(t *testing.T) {
+	s := newSite(t, true)
+	good := s.tree("a.test", "")
+	s.mustApply(good)
+	occupied, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = occupied.Close() }()
+	start := time.Now() // nginx tries to bind for 2.5 s
+	f := s.apply(context.Background(), s.tree("a.test", "", occupied.Addr().String()))
+	if f == nil || f.Step != stepReload || !strings.Contains(f.Message, "bind() to "+occupied.Addr().String()+" failed") {
+		t.Fatalf("got %+v", f)
+	}
+	if took := time.Since(start); took > patience {
+		t.Errorf("it took %s to notice", took)
+	}
+	s.runs(good.Digest)
+	if s.reloadsFailed != 1 {
+		t.Errorf("%d failed reloads", s.reloadsFailed)
+	}
+}
+
+func TestNginxNotRunning(t *testing.T) {
+	s := newSite(t, false)
+	tree := s.tree("a.test", "")
+	f := s.apply(context.Background(), tree)
+	if f == nil || f.Step != stepVerify || !strings.Contains(f.Message, "nginx is not running") {
+		t.Fatalf("got %+v", f)
+	}
+	if s.disk.current() != tree.Digest {
+		t.Error("the checked tree is not on disk")
+	}
+	s.Start(t)
+	s.eventuallyRuns(tree.Digest)
+}
+
+func (s *site) eventuallyRuns(digest string) {
+	s.t.Helper()
+	if err := s.verify(context.Background(), digest, beforeReload{}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.runs(digest)
+}
+
+// TestLeftSocket: a killed nginx leaves its socket, and would not start while it is there.
+func TestLeftSocket(t *testing.T) {
+	s := newSite(t, true)
+	tree := s.tree("a.test", "")
+	s.mustApply(tree)
+	if s.nginx.removeLeftSocket() {
+		t.Fatal("the socket of a running nginx was removed")
+	}
+	s.Kill()
+	// Killed workers may take a moment to be gone.
+	for deadline := time.Now().Add(patience); !s.nginx.removeLeftSocket(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the socket that a killed nginx left was not removed")
+		}
+	}
+	s.Start(t)
+	s.eventuallyRuns(tree.Digest)
+}
+
+// TestKilledAgent kills the agent after each step; its next life finishes or undoes, and in
+// between nginx serves and would start.
+func TestKilledAgent(t *testing.T) {
+	for _, step := range []string{stepStage, stepCheck, "journal", stepFlip, stepReload, stepVerify} {
+		t.Run(step, func(t *testing.T) {
+			s := newSite(t, true)
+			good, next := s.tree("a.test", ""), s.tree("b.test", "")
+			s.mustApply(good)
+			s.die(next, step, patience)
+			s.restartable()
+			if got, err := s.nginx.running(context.Background()); err != nil || (got != good.Digest && got != next.Digest) {
+				t.Errorf("nginx runs %q: %v", got, err)
+			}
+			if err := s.disk.prepare(); err != nil {
+				t.Fatal(err)
+			}
+			if f, err := s.recover(context.Background()); err != nil || f != nil {
+				t.Fatalf("recover: %v %+v", err, f)
+			}
+			want := good.Digest
+			if step == stepFlip || step == stepReload || step == stepVerify {
+				want = next.Digest
+			}
+			s.runs(want)
+			s.mustApply(next)
+		})
+	}
+}
+
+// TestKilledWhileUndoing: the flip back happened, the agent dies before it made sure of it.
+func TestKilledWhileUndoing(t *testing.T) {
+	s := newSite(t, true)
+	good := s.tree("a.test", "")
+	s.mustApply(good)
+	occupied, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = occupied.Close() }()
+	s.die(s.tree("a.test", "", occupied.Addr().String()), "undo", patience)
+	s.restartable()
+	if f, err := s.recover(context.Background()); err != nil || f != nil {
+		t.Fatalf("recover: %v %+v", err, f)
+	}
+	s.runs(good.Digest)
+}
+
+// TestInterruptedBundleThatFails: after the kill the bundle turns out bad, so it is undone.
+func TestInterruptedBundleThatFails(t *testing.T) {
+	s := newSite(t, true)
+	good, next := s.tree("a.test", ""), s.tree("b.test", "")
+	s.mustApply(good)
+	s.die(next, stepFlip, patience)
+	broken := filepath.Join(s.disk.tree(next.Digest), "servers", "acme.b.test.conf")
+	if err := os.WriteFile(broken, []byte("server { listen"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, err := s.recover(context.Background())
+	if err != nil || f == nil || f.Step != stepCheck || f.File != "servers/acme.b.test.conf" {
+		t.Fatalf("recover: %v %+v", err, f)
+	}
+	s.runs(good.Digest)
+}
+
+func TestOverwrittenEdit(t *testing.T) {
+	s := newSite(t, true)
+	first, second := s.tree("a.test", ""), s.tree("b.test", "")
+	s.mustApply(first)
+	edited := filepath.Join(s.disk.tree(first.Digest), "servers", "acme.a.test.conf")
+	if err := os.WriteFile(edited, []byte("# mine\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.mustApply(second)
+	if len(s.overwritten) != 1 || s.overwritten[0].Path != "servers/acme.a.test.conf" || !strings.Contains(s.overwritten[0].Diff, "+# mine") {
+		t.Errorf("overwritten: %+v", s.overwritten)
+	}
+	if b, err := os.ReadFile(edited); err != nil || string(b) != "# mine\n" {
+		t.Errorf("the edit is gone: %q %v", b, err)
+	}
+	s.mustApply(first) // the edited tree is not used again
+	kept, err := filepath.Glob(s.disk.tree(first.Digest) + ".edited-*")
+	if err != nil || len(kept) != 1 {
+		t.Errorf("the edited tree is not kept: %v %v", kept, err)
+	}
+}
+
+// TestDigestOverTCP: a node whose agent may be away when nginx starts avoids the socket.
+func TestDigestOverTCP(t *testing.T) {
+	s := newSite(t, true)
+	host, _, err := net.SplitHostPort(s.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", host+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.nginx.listen = l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s.mustApply(s.tree("a.test", ""))
+	if s.nginx.removeLeftSocket() {
+		t.Error("there is no socket to remove")
+	}
+}
+
+func TestShorten(t *testing.T) {
+	list := make([]gateway.FileDrift, 3*maxDrift)
+	for i := range list {
+		list[i].Diff = strings.Repeat("x", 2*maxDiff)
+	}
+	short := shorten(list)
+	if len(short) != maxDrift || len(short[0].Diff) > maxDiff+100 || len(list[0].Diff) != 2*maxDiff {
+		t.Errorf("%d files, the first with %d bytes", len(short), len(short[0].Diff))
+	}
+}
+
+func TestPrune(t *testing.T) {
+	s := newSite(t, false)
+	for _, host := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+		if f := s.apply(context.Background(), s.tree(host+".test", "")); f == nil || f.Step != stepVerify {
+			t.Fatalf("got %+v", f)
+		}
+	}
+	trees, err := os.ReadDir(filepath.Join(s.TreeDir, "trees"))
+	if err != nil || len(trees) != keepTrees {
+		t.Errorf("%d trees are kept, %v", len(trees), err)
+	}
+	s.restartable()
+}

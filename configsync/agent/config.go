@@ -1,0 +1,122 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Config of an agent. Server, Fleet and TreeDir have to be set.
+type Config struct {
+	// Server is the control plane's base URL, such as "https://control:9080".
+	Server string
+	// Token is sent as a bearer token.
+	Token string
+	// Fleet that the node belongs to.
+	Fleet string
+	// Node is the node's name. Default: the host name.
+	Node string
+
+	// NginxBinary. Default: nginx in PATH, or /usr/sbin/nginx.
+	NginxBinary string
+	// NginxConf is the main configuration file. Default: the one compiled in.
+	NginxConf string
+	// NginxPrefix is what nginx is started with as -p. Default: the one compiled in.
+	NginxPrefix string
+	// TreeDir is the agent's own folder; see the package documentation. Absolute, and short
+	// enough for a socket in it (about 90 bytes).
+	TreeDir string
+	// Listen are the values of "listen" for every rendered server. Default: "80".
+	Listen []string
+	// DigestListen is where nginx answers its digest: "unix:PATH" or "ADDRESS:PORT".
+	// Default: unix:TREEDIR/sluice.sock.
+	DigestListen string
+
+	// Sweep is the time between full looks at the node, in case a file event was missed.
+	// Default 30s.
+	Sweep time.Duration
+	// Coalesce is how long changes are collected after one was applied. Default 2s. The
+	// fleet's reload budget counts too where it is longer.
+	Coalesce time.Duration
+	// VerifyTimeout bounds the wait for a new worker after a reload. Default 15s; raise it
+	// where nginx takes long to start workers.
+	VerifyTimeout time.Duration
+	// RetryAfter is the wait before a failed bundle is tried again; it doubles up to ten
+	// times this. Default 30s.
+	RetryAfter time.Duration
+
+	// Version is reported to the control plane.
+	Version    string
+	Log        *slog.Logger
+	HTTPClient *http.Client
+
+	// afterStep is called after each step of applying, by tests that kill the agent there.
+	afterStep func(step string)
+}
+
+// complete fills in defaults and checks what can't be guessed.
+func (c Config) complete() (Config, error) {
+	if u, err := url.Parse(c.Server); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return c, fmt.Errorf("server %q is not a URL: write it as https://HOST:PORT", c.Server)
+	}
+	c.Server = strings.TrimRight(c.Server, "/")
+	if c.Fleet == "" {
+		return c, errors.New("fleet is not set: name the fleet that this node belongs to")
+	}
+	if !filepath.IsAbs(c.TreeDir) {
+		return c, fmt.Errorf("tree folder %q: write an absolute path, such as /var/lib/sluice/nginx", c.TreeDir)
+	}
+	c.TreeDir = filepath.Clean(c.TreeDir)
+	if c.Node == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return c, fmt.Errorf("find the node's name: %w", err)
+		}
+		c.Node = name
+	}
+	if c.NginxBinary == "" {
+		c.NginxBinary = "/usr/sbin/nginx"
+		if found, err := exec.LookPath("nginx"); err == nil {
+			c.NginxBinary = found
+		}
+	}
+	setDefault(&c.Sweep, 30*time.Second)
+	setDefault(&c.Coalesce, 2*time.Second)
+	setDefault(&c.VerifyTimeout, 15*time.Second)
+	setDefault(&c.RetryAfter, 30*time.Second)
+	if c.Log == nil {
+		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if c.HTTPClient == nil {
+		c.HTTPClient = &http.Client{}
+	}
+	if c.afterStep == nil {
+		c.afterStep = func(string) {}
+	}
+	c.Log = c.Log.With("node", c.Node)
+	return c, nil
+}
+
+func setDefault(d *time.Duration, value time.Duration) {
+	if *d <= 0 {
+		*d = value
+	}
+}
+
+// Snippet is what nginx.conf needs inside its http block for include mode, with the reasons
+// as comments.
+func Snippet(treeDir string) string {
+	return `# Sluice: the agent renders this tree and flips "current" when it changes.
+# Every host that nobody claims is answered 404 by the rendered default server, so no other
+# server may say "default_server" for the same address (Debian: sites-enabled/default does).
+include ` + filepath.Join(treeDir, "current", "*", "*.conf") + `;
+`
+}

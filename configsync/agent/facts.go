@@ -1,0 +1,100 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// build is what "nginx -V" tells.
+type build struct {
+	version  string
+	modules  []string // sorted
+	prefix   string
+	confPath string
+	pidPath  string
+}
+
+// builtIn are the modules that nginx has unless it was built without them, of those that
+// the renderer asks for.
+var builtIn = []string{"http_map_module", "http_split_clients_module", "http_upstream_keepalive_module", "http_upstream_zone_module"}
+
+var (
+	versionLine = regexp.MustCompile(`(?m)^nginx version: \S*?/(\S+)`)
+	moduleFlag  = regexp.MustCompile(`--(with|without)-(\w+_module)\b`)
+	pathFlag    = regexp.MustCompile(`--(prefix|conf-path|pid-path)=(\S+)`)
+)
+
+func readBuild(ctx context.Context, binary string) (build, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, binary, "-V").CombinedOutput()
+	if err != nil {
+		return build{}, fmt.Errorf("ask %s for its version: %w: %s", binary, err, out)
+	}
+	return parseBuild(string(out))
+}
+
+func parseBuild(out string) (build, error) {
+	v := versionLine.FindStringSubmatch(out)
+	if v == nil {
+		return build{}, fmt.Errorf("read the output of nginx -V: no version in %q", out)
+	}
+	b := build{version: v[1], prefix: "/usr/local/nginx", modules: slices.Clone(builtIn)}
+	for _, m := range moduleFlag.FindAllStringSubmatch(out, -1) {
+		if m[1] == "with" {
+			b.modules = append(b.modules, m[2])
+		} else {
+			b.modules = slices.DeleteFunc(b.modules, func(s string) bool { return s == m[2] })
+		}
+	}
+	slices.Sort(b.modules)
+	b.modules = slices.Compact(b.modules)
+	for _, m := range pathFlag.FindAllStringSubmatch(out, -1) {
+		switch m[1] {
+		case "prefix":
+			b.prefix = m[2]
+		case "conf-path":
+			b.confPath = m[2]
+		case "pid-path":
+			b.pidPath = m[2]
+		}
+	}
+	if b.confPath == "" {
+		b.confPath = "conf/nginx.conf"
+	}
+	if b.pidPath == "" {
+		b.pidPath = "logs/nginx.pid"
+	}
+	b.confPath = under(b.prefix, b.confPath)
+	return b, nil
+}
+
+// under makes a path absolute.
+func under(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return strings.TrimRight(path, "/")
+	}
+	return filepath.Join(dir, path)
+}
+
+// facts are what the renderer and the control plane know about the node.
+func (a *agent) facts() gateway.NodeFacts {
+	return gateway.NodeFacts{
+		NginxVersion: a.nginx.build.version,
+		Modules:      a.nginx.build.modules,
+		ConfPath:     a.nginx.conf,
+		TreePath:     a.disk.link(),
+		Listen:       a.cfg.Listen,
+		DigestListen: a.cfg.DigestListen,
+		PID:          a.nginx.master(),
+		AgentVersion: a.cfg.Version,
+	}
+}

@@ -1,0 +1,126 @@
+package agent
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/configsync/nginxconf"
+)
+
+// loadedFile is one file that nginx reads.
+type loadedFile struct {
+	path   string
+	data   []byte
+	config *nginxconf.Config // nil when the file does not parse
+}
+
+// loadFiles reads the main file and everything it includes, each file once, in nginx's
+// order. Unlike "nginx -T" it also works while a file is broken: such a file is returned as
+// it is and its includes are not followed.
+func loadFiles(conf string) ([]loadedFile, error) {
+	l := loader{dir: filepath.Dir(conf), seen: map[string]bool{}}
+	if err := l.load(conf); err != nil {
+		return nil, fmt.Errorf("read nginx's configuration: %w", err)
+	}
+	return l.files, nil
+}
+
+type loader struct {
+	dir   string // relative includes start here, whichever file they stand in
+	seen  map[string]bool
+	files []loadedFile
+}
+
+func (l *loader) load(path string) error {
+	if l.seen[path] {
+		return nil
+	}
+	l.seen[path] = true
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	config, err := nginxconf.Parse(path, string(data))
+	l.files = append(l.files, loadedFile{path: path, data: data, config: config})
+	if err != nil {
+		return nil // nginx -t says so in its own words
+	}
+	config.Walk(func(_ []*nginxconf.Directive, d *nginxconf.Directive) {
+		if args := d.Args(); d.Name() == "include" && len(args) == 1 && d.Block == nil {
+			for _, match := range glob(under(l.dir, args[0])) {
+				// A file that vanished or can't be read is nginx's to complain about.
+				_ = l.load(match)
+			}
+		}
+	})
+	return nil
+}
+
+// glob expands a pattern as glob(3) does for nginx: sorted, and a wildcard does not match a
+// leading dot.
+func glob(pattern string) []string {
+	if !strings.ContainsAny(pattern, "*?[") {
+		return []string{pattern}
+	}
+	matches, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil // a malformed pattern matches nothing
+	}
+	wanted := strings.Split(pattern, "/")
+	kept := matches[:0]
+	for _, m := range matches {
+		if !hiddenMatch(wanted, strings.Split(m, "/")) {
+			kept = append(kept, m)
+		}
+	}
+	return kept
+}
+
+func hiddenMatch(pattern, path []string) bool {
+	for i, part := range path {
+		if strings.HasPrefix(part, ".") && i < len(pattern) && !strings.HasPrefix(pattern[i], ".") {
+			return true
+		}
+	}
+	return false
+}
+
+// fingerprint covers the path and the bytes of every file. Paths of the tree count from the
+// tree, so that nodes with different folders can be alike.
+func fingerprint(files []loadedFile, link string) string {
+	h := sha256.New()
+	for _, f := range files {
+		name := shownPath(f.path, link)
+		_, _ = fmt.Fprintf(h, "%d %s %d ", len(name), name, len(f.data))
+		h.Write(f.data)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// shownPath is relative for files below the tree and absolute for others.
+func shownPath(path, link string) string {
+	if rest, ok := strings.CutPrefix(path, link+"/"); ok {
+		return rest
+	}
+	return path
+}
+
+// mainDirective finds the argument of a directive in the main context, such as "pid".
+func mainDirective(files []loadedFile, name string) string {
+	value := ""
+	for _, f := range files {
+		if f.config == nil {
+			continue
+		}
+		for _, d := range f.config.Directives {
+			if d.Name() == name && len(d.Words) > 1 && value == "" {
+				value = d.Args()[0]
+			}
+		}
+	}
+	return value
+}

@@ -1,0 +1,202 @@
+package agent
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// nginx is the one nginx that the agent looks after.
+type nginx struct {
+	binary string
+	conf   string // main configuration file
+	prefix string // -p, or empty
+	listen string // where the digest is asked for
+	build  build
+
+	// As the configuration says, found by learn.
+	pidPath      string
+	errorLogPath string
+}
+
+// nginxError is what nginx says about a configuration.
+type nginxError struct {
+	message string
+	file    string // relative to the staged tree where it lies in there
+	line    int
+}
+
+// errNotRunning is an nginx without a master process.
+var errNotRunning = errors.New("nginx is not running")
+
+var (
+	logLine  = regexp.MustCompile(`(?m)^.*?\[(?:emerg|alert|crit|error)\] (?:\d+#\d+: )?(?:\*\d+ )?(.*)$`)
+	logPlace = regexp.MustCompile(` in (/\S.*):(\d+)$`)
+)
+
+func (n *nginx) args(more ...string) []string {
+	if n.prefix != "" {
+		more = append(more, "-p", n.prefix)
+	}
+	return more
+}
+
+// test runs "nginx -t" on a main configuration file.
+func (n *nginx) test(ctx context.Context, conf string) *nginxError {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, n.binary, n.args("-t", "-q", "-c", conf)...).CombinedOutput()
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return &nginxError{message: fmt.Sprintf("nginx -t was stopped: %v", context.Cause(ctx))}
+	}
+	failure := parseMessage(string(out))
+	if failure.message == "" {
+		failure.message = fmt.Sprintf("nginx -t: %v: %s", err, bytes.TrimSpace(out))
+	}
+	return failure
+}
+
+// parseMessage takes nginx's first complaint and its place out of what it printed.
+func parseMessage(out string) *nginxError {
+	e := &nginxError{}
+	m := logLine.FindStringSubmatch(out)
+	if m == nil {
+		return e
+	}
+	e.message = strings.TrimSpace(m[1])
+	if p := logPlace.FindStringSubmatch(e.message); p != nil {
+		e.file = p[1]
+		e.line, _ = strconv.Atoi(p[2]) // digits by the pattern
+	}
+	return e
+}
+
+// translate names the original where nginx names a copy.
+func (e *nginxError) translate(copied, original string) {
+	e.message = strings.ReplaceAll(e.message, copied, original)
+	e.file = strings.ReplaceAll(e.file, copied, original)
+}
+
+// relativeTo shortens paths inside the tree.
+func (e *nginxError) relativeTo(tree string) {
+	e.message = strings.ReplaceAll(e.message, tree+"/", "")
+	e.file = shownPath(e.file, tree)
+}
+
+// master is the pid of nginx's master process, or 0. The pid file may be left from an nginx
+// that is gone, so the process has to look like nginx: a signal must not hit another.
+func (n *nginx) master() int {
+	b, err := os.ReadFile(n.pidPath)
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil || pid <= 1 {
+		return 0
+	}
+	title, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+	if err != nil || !bytes.HasPrefix(title, []byte("nginx: master process")) {
+		return 0
+	}
+	return pid
+}
+
+// learn follows the "pid" and "error_log" directives, as nginx does.
+func (n *nginx) learn(files []loadedFile) {
+	prefix := n.build.prefix
+	if n.prefix != "" {
+		prefix = n.prefix
+	}
+	n.pidPath = under(prefix, cmp.Or(mainDirective(files, "pid"), n.build.pidPath))
+	n.errorLogPath = ""
+	if path := mainDirective(files, "error_log"); path != "" && path != "stderr" && !strings.ContainsRune(path, ':') {
+		n.errorLogPath = under(prefix, path)
+	}
+}
+
+// reload asks the master to start workers with the files on disk.
+func (n *nginx) reload() error {
+	pid := n.master()
+	if pid == 0 {
+		return errNotRunning
+	}
+	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+		return fmt.Errorf("send HUP to nginx's master process %d: %w", pid, err)
+	}
+	return nil
+}
+
+// running asks a worker which digest it runs. Each call opens a connection of its own: an
+// old worker no longer accepts any once the new ones do.
+func (n *nginx) running(ctx context.Context) (string, error) {
+	network, address := "tcp", n.listen
+	if path, ok := strings.CutPrefix(n.listen, "unix:"); ok {
+		network, address = "unix", path
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, network, address)
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://sluice/digest", nil)
+	if err != nil {
+		return "", err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("ask nginx for its digest: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(io.LimitReader(res.Body, 100))
+	if err != nil || res.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("ask nginx for its digest: status %d: %w", res.StatusCode, errors.Join(err))
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// removeLeftSocket removes the digest's socket when nobody listens on it: nginx leaves it
+// behind when it is killed, and would not start while it is there. Between bind and listen
+// of a starting nginx a socket looks left too, hence the second look at the same file.
+func (n *nginx) removeLeftSocket() bool {
+	path, ok := strings.CutPrefix(n.listen, "unix:")
+	if !ok || n.master() != 0 {
+		return false
+	}
+	before, err := os.Lstat(path)
+	if err != nil || before.Mode()&os.ModeSocket == 0 || !refused(path) {
+		return false
+	}
+	time.Sleep(200 * time.Millisecond)
+	after, err := os.Lstat(path)
+	if err != nil || !os.SameFile(before, after) || !refused(path) || n.master() != 0 {
+		return false
+	}
+	return os.Remove(path) == nil
+}
+
+func refused(socket string) bool {
+	conn, err := net.DialTimeout("unix", socket, time.Second)
+	if err == nil {
+		_ = conn.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
+}

@@ -1,0 +1,154 @@
+package configsync
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sluice-gateway/sluice/configsync/nginxconf"
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// DefaultReloadEvery is the shortest time between two reloads of a node when its fleet
+// does not say.
+const DefaultReloadEvery = gateway.Duration(10 * time.Second)
+
+// Config of a [Controller]. Every field may be left out.
+type Config struct {
+	Log *slog.Logger
+	// Report is called with all problems of all fleets whenever they change, one call at a
+	// time.
+	Report func([]gateway.Problem)
+	// Changed is called after something that [Controller.Nodes] shows has changed, with the
+	// fleet's name. It must not block.
+	Changed func(fleet string)
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// Controller holds what the nodes of every fleet should run and what they report.
+//
+// mu guards everything below it. Snapshots, trees and reports are never changed once they
+// are stored, so they are handed out without copies.
+type Controller struct {
+	cfg    Config
+	closed chan struct{} // ends every waiting sync
+
+	reportMu sync.Mutex // held while Report is called, so that the newest call is the last
+	reported []gateway.Problem
+
+	mu       sync.Mutex
+	snapshot *gateway.Snapshot
+	fleets   map[string]*fleetState
+}
+
+// fleetState is a fleet of the snapshot, or one that was removed while nodes still report for it.
+type fleetState struct {
+	name        string
+	exists      bool
+	reloadEvery gateway.Duration
+	nodes       map[string]*node
+	renderings  map[string]*rendering // by factsKey
+}
+
+// New returns a controller without fleets; Apply brings them.
+func New(cfg Config) *Controller {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if cfg.Report == nil {
+		cfg.Report = func([]gateway.Problem) {}
+	}
+	if cfg.Changed == nil {
+		cfg.Changed = func(string) {}
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Controller{cfg: cfg, closed: make(chan struct{}), fleets: map[string]*fleetState{}}
+}
+
+// Close answers all waiting agents, so that the server that carries the handler can shut
+// down at once. It may be called once; reading and Apply still work afterwards.
+func (c *Controller) Close() { close(c.closed) }
+
+// Apply renders a new snapshot for every fleet. Agents whose bundle changed are answered at
+// once.
+func (c *Controller) Apply(s *gateway.Snapshot) {
+	c.mu.Lock()
+	c.snapshot = s
+	for _, f := range c.fleets {
+		f.exists = false
+	}
+	var changed []string
+	for _, o := range s.Fleets {
+		f := c.fleets[o.Name]
+		if f == nil {
+			f = &fleetState{name: o.Name, nodes: map[string]*node{}, renderings: map[string]*rendering{}}
+			c.fleets[o.Name] = f
+		}
+		f.exists, f.reloadEvery = true, o.Spec.ReloadBudget.Every
+		if f.reloadEvery <= 0 {
+			f.reloadEvery = DefaultReloadEvery
+		}
+		if c.renderFleet(f) {
+			changed = append(changed, f.name)
+		}
+	}
+	for _, f := range c.fleets {
+		if !f.exists && len(f.nodes) == 0 {
+			delete(c.fleets, f.name)
+		}
+	}
+	c.mu.Unlock()
+	for _, name := range changed {
+		c.cfg.Changed(name)
+	}
+	c.publish()
+}
+
+// find returns a fleet of the snapshot. The error lists the ones that exist. mu is held.
+func (c *Controller) find(name string) (*fleetState, error) {
+	f := c.fleets[name]
+	if f != nil && f.exists {
+		return f, nil
+	}
+	var known []string
+	for _, n := range slices.Sorted(maps.Keys(c.fleets)) {
+		if c.fleets[n].exists {
+			known = append(known, n)
+		}
+	}
+	if len(known) == 0 {
+		return nil, fmt.Errorf("fleet %q: %w: no fleet exists yet; apply an object of kind Fleet with this name", name, gateway.ErrNotFound)
+	}
+	return nil, fmt.Errorf("fleet %q: %w: the fleets are %q; apply an object of kind Fleet with this name, or correct the name", name, gateway.ErrNotFound, known)
+}
+
+// findNode returns a node that has reported. mu is held.
+func (c *Controller) findNode(fleet, name string) (*fleetState, *node, error) {
+	f, err := c.find(fleet)
+	if err != nil {
+		return nil, nil, err
+	}
+	n := f.nodes[name]
+	if n == nil {
+		return nil, nil, fmt.Errorf("node %q of fleet %q: %w: the nodes that have reported are %q", name, fleet, gateway.ErrNotFound, slices.Sorted(maps.Keys(f.nodes)))
+	}
+	return f, n, nil
+}
+
+// DesiredTree is what a node should run.
+func (c *Controller) DesiredTree(fleet, node string) (nginxconf.Tree, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, n, err := c.findNode(fleet, node)
+	if err != nil {
+		return nginxconf.Tree{}, err
+	}
+	return *n.rendering.tree, nil
+}

@@ -1,0 +1,90 @@
+package nginxconf
+
+import (
+	"math/bits"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// digestPlace stands where the digest goes, while the digest is computed.
+const digestPlace = `return 200 "\n";`
+
+func digestText(digest string) string { return `return 200 "` + digest + `\n";` }
+
+// base writes what every server relies on.
+func (r *renderer) base() {
+	w := newWriter("base/common.conf", gateway.Ref{Kind: gateway.KindFleet, Name: r.fleet})
+	w.comment("Rendered by Sluice. An edit by hand is reported as drift.")
+	w.put("")
+	w.comment("Connection towards an upstream: upgrade when the client asks for it, else kept alive.")
+	w.open("map", "$http_upgrade", "$sluice_connection")
+	w.stmt("default", "upgrade")
+	w.stmt("", "")
+	w.close()
+	w.put("")
+	w.comment("RFC 7239 section 6: an IPv6 address stands in brackets and quotes.")
+	w.open("map", "$remote_addr", "$sluice_forwarded_for")
+	w.stmt("default", "unknown")
+	w.stmt(`~^[0-9.]+$`, "$remote_addr")
+	w.stmt(`~^[0-9A-Fa-f:.]+$`, `"[$remote_addr]"`)
+	w.close()
+	w.put("")
+	w.comment("To use it: access_log /var/log/nginx/access.log sluice;")
+	r.logFormat(w)
+	if size := bucketSize(r.longestName); size > 64 {
+		w.put("")
+		w.stmt("server_names_hash_bucket_size", itoa(size))
+	}
+	if !r.catchAll {
+		w.put("")
+		w.comment("A host that nobody claims.")
+		w.open("server")
+		for _, l := range r.facts.Listen {
+			w.stmt("listen", l, "default_server")
+		}
+		w.stmt("server_name", "_")
+		w.stmt("return", "404")
+		w.close()
+	}
+	r.add(w)
+	r.digest()
+}
+
+func (r *renderer) logFormat(w *writer) {
+	fields := []string{"time", "$time_iso8601", "remote", "$remote_addr", "host", "$host", "method", "$request_method", "uri", "$request_uri",
+		"status", "$status", "bytes", "$body_bytes_sent", "seconds", "$request_time", "upstream", "$upstream_addr",
+		"upstreamStatus", "$upstream_status", "upstreamSeconds", "$upstream_response_time"}
+	var b strings.Builder
+	for i := 0; i < len(fields); i += 2 {
+		b.WriteString(`,"` + fields[i] + `":"` + fields[i+1] + `"`)
+	}
+	w.put(`log_format sluice escape=json '{` + b.String()[1:] + `}';`)
+}
+
+// digest writes the server that tells which bundle a worker runs.
+func (r *renderer) digest() {
+	w := newWriter(DigestFile, gateway.Ref{Kind: gateway.KindFleet, Name: r.fleet})
+	w.comment("Tells the agent which bundle a worker runs.")
+	w.open("server")
+	w.stmt("listen", r.facts.DigestListen)
+	w.stmt("server_name", "sluice")
+	w.stmt("access_log", "off")
+	w.open("location", "=", "/digest")
+	w.stmt("default_type", "text/plain")
+	w.put(digestPlace)
+	w.close()
+	w.open("location", "/")
+	w.stmt("return", "404")
+	w.close()
+	w.close()
+	r.add(w)
+}
+
+// bucketSize is the smallest power of two that nginx accepts for a name of n bytes:
+// NGX_HASH_ELT_SIZE plus the pointer that ends a bucket. nginx's own default, a cache line
+// of 64 bytes, is left alone when it is enough.
+func bucketSize(n int) int {
+	need := 8 + (n+2+7)/8*8 + 8
+	return max(64, 1<<bits.Len(uint(need-1)))
+}

@@ -1,0 +1,104 @@
+package nginxconf
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// DigestFile is the file that tells a running nginx's digest. It is the one file whose
+// content the digest does not cover, since it holds the digest.
+const DigestFile = "base/digest.conf"
+
+// Include is the pattern below a tree under which nginx.conf includes it.
+const Include = "*/*.conf"
+
+// Tree is a complete set of rendered files with its digest.
+type Tree struct {
+	Digest string `json:"digest"`
+	Files  []File `json:"files"` // sorted by path
+}
+
+// File is one rendered file.
+type File struct {
+	Path string `json:"path"` // relative, with slashes
+	Data string `json:"data"`
+
+	spans []span
+}
+
+// span says whose text a run of lines is.
+type span struct {
+	from, to int // lines from 1, both inclusive
+	owner    gateway.Ref
+}
+
+// File finds a file by path, or returns nil.
+func (t *Tree) File(name string) *File {
+	i, ok := slices.BinarySearchFunc(t.Files, name, func(f File, n string) int { return cmp.Compare(f.Path, n) })
+	if !ok {
+		return nil
+	}
+	return &t.Files[i]
+}
+
+// Owner tells whose text stands on a line (from 1) of a file, to put nginx's complaint
+// where its cause can be changed.
+func (t *Tree) Owner(file string, line int) (gateway.Ref, bool) {
+	f := t.File(file)
+	if f == nil {
+		return gateway.Ref{}, false
+	}
+	for _, s := range f.spans {
+		if s.from <= line && line <= s.to {
+			return s.owner, true
+		}
+	}
+	return gateway.Ref{}, false
+}
+
+// Verify checks that the digest is that of the files, and that every path stays inside the
+// tree. An agent calls it on what it received before it writes anything.
+func (t *Tree) Verify() error {
+	for i, f := range t.Files {
+		if !validPath(f.Path) {
+			return fmt.Errorf("bundle %s: %q is not a path inside a tree", t.Digest, f.Path)
+		}
+		if i > 0 && t.Files[i-1].Path >= f.Path {
+			return fmt.Errorf("bundle %s: %q is out of order", t.Digest, f.Path)
+		}
+	}
+	if got := t.digest(); got != t.Digest {
+		return fmt.Errorf("bundle %s is damaged: its files have the digest %s", t.Digest, got)
+	}
+	return nil
+}
+
+// validPath accepts "folder/name.conf" only, the shape that the renderer makes.
+func validPath(p string) bool {
+	dir, name := path.Split(p)
+	ok := func(s string) bool {
+		return s != "" && s[0] != '.' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
+	}
+	return ok(strings.TrimSuffix(dir, "/")) && ok(name) && strings.HasSuffix(name, ".conf")
+}
+
+// digest covers every path and byte, with the digest's own text blanked out.
+func (t *Tree) digest() string {
+	h := sha256.New()
+	for _, f := range t.Files {
+		data := f.Data
+		if f.Path == DigestFile && t.Digest != "" {
+			data = strings.Replace(data, t.Digest, "", 1)
+		}
+		_, _ = fmt.Fprintf(h, "%d %s %d ", len(f.Path), f.Path, len(data))
+		h.Write([]byte(data))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}

@@ -1,0 +1,101 @@
+package nginxconf
+
+import (
+	"math/bits"
+	"net/netip"
+	"strconv"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// upstreams writes one file for each upstream of the fleet's tenants.
+func (r *renderer) upstreams() {
+	for _, u := range r.snapshot.Upstreams {
+		if r.tenants[u.Key.Tenant] {
+			r.upstream(u)
+		}
+	}
+}
+
+func (r *renderer) upstream(u *gateway.EffectiveUpstream) {
+	name, ref := upstreamName(u.Key), upstreamRef(u.Key)
+	w := newWriter("upstreams/"+name+".conf", ref)
+	w.comment(commentName(ref))
+	endpoints := r.endpoints(u)
+	if len(endpoints) == 0 {
+		w.comment("It has no endpoints: its routes answer 503.")
+		r.add(w)
+		return
+	}
+	first := endpoints[0].Priority
+	for _, e := range endpoints {
+		first = min(first, e.Priority)
+	}
+	w.open("upstream", name)
+	if r.has("http_upstream_zone_module") {
+		w.stmt("zone", name, zoneSize(len(endpoints)))
+	}
+	for _, e := range endpoints {
+		w.stmt(server(e, first)...)
+	}
+	if r.has("http_upstream_keepalive_module") {
+		w.stmt("keepalive", "32")
+		w.stmt("keepalive_timeout", nginxTime(u.Timeouts.Idle, defaultIdle))
+	}
+	w.close()
+	r.add(w)
+}
+
+// endpoints leaves out what is not an address with a port: nginx would resolve a name when
+// it starts, and not start when that fails.
+func (r *renderer) endpoints(u *gateway.EffectiveUpstream) []gateway.Endpoint {
+	list := make([]gateway.Endpoint, 0, len(u.Endpoints))
+	for _, e := range u.Endpoints {
+		if a, err := netip.ParseAddrPort(e.Address); err != nil || a.Addr().Zone() != "" || a.Port() == 0 {
+			r.problem(upstreamRef(u.Key), "endpoints", "bad_address", "endpoint %q is left out on nginx nodes: write IP:port, with IPv6 in brackets", e.Address)
+			continue
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// server writes an endpoint. One that is out of rotation stays listed as down, so that
+// bringing it back is a one-word change. The lowest priority number is used first; nginx
+// knows one further group, backup.
+func server(e gateway.Endpoint, first int) []string {
+	words := []string{"server", e.Address}
+	if e.Weight > 1 {
+		words = append(words, "weight="+strconv.Itoa(e.Weight))
+	}
+	if e.Priority > first {
+		words = append(words, "backup")
+	}
+	if !e.InRotation {
+		words = append(words, "down")
+	}
+	return words
+}
+
+// zoneSize leaves about a kilobyte for an endpoint and moves in powers of two, so that the
+// line rarely changes.
+func zoneSize(endpoints int) string {
+	kb := max(64, 1<<bits.Len(uint(endpoints-1)))
+	return strconv.Itoa(kb) + "k"
+}
+
+// usable says whether requests for the upstream have somewhere to go.
+func (r *renderer) usable(k gateway.UpstreamKey) bool {
+	u := r.snapshot.Upstream(k)
+	if u == nil {
+		return false
+	}
+	for _, e := range u.Endpoints {
+		if a, err := netip.ParseAddrPort(e.Address); e.InRotation && err == nil && a.Addr().Zone() == "" && a.Port() != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

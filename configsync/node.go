@@ -1,0 +1,100 @@
+package configsync
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/sluice-gateway/sluice/configsync/protocol"
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// silentAfter is about three reports: an idle agent reports every 25 seconds.
+const silentAfter = 90 * time.Second
+
+// node is what is known about one nginx.
+type node struct {
+	report    gateway.NodeReport
+	key       string // factsKey of report.Facts
+	rendering *rendering
+	tree      *protocol.NodeTree // what it uploaded last
+	problem   *gateway.Problem   // of its last failure
+}
+
+// Nodes lists the nodes of a fleet that have reported, by name.
+func (c *Controller) Nodes(fleet string) ([]gateway.Node, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, err := c.find(fleet)
+	if err != nil {
+		return nil, err
+	}
+	now, list := c.cfg.Now(), make([]gateway.Node, 0, len(f.nodes))
+	for _, name := range slices.Sorted(maps.Keys(f.nodes)) {
+		list = append(list, f.nodes[name].view(now))
+	}
+	return list, nil
+}
+
+// Node is one node of a fleet.
+func (c *Controller) Node(fleet, name string) (gateway.Node, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, n, err := c.findNode(fleet, name)
+	if err != nil {
+		return gateway.Node{}, err
+	}
+	return n.view(c.cfg.Now()), nil
+}
+
+// Forget drops a node that is gone for good. One that still reports comes back.
+func (c *Controller) Forget(fleet, name string) error {
+	c.mu.Lock()
+	f, _, err := c.findNode(fleet, name)
+	if err == nil {
+		delete(f.nodes, name)
+	}
+	c.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	c.cfg.Changed(fleet)
+	c.publish()
+	return nil
+}
+
+func (n *node) view(now time.Time) gateway.Node {
+	return gateway.Node{NodeReport: n.report, State: n.state(now), Desired: n.rendering.tree.Digest, DesiredSince: n.rendering.since}
+}
+
+// state sums a node up, the worst first.
+func (n *node) state(now time.Time) gateway.NodeState {
+	desired := n.rendering.tree.Digest
+	switch r := n.report; {
+	case now.Sub(r.ReportedAt) > silentAfter:
+		return gateway.NodeSilent
+	case r.Failed != nil && r.Failed.Digest == desired:
+		return gateway.NodeFailed
+	case len(r.Drift) > 0 || r.CheckError != "":
+		return gateway.NodeDrifted
+	case r.OnDisk == desired && r.Running == desired:
+		return gateway.NodeInSync
+	}
+	return gateway.NodeRolling
+}
+
+// update takes a report in. It returns the node's rendering, and whether the files that its
+// nginx loads are unknown here. mu is held.
+func (c *Controller) update(f *fleetState, report gateway.NodeReport) (r *rendering, upload bool) {
+	n := f.nodes[report.Node]
+	if n == nil {
+		n = &node{}
+		f.nodes[report.Node] = n
+		c.cfg.Log.Info("a node joined", "fleet", f.name, "node", report.Node, "nginx", report.Facts.NginxVersion)
+	}
+	report.ReportedAt = c.cfg.Now()
+	n.report, n.key = report, factsKey(report.Facts)
+	n.rendering = c.renderingFor(f, report.Facts)
+	n.problem = failureProblem(n, f.name)
+	return n.rendering, report.Fingerprint != "" && (n.tree == nil || n.tree.Fingerprint != report.Fingerprint)
+}

@@ -1,0 +1,9 @@
+// Package protocol holds what agents and the control plane say to each other.
+//
+// An agent keeps one request open: POST [PathSync] carries its report and is answered when
+// the bundle it should run changes, or after [MaxWait]. It fetches a bundle with GET
+// [PathBundle], and uploads what its nginx loads with PUT [PathTree] when asked to. All
+// bodies are JSON; errors are RFC 9457 problem documents with a stable code.
+//
+// Who may speak for which node is checked in front of the handler.
+package protocol

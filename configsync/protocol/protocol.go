@@ -1,0 +1,61 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// The paths of the agents' API. Bundle and tree take the query parameters fleet and node;
+// bundle also takes digest.
+const (
+	PathSync   = "/agent/v1/sync"
+	PathBundle = "/agent/v1/bundle"
+	PathTree   = "/agent/v1/tree"
+)
+
+// MaxWait is how long a sync is held when there is nothing new.
+const MaxWait = 25 * time.Second
+
+// SyncRequest is an agent's report.
+type SyncRequest struct {
+	Report gateway.NodeReport `json:"report"`
+	// Have is the desired digest that the agent knows. The answer waits while it is still
+	// the desired one.
+	Have string `json:"have"`
+	// Wait bounds the waiting, at most MaxWait; 0 answers at once.
+	Wait gateway.Duration `json:"wait,omitempty"`
+}
+
+// SyncResponse is what the node should do.
+type SyncResponse struct {
+	// Desired is the digest of the bundle to run.
+	Desired string `json:"desired"`
+	// ReloadEvery is the shortest time between two reloads of the node.
+	ReloadEvery gateway.Duration `json:"reloadEvery"`
+	// UploadTree asks for the files that nginx loads: their fingerprint is new here.
+	UploadTree bool `json:"uploadTree,omitempty"`
+}
+
+// NodeTree is every file that a node's nginx would load, as found on its disk.
+type NodeTree struct {
+	Fingerprint string     `json:"fingerprint"`
+	At          time.Time  `json:"at,omitzero"` // when it was uploaded
+	Files       []NodeFile `json:"files"`       // sorted by path
+}
+
+// NodeFile is one file of a node.
+type NodeFile struct {
+	// Path is relative for files of the rendered tree ("servers/x.conf") and absolute for
+	// all others ("/etc/nginx/nginx.conf").
+	Path string `json:"path"`
+	Data []byte `json:"data"`
+}
+
+// Problem is an RFC 9457 problem document.
+type Problem struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Code   string `json:"code"` // invalid, not_found, internal
+	Detail string `json:"detail"`
+}

@@ -1,0 +1,67 @@
+package etcd
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// maxProblems bounds what a set says about unreadable keys; beyond it they are counted.
+const maxProblems = 20
+
+// content is what a prefix holds, ready to be sent to every upstream that follows it.
+type content struct {
+	endpoints []gateway.SourceEndpoint // sorted by address, no address twice
+	problems  []string
+}
+
+func (c content) equal(o content) bool {
+	return slices.Equal(c.endpoints, o.endpoints) && slices.Equal(c.problems, o.problems)
+}
+
+// entry is one key, read.
+type entry struct {
+	endpoint gateway.SourceEndpoint
+	present  bool
+	err      error
+	revision int64 // of the last write
+}
+
+// table is the entries of one prefix by key. Its follower owns it.
+type table map[string]entry
+
+// put reads a key's value.
+func (t table) put(kv *mvccpb.KeyValue) {
+	e := entry{revision: kv.ModRevision}
+	e.endpoint, e.present, e.err = parse(kv.Value)
+	t[string(kv.Key)] = e
+}
+
+// content merges the entries. It depends on the entries only, not on the order in which
+// they came.
+func (t table) content() content {
+	newest := make(map[string]entry, len(t))
+	var problems []string
+	for _, key := range slices.Sorted(maps.Keys(t)) {
+		switch e := t[key]; {
+		case e.err != nil:
+			problems = append(problems, fmt.Sprintf("key %.200q: %v", key, e.err))
+		case e.present && e.revision >= newest[e.endpoint.Address].revision:
+			newest[e.endpoint.Address] = e
+		}
+	}
+	if more := len(problems) - maxProblems; more > 0 {
+		problems = append(problems[:maxProblems], fmt.Sprintf("%d more keys cannot be read", more))
+	}
+	c := content{endpoints: make([]gateway.SourceEndpoint, 0, len(newest)), problems: problems}
+	for _, e := range newest {
+		c.endpoints = append(c.endpoints, e.endpoint)
+	}
+	slices.SortFunc(c.endpoints, func(a, b gateway.SourceEndpoint) int { return cmp.Compare(a.Address, b.Address) })
+	return c
+}

@@ -1,0 +1,111 @@
+package kubernetes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// client reads EndpointSlices of one cluster.
+type client struct {
+	rest   *rest.RESTClient
+	http   *http.Client
+	params runtime.ParameterCodec
+	server string
+}
+
+func newClient(cfg Config) (*client, error) {
+	config, err := loadConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	scheme := runtime.NewScheme()
+	if err := discoveryv1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	metav1.AddToGroupVersion(scheme, discoveryv1.SchemeGroupVersion)
+	config.APIPath, config.GroupVersion = "/apis", &discoveryv1.SchemeGroupVersion
+	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	config.ContentType = runtime.ContentTypeProtobuf
+	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	config.QPS = -1 // the limit of 5 a second is meant for tools that people run
+	config.UserAgent = "sluice"
+	config.WarningHandlerWithContext = rest.NoWarnings{}
+	config.Dial = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext
+	c := &client{params: runtime.NewParameterCodec(scheme), server: config.Host}
+	if c.http, err = rest.HTTPClientFor(config); err != nil {
+		return nil, err
+	}
+	c.rest, err = rest.RESTClientForConfigAndClient(config, c.http)
+	return c, err
+}
+
+func loadConfig(cfg Config) (*rest.Config, error) {
+	switch {
+	case cfg.InCluster && cfg.Kubeconfig != "":
+		return nil, errors.New("both inCluster and kubeconfig are set: choose one")
+	case cfg.InCluster:
+		config, err := rest.InClusterConfig()
+		if err != nil {
+			return nil, fmt.Errorf("use the pod's own account: %w", err)
+		}
+		return config, nil
+	case cfg.Kubeconfig != "":
+		config, err := clientcmd.BuildConfigFromFlags("", cfg.Kubeconfig)
+		if err != nil {
+			return nil, fmt.Errorf("read kubeconfig %s: %w", cfg.Kubeconfig, err)
+		}
+		return config, nil
+	}
+	return nil, errors.New("neither inCluster nor kubeconfig is set: choose one")
+}
+
+// listWatch lists and watches all EndpointSlices. opened is called when a watch is open.
+func (c *client) listWatch(opened func()) cache.ListerWatcher {
+	request := func(o metav1.ListOptions) *rest.Request {
+		return c.rest.Get().Resource("endpointslices").VersionedParams(&o, c.params)
+	}
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			list := &discoveryv1.EndpointSliceList{}
+			err := request(o).Timeout(time.Minute).Do(ctx).Into(list)
+			return list, final(err)
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.Watch = true
+			w, err := request(o).Watch(ctx)
+			if err == nil {
+				opened()
+			}
+			return w, final(err)
+		},
+	}
+}
+
+// final hides from the reflector that an error is one after which it would try again by
+// itself: it would wait up to half a minute without noticing that it has to stop, and
+// nobody would learn that the cluster cannot be reached. Source.watch tries again instead.
+// Errors that say that a resource version is too old or too new stay as they are, since
+// the reflector then knows what to do.
+func final(err error) error {
+	if err == nil || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) || apierrors.IsTimeout(err) {
+		return err
+	}
+	return errors.New(err.Error())
+}
+
+func (c *client) close() { utilnet.CloseIdleConnectionsFor(c.http.Transport) }

@@ -1,0 +1,100 @@
+package kubernetes
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/sluice-gateway/sluice/discovery"
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// Config of a [Source]. One of Kubeconfig and InCluster is set.
+type Config struct {
+	// Name of the cluster, as upstreams write it in discover.kubernetes.cluster. Default
+	// "default".
+	Name string
+	// Kubeconfig is the path of a kubeconfig; its current context is used.
+	Kubeconfig string
+	// InCluster uses the account of the pod that Sluice runs in.
+	InCluster bool
+	// Log defaults to slog.Default().
+	Log *slog.Logger
+}
+
+// Source follows the Services of one cluster. It implements [discovery.Source].
+type Source struct {
+	cfg    Config
+	client *client
+
+	mu     sync.Mutex // guards status
+	status discovery.SourceStatus
+}
+
+var _ discovery.Source = (*Source)(nil)
+
+// New returns a source, or an error when the kubeconfig or the pod's account cannot be
+// used. It connects to nothing.
+func New(cfg Config) (*Source, error) {
+	cfg.Name = cmp.Or(cfg.Name, "default")
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
+	c, err := newClient(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("kubernetes cluster %q: %w", cfg.Name, err)
+	}
+	s := &Source{cfg: cfg, client: c}
+	s.status.Name = s.Name()
+	return s, nil
+}
+
+// Name implements [discovery.Source]: "kubernetes/default".
+func (s *Source) Name() string { return string(gateway.SourceKubernetes) + "/" + s.cfg.Name }
+
+// Status implements [discovery.Source].
+func (s *Source) Status() discovery.SourceStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.status
+}
+
+func (s *Source) update(change func(*discovery.SourceStatus)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.status)
+}
+
+// Run implements [discovery.Source]. It returns nil when ctx ends, and nothing else stops
+// it: a cluster that cannot be reached is tried again and again.
+func (s *Source) Run(ctx context.Context, wants <-chan []discovery.Want, out chan<- gateway.EndpointSet) error {
+	ctx, cancel := context.WithCancel(ctx)
+	r := &run{
+		Source: s, out: out,
+		wanted: map[types.NamespacedName]map[gateway.SetKey]*order{},
+	}
+	r.store = newStore(func() {
+		s.update(func(st *discovery.SourceStatus) { st.LastEvent = time.Now() })
+	})
+	var watching sync.WaitGroup
+	watching.Go(func() { s.watch(ctx, r.store) })
+	defer s.client.close()
+	defer watching.Wait()
+	defer cancel()
+	defer s.update(func(st *discovery.SourceStatus) { st.Up, st.Error, st.Wants = false, "not running", 0 })
+	for {
+		// What can happen: the manager asks for something else; slices have changed; it is
+		// time to stop.
+		select {
+		case list := <-wants:
+			r.want(ctx, list)
+		case <-r.store.changed:
+			r.send(ctx)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

@@ -1,0 +1,188 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"slices"
+	"strings"
+)
+
+// Build decides. It reads no clock, file, socket or random source: equal inputs in any
+// order give equal snapshots. An item that cannot be used becomes a Problem on its owner's
+// object, and everything else goes live. The inputs are not changed, and the snapshot may
+// share their objects, so the caller never changes an object that it has passed in.
+func Build(in Inputs, generation uint64) *Snapshot {
+	b := newBuilder(in)
+	b.claimHosts()
+	b.checkFleets()
+	b.buildUpstreams()
+	b.buildRoutes()
+	b.checkOverrides()
+	return b.snapshot(generation)
+}
+
+// builder holds what one Build works out, in the order of the calls in Build.
+type builder struct {
+	in        Inputs
+	tenants   map[string]*Tenant
+	limits    limits
+	claims    map[string]string // host to tenant
+	hosts     map[string]*Host
+	upstreams map[UpstreamKey]*EffectiveUpstream
+	problems  []Problem
+}
+
+func newBuilder(in Inputs) *builder {
+	b := &builder{
+		in:        in,
+		tenants:   make(map[string]*Tenant, len(in.Tenants)),
+		limits:    limitsOf(in.Policies),
+		claims:    map[string]string{},
+		hosts:     map[string]*Host{},
+		upstreams: make(map[UpstreamKey]*EffectiveUpstream, len(in.Upstreams)),
+	}
+	b.in.Tenants = slices.SortedFunc(slices.Values(in.Tenants), func(x, y *Tenant) int { return older(&x.Meta, &y.Meta) })
+	b.in.Routes = slices.SortedFunc(slices.Values(in.Routes), func(x, y *Route) int { return older(&x.Meta, &y.Meta) })
+	for _, t := range in.Tenants {
+		b.tenants[t.Name] = t
+	}
+	return b
+}
+
+// older orders objects of one kind by age, so that the first one keeps what both claim.
+// Objects without a revision (checked offline) fall back to their names.
+func older(x, y *Meta) int {
+	switch {
+	case x.CreatedRevision < y.CreatedRevision:
+		return -1
+	case x.CreatedRevision > y.CreatedRevision:
+		return 1
+	}
+	return x.Ref().Compare(y.Ref())
+}
+
+func (b *builder) report(p Problem) {
+	p.Source = "build"
+	b.problems = append(b.problems, p)
+}
+
+// checkFleets reports tenants that name a fleet that does not exist.
+func (b *builder) checkFleets() {
+	known := map[string]bool{}
+	for _, f := range b.in.Fleets {
+		known[f.Name] = true
+	}
+	for _, t := range b.in.Tenants {
+		for i, f := range t.Spec.Fleets {
+			if !known[f] {
+				b.report(Problem{Object: t.Ref(), Field: index("spec.fleets", i), Code: "fleet_unknown",
+					Message: "There is no fleet " + quote(f) + ", so nothing mirrors this tenant there: create the Fleet or take the name out."})
+			}
+		}
+	}
+}
+
+func (b *builder) buildUpstreams() {
+	sets := map[UpstreamKey][]EndpointSet{}
+	for _, s := range b.in.Sets {
+		sets[s.Upstream] = append(sets[s.Upstream], s)
+	}
+	verdicts := map[UpstreamKey][]Verdict{}
+	for _, v := range b.in.Verdicts {
+		verdicts[v.Upstream] = append(verdicts[v.Upstream], v)
+	}
+	for _, u := range b.in.Upstreams {
+		if b.tenants[u.Tenant] == nil {
+			b.reportOrphan(&u.Meta)
+			continue
+		}
+		k := u.Key()
+		b.upstreams[k] = buildUpstream(u, sets[k], verdicts[k])
+	}
+}
+
+func (b *builder) reportOrphan(m *Meta) {
+	b.report(Problem{Object: m.Ref(), Field: "tenant", Code: "tenant_unknown",
+		Message: "There is no tenant " + quote(m.Tenant) + ", so this object is left out: create the Tenant first."})
+}
+
+func (b *builder) snapshot(generation uint64) *Snapshot {
+	s := &Snapshot{
+		Generation:      generation,
+		Tenants:         sortedByName(b.in.Tenants),
+		Fleets:          sortedByName(b.in.Fleets),
+		NginxDirectives: b.limits.nginx,
+		Hosts:           make([]*Host, 0, len(b.hosts)),
+		Upstreams:       make([]*EffectiveUpstream, 0, len(b.upstreams)),
+		otherProblems:   b.problems,
+	}
+	for _, h := range b.hosts {
+		h.digest = digestOf(h)
+		s.Hosts = append(s.Hosts, h)
+	}
+	slices.SortFunc(s.Hosts, func(x, y *Host) int { return strings.Compare(x.Name, y.Name) })
+	for _, u := range b.upstreams {
+		s.Upstreams = append(s.Upstreams, u)
+	}
+	slices.SortFunc(s.Upstreams, func(x, y *EffectiveUpstream) int { return x.Key.Compare(y.Key) })
+	s.otherDigest = s.digestOthers()
+	s.finish()
+	return s
+}
+
+func sortedByName[O Object](objects []O) []O {
+	return slices.SortedFunc(slices.Values(objects), func(x, y O) int { return x.Head().Ref().Compare(y.Head().Ref()) })
+}
+
+// digestOthers covers everything but the upstreams. What the server adds to objects
+// (revisions, authors, times) stays out: it changes nothing that a node does.
+func (s *Snapshot) digestOthers() digest {
+	type part struct {
+		Name string
+		Spec any
+	}
+	var parts []part
+	for _, t := range s.Tenants {
+		parts = append(parts, part{t.Name, t.Spec})
+	}
+	for _, f := range s.Fleets {
+		parts = append(parts, part{f.Name, f.Spec})
+	}
+	for _, h := range s.Hosts {
+		parts = append(parts, part{h.Name, h.digest.String()})
+	}
+	return digestOf([]any{parts, s.NginxDirectives})
+}
+
+// finish sums up digests and problems of a snapshot whose parts are complete.
+func (s *Snapshot) finish() {
+	all, verdicts := sha256.New(), sha256.New()
+	all.Write(s.otherDigest[:])
+	s.Problems = append([]Problem{}, s.otherProblems...)
+	for _, u := range s.Upstreams {
+		all.Write(u.digest[:])
+		if u.verdictDigest != (digest{}) {
+			verdicts.Write(u.digest[:])
+			verdicts.Write(u.verdictDigest[:])
+		}
+		s.Problems = append(s.Problems, u.problems...)
+	}
+	slices.SortFunc(s.Problems, Problem.Compare)
+	s.Digest = digest(all.Sum(nil)).String()
+	s.VerdictDigest = digest(verdicts.Sum(nil)).String()
+}
+
+// ReplaceUpstream is the shortcut for what changes most: the endpoints or verdicts of one
+// upstream. It shares everything else with prev, and equals what Build would give for the
+// same inputs. An upstream that prev does not have (its tenant is unknown) changes nothing.
+func ReplaceUpstream(prev *Snapshot, u *Upstream, sets []EndpointSet, verdicts []Verdict, generation uint64) *Snapshot {
+	next := *prev
+	next.Generation = generation
+	i, ok := slices.BinarySearchFunc(prev.Upstreams, u.Key(), func(e *EffectiveUpstream, k UpstreamKey) int { return e.Key.Compare(k) })
+	if !ok {
+		return &next
+	}
+	next.Upstreams = slices.Clone(prev.Upstreams)
+	next.Upstreams[i] = buildUpstream(u, sets, verdicts)
+	next.finish()
+	return &next
+}

@@ -1,0 +1,243 @@
+package gateway
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// DefaultMaxBodySize bounds request bodies of routes that do not say otherwise.
+const DefaultMaxBodySize Size = 10 << 20
+
+// maxWeight keeps sums of weights far from overflow and rendered nginx weights readable.
+const maxWeight = 1000
+
+// buildRoutes puts every route under its hosts, oldest first, so that of two routes that
+// claim one path the older keeps it.
+func (b *builder) buildRoutes() {
+	overrides := map[UpstreamKey][]*Override{} // keyed by tenant and route name
+	for _, o := range b.in.Overrides {
+		k := UpstreamKey{o.Tenant, o.Spec.Route}
+		overrides[k] = append(overrides[k], o)
+	}
+	for _, r := range b.in.Routes {
+		if b.tenants[r.Tenant] == nil {
+			b.reportOrphan(&r.Meta)
+			continue
+		}
+		eff := b.effectiveRoute(r, overrides[UpstreamKey{r.Tenant, r.Name}])
+		paths := b.paths(r)
+		if len(r.Spec.Hosts) == 0 {
+			b.report(Problem{Object: r.Ref(), Field: "spec.hosts", Code: "host_missing",
+				Message: "The route names no host, so no request can reach it: list hosts that its tenant claims."})
+		}
+		for i, raw := range r.Spec.Hosts {
+			if host := b.routeHost(r, i, raw); host != nil {
+				b.addRules(r, host, paths, eff)
+			}
+		}
+	}
+	for _, h := range b.hosts {
+		slices.SortFunc(h.Rules, func(x, y Rule) int { return comparePaths(x.Path, y.Path) })
+	}
+}
+
+// routeHost returns the entry for a host of a route, or nil with a Problem when the
+// route's tenant may not use it.
+func (b *builder) routeHost(r *Route, i int, raw string) *Host {
+	field := index("spec.hosts", i)
+	name, err := NormalHost(raw)
+	if err != nil {
+		b.report(Problem{Object: r.Ref(), Field: field, Code: "host_invalid", Message: sentence(err)})
+		return nil
+	}
+	if owner := b.ownerOf(name); owner != r.Tenant {
+		msg := fmt.Sprintf("Host %q is not among the hosts of tenant %q: an administrator adds it to the Tenant's spec.hosts.", name, r.Tenant)
+		if owner != "" {
+			msg = fmt.Sprintf("Host %q belongs to tenant %q, so a route of tenant %q can't use it.", name, owner, r.Tenant)
+		}
+		b.report(Problem{Object: r.Ref(), Field: field, Code: "host_not_owned", Message: msg})
+		return nil
+	}
+	if b.hosts[name] == nil {
+		b.hosts[name] = &Host{Name: name, Tenant: r.Tenant}
+	}
+	return b.hosts[name]
+}
+
+func (b *builder) addRules(r *Route, h *Host, paths []PathMatch, eff *EffectiveRoute) {
+	for _, p := range paths {
+		i := slices.IndexFunc(h.Rules, func(o Rule) bool { return o.Path == p })
+		if i < 0 {
+			h.Rules = append(h.Rules, Rule{Path: p, Route: eff})
+		} else if first := h.Rules[i].Route; first != eff {
+			b.report(Problem{Object: r.Ref(), Field: "spec.match", Code: "path_taken",
+				Message: fmt.Sprintf("%s on host %q is already taken by route %q, which is older: change the path here, or delete the other route.", p, h.Name, first.Name)})
+		}
+	}
+}
+
+// comparePaths puts exact paths before prefixes and longer ones before shorter ones, so
+// that the first match is the most specific one (Gateway API's precedence).
+func comparePaths(x, y PathMatch) int {
+	exact := func(p PathMatch) int {
+		if p.Exact != "" {
+			return 0
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(exact(x), exact(y)), cmp.Compare(len(y.Exact+y.Prefix), len(x.Exact+x.Prefix)),
+		cmp.Compare(x.Exact+x.Prefix, y.Exact+y.Prefix))
+}
+
+// String reads `prefix "/api"` or `exact "/login"`.
+func (p PathMatch) String() string {
+	if p.Exact != "" {
+		return "exact " + quote(p.Exact)
+	}
+	return "prefix " + quote(p.Prefix)
+}
+
+// paths returns the usable paths of a route in normal form: a prefix has no slash at its
+// end but for "/" itself.
+func (b *builder) paths(r *Route) []PathMatch {
+	if len(r.Spec.Match) == 0 {
+		return []PathMatch{{Prefix: "/"}}
+	}
+	var out []PathMatch
+	for i, m := range r.Spec.Match {
+		p, err := normalMatch(m.Path)
+		if err != nil {
+			b.report(Problem{Object: r.Ref(), Field: index("spec.match", i) + ".path", Code: "path_invalid", Message: sentence(err)})
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+func normalMatch(p PathMatch) (PathMatch, error) {
+	switch {
+	case p == PathMatch{}:
+		return PathMatch{Prefix: "/"}, nil
+	case p.Exact != "" && p.Prefix != "":
+		return p, errors.New("the path has both exact and prefix: keep one of them")
+	case p.Exact != "":
+		return p, checkPath(p.Exact)
+	}
+	if p.Prefix != "/" {
+		p.Prefix = strings.TrimSuffix(p.Prefix, "/")
+	}
+	return p, checkPath(p.Prefix)
+}
+
+// checkPath takes paths in the normal form in which requests are compared: anything else
+// could never match, or would match more than it says.
+func checkPath(p string) error {
+	if !strings.HasPrefix(p, "/") {
+		return fmt.Errorf("path %q does not begin with a slash", p)
+	}
+	if len(p) > 4096 {
+		return errors.New("the path is longer than 4096 bytes")
+	}
+	for i := range len(p) {
+		if c := p[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`?#%;\"{}$`, c) >= 0 {
+			return fmt.Errorf("path %q holds %q: write plain ASCII path characters, without query, escapes or parameters", p, c)
+		}
+	}
+	for s := range strings.SplitSeq(p[1:], "/") {
+		if s == "." || s == ".." {
+			return fmt.Errorf("path %q holds the dot segment %q: requests are compared after dot segments are resolved, so it could never match", p, s)
+		}
+	}
+	if strings.Contains(p, "//") {
+		return fmt.Errorf("path %q holds an empty segment: requests are compared after slashes are merged, so it could never match", p)
+	}
+	return nil
+}
+
+func (b *builder) effectiveRoute(r *Route, overrides []*Override) *EffectiveRoute {
+	e := &EffectiveRoute{Tenant: r.Tenant, Name: r.Name, Targets: b.targets(r), Timeout: r.Spec.Timeout,
+		MaxBodySize: cmp.Or(r.Spec.MaxBodySize, DefaultMaxBodySize)}
+	b.clamp(e, r.Ref(), "spec.", "timeout")
+	b.clamp(e, r.Ref(), "spec.", "maxBodySize")
+	slices.SortFunc(overrides, func(x, y *Override) int {
+		return cmp.Or(cmp.Compare(x.Spec.Precedence, y.Spec.Precedence), cmp.Compare(x.Name, y.Name))
+	})
+	origins := map[string]Ref{}
+	for _, o := range overrides {
+		if o.Spec.Set.Timeout != nil && b.unlocked(o, "timeout") {
+			e.Timeout = *o.Spec.Set.Timeout
+			origins["timeout"] = b.clamp(e, o.Ref(), "spec.set.", "timeout")
+		}
+		if o.Spec.Set.MaxBodySize != nil && b.unlocked(o, "maxBodySize") {
+			e.MaxBodySize = *o.Spec.Set.MaxBodySize
+			origins["maxBodySize"] = b.clamp(e, o.Ref(), "spec.set.", "maxBodySize")
+		}
+		if o.Spec.Nginx != "" {
+			e.Nginx = append(e.Nginx, NginxText{Override: o.Ref(), Text: o.Spec.Nginx})
+			origins["nginx"] = o.Ref()
+		}
+	}
+	for field, from := range origins {
+		e.Origins = append(e.Origins, Origin{Field: field, From: from})
+	}
+	slices.SortFunc(e.Origins, func(x, y Origin) int { return cmp.Compare(x.Field, y.Field) })
+	return e
+}
+
+// targets returns the usable targets of a route. A route that is left without one stays,
+// and answers 503, so that its requests do not fall to a broader route.
+func (b *builder) targets(r *Route) []Target {
+	out := []Target{}
+	for i, t := range r.Spec.To {
+		weight := 1
+		if t.Weight != nil {
+			weight = *t.Weight
+		}
+		key := UpstreamKey{r.Tenant, t.Upstream}
+		switch {
+		case weight < 0 || weight > maxWeight:
+			b.report(Problem{Object: r.Ref(), Field: index("spec.to", i) + ".weight", Code: "weight_invalid",
+				Message: fmt.Sprintf("Weight %d is outside 0 to %d, so this target is left out.", weight, maxWeight)})
+		case b.upstreams[key] == nil:
+			b.report(Problem{Object: r.Ref(), Field: index("spec.to", i) + ".upstream", Code: "upstream_unknown",
+				Message: fmt.Sprintf("Tenant %q has no upstream %q, so this target is left out: create the Upstream or correct the name.", r.Tenant, t.Upstream)})
+		case weight > 0:
+			out = append(out, Target{Upstream: key, Weight: weight})
+		}
+	}
+	if len(r.Spec.To) == 0 {
+		b.report(Problem{Object: r.Ref(), Field: "spec.to", Code: "target_missing",
+			Message: "The route names no upstream, so its requests are answered 503: list at least one under spec.to."})
+	}
+	return out
+}
+
+// checkOverrides reports overrides that change nothing because their route does not exist.
+func (b *builder) checkOverrides() {
+	routes := map[UpstreamKey]bool{}
+	for _, r := range b.in.Routes {
+		routes[UpstreamKey{r.Tenant, r.Name}] = true
+	}
+	for _, o := range b.in.Overrides {
+		if !routes[UpstreamKey{o.Tenant, o.Spec.Route}] {
+			b.report(Problem{Object: o.Ref(), Field: "spec.route", Code: "route_unknown",
+				Message: fmt.Sprintf("Tenant %q has no route %q, so this override changes nothing: correct the name or delete the override.", o.Tenant, o.Spec.Route)})
+		}
+	}
+}
+
+// index names an element of a list: "spec.hosts[1]".
+func index(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
+
+func quote(s string) string { return strconv.Quote(s) }
+
+// sentence makes an error's text readable as a message of its own.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}

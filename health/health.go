@@ -1,0 +1,133 @@
+package health
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// Config is what a Health needs.
+type Config struct {
+	// Node names this node in the evidence of verdicts and in logs.
+	Node string
+	// Report is called with verdicts that have changed, in the order in which they did, by
+	// the goroutine of Run and never by two at once. An endpoint that was removed is
+	// reported once as unknown (RuleRemoved): the receiver may drop what it holds.
+	// Nil: nobody is told.
+	Report func([]gateway.Verdict)
+	// Log gets one line per transition. Default: slog.Default().
+	Log *slog.Logger
+}
+
+// Health judges all endpoints of all upstreams. Outcomes and probe results change a
+// [Tracker] under its upstream's lock, for microseconds and without I/O; transitions wait in
+// an outbox for the goroutine of Run, which logs and reports them.
+type Health struct {
+	cfg    Config
+	prober *Prober
+	outbox outbox
+	// unmatched counts outcomes of endpoints that no snapshot names any more.
+	unmatched atomic.Uint64
+
+	// live is read by every outcome, and replaced when upstreams come or go.
+	live atomic.Pointer[map[gateway.UpstreamKey]*upstream]
+
+	mu sync.Mutex // one Apply at a time
+}
+
+// New returns a Health without upstreams.
+func New(cfg Config) *Health {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	h := &Health{cfg: cfg}
+	h.outbox.init()
+	h.prober = NewProber(h.probed)
+	h.live.Store(&map[gateway.UpstreamKey]*upstream{})
+	return h
+}
+
+// Apply makes the snapshot's upstreams the ones that are judged. Upstreams whose checks and
+// endpoints are as before are not touched, and what is known about endpoints that stay is
+// kept.
+func (h *Health) Apply(s *gateway.Snapshot) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now, old := time.Now(), *h.live.Load()
+	next := make(map[gateway.UpstreamKey]*upstream, len(s.Upstreams))
+	for _, eu := range s.Upstreams {
+		u := old[eu.Key]
+		if u == nil {
+			u = newUpstream(NewTracker(eu.Key, h.cfg.Node, rand.Float64))
+		}
+		next[eu.Key] = u
+	}
+	// Published before the trackers are configured: an outcome that comes in between finds
+	// no endpoint yet and is ignored, which is right for an endpoint that is just starting.
+	h.live.Store(&next)
+	for _, eu := range s.Upstreams {
+		next[eu.Key].configure(now, eu, h.prober, &h.outbox)
+	}
+	for key, u := range old {
+		if next[key] == nil {
+			u.remove(now, h.prober, &h.outbox)
+		}
+	}
+}
+
+// Observe takes in the outcome of an exchange. It never waits for I/O or for Run, drops
+// nothing, and costs a success on a healthy endpoint two map lookups.
+func (h *Health) Observe(o gateway.Outcome) {
+	u := (*h.live.Load())[o.Upstream]
+	if u == nil {
+		h.unmatched.Add(1)
+		return
+	}
+	c := (*u.cells.Load())[o.Address]
+	if c == nil {
+		h.unmatched.Add(1)
+		return
+	}
+	if c.quiet.Load() && !isGatewayError(&o) {
+		return
+	}
+	if o.At.IsZero() {
+		o.At = time.Now()
+	}
+	u.request(time.Now(), o, &h.outbox)
+}
+
+// probed takes in a probe's result. See [Prober].
+func (h *Health) probed(ctx context.Context, t Target, r Result) (unsettled bool) {
+	u := (*h.live.Load())[t.Upstream]
+	if u == nil {
+		return false
+	}
+	return u.probe(ctx, time.Now(), t.Address, r, &h.outbox)
+}
+
+// Verdicts lists the present verdict of every endpoint, sorted by upstream and address.
+func (h *Health) Verdicts() []gateway.Verdict {
+	var all []gateway.Verdict
+	for _, u := range h.sorted() {
+		all = append(all, u.verdicts()...)
+	}
+	return all
+}
+
+// sorted lists the upstreams by key.
+func (h *Health) sorted() []*upstream {
+	live := *h.live.Load()
+	us := make([]*upstream, 0, len(live))
+	for _, u := range live {
+		us = append(us, u)
+	}
+	slices.SortFunc(us, func(a, b *upstream) int { return a.key.Compare(b.key) })
+	return us
+}

@@ -1,0 +1,97 @@
+package health
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// The rules that decide verdicts, as they stand in Verdict.Rule.
+const (
+	RuleAdded             = "added"                      // new in the upstream: unknown
+	RuleRemoved           = "removed"                    // gone from the upstream: forgotten
+	RuleCheckChanged      = "check_changed"              // what took it out is no longer asked
+	RuleFirstSuccess      = "first_success"              // unknown until now, now healthy
+	RuleActiveFall        = "active_fall"                // Fall probes in a row failed: down
+	RuleActiveRise        = "active_rise"                // Rise probes in a row succeeded: back
+	RuleConsecutiveErrors = "consecutive_gateway_errors" // too many in a row: ejected
+	RuleProbationFailed   = "probation_failed"           // a trial request failed: ejected again
+	RuleEjectionExpired   = "ejection_expired"           // its time is over: probation
+	RuleProbationPassed   = "probation_passed"           // enough successes: healthy
+	RuleLastEndpoint      = "last_endpoint"              // nothing else is left: probation early
+)
+
+const (
+	// maxEjection bounds one ejection, however many came before.
+	maxEjection = 300 * time.Second
+	// ejectionJitter spreads the returns of endpoints that were ejected together.
+	ejectionJitter = 0.1
+	// trialSuccesses in a row on probation make an endpoint healthy.
+	trialSuccesses = 3
+	// recently is how long a gateway error tells about the present: for this long an
+	// endpoint with an error as its latest outcome is not a sibling that is doing well.
+	recently = 10 * time.Second
+)
+
+// filled returns the check with our defaults where a number is missing. Build has filled
+// them in already; this keeps a zero from becoming a busy loop or a division by zero.
+func filled(c gateway.EffectiveCheck) gateway.EffectiveCheck {
+	if c.Active != nil {
+		a := *c.Active
+		a.Type = cmp.Or(a.Type, "http")
+		a.Path = cmp.Or(a.Path, "/")
+		if len(a.Expect) == 0 {
+			a.Expect = []string{"200-399"}
+		}
+		a.Interval = cmp.Or(a.Interval, gateway.Duration(5*time.Second))
+		a.Timeout = cmp.Or(a.Timeout, gateway.Duration(2*time.Second))
+		a.Rise = cmp.Or(a.Rise, 2)
+		a.Fall = cmp.Or(a.Fall, 3)
+		c.Active = &a
+	}
+	if c.Passive != nil && c.Passive.Disabled {
+		c.Passive = nil
+	}
+	if c.Passive != nil {
+		p := *c.Passive
+		p.ConsecutiveGatewayErrors = cmp.Or(p.ConsecutiveGatewayErrors, 5)
+		p.BaseEjection = cmp.Or(p.BaseEjection, gateway.Duration(30*time.Second))
+		p.MaxEjectedPercent = cmp.Or(p.MaxEjectedPercent, 30)
+		c.Passive = &p
+	}
+	return c
+}
+
+// isGatewayError says whether the outcome speaks against the endpoint. A 500 does not: it
+// is an answer of the application, and often the request's own fault.
+func isGatewayError(o *gateway.Outcome) bool {
+	return o.Failure != "" || o.Status >= 502 && o.Status <= 504
+}
+
+// failureText is how a gateway error reads after "last: ".
+func failureText(status int, failure gateway.Failure) string {
+	switch failure {
+	case "":
+		return strconv.Itoa(status)
+	case gateway.FailureConnect:
+		return "no connection"
+	case gateway.FailureTimeout:
+		return "timeout"
+	case gateway.FailureReset:
+		return "connection closed before the answer was complete"
+	case gateway.FailureMalformed:
+		return "malformed answer"
+	}
+	return string(failure)
+}
+
+// inARow is "1 probe" or "3 probes in a row".
+func inARow(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss in a row", n, thing)
+}

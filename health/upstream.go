@@ -1,0 +1,179 @@
+package health
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// upstream guards one tracker.
+type upstream struct {
+	key gateway.UpstreamKey
+	// cells are read by every outcome, and replaced when endpoints come or go.
+	cells atomic.Pointer[map[string]*cell]
+
+	mu      sync.Mutex
+	tracker *Tracker
+	applied *gateway.EffectiveUpstream // nil before the first
+	probes  probeCounts
+}
+
+// cell is what an outcome looks at before it takes the lock.
+type cell struct {
+	// quiet says that one more success changes nothing. It is written under the upstream's
+	// lock. A success that reads it just before an error clears it counts as having come
+	// before that error.
+	quiet atomic.Bool
+}
+
+type probeCounts struct{ succeeded, failed uint64 }
+
+func newUpstream(t *Tracker) *upstream {
+	u := &upstream{key: t.upstream, tracker: t}
+	u.cells.Store(&map[string]*cell{})
+	return u
+}
+
+// configure takes over a definition unless it is as before.
+func (u *upstream) configure(now time.Time, eu *gateway.EffectiveUpstream, p *Prober, out *outbox) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.applied != nil && sameDefinition(u.applied, eu) {
+		u.applied = eu
+		return
+	}
+	u.applied = eu
+	changed := u.tracker.Configure(now, eu.Health, eu.Endpoints)
+
+	old, cells := *u.cells.Load(), make(map[string]*cell, len(eu.Endpoints))
+	for _, e := range eu.Endpoints {
+		c := old[e.Address]
+		if c == nil {
+			c = new(cell)
+		}
+		c.quiet.Store(u.tracker.Quiet(e.Address))
+		cells[e.Address] = c
+	}
+	u.cells.Store(&cells)
+	// Still under the lock: a result of a probe that ends here is out of date when its
+	// goroutine gets the lock, and sees it by its context.
+	p.Set(u.key, targets(eu))
+	u.publish(changed, out)
+	u.schedule(out)
+}
+
+// remove forgets every endpoint.
+func (u *upstream) remove(now time.Time, p *Prober, out *outbox) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.cells.Store(&map[string]*cell{})
+	p.Set(u.key, nil)
+	u.publish(u.tracker.Configure(now, u.tracker.check, nil), out)
+	u.schedule(out)
+}
+
+func (u *upstream) request(now time.Time, o gateway.Outcome, out *outbox) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	changed := u.tracker.Request(now, o)
+	u.refresh(o.Address)
+	u.publish(changed, out)
+}
+
+func (u *upstream) probe(ctx context.Context, now time.Time, address string, r Result, out *outbox) (unsettled bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if ctx.Err() != nil {
+		return false
+	}
+	if r.Err == "" {
+		u.probes.succeeded++
+	} else {
+		u.probes.failed++
+	}
+	changed := u.tracker.Probe(now, address, r)
+	u.refresh(address)
+	u.publish(changed, out)
+	return u.tracker.Unsettled(address)
+}
+
+func (u *upstream) advance(now time.Time, out *outbox) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.publish(u.tracker.Advance(now), out)
+	u.schedule(out)
+}
+
+func (u *upstream) verdicts() []gateway.Verdict {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.tracker.Verdicts()
+}
+
+// counts returns what the metrics need: verdicts, ejections by rule, probes.
+func (u *upstream) counts() ([]gateway.Verdict, map[string]uint64, probeCounts) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.tracker.Verdicts(), maps.Clone(u.tracker.Ejections()), u.probes
+}
+
+// publish puts transitions into the outbox, under the lock so that they keep their order.
+func (u *upstream) publish(changed []gateway.Verdict, out *outbox) {
+	if len(changed) == 0 {
+		return
+	}
+	for i := range changed {
+		u.refresh(changed[i].Address)
+	}
+	out.put(changed)
+	u.schedule(out)
+}
+
+// schedule says when the tracker wants to be advanced. Outcomes and probes move that only
+// together with a verdict; time and configuration also behind a verdict that hides it.
+func (u *upstream) schedule(out *outbox) { out.schedule(u, u.tracker.Next()) }
+
+func (u *upstream) refresh(address string) {
+	if c := (*u.cells.Load())[address]; c != nil {
+		c.quiet.Store(u.tracker.Quiet(address))
+	}
+}
+
+// targets lists what to probe. Terminating endpoints finish what they have and close their
+// listeners, so probing them would only report what is known.
+func targets(eu *gateway.EffectiveUpstream) []Target {
+	check := filled(eu.Health).Active
+	if check == nil {
+		return nil
+	}
+	var ts []Target
+	for _, e := range eu.Endpoints {
+		if !e.Terminating {
+			ts = append(ts, Target{EndpointKey: gateway.EndpointKey{Upstream: eu.Key, Address: e.Address}, Check: *check})
+		}
+	}
+	return ts
+}
+
+// sameDefinition compares what health looks at. A snapshot shares an upstream that has not
+// changed, so that mostly one look at the pointers is enough.
+func sameDefinition(a, b *gateway.EffectiveUpstream) bool {
+	if a == b {
+		return true
+	}
+	if len(a.Endpoints) != len(b.Endpoints) {
+		return false
+	}
+	for i := range a.Endpoints {
+		x, y := &a.Endpoints[i], &b.Endpoints[i]
+		if x.Address != y.Address || x.Weight != y.Weight || x.Terminating != y.Terminating {
+			return false
+		}
+	}
+	return reflect.DeepEqual(a.Health, b.Health)
+}

@@ -1,0 +1,278 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/store"
+	"github.com/sluice-gateway/sluice/store/storetest"
+)
+
+func TestClusterSurvivesItsLeader(t *testing.T) {
+	t.Parallel()
+	c := storetest.StartCluster(t, storetest.Options{})
+	s := storetest.Open(t, c.Config())
+	ctx := t.Context()
+	first := put(t, s, tenant("acme"))
+	got, _ := watch(t, s, 0)
+	eventually(t, "the first set", func() bool { return got.count() == 1 })
+
+	st := s.Status(ctx)
+	leaders := 0
+	for _, m := range st.Members {
+		if m.Leader {
+			leaders++
+		}
+		if m.Err != nil || !strings.HasPrefix(m.Name, "m") || m.DBSize == 0 {
+			t.Errorf("member %+v", m)
+		}
+	}
+	if st.Err != nil || st.Mode != store.ModeCluster || len(st.Members) != 3 || leaders != 1 || st.Revision < first.Head().Revision {
+		t.Errorf("status %+v", st)
+	}
+	if s.MaxChanges() != 63 {
+		t.Errorf("MaxChanges = %d", s.MaxChanges())
+	}
+
+	eventually(t, "a leader", func() bool { return c.Leader() >= 0 })
+	killed := time.Now()
+	c.Kill(c.Leader())
+	acknowledged := map[string]int64{}
+	for i := 0; len(acknowledged) < 20; i++ {
+		if time.Since(killed) > 2*time.Minute {
+			t.Fatalf("only %d writes in two minutes", len(acknowledged))
+		}
+		name := fmt.Sprintf("after-%d", i)
+		obj, err := s.Put(ctx, tenant(name), by)
+		if err == nil {
+			acknowledged[name] = obj.Head().Revision
+		} else if !errors.Is(err, store.ErrUnavailable) {
+			t.Fatalf("while electing: %v", err)
+		}
+		if len(acknowledged) == 1 && err == nil {
+			t.Logf("first write %s after the leader began to die", time.Since(killed).Round(time.Millisecond))
+		}
+	}
+	for name, revision := range acknowledged {
+		eventually(t, "the watch sees "+name, func() bool { return got.has(tenant(name).Ref(), revision) })
+	}
+	st = s.Status(ctx)
+	silent := 0
+	for _, m := range st.Members {
+		if m.Err != nil {
+			silent++
+		}
+	}
+	if st.Err != nil || silent != 1 {
+		t.Errorf("%d of 3 members silent, want 1: %+v", silent, st)
+	}
+}
+
+// The whole cluster goes away: calls fail in bounded time, nothing is forgotten, and the
+// same store goes on when it is back.
+func TestClusterAwayAndBack(t *testing.T) {
+	t.Parallel()
+	c := storetest.StartCluster(t, storetest.Options{})
+	cfg := c.Config()
+	cfg.CallTimeout = time.Second
+	s := storetest.Open(t, cfg)
+	kept := put(t, s, tenant("kept"))
+	got, _ := watch(t, s, 0)
+	eventually(t, "the first set", func() bool { return got.count() == 1 })
+	for i := range c.Members {
+		c.Kill(i)
+	}
+	began := time.Now()
+	_, errGet := s.Get(t.Context(), kept.Head().Ref())
+	_, errPut := s.Put(t.Context(), tenant("x"), by)
+	_, _, errList := s.List(t.Context(), "", "")
+	for _, err := range []error{errGet, errPut, errList, s.Status(t.Context()).Err} {
+		if !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("without etcd: %v", err)
+		}
+	}
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("four calls with a bound of one second each took %s", took)
+	}
+	c.Restart(t, 0, 1, 2)
+	eventually(t, "writes succeed again", func() bool {
+		_, err := s.Put(t.Context(), tenant("back"), by)
+		return err == nil
+	})
+	last := put(t, s, tenant("last"))
+	eventually(t, "the watch sees the last write", func() bool { return got.has(last.Head().Ref(), last.Head().Revision) })
+	if !got.has(kept.Head().Ref(), kept.Head().Revision) {
+		t.Error("the set has lost an object")
+	}
+}
+
+func TestClusterApplyLimit(t *testing.T) {
+	t.Parallel()
+	c := storetest.StartCluster(t, storetest.Options{Members: 1})
+	s := storetest.Open(t, c.Config())
+	var changes []gateway.Change
+	for i := range s.MaxChanges() {
+		changes = append(changes, gateway.Change{Object: upstream("acme", fmt.Sprintf("u%d", i))})
+	}
+	if _, err := s.Apply(t.Context(), changes, by); err != nil {
+		t.Errorf("%d changes in one transaction of a default etcd: %v", len(changes), err)
+	}
+	_, err := s.Apply(t.Context(), append(changes, gateway.Change{Object: tenant("acme")}), by)
+	if !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), "at most 63") {
+		t.Errorf("one more: %v", err)
+	}
+}
+
+func TestClusterQuotaIsRepaired(t *testing.T) {
+	t.Parallel()
+	c := storetest.StartCluster(t, storetest.Options{QuotaBytes: 6 << 20})
+	s := storetest.Open(t, c.Config())
+	pad := strings.Repeat("x", 100_000)
+	for i := range 60 {
+		name := fmt.Sprintf("t%d", i)
+		obj, err := s.Put(t.Context(), tenant(name, pad), store.Write{Actor: "alice", IfRevision: at(0)})
+		if err != nil {
+			t.Fatalf("create %d: %v", i, err)
+		}
+		if err := s.Delete(t.Context(), obj.Head().Ref(), store.Write{Actor: "alice", IfRevision: at(obj.Head().Revision)}); err != nil {
+			t.Fatalf("delete %d: %v", i, err)
+		}
+		clearHistory(t, s, name)
+	}
+	if st := s.Status(t.Context()); st.Err != nil || st.Repairs == 0 || len(st.Alarms) != 0 {
+		t.Errorf("after writing 12 MB with a quota of 6 MB: %+v", st)
+	}
+}
+
+func TestClusterWithTLSAndPassword(t *testing.T) {
+	t.Parallel()
+	c := storetest.StartCluster(t, storetest.Options{Members: 1, TLS: true})
+	ctx := t.Context()
+	root := c.Client(t)
+	for _, err := range []error{
+		errOf2(root.RoleAdd(ctx, "root")), errOf2(root.RoleAdd(ctx, "sluice")),
+		errOf2(root.RoleGrantPermission(ctx, "sluice", "/sluice/", clientv3.GetPrefixRangeEnd("/sluice/"), clientv3.PermissionType(clientv3.PermReadWrite))),
+		errOf2(root.UserAdd(ctx, "root", "toor")), errOf2(root.UserGrantRole(ctx, "root", "root")),
+		errOf2(root.UserAdd(ctx, "sluice", "s3cret")), errOf2(root.UserGrantRole(ctx, "sluice", "sluice")),
+		errOf2(root.UserAdd(ctx, "guest", "guest")),
+		errOf2(root.AuthEnable(ctx)),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	password := func(word string) string {
+		file := filepath.Join(t.TempDir(), "password")
+		if err := os.WriteFile(file, []byte(word+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	cfg := c.Config()
+	cfg.Etcd.Username, cfg.Etcd.PasswordFile = "sluice", password("s3cret")
+	s := storetest.Open(t, cfg)
+	obj := put(t, s, tenant("acme"))
+	if got, err := s.Get(ctx, obj.Head().Ref()); err != nil || got.Head().Revision != obj.Head().Revision {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	got, _ := watch(t, s, 0)
+	eventually(t, "the first set", func() bool { return got.has(obj.Head().Ref(), obj.Head().Revision) })
+
+	for what, change := range map[string]struct {
+		edit func(*store.EtcdConfig)
+		want []string
+	}{
+		"wrong password": {func(e *store.EtcdConfig) { e.PasswordFile = password("wrong") }, []string{"log in to etcd at https://127.0.0.1:", "check store.etcd username and passwordFile"}},
+		"empty password": {func(e *store.EtcdConfig) { e.PasswordFile = password("") }, []string{"passwordFile", "is empty"}},
+		"no password":    {func(e *store.EtcdConfig) { e.Username, e.PasswordFile = "", "" }, []string{"check store.etcd username and passwordFile"}},
+		"no permission":  {func(e *store.EtcdConfig) { e.Username, e.PasswordFile = "guest", password("guest") }, []string{"permission denied", `grant user "guest" read and write on the prefix /sluice/`}},
+		"no client cert": {func(e *store.EtcdConfig) { e.CertFile, e.KeyFile = "", "" }, []string{"no answer from etcd", "check"}},
+		"no authority":   {func(e *store.EtcdConfig) { e.CAFile = "" }, []string{"no answer from etcd", "certificate signed by unknown authority"}},
+		"missing file":   {func(e *store.EtcdConfig) { e.CAFile = "/nowhere/ca.pem" }, []string{"read TLS files of store.etcd", "/nowhere/ca.pem"}},
+	} {
+		cfg := c.Config()
+		e := *cfg.Etcd
+		e.Username, e.PasswordFile, e.DialTimeout = "sluice", password("s3cret"), 2*time.Second
+		change.edit(&e)
+		cfg.Etcd = &e
+		cfg.Log = textLog(t.Output())
+		s, err := store.Open(ctx, cfg)
+		if err == nil {
+			t.Errorf("%s: Open succeeded: %v", what, s.Close())
+			continue
+		}
+		for _, want := range change.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v\nlacks %q", what, err, want)
+			}
+		}
+	}
+}
+
+func errOf2[T any](_ T, err error) error { return err }
+
+func TestUnreachableClusterSaysWhatToCheck(t *testing.T) {
+	t.Parallel()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closed.Close() // its port now refuses connections
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	refusing, mute := "http://"+closed.Addr().String(), "http://"+silent.Addr().String()
+	dir := t.TempDir()
+	cfg := store.Config{DataDir: dir, Etcd: &store.EtcdConfig{Endpoints: []string{refusing, mute}, DialTimeout: 500 * time.Millisecond}, Log: textLog(t.Output())}
+	began := time.Now()
+	_, err = store.Open(t.Context(), cfg)
+	if took := time.Since(began); took > 25*time.Second {
+		t.Errorf("Open took %s", took)
+	}
+	for _, want := range []string{
+		"no answer from etcd within 500ms", refusing + ": dial tcp", "connection refused",
+		mute + ": accepts connections, but etcd does not answer", "check that etcd runs and has a leader", "store.etcd.endpoints",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v\nlacks %q", err, want)
+		}
+	}
+	if !errors.Is(err, store.ErrUnavailable) {
+		t.Error("it is not ErrUnavailable")
+	}
+	// The failed Open has given the data directory back.
+	storetest.Open(t, store.Config{DataDir: dir, UnsafeNoFsync: true})
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := store.Open(ctx, store.Config{Etcd: cfg.Etcd}); !errors.Is(err, context.Canceled) {
+		t.Errorf("Open with a cancelled context: %v", err)
+	}
+}
+
+func TestConfigErrorsNameTheKey(t *testing.T) {
+	for want, cfg := range map[string]store.Config{
+		"set dataDir":                         {},
+		"endpoints is empty":                  {Etcd: &store.EtcdConfig{}},
+		`endpoint "10.0.0.1:2379": write it`:  {Etcd: &store.EtcdConfig{Endpoints: []string{"10.0.0.1:2379"}}},
+		"TLS files are given: write https://": {Etcd: &store.EtcdConfig{Endpoints: []string{"http://10.0.0.1:2379"}, CAFile: "ca.pem"}},
+		"certFile and keyFile belong":         {Etcd: &store.EtcdConfig{Endpoints: []string{"https://10.0.0.1:2379"}, CertFile: "c.pem"}},
+		"username and passwordFile belong":    {Etcd: &store.EtcdConfig{Endpoints: []string{"https://10.0.0.1:2379"}, Username: "x"}},
+	} {
+		if _, err := store.Open(t.Context(), cfg); !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v; want %q", err, want)
+		}
+	}
+}

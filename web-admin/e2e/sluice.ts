@@ -1,0 +1,49 @@
+import type { APIRequestContext, Page } from '@playwright/test';
+import { expect } from '@playwright/test';
+
+export const token = process.env.SLUICE_TOKEN ?? '';
+if (token === '') throw new Error('set SLUICE_URL and SLUICE_TOKEN to a running sluice and its admin token (<dataDir>/admin.token)');
+
+const headers = { Authorization: `Bearer ${token}` };
+
+/** A call that must succeed. */
+export async function call(request: APIRequestContext, method: 'put' | 'post' | 'delete', path: string, data?: unknown) {
+  const response = await request[method](`/api/v1${path}`, { headers, ...(data === undefined ? {} : { data }) });
+  expect(response.ok(), `${method} ${path}: ${response.status()} ${await response.text()}`).toBe(true);
+}
+
+/** What the API says now. */
+export async function read<T>(request: APIRequestContext, path: string): Promise<T> {
+  const response = await request.get(`/api/v1${path}`, { headers });
+  expect(response.ok(), `get ${path}: ${response.status()}`).toBe(true);
+  return (await response.json()) as T;
+}
+
+/**
+ * Collects what a page must not do: errors on the console, exceptions, and violations of
+ * the content security policy, which are events of their own too.
+ */
+export async function watch(page: Page): Promise<string[]> {
+  const faults: string[] = [];
+  page.on('console', (m) => {
+    if (m.type() === 'error' || m.type() === 'warning') faults.push(`${page.url()} ${m.type()}: ${m.text()}`);
+  });
+  page.on('pageerror', (e) => faults.push(`${page.url()} exception: ${e.message}`));
+  await page.exposeFunction('reportViolation', (v: string) => faults.push(`${page.url()} policy: ${v}`));
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (e) => {
+      (window as unknown as { reportViolation: (v: string) => void }).reportViolation(`${e.violatedDirective} ${e.blockedURI}`);
+    });
+  });
+  return faults;
+}
+
+/** No page is wider than its window. */
+export async function fits(page: Page) {
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(over, `${page.url()} is ${over} px too wide`).toBeLessThanOrEqual(0);
+}
+
+export async function shot(page: Page, name: string) {
+  await page.screenshot({ path: `test-results/${name}.png`, fullPage: true });
+}

@@ -1,0 +1,34 @@
+import { queryOptions } from '@tanstack/react-query';
+import { api, unwrap } from './client';
+import type { Fleet, Node, Problem, UpstreamView } from './types';
+
+// What several pages read. Every key starts with its noun, so that api/live.ts can say
+// which answers an event makes old.
+
+export const statusQuery = () =>
+  queryOptions({ queryKey: ['status'], queryFn: ({ signal }) => unwrap(api.GET('/status', { signal })), refetchInterval: 10_000 });
+
+export const problemsQuery = () =>
+  queryOptions({
+    queryKey: ['problems'],
+    queryFn: async ({ signal }): Promise<Problem[]> => (await unwrap(api.GET('/problems', { signal }))).items,
+  });
+
+export const upstreamsQuery = () =>
+  queryOptions({
+    queryKey: ['upstreams'],
+    queryFn: async ({ signal }): Promise<UpstreamView[]> => (await unwrap(api.GET('/upstreams', { signal }))).items,
+  });
+
+export const fleetsQuery = () =>
+  queryOptions({
+    queryKey: ['fleets'],
+    queryFn: async ({ signal }): Promise<Fleet[]> => (await unwrap(api.GET('/fleets', { signal }))).items,
+  });
+
+export const nodesQuery = (fleet: string) =>
+  queryOptions({
+    queryKey: ['nodes', fleet],
+    queryFn: async ({ signal }): Promise<Node[]> =>
+      (await unwrap(api.GET('/fleets/{fleet}/nodes', { params: { path: { fleet } }, signal }))).items,
+  });

@@ -1,0 +1,37 @@
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+export type Status = Schemas['Status'];
+export type SourceStatus = Schemas['SourceStatus'];
+export type StoreStatus = Schemas['StoreStatus'];
+export type Problem = Schemas['Problem'];
+export type Ref = Schemas['Ref'];
+export type UpstreamKey = Schemas['UpstreamKey'];
+export type UpstreamView = Schemas['UpstreamView'];
+export type EffectiveUpstream = Schemas['EffectiveUpstream'];
+export type Endpoint = Schemas['Endpoint'];
+export type ManualEndpoint = Schemas['ManualEndpoint'];
+export type Verdict = Schemas['Verdict'];
+export type HealthState = Schemas['HealthState'];
+export type Sample = Schemas['Sample'];
+export type WriteResult = Schemas['WriteResult'];
+export type Effect = Schemas['Effect'];
+export type Fleet = Schemas['Fleet'];
+export type Node = Schemas['Node'];
+export type NodeState = Schemas['NodeState'];
+export type FileDrift = Schemas['FileDrift'];
+export type ApplyFailure = Schemas['ApplyFailure'];
+export type TreeDiff = Schemas['TreeDiff'];
+export type FileDiff = Schemas['FileDiff'];
+export type TreeKind = Schemas['TreeKind'];
+export type SnapshotEvent = Schemas['SnapshotEvent'];
+export type ProblemsEvent = Schemas['ProblemsEvent'];
+export type ErrorDocument = Schemas['ErrorDocument'];
+export type ErrorCode = Schemas['ErrorCode'];
+
+/** Worst first: the order in which people look. */
+export const healthStates: HealthState[] = ['ejected', 'down', 'probation', 'unknown', 'healthy'];
+export const nodeStates: NodeState[] = ['silent', 'failed', 'drifted', 'rolling', 'in_sync'];
+
+export const keyText = (k: UpstreamKey) => `${k.tenant}/${k.name}`;

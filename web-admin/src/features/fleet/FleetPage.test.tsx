@@ -1,0 +1,117 @@
+import { screen, waitFor, within } from '@testing-library/react';
+import { http, HttpResponse } from 'msw';
+import { expect, test, vi } from 'vitest';
+import { renderAt } from '../../test/render';
+import { sampleNode } from '../../test/samples';
+import { answer, eventStream, refuse, server } from '../../test/server';
+
+const soon = { timeout: 30_000 };
+const good = sampleNode('edge-01', 'in_sync');
+const failed = sampleNode('edge-02', 'failed', {
+  onDisk: 'bbbbbbbb22222222',
+  running: 'bbbbbbbb22222222',
+  failed: { digest: good.desired, step: 'check', message: 'nginx: [emerg] unknown directive "x"', file: 'tenants/acme.conf', line: 41, at: '2026-11-20T22:00:00Z' },
+});
+const drifted = sampleNode('edge-03', 'drifted', {
+  onDisk: 'cccccccc33333333',
+  drift: [{ path: 'upstreams/acme.conf', change: 'modified', diff: '@@ -1 +1 @@\n-server 10.0.0.4:80;\n+server 10.0.0.5:80;\n' }],
+});
+
+function serve() {
+  const stream = eventStream();
+  server.use(
+    answer('get', '/fleets', { items: [{ kind: 'Fleet', name: 'shared', spec: {} }, { kind: 'Fleet', name: 'video', spec: {} }] }),
+    answer('get', '/fleets/{fleet}/nodes', (r) => ({ items: r.url.includes('/shared/') ? [good, failed, drifted] : [] })),
+    stream.handler,
+  );
+  return stream;
+}
+
+const row = async (name: string) => (await screen.findByRole('button', { name }, soon)).closest('tr') as HTMLElement;
+const names = () => screen.getAllByRole('row').slice(1).map((r) => within(r).getAllByRole('button')[0]?.textContent);
+
+test('shows desired, on disk and running, the worst node first', async () => {
+  serve();
+  renderAt('/fleet');
+  const r = await row('edge-02');
+  expect(r.textContent).toContain('tenants/acme.conf:41');
+  expect(within(r).getByText('aaaaaaaa')).toBeTruthy();
+  expect(within(r).getAllByText('bbbbbbbb')).toHaveLength(2);
+  expect(within(r).getAllByTitle('differs from desired')).toHaveLength(2);
+  expect((await row('edge-03')).textContent).toContain('upstreams/acme.conf');
+  expect(names()).toEqual(['edge-02', 'edge-03', 'edge-01']);
+});
+
+test('filters by the URL', async () => {
+  serve();
+  renderAt('/fleet?fleet=shared&state=drifted');
+  await waitFor(() => expect(names()).toEqual(['edge-03']), soon);
+});
+
+test('details name the error, the drift and its hunk', async () => {
+  serve();
+  const { user, router } = renderAt('/fleet?node=edge-02');
+  const drawer = await screen.findByRole('dialog', {}, soon);
+  expect(await within(drawer).findByText('nginx: [emerg] unknown directive "x"', {}, soon)).toBeTruthy();
+  await user.click(within(drawer).getByRole('button', { name: 'Close' }));
+  await user.click(await screen.findByRole('button', { name: 'edge-03' }, soon));
+  expect(await screen.findByText('+server 10.0.0.5:80;', {}, soon)).toBeTruthy();
+  expect(router.state.location.search).toEqual({ node: 'edge-03' });
+});
+
+test('takes a node from the stream', async () => {
+  const stream = serve();
+  renderAt('/fleet');
+  await row('edge-02');
+  await screen.findByText('live', {}, soon);
+  stream.send('node', { ...failed, state: 'in_sync', failed: undefined });
+  await waitFor(async () => expect((await row('edge-02')).textContent).toContain('in sync'), soon);
+});
+
+test('downloads a tree with the token', async () => {
+  serve();
+  const seen: string[] = [];
+  server.use(
+    http.get('*/api/v1/fleets/shared/nodes/edge-02/tree.tar.gz', ({ request }) => {
+      seen.push(`${new URL(request.url).search} ${request.headers.get('Authorization')}`);
+      return new HttpResponse(new Uint8Array([31, 139]), { headers: { 'Content-Type': 'application/gzip' } });
+    }),
+  );
+  const saved: string[] = [];
+  URL.createObjectURL = () => 'blob:x';
+  URL.revokeObjectURL = () => {};
+  vi.spyOn(HTMLAnchorElement.prototype, 'click').mockImplementation(function (this: HTMLAnchorElement) {
+    saved.push(this.download);
+  });
+  const { user } = renderAt('/fleet');
+  await user.click(within(await row('edge-02')).getByRole('button', { name: 'Download edge-02' }));
+  await user.click(await screen.findByText(/What is on disk/, {}, soon));
+  await waitFor(() => expect(saved).toEqual(['shared-edge-02-disk.tar.gz']), soon);
+  expect(seen).toEqual(['?which=disk Bearer secret']);
+});
+
+test('a fleet without nodes says what to do', async () => {
+  serve();
+  renderAt('/fleet?fleet=video');
+  expect(await screen.findByText('No node has reported to this fleet', {}, soon)).toBeTruthy();
+});
+
+test('an unknown fleet', async () => {
+  serve();
+  renderAt('/fleet?fleet=nix');
+  expect(await screen.findByText('There is no fleet nix.', {}, soon)).toBeTruthy();
+});
+
+test('no fleet at all', async () => {
+  serve();
+  server.use(answer('get', '/fleets', { items: [] }));
+  renderAt('/fleet');
+  expect(await screen.findByText('No fleets yet', {}, soon)).toBeTruthy();
+});
+
+test('an error', async () => {
+  serve();
+  server.use(refuse('get', '/fleets/{fleet}/nodes', 500, 'internal', 'the fleet controller stopped'));
+  renderAt('/fleet');
+  expect(await screen.findByText('the fleet controller stopped', {}, soon)).toBeTruthy();
+});

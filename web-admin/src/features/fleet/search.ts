@@ -1,0 +1,33 @@
+import type { NodeState } from '../../api/types';
+import { nodeStates } from '../../api/types';
+
+export interface FleetSearch {
+  fleet?: string;
+  q?: string;
+  state?: NodeState;
+  /** The node whose details are open. */
+  node?: string;
+}
+
+export interface DiffSearch {
+  /** The node on the right side. */
+  node?: string;
+  /** The node on the left side; without it, what `node` should have. */
+  other?: string;
+  file?: string;
+  view?: 'split' | 'unified';
+}
+
+// Every key is always returned: the router lays the answer over what the address bar says,
+// so only an explicit undefined takes a value away that does not fit. A number or a truth
+// value typed into the address bar arrives parsed; it was meant as text.
+const text = (v: unknown) => (typeof v === 'number' || typeof v === 'boolean' ? String(v) : typeof v === 'string' && v !== '' ? v : undefined);
+
+export function fleetSearch(s: Record<string, unknown>): FleetSearch {
+  return { fleet: text(s.fleet), q: text(s.q), state: nodeStates.find((n) => n === s.state), node: text(s.node) };
+}
+
+export function diffSearch(s: Record<string, unknown>): DiffSearch {
+  const view = s.view === 'split' || s.view === 'unified' ? s.view : undefined;
+  return { node: text(s.node), other: text(s.other), file: text(s.file), view };
+}

@@ -1,0 +1,51 @@
+import { useTranslation } from 'react-i18next';
+import { Panel, Page } from '../../ui/Page';
+import { QueryView } from '../../ui/States';
+import { Identity } from './Identity';
+import { ProblemList } from './ProblemList';
+import { Stats } from './Stats';
+import { SuspectList } from './SuspectList';
+import { FleetList, ListenerList, SourceList } from './SideLists';
+import { suspects, useFleets, useProblems, useStatus, useUpstreams } from './queries';
+
+/** What to look at first: what is wrong, then what is there, then who says so. */
+export function OverviewPage() {
+  const { t } = useTranslation();
+  const status = useStatus();
+  const problems = useProblems();
+  const upstreams = useUpstreams();
+  const fleets = useFleets();
+  return (
+    <Page title={t('overview.title')}>
+      <QueryView query={status}>
+        {(s) => (
+          <>
+            <Identity status={s} />
+            <Stats status={s} upstreams={upstreams.data} />
+            <div className="columns">
+              <div>
+                <Panel flush title={t('overview.problems')} extra={problems.data && <span className="num">{problems.data.length}</span>}>
+                  <QueryView query={problems}>{(items) => <ProblemList problems={items} />}</QueryView>
+                </Panel>
+                <Panel flush title={t('overview.attention')} extra={upstreams.data && <span className="num">{suspects(upstreams.data).length}</span>}>
+                  <QueryView query={upstreams}>{(views) => <SuspectList suspects={suspects(views)} />}</QueryView>
+                </Panel>
+              </div>
+              <div>
+                <Panel flush title={t('overview.fleets')}>
+                  <QueryView query={fleets}>{(items) => <FleetList fleets={items} />}</QueryView>
+                </Panel>
+                <Panel flush title={t('overview.sources')}>
+                  <SourceList sources={s.sources} />
+                </Panel>
+                <Panel flush title={t('overview.listeners')}>
+                  <ListenerList listeners={s.listeners} />
+                </Panel>
+              </div>
+            </div>
+          </>
+        )}
+      </QueryView>
+    </Page>
+  );
+}

@@ -1,0 +1,57 @@
+import { useTranslation } from 'react-i18next';
+import type { EffectiveUpstream, UpstreamView } from '../../api/types';
+import { Facts, Panel } from '../../ui/Page';
+
+/** How the upstream is balanced, checked and bounded, defaults filled in. */
+export function Settings({ view: { upstream: u, routes } }: { view: UpstreamView }) {
+  const { t } = useTranslation();
+  return (
+    <Panel title={t('upstreams.settings')}>
+      <Facts
+        items={[
+          { label: t('upstreams.usedBy'), value: routes.length > 0 ? routes.join(', ') : <span className="muted">{t('upstreams.unused')}</span> },
+          { label: t('upstreams.protocol'), value: u.protocol },
+          { label: t('upstreams.balance'), value: u.balance.policy },
+          { label: t('upstreams.activeCheck'), value: <ActiveText upstream={u} /> },
+          { label: t('upstreams.passiveCheck'), value: <PassiveText upstream={u} /> },
+          { label: t('upstreams.timeouts'), value: t('upstreams.timeoutsText', { connect: u.timeouts.connect, response: u.timeouts.response, idle: u.timeouts.idle }) },
+          { label: t('upstreams.retry'), value: u.retry.attempts },
+          { label: t('upstreams.discover'), value: <Places upstream={u} /> },
+        ]}
+      />
+    </Panel>
+  );
+}
+
+function ActiveText({ upstream: u }: { upstream: EffectiveUpstream }) {
+  const { t } = useTranslation();
+  const c = u.health.active;
+  if (!c) return <span className="muted">{t('upstreams.off')}</span>;
+  const what = c.type === 'tcp' ? 'tcp' : `http ${c.path ?? '/'}`;
+  return <>{t('upstreams.activeText', { what, interval: c.interval, timeout: c.timeout, fall: c.fall, rise: c.rise })}</>;
+}
+
+function PassiveText({ upstream: u }: { upstream: EffectiveUpstream }) {
+  const { t } = useTranslation();
+  const c = u.health.passive;
+  if (!c || c.disabled) return <span className="muted">{t('upstreams.off')}</span>;
+  return <>{t('upstreams.passiveText', { errors: c.consecutiveGatewayErrors, base: c.baseEjection, percent: c.maxEjectedPercent })}</>;
+}
+
+function Places({ upstream: u }: { upstream: EffectiveUpstream }) {
+  const { t } = useTranslation();
+  const places = (u.discover ?? []).map(({ kubernetes: k, etcd: e }) => {
+    if (k) return `Kubernetes ${k.cluster ?? 'default'}/${k.namespace}/${k.service}${k.port ? `:${k.port}` : ''}`;
+    return e ? `etcd ${e.registry ?? 'default'}:${e.prefix}` : '';
+  });
+  if (places.length === 0) return <span className="muted">{t('common.none')}</span>;
+  return (
+    <>
+      {places.map((p) => (
+        <div key={p} className="mono">
+          {p}
+        </div>
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,114 @@
+import { PlusOutlined } from '@ant-design/icons';
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { Alert, Button } from 'antd';
+import { useState } from 'react';
+import { useTranslation } from 'react-i18next';
+import type { Endpoint, Problem, UpstreamView } from '../../api/types';
+import { keyText } from '../../api/types';
+import { Page } from '../../ui/Page';
+import { Nothing, QueryView } from '../../ui/States';
+import { EndpointDialog } from './EndpointDialog';
+import { EndpointTable } from './EndpointTable';
+import { EvidenceDrawer } from './EvidenceDrawer';
+import { RemoveDialog } from './RemoveDialog';
+import { Settings } from './Settings';
+import { Rotation } from './UpstreamTable';
+import { useUpstream } from './queries';
+import './upstreams.css';
+
+const route = getRouteApi('/pages/upstreams/$tenant/$name');
+
+/** One upstream: its endpoints, why each is in or out of rotation, and what may be changed. */
+export function UpstreamPage() {
+  const { t } = useTranslation();
+  const key = route.useParams();
+  const upstream = useUpstream(key);
+  const [adding, setAdding] = useState(false);
+  return (
+    <Page
+      title={
+        <>
+          <Link to="/upstreams" className="crumb" aria-label={t('upstreams.back')}>
+            {t('upstreams.title')} ›
+          </Link>{' '}
+          <span className="muted">{key.tenant}/</span>
+          {key.name}
+        </>
+      }
+      note={
+        upstream.data && (
+          <span className="row">
+            {t('upstreams.inRotation')} <Rotation upstream={upstream.data.upstream} />
+          </span>
+        )
+      }
+      actions={
+        upstream.data && (
+          <Button type="primary" icon={<PlusOutlined />} onClick={() => setAdding(true)}>
+            {t('upstreams.add')}
+          </Button>
+        )
+      }
+    >
+      <QueryView query={upstream} notFound={<Nothing title={t('state.notFound')} hint={t('upstreams.notFoundHint', { name: keyText(key) })} action={<Link to="/upstreams">{t('upstreams.back')}</Link>} />}>
+        {(view) => <Detail view={view} />}
+      </QueryView>
+      <EndpointDialog upstream={key} open={adding} onClose={() => setAdding(false)} />
+    </Page>
+  );
+}
+
+function Detail({ view }: { view: UpstreamView }) {
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const [changing, setChanging] = useState<Endpoint>();
+  const [removing, setRemoving] = useState<Endpoint>();
+  const { upstream: u } = view;
+  return (
+    <>
+      <Warnings view={view} />
+      <EndpointTable
+        upstream={u}
+        state={search.state}
+        onState={(state) => void navigate({ search: (old) => ({ ...old, state }), replace: true })}
+        onEvidence={(e) => void navigate({ search: (old) => ({ ...old, endpoint: e.address }) })}
+        onChange={setChanging}
+        onRemove={setRemoving}
+      />
+      <Settings view={view} />
+      <EvidenceDrawer
+        upstream={u}
+        address={search.endpoint}
+        onClose={() => void navigate({ search: (old) => ({ ...old, endpoint: undefined }), replace: true })}
+      />
+      <EndpointDialog upstream={u.key} endpoint={changing} open={changing !== undefined} onClose={() => setChanging(undefined)} />
+      {removing && <RemoveDialog upstream={u} endpoint={removing} onClose={() => setRemoving(undefined)} />}
+    </>
+  );
+}
+
+function Warnings({ view: { upstream: u, problems } }: { view: UpstreamView }) {
+  const { t } = useTranslation();
+  return (
+    <>
+      {u.panic && <Alert className="stale" type="warning" showIcon title={`${t('upstreams.panic')}: ${t('upstreams.panicHint')}`} />}
+      {problems.map((p, i) => (
+        <Alert key={i} className="stale" type="warning" showIcon title={<ProblemText problem={p} />} />
+      ))}
+    </>
+  );
+}
+
+function ProblemText({ problem: p }: { problem: Problem }) {
+  const { t } = useTranslation();
+  return (
+    <>
+      {p.message}
+      <span className="row muted problem-note">
+        <code>{p.code}</code>
+        {p.field && <code>{p.field}</code>}
+        {p.source && <span>{t('problem.from', { source: p.source })}</span>}
+      </span>
+    </>
+  );
+}

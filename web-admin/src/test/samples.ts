@@ -1,0 +1,75 @@
+import type { EffectiveUpstream, Endpoint, HealthState, Node, NodeState, Status, UpstreamView, Verdict, WriteResult } from '../api/types';
+
+// Small answers that the specification allows. Times are fixed, in the past.
+
+export function sampleEndpoint(address: string, state: HealthState = 'healthy', more: Partial<Endpoint> = {}, verdict: Partial<Verdict> = {}): Endpoint {
+  return {
+    address,
+    weight: 1,
+    sources: ['kubernetes'],
+    inRotation: state !== 'ejected' && state !== 'down',
+    verdict: { upstream: { tenant: 'acme', name: 'api' }, address, state, ...verdict },
+    ...more,
+  };
+}
+
+export function sampleUpstream(tenant: string, name: string, endpoints: Endpoint[], more: Partial<UpstreamView> = {}): UpstreamView {
+  const upstream: EffectiveUpstream = {
+    key: { tenant, name },
+    protocol: 'http',
+    endpoints,
+    balance: { policy: 'round_robin' },
+    health: { passive: { consecutiveGatewayErrors: 5, baseEjection: '30s', maxEjectedPercent: 30 } },
+    timeouts: { connect: '2s', response: '1m', idle: '30s' },
+    retry: { attempts: 2 },
+  };
+  return { upstream, problems: [], routes: ['shop'], ...more };
+}
+
+export const sampleStatus: Status = {
+  version: '0.1.0',
+  node: 'edge-1',
+  startedAt: '2026-11-20T00:00:00Z',
+  generation: 7,
+  digest: '9f3a9f3a9f3a9f3a9f3a9f3a9f3a9f3a',
+  verdictDigest: '07be07be07be07be07be07be07be07be',
+  problems: 1,
+  counts: { tenants: 2, hosts: 3, routes: 4, upstreams: 2, endpoints: 3, endpointsInRotation: 2, fleets: 1, nodes: { in_sync: 1, failed: 1 } },
+  sources: [
+    { name: 'cluster-1', kind: 'kubernetes', up: true, lastEvent: '2026-11-20T23:59:00Z', upstreams: 1 },
+    { name: 'registry', kind: 'etcd', up: false, message: 'etcd 10.1.0.4:2379: deadline exceeded', upstreams: 1 },
+  ],
+  store: { mode: 'embedded', up: true },
+  listeners: [{ name: 'http', address: '[::]:8080' }],
+};
+
+export function sampleNode(node: string, state: NodeState, more: Partial<Node> = {}): Node {
+  const desired = 'aaaaaaaa11111111';
+  return {
+    fleet: 'shared',
+    node,
+    facts: { nginxVersion: '1.22.1', confPath: '/etc/nginx/nginx.conf', treePath: '/etc/nginx/sluice', agentVersion: '0.1.0' },
+    state,
+    desired,
+    onDisk: desired,
+    running: desired,
+    reportedAt: '2026-11-20T23:59:00Z',
+    ...more,
+  };
+}
+
+export function sampleResult(dryRun: boolean, added: string[], removed: string[] = []): WriteResult {
+  const object = { kind: 'Upstream' as const, tenant: 'acme', name: 'api' };
+  return {
+    dryRun,
+    changes: [{ object, action: 'updated' }],
+    effect: {
+      digestBefore: 'aaaaaaaa',
+      digestAfter: 'bbbbbbbb',
+      hosts: [],
+      upstreams: [{ upstream: { tenant: 'acme', name: 'api' }, change: 'changed', endpointsAdded: added, endpointsRemoved: removed }],
+      problemsAdded: [],
+      problemsFixed: [],
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import { cleanup } from '@testing-library/react';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { setLanguage, startI18n } from '../i18n';
+import { token } from '../api/token';
+import { server } from './server';
+
+// What antd asks of a browser and jsdom does not have. The window is 1280 px wide.
+const width = 1280;
+window.matchMedia = (query: string) => {
+  const min = /min-width:\s*(\d+)/.exec(query);
+  const max = /max-width:\s*([\d.]+)/.exec(query);
+  const matches = min ? width >= Number(min[1]) : max ? width <= Number(max[1]) : false;
+  return Object.assign(new EventTarget(), { matches, media: query, onchange: null, addListener: () => {}, removeListener: () => {} }) as MediaQueryList;
+};
+window.ResizeObserver = class {
+  observe() {}
+  unobserve() {}
+  disconnect() {}
+};
+window.scrollTo = () => {};
+const computed = window.getComputedStyle.bind(window);
+// jsdom knows no pseudo-elements and says so at length.
+window.getComputedStyle = (element: Element) => computed(element);
+
+beforeAll(async () => {
+  server.listen({ onUnhandledRequest: 'error' });
+  await startI18n();
+});
+
+afterEach(() => {
+  cleanup();
+  token.clear();
+  server.resetHandlers();
+  sessionStorage.clear();
+  localStorage.clear();
+  setLanguage('en');
+});
+
+afterAll(() => server.close());
