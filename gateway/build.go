@@ -171,18 +171,27 @@ func (s *Snapshot) finish() {
 	s.VerdictDigest = digest(verdicts.Sum(nil)).String()
 }
 
-// ReplaceUpstream is the shortcut for what changes most: the endpoints or verdicts of one
-// upstream. It shares everything else with prev, and equals what Build would give for the
-// same inputs. An upstream that prev does not have (its tenant is unknown) changes nothing.
-func ReplaceUpstream(prev *Snapshot, u *Upstream, sets []EndpointSet, verdicts []Verdict, generation uint64) *Snapshot {
+// Replacement is everything that decides one upstream.
+type Replacement struct {
+	Upstream *Upstream
+	Sets     []EndpointSet
+	Verdicts []Verdict
+}
+
+// ReplaceUpstreams is the shortcut for what changes most: the endpoints, the verdicts or the
+// spec of a few upstreams. It shares everything else with prev, and equals what Build would
+// give for the same inputs. An upstream that prev does not have (its tenant is unknown)
+// changes nothing.
+func ReplaceUpstreams(prev *Snapshot, replacements []Replacement, generation uint64) *Snapshot {
 	next := *prev
 	next.Generation = generation
-	i, ok := slices.BinarySearchFunc(prev.Upstreams, u.Key(), func(e *EffectiveUpstream, k UpstreamKey) int { return e.Key.Compare(k) })
-	if !ok {
-		return &next
-	}
 	next.Upstreams = slices.Clone(prev.Upstreams)
-	next.Upstreams[i] = buildUpstream(u, sets, verdicts)
+	for _, r := range replacements {
+		i, ok := slices.BinarySearchFunc(prev.Upstreams, r.Upstream.Key(), func(e *EffectiveUpstream, k UpstreamKey) int { return e.Key.Compare(k) })
+		if ok {
+			next.Upstreams[i] = buildUpstream(r.Upstream, r.Sets, r.Verdicts)
+		}
+	}
 	next.finish()
 	return &next
 }

@@ -12,7 +12,7 @@ import (
 
 // buildUpstream merges the endpoints of one upstream, fills in defaults and decides who is
 // in rotation. It depends on nothing but its arguments, which is what makes
-// ReplaceUpstream possible.
+// ReplaceUpstreams possible.
 func buildUpstream(u *Upstream, sets []EndpointSet, verdicts []Verdict) *EffectiveUpstream {
 	e := &EffectiveUpstream{Key: u.Key(), Discover: u.Spec.Discover}
 	c := &upstreamChecker{ref: u.Ref(), out: e}

@@ -4,8 +4,8 @@ import "time"
 
 // Route sends requests for hosts and paths to upstreams.
 type Route struct {
-	Meta
-	Spec RouteSpec `json:"spec"`
+	Meta `yaml:",inline"` // goccy/go-yaml does not inline by itself, as encoding/json does
+	Spec RouteSpec        `json:"spec"`
 }
 
 // RouteSpec is what a person writes. Matching follows Gateway API's HTTPRoute.
@@ -44,8 +44,8 @@ type RouteTarget struct {
 
 // Override is a tenant's change on top of a route.
 type Override struct {
-	Meta
-	Spec OverrideSpec `json:"spec"`
+	Meta `yaml:",inline"` // goccy/go-yaml does not inline by itself, as encoding/json does
+	Spec OverrideSpec     `json:"spec"`
 }
 
 // OverrideSpec says which route it changes, how, until when and why.
@@ -70,8 +70,8 @@ type OverrideSet struct {
 
 // Policy holds ceilings and locks that administrators put on what tenants may set.
 type Policy struct {
-	Meta
-	Spec PolicySpec `json:"spec"`
+	Meta `yaml:",inline"` // goccy/go-yaml does not inline by itself, as encoding/json does
+	Spec PolicySpec       `json:"spec"`
 }
 
 // PolicySpec applies to every tenant. Of several policies the strictest value counts, and
@@ -98,8 +98,8 @@ type DurationRange struct {
 
 // Fleet is a named group of mirrored nginx nodes.
 type Fleet struct {
-	Meta
-	Spec FleetSpec `json:"spec"`
+	Meta `yaml:",inline"` // goccy/go-yaml does not inline by itself, as encoding/json does
+	Spec FleetSpec        `json:"spec"`
 }
 
 // FleetSpec says how changes reach the nodes of a fleet.

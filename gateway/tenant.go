@@ -2,8 +2,8 @@ package gateway
 
 // Tenant owns hosts, routes, upstreams and overrides.
 type Tenant struct {
-	Meta
-	Spec TenantSpec `json:"spec"`
+	Meta `yaml:",inline"` // goccy/go-yaml does not inline by itself, as encoding/json does
+	Spec TenantSpec       `json:"spec"`
 }
 
 // TenantSpec is what an administrator grants to a tenant.

@@ -4,8 +4,8 @@ import "cmp"
 
 // Upstream is a named set of endpoints with a balancing policy.
 type Upstream struct {
-	Meta
-	Spec UpstreamSpec `json:"spec"`
+	Meta `yaml:",inline"` // goccy/go-yaml does not inline by itself, as encoding/json does
+	Spec UpstreamSpec     `json:"spec"`
 }
 
 // Key names the upstream across tenants.

@@ -1,0 +1,261 @@
+package manifest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// Item is one object and where it was written.
+type Item struct {
+	Object gateway.Object
+	File   string
+	Line   int // of the document's first key, from 1
+}
+
+// Where reads "objects/acme.yaml:12".
+func (i Item) Where() string { return fmt.Sprintf("%s:%d", i.File, i.Line) }
+
+// ReadPaths reads files and folders in the given order; of a folder every *.yaml, *.yml and
+// *.json file below it, in the order of names. "-" is stdin. All errors are returned
+// together, so that one run shows everything that is wrong.
+func ReadPaths(stdin io.Reader, paths ...string) ([]Item, error) {
+	var items []Item
+	var errs []error
+	for _, p := range paths {
+		found, err := readPath(stdin, p)
+		items = append(items, found...)
+		errs = append(errs, err)
+	}
+	errs = append(errs, repeated(items))
+	return items, errors.Join(errs...)
+}
+
+func readPath(stdin io.Reader, path string) ([]Item, error) {
+	if path == "-" {
+		text, err := io.ReadAll(stdin)
+		if err != nil {
+			return nil, fmt.Errorf("read stdin: %w", err)
+		}
+		return Read("stdin", text)
+	}
+	files, err := Files(path)
+	if err != nil {
+		return nil, err
+	}
+	var items []Item
+	var errs []error
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("read objects: %w", err))
+			continue
+		}
+		found, err := Read(f, text)
+		items = append(items, found...)
+		errs = append(errs, err)
+	}
+	return items, errors.Join(errs...)
+}
+
+// Files lists the object files at path: path itself, or those below the folder.
+func Files(path string) ([]string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("read objects: %w", err)
+	}
+	if !info.IsDir() {
+		return []string{path}, nil
+	}
+	var files []string
+	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") {
+			return err
+		}
+		if slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(p)) {
+			files = append(files, p)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read objects below %s: %w", path, err)
+	}
+	return files, nil
+}
+
+// Read reads the documents of one file. name stands in errors and positions.
+func Read(name string, text []byte) ([]Item, error) {
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return nil, located(name, err)
+	}
+	var items []Item
+	var errs []error
+	for _, doc := range file.Docs {
+		if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
+			continue
+		}
+		item, err := readDocument(name, doc)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		items = append(items, item)
+	}
+	return items, errors.Join(errs...)
+}
+
+func readDocument(name string, doc *ast.DocumentNode) (Item, error) {
+	at := line(doc.Body)
+	fail := func(format string, args ...any) (Item, error) {
+		return Item{}, fmt.Errorf("%s:%d: %s", name, at, fmt.Sprintf(format, args...))
+	}
+	var head struct {
+		Kind gateway.Kind `json:"kind"`
+	}
+	if err := yaml.NodeToValue(doc.Body, &head); err != nil {
+		return Item{}, located(name, err)
+	}
+	if head.Kind == "" {
+		return fail("the document has no kind: known kinds are %v", gateway.Kinds)
+	}
+	obj, err := gateway.NewObject(head.Kind)
+	if err != nil {
+		return fail("%v", err)
+	}
+	if err := yaml.NodeToValue(doc.Body, obj, yaml.Strict()); err != nil {
+		return Item{}, located(name, pointAt(doc, err))
+	}
+	if err := CheckHead(obj.Head()); err != nil {
+		return fail("%v", err)
+	}
+	return Item{Object: obj, File: name, Line: at}, nil
+}
+
+// line is where the first key of a document stands: a mapping's own position is its colon.
+func line(n ast.Node) int {
+	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
+		n = m.Values[0].Key
+	}
+	if m, ok := n.(*ast.MappingValueNode); ok {
+		n = m.Key
+	}
+	return n.GetToken().Position.Line
+}
+
+// located turns goccy's "[line:column] message" and its excerpt into "file:line:column:
+// message", which editors and people can follow.
+func located(name string, err error) error {
+	text := yaml.FormatError(err, false, true)
+	if rest, ok := strings.CutPrefix(text, "["); ok {
+		if pos, msg, ok := strings.Cut(rest, "] "); ok {
+			return fmt.Errorf("%s:%s: %s", name, pos, strings.TrimRight(msg, "\n"))
+		}
+	}
+	return fmt.Errorf("%s: %s", name, strings.TrimRight(text, "\n"))
+}
+
+// pointAt gives a position to an error of a value's own reader (a duration, a size), which
+// begins with the quoted value and knows nothing of the file.
+func pointAt(doc *ast.DocumentNode, err error) error {
+	quoted, qerr := strconv.QuotedPrefix(err.Error())
+	if qerr != nil {
+		return err
+	}
+	value, qerr := strconv.Unquote(quoted)
+	if qerr != nil {
+		return err
+	}
+	find := &finder{value: value}
+	ast.Walk(find, doc.Body)
+	if find.at == nil {
+		return err
+	}
+	return &yaml.SyntaxError{Message: err.Error(), Token: find.at}
+}
+
+// finder visits a document for the first scalar with a value.
+type finder struct {
+	value string
+	at    *token.Token
+}
+
+// Visit implements ast.Visitor.
+func (f *finder) Visit(n ast.Node) ast.Visitor {
+	if s, ok := n.(ast.ScalarNode); ok && f.at == nil && n.GetToken().Value == f.value && s != nil {
+		f.at = n.GetToken()
+	}
+	return f
+}
+
+// CheckHead checks what every object carries.
+func CheckHead(m *gateway.Meta) error {
+	switch {
+	case m.Name == "":
+		return fmt.Errorf("the %s has no name", m.Kind)
+	case m.Kind.Owned() && m.Tenant == "":
+		return fmt.Errorf("%s %q has no tenant: write tenant: NAME beside its name", m.Kind, m.Name)
+	case !m.Kind.Owned() && m.Tenant != "":
+		return fmt.Errorf("%s %q has a tenant, but objects of this kind belong to nobody: take tenant out", m.Kind, m.Name)
+	}
+	for _, n := range []string{m.Name, m.Tenant} {
+		if n != "" && !validName(n) {
+			return fmt.Errorf("%s has the name %q: names are lower-case letters, digits, hyphens and dots, begin and end with a letter or digit, and have at most 253 bytes", m.Kind, n)
+		}
+	}
+	return nil
+}
+
+func validName(n string) bool {
+	alnum := func(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
+	if len(n) > 253 || !alnum(n[0]) || !alnum(n[len(n)-1]) {
+		return false
+	}
+	return !strings.ContainsFunc(n, func(r rune) bool { return r > 0x7f || !alnum(byte(r)) && r != '-' && r != '.' })
+}
+
+// repeated reports objects that stand twice in what was read: the second would silently win.
+func repeated(items []Item) error {
+	first := map[gateway.Ref]Item{}
+	var errs []error
+	for _, i := range items {
+		ref := i.Object.Head().Ref()
+		if f, ok := first[ref]; ok {
+			errs = append(errs, fmt.Errorf("%s: %s stands already at %s: keep one of them", i.Where(), ref, f.Where()))
+			continue
+		}
+		first[ref] = i
+	}
+	return errors.Join(errs...)
+}
+
+// Write writes objects as YAML documents, without what the server adds.
+func Write(w io.Writer, objects ...gateway.Object) error {
+	var b bytes.Buffer
+	for i, o := range objects {
+		if i > 0 {
+			b.WriteString("---\n")
+		}
+		text, err := yaml.MarshalWithOptions(o, yaml.UseJSONMarshaler(), yaml.IndentSequence(true))
+		if err != nil {
+			return fmt.Errorf("write %s: %w", o.Head().Ref(), err)
+		}
+		b.Write(text)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
