@@ -1,0 +1,66 @@
+package admin
+
+import (
+	"context"
+
+	"github.com/sluice-gateway/sluice/admin/api"
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// GetStatus says how this process is doing.
+func (s *server) GetStatus(ctx context.Context, _ api.GetStatusRequestObject) (api.GetStatusResponseObject, error) {
+	snap := s.Control.Snapshot()
+	return api.GetStatus200JSONResponse{
+		Version:       s.Version,
+		Node:          s.Node,
+		StartedAt:     s.StartedAt,
+		Generation:    snap.Generation,
+		Digest:        snap.Digest,
+		VerdictDigest: snap.VerdictDigest,
+		Problems:      len(s.problems(snap)),
+		Counts:        s.counts(snap),
+		Sources:       full(s.Sources()),
+		Store:         s.StoreStatus(ctx),
+		Listeners:     full(s.Listeners()),
+	}, nil
+}
+
+func (s *server) counts(snap *gateway.Snapshot) api.Counts {
+	c := api.Counts{
+		Tenants: len(snap.Tenants), Hosts: len(snap.Hosts), Upstreams: len(snap.Upstreams), Fleets: len(snap.Fleets),
+		Nodes: map[string]int{},
+	}
+	routes := map[gateway.Ref]bool{}
+	for _, h := range snap.Hosts {
+		for _, r := range h.Rules {
+			routes[gateway.Ref{Tenant: r.Route.Tenant, Name: r.Route.Name}] = true
+		}
+	}
+	c.Routes = len(routes)
+	for _, u := range snap.Upstreams {
+		c.Endpoints += len(u.Endpoints)
+		for _, e := range u.Endpoints {
+			if e.InRotation {
+				c.EndpointsInRotation++
+			}
+		}
+	}
+	for _, n := range s.nodes(snap) {
+		c.Nodes[string(n.State)]++
+	}
+	return c
+}
+
+// nodes are those of every fleet. A fleet that the controller does not know yet has none.
+func (s *server) nodes(snap *gateway.Snapshot) []gateway.Node {
+	var all []gateway.Node
+	for _, f := range snap.Fleets {
+		nodes, err := s.Fleets.Nodes(f.Name)
+		if err != nil {
+			s.Log.Debug("admin: the nodes of a fleet cannot be listed", "fleet", f.Name, "error", err)
+			continue
+		}
+		all = append(all, nodes...)
+	}
+	return all
+}

@@ -1,0 +1,327 @@
+package admin_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/sluice-gateway/sluice/admin"
+	"github.com/sluice-gateway/sluice/admin/api"
+	"github.com/sluice-gateway/sluice/admin/auth"
+	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/store"
+	"github.com/sluice-gateway/sluice/store/storetest"
+)
+
+const secret = "test-token-0123456789"
+
+// world is the API on a real store in a temporary folder and the real gateway.Build. Only
+// the nginx fleet is given by hand: its own tests run real nginx.
+type world struct {
+	t       *testing.T
+	store   stored
+	control *control
+	fleets  *fleets
+	handler http.Handler
+	done    chan struct{}
+}
+
+func newWorld(t *testing.T, change func(*admin.Config)) *world {
+	t.Helper()
+	tokens, err := auth.NewTokens("admin", secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, store: stored{storetest.OpenTemp(t)}, fleets: &fleets{}, done: make(chan struct{})}
+	w.control = &control{store: w.store, watchers: map[chan *gateway.Snapshot]bool{}}
+	w.control.rebuild(t)
+	cfg := admin.Config{
+		Store: w.store, Control: w.control, Fleets: w.fleets, Tokens: tokens,
+		Sources: func() []api.SourceStatus {
+			return []api.SourceStatus{{Name: "manual", Kind: gateway.SourceManual, Up: true}}
+		},
+		StoreStatus: func(ctx context.Context) api.StoreStatus {
+			st := w.store.Status(ctx)
+			return api.StoreStatus{Mode: string(st.Mode), Up: st.Err == nil, Revision: st.Revision}
+		},
+		Listeners: func() []api.ListenerStatus { return nil },
+		Normalise: func(path string) (string, error) {
+			if strings.Contains(path, "%2f..") {
+				return "", errors.New("a dot segment is hidden in the path")
+			}
+			return path, nil
+		},
+		UI:      fstest.MapFS{"index.html": {Data: []byte(`<meta name="csp-nonce" content="__CSP_NONCE__">`)}},
+		Version: "test", Node: "edge-1", StartedAt: time.Unix(1700000000, 0).UTC(),
+		Done: w.done, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Ping: 50 * time.Millisecond, Poll: 10 * time.Millisecond,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	if w.handler, err = admin.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// do sends a request with the administrator's token, unless header says otherwise.
+func (w *world) do(method, path, body string, header ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+secret)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for _, h := range header {
+		k, v, _ := strings.Cut(h, ": ")
+		r.Header.Set(k, v)
+	}
+	rec := httptest.NewRecorder()
+	w.handler.ServeHTTP(rec, r)
+	w.control.rebuild(w.t)
+	return rec
+}
+
+// must is do for what a test builds on.
+func (w *world) must(method, path, body string) {
+	w.t.Helper()
+	if rec := w.do(method, path, body); rec.Code != http.StatusOK {
+		w.t.Fatalf("%s %s: %d %s", method, path, rec.Code, rec.Body)
+	}
+}
+
+// shop is a tenant with an upstream of two endpoints and two routes.
+func (w *world) shop() {
+	w.t.Helper()
+	w.must("POST", "/api/v1/apply", `{"objects":[
+		{"kind":"Tenant","name":"acme","spec":{"hosts":["shop.example.com","*.acme.example.com"]}},
+		{"kind":"Upstream","name":"api","tenant":"acme","labels":{"app":"shop"},"spec":{"endpoints":[{"address":"10.0.0.4:8080"},{"address":"10.0.0.5:8080"}]}},
+		{"kind":"Route","name":"shop","tenant":"acme","spec":{"hosts":["shop.example.com"],"to":[{"upstream":"api"}]}},
+		{"kind":"Route","name":"cart","tenant":"acme","spec":{"hosts":["shop.example.com"],"match":[{"path":{"prefix":"/cart"}}],"to":[{"upstream":"api"}],"timeout":"5s"}}]}`)
+}
+
+// stored adapts the store, as the binary does.
+type stored struct{ *store.Store }
+
+// adapted reads like the store's error and is also one of gateway's.
+type adapted struct {
+	error
+	is error
+}
+
+func (e adapted) Is(target error) bool { return target == e.is }
+func (e adapted) Unwrap() error        { return e.error }
+
+func adapt(err error) error {
+	for from, to := range map[error]error{store.ErrNotFound: gateway.ErrNotFound, store.ErrConflict: gateway.ErrConflict, store.ErrInvalid: gateway.ErrInvalid, store.ErrUnavailable: gateway.ErrUnavailable} {
+		if errors.Is(err, from) && !errors.Is(err, to) {
+			return adapted{err, to}
+		}
+	}
+	return err
+}
+
+func (s stored) Get(ctx context.Context, ref gateway.Ref) (gateway.Object, error) {
+	obj, err := s.Store.Get(ctx, ref)
+	return obj, adapt(err)
+}
+
+func (s stored) List(ctx context.Context, kind gateway.Kind, tenant string) ([]gateway.Object, error) {
+	objs, _, err := s.Store.List(ctx, kind, tenant)
+	return objs, adapt(err)
+}
+
+func (s stored) Apply(ctx context.Context, actor string, changes []gateway.Change) ([]gateway.Object, error) {
+	objs, err := s.Store.Apply(ctx, changes, store.Write{Actor: actor})
+	return objs, adapt(err)
+}
+
+func (s stored) History(ctx context.Context, ref gateway.Ref, limit int) ([]api.Version, error) {
+	entries, err := s.Store.History(ctx, ref)
+	var out []api.Version
+	for _, e := range entries[:min(limit, len(entries))] {
+		v := api.Version{Revision: e.Revision, At: e.Time, By: e.Actor, Action: api.Action(e.Verb) + "d", Reason: e.Reason}
+		if e.Object != nil {
+			v.Object = &api.Object{Object: e.Object}
+		}
+		out = append(out, v)
+	}
+	return out, adapt(err)
+}
+
+func (s stored) Audit(ctx context.Context, since time.Time, who string, limit int) ([]api.Record, error) {
+	records, err := s.Store.Audit(ctx, since, limit)
+	var out []api.Record
+	for _, r := range records {
+		if who != "" && who != r.Actor {
+			continue
+		}
+		e := api.Record{Revision: r.Revision, At: r.Time, By: r.Actor, Reason: r.Reason}
+		for _, c := range r.Changes {
+			e.Changes = append(e.Changes, api.RecordedChange{Action: api.Action(c.Verb) + "d", Object: c.Ref})
+		}
+		out = append(out, e)
+	}
+	return out, adapt(err)
+}
+
+// control decides by gateway.Build whenever a test says so.
+type control struct {
+	store stored
+
+	mu       sync.Mutex
+	snap     *gateway.Snapshot
+	watchers map[chan *gateway.Snapshot]bool
+	verdicts []gateway.Verdict
+}
+
+func (c *control) inputs(changes []gateway.Change) (gateway.Inputs, error) {
+	var in gateway.Inputs
+	objs, err := c.store.List(context.Background(), "", "")
+	if err != nil {
+		return in, err
+	}
+	byRef := map[gateway.Ref]gateway.Object{}
+	for _, o := range objs {
+		byRef[o.Head().Ref()] = o
+	}
+	for _, ch := range changes {
+		if byRef[ch.Ref] = ch.Object; ch.Object == nil {
+			delete(byRef, ch.Ref)
+		}
+	}
+	for _, o := range byRef {
+		switch o := o.(type) {
+		case *gateway.Tenant:
+			in.Tenants = append(in.Tenants, o)
+		case *gateway.Fleet:
+			in.Fleets = append(in.Fleets, o)
+		case *gateway.Policy:
+			in.Policies = append(in.Policies, o)
+		case *gateway.Upstream:
+			in.Upstreams = append(in.Upstreams, o)
+			set := gateway.EndpointSet{SetKey: gateway.SetKey{Upstream: o.Key(), Source: gateway.SourceManual}}
+			for _, e := range o.Spec.Endpoints {
+				set.Endpoints = append(set.Endpoints, gateway.SourceEndpoint{Address: e.Address, Weight: 1})
+			}
+			in.Sets = append(in.Sets, set)
+		case *gateway.Route:
+			in.Routes = append(in.Routes, o)
+		case *gateway.Override:
+			in.Overrides = append(in.Overrides, o)
+		}
+	}
+	in.Verdicts = c.verdicts
+	return in, nil
+}
+
+func (c *control) rebuild(t testing.TB) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	in, err := c.inputs(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	generation := uint64(1)
+	if c.snap != nil {
+		generation = c.snap.Generation + 1
+	}
+	next := gateway.Build(in, generation)
+	if c.snap != nil && next.Digest == c.snap.Digest && next.VerdictDigest == c.snap.VerdictDigest {
+		return
+	}
+	c.snap = next
+	for ch := range c.watchers {
+		select {
+		case <-ch:
+		default:
+		}
+		ch <- next
+	}
+}
+
+func (c *control) Snapshot() *gateway.Snapshot {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.snap
+}
+
+func (c *control) Subscribe() (<-chan *gateway.Snapshot, func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ch := make(chan *gateway.Snapshot, 1)
+	c.watchers[ch] = true
+	return ch, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.watchers, ch)
+	}
+}
+
+func (c *control) DryRun(_ context.Context, changes []gateway.Change) (*gateway.Snapshot, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	in, err := c.inputs(changes)
+	if err != nil {
+		return nil, err
+	}
+	return gateway.Build(in, c.snap.Generation+1), nil
+}
+
+// fleets is one fleet, "shared", given by hand.
+type fleets struct {
+	mu       sync.Mutex
+	nodes    []gateway.Node
+	trees    map[string]map[string]string // by node
+	desired  map[string]string
+	problems []gateway.Problem
+}
+
+func (f *fleets) Nodes(fleet string) ([]gateway.Node, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if fleet != "shared" {
+		return nil, fmt.Errorf("fleet %q: %w", fleet, gateway.ErrNotFound)
+	}
+	return append([]gateway.Node(nil), f.nodes...), nil
+}
+
+func (f *fleets) Node(fleet, node string) (gateway.Node, error) {
+	nodes, err := f.Nodes(fleet)
+	for _, n := range nodes {
+		if n.Node == node {
+			return n, nil
+		}
+	}
+	if err == nil {
+		err = fmt.Errorf("node %q of fleet %q: %w", node, fleet, gateway.ErrNotFound)
+	}
+	return gateway.Node{}, err
+}
+
+func (f *fleets) Tree(fleet, node string, desired bool) (map[string]string, error) {
+	if _, err := f.Node(fleet, node); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if desired {
+		return f.desired, nil
+	}
+	return f.trees[node], nil
+}
+
+func (f *fleets) Problems() []gateway.Problem {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.problems
+}

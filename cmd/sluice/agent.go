@@ -1,0 +1,62 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-gateway/sluice/configsync/agent"
+)
+
+func agentCommand() *cobra.Command {
+	var cfg agent.Config
+	var tokenFile string
+	log := LogConfig{Level: "info", Format: "text"}
+	cmd := &cobra.Command{
+		Use:   "agent",
+		Short: "Keep one nginx in step with its fleet",
+		Long: "Keep one nginx in step with its fleet: pull the rendered configuration, check it with\n" +
+			"nginx -t, apply it, read the running version back, and report edits made by hand.\n\n" +
+			"nginx.conf includes the tree once, inside http {}:\n\n    include TREE/current/*/*.conf;\n",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			host, err := os.Hostname()
+			if err != nil {
+				return err
+			}
+			cfg.Node = cmp.Or(cfg.Node, host)
+			cfg.Version = version
+			cfg.Log = newLogger(log, cmd.ErrOrStderr())
+			cfg.Token = os.Getenv("SLUICE_TOKEN")
+			if tokenFile != "" {
+				b, err := os.ReadFile(tokenFile)
+				if err != nil {
+					return err
+				}
+				cfg.Token = strings.TrimSpace(string(b))
+			}
+			if cfg.Token == "" {
+				return errors.New("agent: no token: set SLUICE_TOKEN or --token-file (the control plane keeps it in <dataDir>/admin.token)")
+			}
+			return agent.Run(cmd.Context(), cfg)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&cfg.Server, "server", cmp.Or(os.Getenv("SLUICE_SERVER"), "http://127.0.0.1:9080"), "URL of the control plane")
+	f.StringVar(&tokenFile, "token-file", "", "file that holds the token (else SLUICE_TOKEN)")
+	f.StringVar(&cfg.Fleet, "fleet", "", "fleet that this nginx belongs to")
+	f.StringVar(&cfg.Node, "node", "", "name of this node (default: host name)")
+	f.StringVar(&cfg.NginxBinary, "nginx", "", "nginx binary (default: found by itself)")
+	f.StringVar(&cfg.NginxConf, "nginx-conf", "", "nginx's main configuration file (default: what nginx -V says)")
+	f.StringVar(&cfg.NginxPrefix, "nginx-prefix", "", "nginx's -p, when it runs with one")
+	f.StringVar(&cfg.TreeDir, "tree", "/etc/nginx/sluice", "folder for the rendered trees")
+	f.StringSliceVar(&cfg.Listen, "listen", nil, "values of the rendered listen directives (default 80)")
+	f.StringVar(&cfg.DigestListen, "digest-listen", "", "where nginx answers the running digest: unix:PATH or a loopback address")
+	f.StringVar(&log.Level, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&log.Format, "log-format", "text", "text or json")
+	_ = cmd.MarkFlagRequired("fleet")
+	return cmd
+}

@@ -1,0 +1,357 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sluice-gateway/sluice/admin"
+	"github.com/sluice-gateway/sluice/admin/api"
+	"github.com/sluice-gateway/sluice/admin/auth"
+	"github.com/sluice-gateway/sluice/configsync"
+	"github.com/sluice-gateway/sluice/control"
+	"github.com/sluice-gateway/sluice/discovery"
+	"github.com/sluice-gateway/sluice/discovery/etcd"
+	"github.com/sluice-gateway/sluice/discovery/kubernetes"
+	"github.com/sluice-gateway/sluice/discovery/manual"
+	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/health"
+	"github.com/sluice-gateway/sluice/proxy"
+	"github.com/sluice-gateway/sluice/store"
+	webadmin "github.com/sluice-gateway/sluice/web-admin"
+)
+
+// sourcesGrace is how long a start waits for sources before it calls itself ready: a
+// cluster that cannot be reached must not keep the others' routes from being served.
+const sourcesGrace = 10 * time.Second
+
+// App is one process of `sluice serve`: edge and control plane together.
+type App struct {
+	cfg     Config
+	log     *slog.Logger
+	started time.Time
+
+	store   *store.Store
+	loop    *control.Loop
+	sources *discovery.Manager
+	health  *health.Health
+	proxy   *proxy.Proxy
+	fleets  *configsync.Controller
+	objects *objectFiles
+	metrics *prometheus.Registry
+	access  io.Closer
+
+	edges  []edge
+	admin  *httpServer
+	ops    *httpServer
+	ready  readiness
+	ending chan struct{} // closed when shutting down begins
+}
+
+// edge is one listener of the proxy.
+type edge struct {
+	ln  net.Listener
+	cfg proxy.Listener
+}
+
+// NewApp opens everything that can fail: sockets, store, tokens, objects. The caller calls
+// Run, or Close when it does not.
+func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer) (_ *App, err error) {
+	a := &App{cfg: cfg, log: log, started: time.Now(), ending: make(chan struct{}), ready: readiness{complete: make(chan struct{})}}
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
+	if err := a.listen(); err != nil {
+		return nil, err
+	}
+	if a.store, err = store.Open(ctx, cfg.storeConfig(log)); err != nil {
+		return nil, err
+	}
+	a.loop = control.New(control.Config{Static: manual.Sets, Log: log})
+	if a.sources, err = a.newSources(); err != nil {
+		return nil, err
+	}
+	a.health = health.New(health.Config{Node: cfg.Node, Report: a.loop.SetVerdicts, Log: log})
+	access, err := a.openAccessLog()
+	if err != nil {
+		return nil, err
+	}
+	a.proxy = proxy.New(proxy.Config{Observer: a.health, Log: log, AccessLog: access})
+	a.fleets = configsync.New(configsync.Config{Log: log})
+	a.objects = &objectFiles{paths: cfg.Objects, store: a.store, log: log}
+	if err := a.objects.apply(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.serveAdmin(notice); err != nil {
+		return nil, err
+	}
+	return a, a.serveOps()
+}
+
+// listen takes all addresses first, so that an occupied one is the first thing that a start
+// complains about.
+func (a *App) listen() error {
+	for _, l := range a.cfg.Listeners {
+		ln, err := listenOn("listener "+l.Name, l.Address)
+		if err != nil {
+			return err
+		}
+		trusted, err := prefixes(l.TrustedProxies)
+		if err != nil {
+			return err
+		}
+		a.edges = append(a.edges, edge{ln, proxy.Listener{Name: l.Name, TrustedProxies: trusted}})
+	}
+	var err error
+	if a.admin, err = newHTTPServer("admin", a.cfg.Admin.Address, a.cfg.Admin.TLS); err != nil {
+		return err
+	}
+	a.ops, err = newHTTPServer("ops", a.cfg.Ops.Address, nil)
+	return err
+}
+
+func (c Config) storeConfig(log *slog.Logger) store.Config {
+	out := store.Config{DataDir: c.DataDir, Log: log}
+	if e := c.Store.Etcd; e != nil {
+		out.Etcd = &store.EtcdConfig{Endpoints: e.Endpoints, CAFile: e.CAFile, CertFile: e.CertFile, KeyFile: e.KeyFile,
+			Username: e.Username, PasswordFile: e.PasswordFile}
+	}
+	return out
+}
+
+func (a *App) newSources() (*discovery.Manager, error) {
+	sources := map[string]discovery.Source{
+		"etcd/default": etcd.New(etcd.Config{Client: a.store.Client(), Reserved: []string{"/sluice/"}, Log: a.log}),
+	}
+	for _, k := range a.cfg.Kubernetes {
+		s, err := kubernetes.New(kubernetes.Config{Name: k.Name, Kubeconfig: k.Kubeconfig, InCluster: k.InCluster, Log: a.log})
+		if err != nil {
+			return nil, err
+		}
+		sources["kubernetes/"+k.Name] = s
+	}
+	return discovery.New(discovery.Config{Sources: sources, Out: a.loop.SetEndpoints, Log: a.log}), nil
+}
+
+func (a *App) openAccessLog() (io.Writer, error) {
+	switch path := a.cfg.AccessLog.Path; path {
+	case "":
+		return nil, nil
+	case "-":
+		return os.Stdout, nil
+	default:
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
+		if err != nil {
+			return nil, fmt.Errorf("open the access log: %w", err)
+		}
+		a.access = f
+		return f, nil
+	}
+}
+
+func (a *App) serveAdmin(notice io.Writer) error {
+	secret := os.Getenv("SLUICE_ADMIN_TOKEN")
+	if secret == "" {
+		var created bool
+		var err error
+		if secret, created, err = auth.LoadOrCreate(a.cfg.DataDir); err != nil {
+			return err
+		}
+		if created {
+			_, _ = fmt.Fprintf(notice, "sluice: the administrator's token is in %s\n", filepath.Join(a.cfg.DataDir, auth.FileName))
+		}
+	}
+	tokens, err := auth.NewTokens("admin", secret)
+	if err != nil {
+		return err
+	}
+	handler, err := admin.New(admin.Config{
+		Store:       adminStore{a.store},
+		Control:     a.loop,
+		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems}},
+		Tokens:      tokens,
+		Sources:     sourceStatus(a.sources),
+		StoreStatus: storeStatus(a.store),
+		Listeners:   a.listenerStatus,
+		Normalise:   normalise,
+		UI:          webadmin.Dist,
+		Version:     version,
+		Node:        a.cfg.Node,
+		StartedAt:   a.started,
+		Done:        a.ending,
+		Log:         a.log,
+	})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/agent/v1/", tokens.Require(admin.WriteError, a.fleets.Handler()))
+	mux.Handle("/", handler)
+	a.admin.handle(mux)
+	return nil
+}
+
+func (a *App) listenerStatus() []api.ListenerStatus {
+	out := []api.ListenerStatus{}
+	for _, e := range a.edges {
+		out = append(out, api.ListenerStatus{Name: e.cfg.Name, Address: e.ln.Addr().String()})
+	}
+	return out
+}
+
+// Run serves until ctx ends or a part fails, and then shuts down in order: say not ready,
+// let requests finish, stop the API, stop the loops, close the store.
+func (a *App) Run(ctx context.Context) error {
+	defer a.Close()
+	work, stop := context.WithCancel(context.Background())
+	defer stop()
+	g, work := errgroup.WithContext(work)
+	run := func(f func(context.Context) error) { g.Go(func() error { return f(work) }) }
+	run(a.follow)
+	run(a.loop.Run)
+	run(a.sources.Run)
+	run(a.health.Run)
+	run(a.objects.Run)
+	run(a.watchReady)
+	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.applied) })
+	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.health.Apply) })
+	run(a.mirror)
+	for _, e := range a.edges {
+		g.Go(func() error { return a.proxy.Serve(e.ln, e.cfg) })
+	}
+	g.Go(a.admin.serve)
+	g.Go(a.ops.serve)
+	a.log.Info("sluice serves", "node", a.cfg.Node, "version", version, "http", a.edges[0].ln.Addr().String(),
+		"admin", a.admin.url(), "ops", a.ops.ln.Addr().String())
+	select {
+	case <-ctx.Done():
+		a.log.Info("shutting down", "grace", a.cfg.Shutdown.Grace.Std())
+	case <-work.Done():
+	}
+	a.shutdown()
+	stop()
+	err := g.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// shutdown lets requests finish while health and control still work.
+func (a *App) shutdown() {
+	a.ready.end()
+	close(a.ending)
+	a.fleets.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Shutdown.Grace.Std())
+	defer cancel()
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := a.proxy.Shutdown(ctx); err != nil {
+			a.log.Warn("requests were cut off at the end of the grace time", "err", err)
+		}
+	})
+	wg.Go(func() { a.admin.shutdown(ctx) })
+	wg.Wait()
+	a.ops.shutdown(ctx)
+}
+
+// Close frees what NewApp took.
+func (a *App) Close() {
+	for _, e := range a.edges {
+		_ = e.ln.Close()
+	}
+	for _, s := range []*httpServer{a.admin, a.ops} {
+		if s != nil {
+			_ = s.ln.Close()
+		}
+	}
+	if a.store != nil {
+		if err := a.store.Close(); err != nil {
+			a.log.Error("close the store", "err", err)
+		}
+	}
+	if a.access != nil {
+		_ = a.access.Close()
+	}
+}
+
+// follow carries what people write from the store to the loop.
+func (a *App) follow(ctx context.Context) error {
+	err := a.store.Watch(ctx, 0, func(u store.Update) {
+		if u.Resync {
+			var all []gateway.Object
+			for _, c := range u.Changes {
+				all = append(all, c.Object)
+			}
+			a.loop.SetObjects(all)
+			return
+		}
+		var changes []gateway.Change
+		for _, c := range u.Changes {
+			changes = append(changes, gateway.Change{Ref: c.Ref, Object: c.Object})
+		}
+		a.loop.Change(changes)
+	})
+	if errors.Is(err, store.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+func (a *App) applied(s *gateway.Snapshot) {
+	a.sources.Apply(s) // first, so that whoever sees the generation served knows that sources were asked
+	start := time.Now()
+	a.proxy.Apply(s)
+	a.ready.served(s, time.Since(start))
+}
+
+// mirror feeds the fleets, but not before the sources have spoken: a fleet must not be told
+// that its upstreams are empty because this process has just started.
+func (a *App) mirror(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-a.ready.complete:
+	}
+	return a.loop.Feed(ctx, a.fleets.Apply)
+}
+
+// watchReady turns ready when the first snapshot is served and every source has sent its
+// first sets, or has had its time.
+func (a *App) watchReady(ctx context.Context) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		pending := 0
+		for _, s := range a.sources.Status() {
+			pending += s.Pending
+		}
+		late := time.Since(a.started) > sourcesGrace
+		if a.ready.generation() == 0 || pending > 0 && !late {
+			continue
+		}
+		if pending > 0 {
+			a.log.Warn("ready without all sources", "waiting", pending, "after", sourcesGrace)
+		}
+		a.ready.begin()
+		return nil
+	}
+}

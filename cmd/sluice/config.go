@@ -1,0 +1,255 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// Config is the configuration of the process (sluice.yaml). Every key is optional.
+type Config struct {
+	// Node names this process in verdicts, logs and status. Default: the host name.
+	Node string `yaml:"node"`
+	// DataDir holds the embedded store and the administrator's token. Default "./data".
+	DataDir   string           `yaml:"dataDir"`
+	Listeners []ListenerConfig `yaml:"listeners"`
+	Admin     AdminConfig      `yaml:"admin"`
+	Ops       OpsConfig        `yaml:"ops"`
+	Store     StoreConfig      `yaml:"store"`
+	// Kubernetes are the clusters that upstreams may name.
+	Kubernetes []ClusterConfig `yaml:"kubernetes"`
+	// Objects are files or folders that are applied at start and whenever they change.
+	Objects   []string        `yaml:"objects"`
+	AccessLog AccessLogConfig `yaml:"accessLog"`
+	Log       LogConfig       `yaml:"log"`
+	// Shutdown says how long requests in flight may take after SIGTERM. Default 5s.
+	Shutdown ShutdownConfig `yaml:"shutdown"`
+}
+
+// ListenerConfig is one address that serves clients with HTTP/1.1.
+type ListenerConfig struct {
+	Name    string `yaml:"name"`
+	Address string `yaml:"address"`
+	// TrustedProxies are networks whose X-Forwarded-* fields are believed. Default: none.
+	TrustedProxies []string `yaml:"trustedProxies"`
+}
+
+// AdminConfig is where the API and the UI listen. Default 127.0.0.1:9080; an address that is
+// not loopback needs TLS, since tokens would be readable on the way.
+type AdminConfig struct {
+	Address string     `yaml:"address"`
+	TLS     *TLSConfig `yaml:"tls"`
+}
+
+// TLSConfig names a certificate and its key in PEM files.
+type TLSConfig struct {
+	CertFile string `yaml:"certFile"`
+	KeyFile  string `yaml:"keyFile"`
+}
+
+// OpsConfig is where health, readiness and metrics are served. Default ":9081".
+type OpsConfig struct {
+	Address string `yaml:"address"`
+}
+
+// StoreConfig chooses the store. Default: an embedded etcd in the data directory.
+type StoreConfig struct {
+	Etcd *EtcdConfig `yaml:"etcd"`
+}
+
+// EtcdConfig connects to an etcd cluster.
+type EtcdConfig struct {
+	Endpoints    []string `yaml:"endpoints"`
+	CAFile       string   `yaml:"caFile"`
+	CertFile     string   `yaml:"certFile"`
+	KeyFile      string   `yaml:"keyFile"`
+	Username     string   `yaml:"username"`
+	PasswordFile string   `yaml:"passwordFile"`
+}
+
+// ClusterConfig is one Kubernetes cluster to watch.
+type ClusterConfig struct {
+	Name       string `yaml:"name"`
+	Kubeconfig string `yaml:"kubeconfig"`
+	InCluster  bool   `yaml:"inCluster"`
+}
+
+// AccessLogConfig writes one JSON line per request. Path "-" is standard output; empty, the
+// default, switches it off.
+type AccessLogConfig struct {
+	Path string `yaml:"path"`
+}
+
+// LogConfig says how much is logged to standard error, and how. Default level "info" (debug,
+// info, warn, error), format "text" (or json).
+type LogConfig struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
+
+// ShutdownConfig bounds how long requests in flight may take after a signal.
+type ShutdownConfig struct {
+	Grace Duration `yaml:"grace"`
+}
+
+// Duration reads "5s" from YAML.
+type Duration = gateway.Duration
+
+// overrides are the variables that overlay sluice.yaml, beside SLUICE_ADMIN_TOKEN.
+func (c *Config) overrides() map[string]*string {
+	return map[string]*string{
+		"SLUICE_NODE":          &c.Node,
+		"SLUICE_DATA_DIR":      &c.DataDir,
+		"SLUICE_ADMIN_ADDRESS": &c.Admin.Address,
+		"SLUICE_OPS_ADDRESS":   &c.Ops.Address,
+		"SLUICE_LOG_LEVEL":     &c.Log.Level,
+		"SLUICE_LOG_FORMAT":    &c.Log.Format,
+		"SLUICE_ACCESS_LOG":    &c.AccessLog.Path,
+	}
+}
+
+// readConfig reads path (empty: nothing), overlays the environment, fills in defaults and
+// checks. Errors name file, line and column.
+func readConfig(path string, getenv func(string) string) (Config, error) {
+	var c Config
+	if path != "" {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return c, fmt.Errorf("read the configuration: %w", err)
+		}
+		if err := yaml.UnmarshalWithOptions(text, &c, yaml.Strict()); err != nil && !errors.Is(err, io.EOF) {
+			return c, fmt.Errorf("%s:%s", path, strings.TrimPrefix(yaml.FormatError(err, false, true), "["))
+		}
+	}
+	for name, field := range c.overrides() {
+		*field = cmp.Or(getenv(name), *field)
+	}
+	c.defaults()
+	if err := c.check(); err != nil {
+		return c, fmt.Errorf("%s: %w", cmp.Or(path, "configuration"), err)
+	}
+	return c, nil
+}
+
+func (c *Config) defaults() {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "sluice"
+	}
+	c.Node = cmp.Or(c.Node, host)
+	c.DataDir = cmp.Or(c.DataDir, "./data")
+	c.Admin.Address = cmp.Or(c.Admin.Address, "127.0.0.1:9080")
+	c.Ops.Address = cmp.Or(c.Ops.Address, ":9081")
+	c.Log.Level = cmp.Or(c.Log.Level, "info")
+	c.Log.Format = cmp.Or(c.Log.Format, "text")
+	c.Shutdown.Grace = cmp.Or(c.Shutdown.Grace, Duration(5e9))
+	if len(c.Listeners) == 0 {
+		c.Listeners = []ListenerConfig{{Name: "http", Address: ":8080"}}
+	}
+}
+
+// check reports everything that is wrong at once.
+func (c *Config) check() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	names := map[string]bool{}
+	for i, l := range c.Listeners {
+		if l.Name == "" || names[l.Name] {
+			bad("listeners[%d].name: %q is empty or used twice: give each listener a name of its own", i, l.Name)
+		}
+		names[l.Name] = true
+		if err := checkListen(l.Address); err != nil {
+			bad("listeners[%d].address: %w", i, err)
+		}
+		if _, err := prefixes(l.TrustedProxies); err != nil {
+			bad("listeners[%d].trustedProxies: %w", i, err)
+		}
+	}
+	if err := checkListen(c.Admin.Address); err != nil {
+		bad("admin.address: %w", err)
+	} else if c.Admin.TLS == nil && !loopback(c.Admin.Address) {
+		bad("admin.address: %s can be reached from other machines, which needs admin.tls: {certFile: …, keyFile: …}; or listen on 127.0.0.1", c.Admin.Address)
+	}
+	if err := checkListen(c.Ops.Address); err != nil {
+		bad("ops.address: %w", err)
+	}
+	if e := c.Store.Etcd; e != nil && len(e.Endpoints) == 0 {
+		bad("store.etcd.endpoints: name at least one endpoint, such as https://10.0.0.1:2379")
+	}
+	clusters := map[string]bool{}
+	for i, k := range c.Kubernetes {
+		if k.Name == "" || clusters[k.Name] {
+			bad("kubernetes[%d].name: %q is empty or used twice", i, k.Name)
+		}
+		clusters[k.Name] = true
+		if (k.Kubeconfig == "") == !k.InCluster {
+			bad("kubernetes[%d]: give exactly one of kubeconfig and inCluster", i)
+		}
+	}
+	if _, err := logLevel(c.Log.Level); err != nil {
+		errs = append(errs, err)
+	}
+	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {
+		bad("log.format: %q is not text or json", c.Log.Format)
+	}
+	return errors.Join(errs...)
+}
+
+func checkListen(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil && port != "" {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil || port == "" {
+		return fmt.Errorf("%q is not an address to listen on: write :8080 or 127.0.0.1:8080", address)
+	}
+	return nil
+}
+
+func loopback(address string) bool {
+	host, _, _ := net.SplitHostPort(address)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+func prefixes(list []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range list {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a network: write 10.0.0.0/8, or 10.1.2.3/32 for one address", s)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func logLevel(s string) (slog.Level, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(s)); err != nil {
+		return l, fmt.Errorf("log.level: %q is not debug, info, warn or error", s)
+	}
+	return l, nil
+}
+
+func newLogger(c LogConfig, w io.Writer) *slog.Logger {
+	level, err := logLevel(c.Level)
+	if err != nil {
+		level = slog.LevelInfo
+	}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/sluice-gateway/sluice/admin/api"
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+func fleetCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "fleet", Short: "Show nginx fleets: what nodes should run, hold and run, and what differs"}
+	cmd.AddCommand(fleetNodes(), fleetDrift(), fleetDiff(), fleetDownload())
+	return cmd
+}
+
+func nodes(cmd *cobra.Command, c *client, fleet string) ([]gateway.Node, error) {
+	var list struct{ Items []gateway.Node }
+	return list.Items, c.call(cmd.Context(), http.MethodGet, path("fleets", fleet, "nodes"), nil, &list)
+}
+
+func fleetNodes() *cobra.Command {
+	cmd := &cobra.Command{Use: "nodes FLEET", Short: "List the nodes of a fleet", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			list, err := nodes(cmd, c, args[0])
+			if err != nil {
+				return err
+			}
+			return show(cmd, list, func(row func(...any)) {
+				row("NODE", "STATE", "DESIRED", "ON DISK", "RUNNING", "NGINX", "REPORTED", "NOTE")
+				for _, n := range list {
+					note := n.CheckError
+					if n.Failed != nil {
+						note = fmt.Sprintf("%s failed: %s", n.Failed.Step, n.Failed.Message)
+					}
+					row(n.Node, n.State, short(n.Desired), short(n.OnDisk), short(n.Running), n.Facts.NginxVersion, n.ReportedAt, note)
+				}
+			})
+		}}
+	outputFlag(cmd)
+	return cmd
+}
+
+func fleetDrift() *cobra.Command {
+	cmd := &cobra.Command{Use: "drift FLEET", Short: "Show what was changed by hand, with its hunks", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			list, err := nodes(cmd, c, args[0])
+			if err != nil {
+				return err
+			}
+			w := cmd.OutOrStdout()
+			for _, n := range list {
+				for _, d := range n.Drift {
+					_, _ = fmt.Fprintf(w, "%s: %s %s by hand\n%s", n.Node, d.Path, d.Change, d.Diff)
+				}
+			}
+			return nil
+		}}
+	return cmd
+}
+
+func fleetDiff() *cobra.Command {
+	return &cobra.Command{Use: "diff FLEET [NODE [NODE]]", Short: "Compare nodes with what they should have, or with each other", Args: cobra.RangeArgs(1, 3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			names := args[1:]
+			other := ""
+			if len(names) == 2 {
+				names, other = names[:1], names[1]
+			}
+			if len(names) == 0 {
+				list, err := nodes(cmd, c, args[0])
+				if err != nil {
+					return err
+				}
+				for _, n := range list {
+					names = append(names, n.Node)
+				}
+			}
+			for _, n := range names {
+				query := url.Values{"node": {n}}
+				if other != "" {
+					query.Set("other", other)
+				}
+				var diff api.TreeDiff
+				if err := c.call(cmd.Context(), http.MethodGet, path("fleets", args[0], "diff")+"?"+query.Encode(), nil, &diff); err != nil {
+					return err
+				}
+				for _, f := range diff.Files {
+					_, _ = fmt.Fprint(cmd.OutOrStdout(), f.Unified)
+				}
+			}
+			return nil
+		}}
+}
+
+func fleetDownload() *cobra.Command {
+	var fleet, out string
+	cmd := &cobra.Command{Use: "download NODE", Short: "Download the files that a node really has, as tar.gz", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			if fleet == "" {
+				if fleet, err = fleetOf(cmd, c, args[0]); err != nil {
+					return err
+				}
+			}
+			p := path("fleets", fleet, "nodes", args[0], "tree.tar.gz")
+			if out == "-" {
+				return c.call(cmd.Context(), http.MethodGet, p, nil, cmd.OutOrStdout())
+			}
+			if out == "" {
+				out = args[0] + ".tar.gz"
+			}
+			return download(cmd, c, p, out)
+		}}
+	cmd.Flags().StringVar(&fleet, "fleet", "", "fleet of the node; may be left out when the name is unique")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write (default NODE.tar.gz, - for standard output)")
+	return cmd
+}
+
+// fleetOf finds the fleet that has a node of this name.
+func fleetOf(cmd *cobra.Command, c *client, node string) (string, error) {
+	fleets, err := find(cmd, c, []string{"fleet"}, "")
+	if err != nil {
+		return "", err
+	}
+	var owners []string
+	for _, f := range fleets {
+		list, err := nodes(cmd, c, f.Head().Name)
+		if err != nil {
+			return "", err
+		}
+		for _, n := range list {
+			if n.Node == node {
+				owners = append(owners, f.Head().Name)
+			}
+		}
+	}
+	if len(owners) != 1 {
+		return "", fmt.Errorf("%d fleets have a node %q (%s): say which with --fleet", len(owners), node, strings.Join(owners, ", "))
+	}
+	return owners[0], nil
+}
+
+// download writes to a temporary file first, so that a broken transfer leaves no half file.
+func download(cmd *cobra.Command, c *client, p, out string) error {
+	tmp, err := os.CreateTemp(filepath.Dir(out), ".sluice-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(tmp.Name()) }()
+	err = c.call(cmd.Context(), http.MethodGet, p, nil, tmp)
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp.Name(), out); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(cmd.OutOrStdout(), out)
+	return err
+}

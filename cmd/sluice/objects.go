@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/manifest"
+	"github.com/sluice-gateway/sluice/store"
+)
+
+// objectsActor is who writes what stands in files; objects that it created are deleted when
+// they leave the files.
+const objectsActor = "objects"
+
+// objectFiles keeps the store equal to files and folders: the files win at start and
+// whenever they change.
+type objectFiles struct {
+	paths []string
+	store *store.Store
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	problem string // what is wrong with the files now; guarded by mu
+}
+
+// apply reads all files and writes what differs. Nothing is written when one of them can't
+// be read: half of a change may be worse than none.
+func (o *objectFiles) apply(ctx context.Context) error {
+	items, err := manifest.ReadPaths(nil, o.paths...)
+	if err != nil {
+		return fmt.Errorf("objects: nothing was applied:\n%w", err)
+	}
+	have, _, err := o.store.List(ctx, "", "")
+	if err != nil {
+		return fmt.Errorf("objects: %w", err)
+	}
+	named := map[gateway.Ref]bool{}
+	var changes []gateway.Change
+	for _, i := range items {
+		ref := i.Object.Head().Ref()
+		named[ref] = true
+		changes = append(changes, gateway.Change{Ref: ref, Object: i.Object})
+	}
+	for _, h := range slices.Backward(have) {
+		if m := h.Head(); m.CreatedBy == objectsActor && !named[m.Ref()] {
+			changes = append(changes, gateway.Change{Ref: m.Ref()})
+		}
+	}
+	for part := range slices.Chunk(changes, o.store.MaxChanges()) {
+		if _, err := o.store.Apply(ctx, part, store.Write{Actor: objectsActor, Reason: strings.Join(o.paths, ", ")}); err != nil {
+			return fmt.Errorf("objects: %w", err)
+		}
+	}
+	return nil
+}
+
+// Run looks for changed files once a second (which sees every kind of change, symlinks and
+// network file systems included) and applies them when they have stopped changing.
+func (o *objectFiles) Run(ctx context.Context) error {
+	applied := o.stamp()
+	seen := applied
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now := o.stamp()
+		if now == applied || now != seen {
+			seen = now
+			continue
+		}
+		applied = now
+		err := o.apply(ctx)
+		switch {
+		case err == nil:
+			o.log.Info("objects applied", "paths", o.paths)
+		case errors.Is(err, gateway.ErrUnavailable):
+			applied = "" // try again: the files are fine
+		}
+		o.note(err)
+	}
+}
+
+// stamp changes whenever a file does.
+func (o *objectFiles) stamp() string {
+	var b strings.Builder
+	for _, p := range o.paths {
+		files, err := manifest.Files(p)
+		if err != nil {
+			fmt.Fprintln(&b, err)
+		}
+		for _, f := range files {
+			if info, err := os.Stat(f); err == nil {
+				fmt.Fprintln(&b, f, info.ModTime().UnixNano(), info.Size())
+			}
+		}
+	}
+	return b.String()
+}
+
+func (o *objectFiles) note(err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+		o.log.Error("objects not applied: the ones from before stay in force", "err", err)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.problem = text
+}
+
+// Problems tells what is wrong with the files.
+func (o *objectFiles) Problems() []gateway.Problem {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.problem == "" {
+		return nil
+	}
+	return []gateway.Problem{{Object: gateway.Ref{Kind: "Files", Name: strings.Join(o.paths, ", ")}, Code: "files_invalid", Message: o.problem, Source: "objects"}}
+}

@@ -1,0 +1,13 @@
+package proxy
+
+// account counts and logs an exchange that ended at now. It is called once for each.
+func (x *exchange) account(now int64) {
+	st := x.c.p.unmatched
+	if x.target != nil {
+		st = x.target.stats
+	}
+	st.add(x.c.l.index, x.c.shard, x.status, now-x.startedAt)
+	if x.c.p.access != nil {
+		x.c.p.access.add(x, now)
+	}
+}

@@ -1,0 +1,101 @@
+package proxy
+
+import "sync"
+
+// The sizes of pooled buffers: a usual head, a small body, a stream, the largest head with
+// room for the start of its body.
+const (
+	sizeHead   = 4 << 10
+	sizeSmall  = 16 << 10
+	sizeStream = 32 << 10
+	sizeMax    = 72 << 10
+)
+
+var (
+	pool4  = sync.Pool{New: func() any { return new([sizeHead]byte) }}
+	pool16 = sync.Pool{New: func() any { return new([sizeSmall]byte) }}
+	pool32 = sync.Pool{New: func() any { return new([sizeStream]byte) }}
+	pool72 = sync.Pool{New: func() any { return new([sizeMax]byte) }}
+)
+
+// getBytes borrows at least n bytes, n being at most sizeMax.
+func getBytes(n int) []byte {
+	switch {
+	case n <= sizeHead:
+		return pool4.Get().(*[sizeHead]byte)[:]
+	case n <= sizeSmall:
+		return pool16.Get().(*[sizeSmall]byte)[:]
+	case n <= sizeStream:
+		return pool32.Get().(*[sizeStream]byte)[:]
+	}
+	return pool72.Get().(*[sizeMax]byte)[:]
+}
+
+// putBytes gives back what getBytes returned.
+func putBytes(b []byte) {
+	switch cap(b) {
+	case sizeHead:
+		pool4.Put((*[sizeHead]byte)(b[:sizeHead]))
+	case sizeSmall:
+		pool16.Put((*[sizeSmall]byte)(b[:sizeSmall]))
+	case sizeStream:
+		pool32.Put((*[sizeStream]byte)(b[:sizeStream]))
+	case sizeMax:
+		pool72.Put((*[sizeMax]byte)(b[:sizeMax]))
+	}
+}
+
+// buffer holds bytes from a connection: b[:n] is filled. The zero value has no memory.
+type buffer struct {
+	b []byte
+	n int
+}
+
+// ensure makes room for at least size bytes in all and keeps the content.
+func (b *buffer) ensure(size int) {
+	if len(b.b) >= size {
+		return
+	}
+	larger := getBytes(size)
+	copy(larger, b.b[:b.n])
+	if b.b != nil {
+		putBytes(b.b)
+	}
+	b.b = larger
+}
+
+// grow makes room for more. It reports false when the buffer is as large as it may get.
+func (b *buffer) grow() bool {
+	if b.n < len(b.b) {
+		return true
+	}
+	if len(b.b) >= sizeMax {
+		return false
+	}
+	b.ensure(len(b.b) + 1)
+	return true
+}
+
+// free is the room at the end.
+func (b *buffer) free() []byte { return b.b[b.n:] }
+
+// filled is the content.
+func (b *buffer) filled() []byte { return b.b[:b.n] }
+
+// drop removes the first k bytes.
+func (b *buffer) drop(k int) {
+	if k == b.n {
+		b.n = 0
+		return
+	}
+	copy(b.b, b.b[k:b.n])
+	b.n -= k
+}
+
+// release gives the memory back.
+func (b *buffer) release() {
+	if b.b != nil {
+		putBytes(b.b)
+	}
+	*b = buffer{}
+}

@@ -1,0 +1,207 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sluice-gateway/sluice/proxy/http1"
+	"github.com/sluice-gateway/sluice/proxy/socket"
+)
+
+// conn is a client connection. Its goroutine owns it; state, killed and s.Interrupt are
+// for others.
+type conn struct {
+	p      *Proxy
+	l      *listener
+	s      *socket.Conn
+	state  connState
+	killed atomic.Bool
+	shard  uint32 // of the counters
+
+	peer      netip.Addr
+	trusted   bool   // peer's word on forwarding is taken
+	forwarded []byte // the fields that name peer, the same for every request
+
+	in      *inbound // nil while the connection is idle
+	readyAt int64    // when the first bytes of the current head were there
+	began   bool     // a request has been served
+
+	borrowFn func() []byte
+	giveUpFn func()
+}
+
+// inbound is the memory for a request's head and what follows it. Idle connections have
+// none.
+type inbound struct {
+	buf     buffer
+	req     http1.Request
+	scratch []byte
+}
+
+var inbounds = sync.Pool{New: func() any { return new(inbound) }}
+
+var connCount atomic.Uint32
+
+func newConn(l *listener, nc net.Conn) *conn {
+	c := &conn{p: l.p, l: l, s: socket.New(nc), shard: connCount.Add(1)}
+	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
+		c.peer = a.AddrPort().Addr().Unmap()
+	}
+	c.trusted = l.trusts(c.peer)
+	c.forwarded = forwardedFields(c.peer, l.Scheme)
+	c.borrowFn, c.giveUpFn = c.borrow, c.giveUp
+	return c
+}
+
+// serve answers requests until one side wants no more.
+func (c *conn) serve() {
+	defer c.close()
+	for c.await() && c.readHead() && c.exchange() {
+	}
+}
+
+func (c *conn) close() {
+	if r := recover(); r != nil {
+		c.p.cfg.Log.Error("panic while serving a connection", "panic", r, "stack", string(debug.Stack()))
+	}
+	_ = c.s.Close() // the peer may be gone already
+	if c.in != nil {
+		c.putInbound()
+	}
+	c.p.conns.remove(c)
+}
+
+// kill ends the connection from outside.
+func (c *conn) kill() {
+	c.killed.Store(true)
+	_ = c.s.Close()
+}
+
+func (c *conn) borrow() []byte {
+	if c.in == nil {
+		c.in = inbounds.Get().(*inbound)
+		c.in.buf.ensure(sizeHead)
+	}
+	return c.in.buf.free()
+}
+
+func (c *conn) giveUp() {
+	if c.in.buf.n == 0 {
+		c.putInbound()
+	}
+}
+
+func (c *conn) putInbound() {
+	c.in.buf.release()
+	c.in.req.Reset()
+	inbounds.Put(c.in)
+	c.in = nil
+}
+
+// await waits for the first bytes of a request. It reports false when there will be none.
+func (c *conn) await() bool {
+	now := socket.Now()
+	c.readyAt = now
+	if c.in != nil && c.in.buf.n > 0 { // pipelined
+		return true
+	}
+	c.state.Store(connIdle)
+	c.s.SetReadDeadline(now + c.p.times.idle)
+	n, err := 0, socket.ErrInterrupted
+	if !c.p.closing.Load() { // else drain may have come by before the store
+		n, err = c.s.ReadInto(c.borrowFn, c.giveUpFn)
+	}
+	if !c.state.CompareAndSwap(connIdle, connActive) {
+		c.p.conns.barrier()
+		c.s.Resume()
+		c.state.Store(connActive)
+	}
+	switch {
+	case errors.Is(err, socket.ErrInterrupted):
+		// Shutting down. A request that has arrived already is served, so that closing an
+		// idle connection loses none.
+		n = c.s.Last(c.borrow())
+	case err != nil:
+		return false
+	}
+	if n == 0 {
+		return false
+	}
+	c.in.buf.n += n
+	c.readyAt = socket.Now()
+	return true
+}
+
+// readHead reads and parses a request head. A head that is refused is answered here.
+func (c *conn) readHead() bool {
+	in := c.in
+	in.req.Reset()
+	c.s.SetReadDeadline(c.readyAt + c.p.times.header)
+	for {
+		done, bad := in.req.Parse(in.buf.filled(), c.l.Limits)
+		if bad != nil {
+			c.refuse(bad)
+			return false
+		}
+		if done {
+			c.began = true
+			return true
+		}
+		if !in.buf.grow() {
+			c.refuse(http1.ErrHeadTooLarge)
+			return false
+		}
+		n, err := c.s.Read(in.buf.free())
+		if errors.Is(err, socket.ErrTimeout) {
+			c.refuse(errSlowHead)
+		}
+		if err != nil {
+			return false // the client left; nobody is there to answer
+		}
+		in.buf.n += n
+	}
+}
+
+// exchange serves the request whose head has been parsed. It reports whether the
+// connection can take another one.
+func (c *conn) exchange() bool {
+	x := newExchange(c)
+	again := x.run()
+	x.release()
+	if again && c.in.buf.n == 0 && c.in.buf.b != nil && len(c.in.buf.b) > sizeHead {
+		c.in.buf.release()
+		c.in.buf.ensure(sizeHead)
+	}
+	return again
+}
+
+// refuse answers a head that is no request, and counts it.
+func (c *conn) refuse(e *http1.Error) {
+	x := newExchange(c)
+	x.headless = true
+	x.refuse(e)
+	x.release()
+}
+
+// linger reads what the client is still sending, for a while, so that closing does not
+// reset the connection under the answer that is on its way.
+func (c *conn) linger() {
+	if c.s.CloseWrite() != nil {
+		return
+	}
+	const most, patience = 4 << 20, int64(2e9)
+	c.s.SetReadDeadline(socket.Now() + patience)
+	b := getBytes(sizeSmall)
+	defer putBytes(b)
+	for got := 0; got < most; {
+		n, err := c.s.Read(b)
+		if err != nil || c.killed.Load() {
+			return
+		}
+		got += n
+	}
+}

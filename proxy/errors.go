@@ -1,0 +1,65 @@
+package proxy
+
+import (
+	"errors"
+
+	"github.com/sluice-gateway/sluice/proxy/http1"
+)
+
+// What Sluice answers by itself. Class is the reason in the body, the access log and the
+// metrics.
+var (
+	errStarting   = &http1.Error{Status: 503, Class: "starting", Text: "no configuration yet"}
+	errNoHost     = &http1.Error{Status: 404, Class: "unknown_host", Text: "no route for this host"}
+	errNoPath     = &http1.Error{Status: 404, Class: "unknown_path", Text: "no route for this path"}
+	errPath       = &http1.Error{Status: 400, Class: "path", Text: "the path can be read in more than one way"}
+	errSlowHead   = &http1.Error{Status: 408, Class: "slow_head", Text: "the request head took too long"}
+	errSlowBody   = &http1.Error{Status: 408, Class: "slow_body", Text: "the request body took too long"}
+	errNoEndpoint = &http1.Error{Status: 503, Class: "no_endpoint", Text: "no endpoint is in rotation"}
+	errConnect    = &http1.Error{Status: 502, Class: "connect", Text: "no endpoint could be reached"}
+	// errConnectSlow is errConnect after the connect timeout.
+	errConnectSlow  = &http1.Error{Status: 504, Class: "connect_timeout", Text: "no endpoint could be reached in time"}
+	errSlowUpstream = &http1.Error{Status: 504, Class: "timeout", Text: "the endpoint did not answer in time"}
+	errMalformed    = &http1.Error{Status: 502, Class: "malformed", Text: "the endpoint's answer is malformed"}
+	// errNoAnswer: closed before the first byte of an answer.
+	errNoAnswer = &http1.Error{Status: 502, Class: "reset", Text: "the endpoint closed the connection without an answer"}
+	// errCut: closed within the head of an answer.
+	errCut = &http1.Error{Status: 502, Class: "reset", Text: "the endpoint closed the connection within its answer"}
+
+	errUnasked  = &http1.Error{Status: 502, Class: "unasked_upgrade", Text: "the endpoint switched protocols without being asked"}
+	errInterims = &http1.Error{Status: 502, Class: "interim_flood", Text: "the endpoint sends interim answers without end"}
+)
+
+// errClientGone: there is nobody to answer.
+var errClientGone = errors.New("client left")
+
+// statusText is the reason phrase of the statuses that Sluice answers itself.
+func statusText(status int) string {
+	switch status {
+	case 400:
+		return "Bad Request"
+	case 404:
+		return "Not Found"
+	case 405:
+		return "Method Not Allowed"
+	case 408:
+		return "Request Timeout"
+	case 413:
+		return "Content Too Large"
+	case 414:
+		return "URI Too Long"
+	case 417:
+		return "Expectation Failed"
+	case 431:
+		return "Request Header Fields Too Large"
+	case 502:
+		return "Bad Gateway"
+	case 503:
+		return "Service Unavailable"
+	case 504:
+		return "Gateway Timeout"
+	case 505:
+		return "HTTP Version Not Supported"
+	}
+	return "Error"
+}

@@ -1,0 +1,163 @@
+package proxy
+
+import (
+	"bytes"
+	"net/netip"
+
+	"github.com/sluice-gateway/sluice/proxy/http1"
+)
+
+// keySet is a set of field keys.
+type keySet [http1.KeyLookalike + 1]bool
+
+func keys(ks ...http1.Key) (s keySet) {
+	for _, k := range ks {
+		s[k] = true
+	}
+	return s
+}
+
+// The fields that stay on the connection they came on (RFC 9110 section 7.6.1), or that
+// Sluice writes itself.
+var hop = []http1.Key{
+	http1.KeyTransferEncoding, http1.KeyConnection, http1.KeyKeepAlive, http1.KeyProxyConnection,
+	http1.KeyProxyAuthenticate, http1.KeyProxyAuthorization, http1.KeyTE, http1.KeyUpgrade, http1.KeyHTTP2Settings,
+}
+
+var (
+	// dropRequest: besides the hop fields, those that tell an origin what only an edge
+	// may tell (hardening section 3.9).
+	dropRequest = keys(append(hop, http1.KeyHost, http1.KeyExpect, http1.KeyXForwardedFor, http1.KeyXForwardedHost,
+		http1.KeyXForwardedProto, http1.KeyXForwardedOther, http1.KeyForwarded, http1.KeyXRealIP, http1.KeyProxy,
+		http1.KeyXOriginalURL, http1.KeyXRewriteURL, http1.KeyLookalike)...)
+	// dropTrusted is the same for a trusted peer: what Sluice adds to is written anew.
+	dropTrusted = keys(append(hop, http1.KeyHost, http1.KeyExpect, http1.KeyXForwardedFor, http1.KeyXForwardedHost,
+		http1.KeyXForwardedProto, http1.KeyForwarded, http1.KeyProxy, http1.KeyLookalike)...)
+	dropResponse = keys(hop...)
+)
+
+// forwardedFields are the fields that name a peer, which are the same for all its requests.
+// The last one, Forwarded, is left open for the host.
+func forwardedFields(peer netip.Addr, scheme string) []byte {
+	ip, node := "unknown", "unknown"
+	if peer.IsValid() {
+		ip = peer.String()
+		node = ip
+		if peer.Is6() {
+			node = `"[` + ip + `]"`
+		}
+	}
+	return []byte("X-Forwarded-For: " + ip + "\r\nX-Forwarded-Proto: " + scheme + "\r\nForwarded: for=" + node + ";proto=" + scheme)
+}
+
+// requestHead appends the head that the endpoint gets.
+func (x *exchange) requestHead(dst []byte) []byte {
+	r, b := x.req(), x.head()
+	dst = append(append(dst, r.MethodText.Of(b)...), ' ')
+	if r.Asterisk {
+		dst = append(dst, '*')
+	} else {
+		dst = append(dst, x.forward...)
+	}
+	dst = append(dst, r.Query.Of(b)...)
+	dst = append(dst, " HTTP/1.1\r\nHost: "...)
+	if r.Authority.Empty() { // HTTP/1.0 may leave it out, HTTP/1.1 may not
+		dst = append(dst, x.target.upstream.key.Name...)
+	} else {
+		dst = append(dst, r.Authority.Of(b)...)
+	}
+	dst = append(dst, '\r', '\n')
+
+	drop := &dropRequest
+	if x.c.trusted {
+		drop = &dropTrusted
+	}
+	dst = http1.AppendFields(dst, b, r.Fields, func(i int) bool {
+		k := r.Fields[i].Key
+		if drop[k] || k == http1.KeyTrailer && r.Framing != http1.ChunkedTE {
+			return false
+		}
+		return !r.Options.Named || k == http1.KeyContentLength || !r.Fields.NamedBy(b, r.Fields[i].Name.Of(b))
+	})
+	switch {
+	case r.WebSocket:
+		dst = append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
+	case r.Trailers:
+		dst = append(dst, "Connection: TE\r\nTE: trailers\r\n"...)
+	}
+	if r.Framing == http1.ChunkedTE {
+		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
+	}
+	return append(x.appendForwarded(dst), '\r', '\n')
+}
+
+// appendForwarded tells the endpoint whom the request came from.
+func (x *exchange) appendForwarded(dst []byte) []byte {
+	host := x.req().Authority.Of(x.head())
+	if x.c.trusted {
+		return x.appendTrusted(dst, host)
+	}
+	dst = append(dst, x.c.forwarded...)
+	if len(host) == 0 {
+		return append(dst, '\r', '\n')
+	}
+	dst = appendHostParam(dst, host)
+	dst = append(dst, "\r\nX-Forwarded-Host: "...)
+	return append(append(dst, host...), '\r', '\n')
+}
+
+// appendHostParam appends Forwarded's host parameter, quoted where it is no token (RFC 7239
+// section 4). host has been checked, so it holds nothing to escape.
+func appendHostParam(dst, host []byte) []byte {
+	dst = append(dst, ";host="...)
+	if bytes.IndexByte(host, ':') < 0 {
+		return append(dst, host...)
+	}
+	return append(append(append(dst, '"'), host...), '"')
+}
+
+// appendTrusted adds to what a trusted peer says.
+func (x *exchange) appendTrusted(dst, host []byte) []byte {
+	ip, proto := []byte(x.c.peer.String()), []byte(x.c.l.Scheme)
+	dst = append(x.appendValues(append(dst, "X-Forwarded-For: "...), http1.KeyXForwardedFor, true), ip...)
+	dst = append(dst, "\r\nX-Forwarded-Proto: "...)
+	if n := len(dst); len(x.appendValues(dst, http1.KeyXForwardedProto, false)) > n {
+		dst = x.appendValues(dst, http1.KeyXForwardedProto, false)
+	} else {
+		dst = append(dst, proto...)
+	}
+	dst = append(dst, "\r\nX-Forwarded-Host: "...)
+	if n := len(dst); len(x.appendValues(dst, http1.KeyXForwardedHost, false)) > n {
+		dst = x.appendValues(dst, http1.KeyXForwardedHost, false)
+	} else {
+		dst = append(dst, host...)
+	}
+	dst = x.appendValues(append(dst, "\r\nForwarded: "...), http1.KeyForwarded, true)
+	node := bytes.TrimPrefix(x.c.forwarded[bytes.Index(x.c.forwarded, []byte("Forwarded: for=")):], []byte("Forwarded: "))
+	dst = append(dst, node...)
+	if len(host) > 0 {
+		dst = appendHostParam(dst, host)
+	}
+	return append(dst, '\r', '\n')
+}
+
+// appendValues appends the values of the fields with that key, in order. With more each
+// is followed by a comma.
+func (x *exchange) appendValues(dst []byte, k http1.Key, more bool) []byte {
+	b := x.head()
+	first := true
+	for _, f := range x.req().Fields {
+		if f.Key != k || f.Value.Empty() {
+			continue
+		}
+		if !more && !first {
+			dst = append(dst, ", "...)
+		}
+		first = false
+		dst = append(dst, f.Value.Of(b)...)
+		if more {
+			dst = append(dst, ", "...)
+		}
+	}
+	return dst
+}

@@ -1,0 +1,182 @@
+package proxy
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/proxy/http1"
+	"github.com/sluice-gateway/sluice/proxy/socket"
+)
+
+// Observer is told how each exchange with an endpoint ended. Observe is called on the path
+// of requests, by many goroutines, so it must neither block nor take long.
+type Observer interface{ Observe(gateway.Outcome) }
+
+// Config is how a Proxy behaves. The zero value is usable.
+type Config struct {
+	// Observer judges endpoints. Default: nobody.
+	Observer Observer
+	// Log gets what operators should know. Default: slog.Default.
+	Log *slog.Logger
+	// AccessLog gets one JSON line per request, from one goroutine. Default: none.
+	AccessLog io.Writer
+
+	// HeaderTimeout bounds the time from the first byte of a head to its last. Default 10s.
+	HeaderTimeout time.Duration
+	// IdleTimeout is how long a client connection may wait for its next request. Default 75s.
+	IdleTimeout time.Duration
+	// BodyTimeout bounds each silence in a request body. Default 60s.
+	BodyTimeout time.Duration
+	// WriteTimeout bounds each time that a peer takes nothing at all. Default 60s.
+	WriteTimeout time.Duration
+	// MaxIdlePerEndpoint bounds the kept-alive connections to one endpoint. Default 256.
+	// Raise it when more requests than that are under way to one endpoint at a time.
+	MaxIdlePerEndpoint int
+}
+
+// Listener describes where connections come from.
+type Listener struct {
+	// Name is the label in metrics and logs.
+	Name string
+	// Scheme that clients used: "http" (default) or "https".
+	Scheme string
+	// TrustedProxies are the peers whose X-Forwarded-* and Forwarded fields are kept and
+	// added to. From everyone else they are replaced. Default: nobody.
+	TrustedProxies []netip.Prefix
+	// Limits of request heads. Default: 8 KiB a request line, 64 KiB a head.
+	Limits http1.Limits
+}
+
+// ErrClosed is returned by Serve after Shutdown.
+var ErrClosed = errors.New("proxy is shut down")
+
+// Proxy serves from one table. A request loads it once and keeps it to the end.
+type Proxy struct {
+	cfg   Config
+	times timeouts
+	live  atomic.Pointer[table]
+	// unmatched counts requests that no route took.
+	unmatched *stats
+	access    *accessLog
+	ids       requestIDs
+	date      atomic.Pointer[string]
+	closing   atomic.Bool
+	conns     tracker
+
+	apply    sync.Mutex // held while a snapshot is compiled
+	compiled *registry  // guarded by apply; read by Collect under it
+
+	mu        sync.Mutex
+	listeners []*listener   // guarded by mu
+	quit      chan struct{} // closed by Shutdown
+	running   bool          // guarded by mu: the housekeeper was started
+	work      sync.WaitGroup
+}
+
+// timeouts are the Config's in nanoseconds.
+type timeouts struct{ header, idle, body, write int64 }
+
+// New makes a Proxy. It answers 503 until the first Apply.
+func New(cfg Config) *Proxy {
+	cfg.Log = cmp.Or(cfg.Log, slog.Default())
+	cfg.MaxIdlePerEndpoint = cmp.Or(cfg.MaxIdlePerEndpoint, 256)
+	p := &Proxy{
+		cfg: cfg,
+		times: timeouts{
+			header: int64(cmp.Or(cfg.HeaderTimeout, 10*time.Second)),
+			idle:   int64(cmp.Or(cfg.IdleTimeout, 75*time.Second)),
+			body:   int64(cmp.Or(cfg.BodyTimeout, 60*time.Second)),
+			write:  int64(cmp.Or(cfg.WriteTimeout, 60*time.Second)),
+		},
+		unmatched: newStats(statsKey{}),
+		compiled:  newRegistry(cfg.MaxIdlePerEndpoint),
+		ids:       newRequestIDs(),
+		quit:      make(chan struct{}),
+	}
+	p.conns.init()
+	p.setDate(time.Now())
+	if cfg.AccessLog != nil {
+		p.access = newAccessLog(cfg.AccessLog, cfg.Log)
+	}
+	return p
+}
+
+// Apply serves from s from now on. Requests that are under way finish with the table that
+// they started with. Whatever did not change since the last snapshot is used again.
+func (p *Proxy) Apply(s *gateway.Snapshot) {
+	p.apply.Lock()
+	defer p.apply.Unlock()
+	t := p.compiled.compile(s, p.live.Load())
+	p.live.Store(t)
+	p.compiled.release(s)
+}
+
+// Serve takes connections from ln until Shutdown, when it returns nil, or until ln fails
+// for good. It closes ln.
+func (p *Proxy) Serve(ln net.Listener, l Listener) error {
+	lst, err := p.listen(ln, l)
+	if err != nil {
+		_ = ln.Close()
+		return err
+	}
+	defer func() { _ = ln.Close() }()
+	return lst.accept()
+}
+
+// Shutdown stops taking connections, closes the idle ones, tells the others to close after
+// their request, and waits for them until ctx ends. Then it closes what is left and
+// returns ctx's error.
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	p.mu.Lock()
+	first := !p.closing.Swap(true)
+	if first {
+		close(p.quit)
+	}
+	for _, l := range p.listeners {
+		_ = l.ln.Close() // Serve returns; that is all there is to learn
+	}
+	p.mu.Unlock()
+	err := p.conns.drain(ctx)
+	p.work.Wait()
+	p.apply.Lock()
+	p.compiled.closeAll()
+	p.apply.Unlock()
+	if first && p.access != nil {
+		p.access.close()
+	}
+	return err
+}
+
+// housekeeping refreshes the date and drops old connections, once a second.
+func (p *Proxy) housekeeping() {
+	defer p.work.Done()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			p.setDate(now)
+			p.apply.Lock()
+			p.compiled.sweep(socket.Now())
+			p.apply.Unlock()
+		case <-p.quit:
+			return
+		}
+	}
+}
+
+// setDate keeps the text of the Date field, which origins may leave out (RFC 9110 section
+// 6.6.1).
+func (p *Proxy) setDate(now time.Time) {
+	s := "Date: " + now.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT") + "\r\n"
+	p.date.Store(&s)
+}

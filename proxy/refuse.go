@@ -1,0 +1,123 @@
+package proxy
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/sluice-gateway/sluice/proxy/http1"
+	"github.com/sluice-gateway/sluice/proxy/socket"
+)
+
+// requestIDs are numbers that look random and never repeat within a process.
+type requestIDs struct {
+	key  uint64
+	next *atomic.Uint64
+}
+
+func newRequestIDs() requestIDs {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails, says crypto/rand
+	ids := requestIDs{key: binary.LittleEndian.Uint64(b[:]) | 1, next: new(atomic.Uint64)}
+	ids.next.Store(binary.LittleEndian.Uint64(b[8:]))
+	return ids
+}
+
+// new multiplies a counter by an odd number, which is a permutation.
+func (ids requestIDs) new() uint64 { return ids.next.Add(1) * ids.key }
+
+func (x *exchange) requestID() uint64 {
+	if x.id == 0 {
+		x.id = x.c.p.ids.new()
+	}
+	return x.id
+}
+
+func appendID(dst []byte, id uint64) []byte {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], id)
+	return hex.AppendEncode(dst, b[:])
+}
+
+// fail ends an exchange that got no answer for the client.
+func (x *exchange) fail(err error) bool {
+	var e *http1.Error
+	if !errors.As(err, &e) {
+		x.aborted = true
+		x.status = 499 // nobody sees it; nginx's number for it in logs and metrics
+		x.account(socket.Now())
+		return false
+	}
+	return x.refuse(e)
+}
+
+// refuse answers e itself and reports whether the connection can take another request:
+// not after a mistake of the client's, since it is unclear where the next one starts, nor
+// when a body is still on its way.
+func (x *exchange) refuse(e *http1.Error) bool {
+	again := !x.headless && e.Status != 400 && e.Status != 408 && e.Status != 413 && e.Status != 417 &&
+		x.bodyRead() && x.req().KeepAlive() && !x.c.p.closing.Load()
+	x.status = e.Status
+	if x.reason == "" {
+		x.reason = e.Class
+	}
+	now := socket.Now()
+	x.c.s.SetWriteDeadline(now + x.c.p.times.write)
+	_, err := x.c.s.Write(x.ownAnswer(e, again))
+	x.account(now)
+	if !again {
+		if err == nil {
+			x.c.linger()
+		}
+		return false
+	}
+	x.consume()
+	return err == nil
+}
+
+// bodyRead says whether the request has been taken from the connection to its end.
+func (x *exchange) bodyRead() bool {
+	return x.req().Framing == http1.NoBody || x.whole || x.upload != nil && x.upload.readAll.Load()
+}
+
+// ownAnswer builds a small text answer that names the request and the reason.
+func (x *exchange) ownAnswer(e *http1.Error, again bool) []byte {
+	text := make([]byte, 0, 160)
+	text = strconv.AppendInt(text, int64(e.Status), 10)
+	text = append(text, ' ')
+	text = append(text, statusText(e.Status)...)
+	text = append(append(text, "\nreason: "...), e.Class...)
+	text = append(append(text, ": "...), e.Text...)
+	text = append(text, "\nrequest id: "...)
+	text = append(appendID(text, x.requestID()), '\n')
+
+	b := http1.AppendStatus(make([]byte, 0, 512), e.Status, []byte(statusText(e.Status)))
+	b = append(b, *x.c.p.date.Load()...)
+	b = append(b, "Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n"...)
+	b = http1.AppendLength(b, int64(len(text)))
+	if e.Status == 405 {
+		b = append(b, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"...)
+	}
+	b = append(b, "X-Request-Id: "...)
+	b = append(appendID(b, x.requestID()), '\r', '\n')
+	b = append(b, x.connectionField(again)...)
+	b = append(b, '\r', '\n')
+	if !x.headless && x.req().Method == http1.MethodHead {
+		return b
+	}
+	return append(b, text...)
+}
+
+// connectionField tells the client whether the connection stays.
+func (x *exchange) connectionField(again bool) string {
+	switch {
+	case !again:
+		return "Connection: close\r\n"
+	case x.req().Minor == 0:
+		return "Connection: keep-alive\r\n"
+	}
+	return ""
+}

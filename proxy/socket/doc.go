@@ -1,0 +1,11 @@
+// Package socket gives blocking connections that cost little while they wait.
+//
+// A [Conn] wraps a net.Conn. Its deadlines are wishes: nothing is armed until a call has
+// to wait, and an armed timer that fires early is moved instead of being reset on every
+// request. [Conn.ReadInto] borrows its buffer only when bytes have arrived, so that an idle
+// connection holds none. [Conn.Splice] moves large bodies between two TCP connections
+// inside the kernel, and [Conn.Alive] looks for a dead peer without waiting.
+//
+// One goroutine reads and one writes at a time; Interrupt, Gone and Close may be called by
+// any other. What is read and written belongs to packages http1 and proxy.
+package socket

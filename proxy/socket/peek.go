@@ -1,0 +1,65 @@
+package socket
+
+import "syscall"
+
+// Alive says whether an idle connection can be used: open, and nothing has arrived that
+// nobody asked for. It does not wait. A connection that can not be looked into counts as
+// alive.
+func (c *Conn) Alive() bool {
+	n, err := c.look()
+	return n < 0 && err == nil
+}
+
+// Gone says whether the peer has closed or reset the connection and left no bytes. It may
+// be called while another goroutine reads, and does not take bytes away from it.
+func (c *Conn) Gone() bool {
+	if c.raw == nil {
+		return false
+	}
+	gone := false
+	err := c.raw.Control(func(fd uintptr) {
+		n, errno := rawPeek(fd)
+		gone = errno == 0 && n == 0 || errno != 0 && errno != syscall.EAGAIN && errno != syscall.EINTR
+	})
+	return gone || err != nil
+}
+
+// look returns -1 when nothing has arrived, 0 at the end of the stream.
+func (c *Conn) look() (int, error) {
+	if c.raw == nil {
+		return -1, nil
+	}
+	if err := c.raw.Control(c.peekFn); err != nil {
+		return 0, err
+	}
+	return c.peeked, c.peekErr
+}
+
+func (c *Conn) peek(fd uintptr) {
+	n, errno := rawPeek(fd)
+	switch errno {
+	case 0:
+		c.peeked, c.peekErr = n, nil
+	case syscall.EAGAIN, syscall.EINTR:
+		c.peeked, c.peekErr = -1, nil
+	default:
+		c.peeked, c.peekErr = 0, errno
+	}
+}
+
+// Last tries to read what has arrived already into p, after an Interrupt. It returns 0
+// when there is nothing.
+func (c *Conn) Last(p []byte) int {
+	if c.raw == nil {
+		return 0
+	}
+	got := 0
+	if err := c.raw.Control(func(fd uintptr) {
+		if n, errno := rawRead(fd, p); errno == 0 {
+			got = n
+		}
+	}); err != nil {
+		return 0
+	}
+	return got
+}

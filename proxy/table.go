@@ -1,0 +1,222 @@
+package proxy
+
+import (
+	"slices"
+
+	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/proxy/balance"
+	"github.com/sluice-gateway/sluice/proxy/match"
+)
+
+// table is a compiled snapshot. It is only read.
+type table struct {
+	generation uint64
+	from       []*gateway.Host
+	hosts      *match.Hosts[*host]
+	byName     map[string]*host
+}
+
+// host is one host's paths.
+type host struct {
+	from  *gateway.Host
+	paths match.Paths[*route]
+}
+
+// route is what a request needs to know of its route.
+type route struct {
+	from    *gateway.EffectiveRoute
+	targets []*target
+	turns   *balance.RoundRobin
+	timeout int64 // nanoseconds; 0: none
+	maxBody int64
+}
+
+// target is one upstream of a route, with the counters of the pair.
+type target struct {
+	upstream *upstream
+	stats    *stats
+}
+
+// target chooses an upstream by weight; nil when there is none.
+func (r *route) target() *target {
+	switch len(r.targets) {
+	case 0:
+		return nil
+	case 1:
+		return r.targets[0]
+	}
+	return r.targets[r.turns.Pick(func(int) bool { return true })]
+}
+
+// registry holds what outlives a table. It is owned by the holder of Proxy.apply.
+type registry struct {
+	maxIdle   int
+	upstreams map[gateway.UpstreamKey]*upstream
+	endpoints map[gateway.EndpointKey]*endpoint
+	stats     map[statsKey]*stats
+	// pointed and counted are what the hosts of the last table point at.
+	pointed map[gateway.UpstreamKey]bool
+	counted map[statsKey]bool
+}
+
+func newRegistry(maxIdle int) *registry {
+	return &registry{
+		maxIdle:   maxIdle,
+		upstreams: map[gateway.UpstreamKey]*upstream{},
+		endpoints: map[gateway.EndpointKey]*endpoint{},
+		stats:     map[statsKey]*stats{},
+	}
+}
+
+// compile makes the table of s. Upstreams that changed get their new rotation here, a
+// moment before the table is published: a request that is on its way reads it at most once.
+func (r *registry) compile(s *gateway.Snapshot, before *table) *table {
+	for _, u := range s.Upstreams {
+		r.update(u)
+	}
+	t := &table{generation: s.Generation, from: s.Hosts}
+	if before != nil && slices.Equal(before.from, s.Hosts) {
+		t.hosts, t.byName = before.hosts, before.byName
+		return t
+	}
+	r.mention(s)
+	t.hosts, t.byName = &match.Hosts[*host]{}, make(map[string]*host, len(s.Hosts))
+	for _, h := range s.Hosts {
+		var compiled *host
+		if before != nil {
+			compiled = before.byName[h.Name]
+		}
+		if compiled == nil || compiled.from != h {
+			compiled = r.host(h)
+		}
+		t.byName[h.Name] = compiled
+		t.hosts.Add(h.Name, compiled)
+	}
+	return t
+}
+
+// mention notes what the hosts of s point at.
+func (r *registry) mention(s *gateway.Snapshot) {
+	r.pointed, r.counted = map[gateway.UpstreamKey]bool{}, map[statsKey]bool{}
+	for _, h := range s.Hosts {
+		for i := range h.Rules {
+			rt := h.Rules[i].Route
+			for _, t := range rt.Targets {
+				r.pointed[t.Upstream] = true
+				r.counted[statsKey{rt.Tenant, rt.Name, t.Upstream}] = true
+			}
+		}
+	}
+}
+
+// upstream returns the upstream of that key. One that no snapshot holds (yet) has no
+// endpoints.
+func (r *registry) upstream(k gateway.UpstreamKey) *upstream {
+	up := r.upstreams[k]
+	if up == nil {
+		up = &upstream{key: k}
+		up.live.Store(&rotation{})
+		r.upstreams[k] = up
+	}
+	return up
+}
+
+func (r *registry) update(u *gateway.EffectiveUpstream) {
+	up := r.upstream(u.Key)
+	if before := up.live.Load(); before.from != u {
+		up.live.Store(newRotation(u, before, r.endpoint))
+	}
+}
+
+func (r *registry) endpoint(k gateway.EndpointKey) *endpoint {
+	e := r.endpoints[k]
+	if e == nil {
+		e = newEndpoint(k, r.maxIdle)
+		r.endpoints[k] = e
+	}
+	return e
+}
+
+func (r *registry) host(h *gateway.Host) *host {
+	out := &host{from: h}
+	routes := map[*gateway.EffectiveRoute]*route{}
+	for i := range h.Rules {
+		rule := &h.Rules[i]
+		compiled := routes[rule.Route]
+		if compiled == nil {
+			compiled = r.route(rule.Route)
+			routes[rule.Route] = compiled
+		}
+		if rule.Path.Exact != "" {
+			out.paths.AddExact(rule.Path.Exact, compiled)
+		} else {
+			out.paths.AddPrefix(rule.Path.Prefix, compiled)
+		}
+	}
+	return out
+}
+
+func (r *registry) route(e *gateway.EffectiveRoute) *route {
+	out := &route{from: e, timeout: int64(e.Timeout), maxBody: int64(e.MaxBodySize)}
+	var weights []int
+	for _, t := range e.Targets {
+		if t.Weight <= 0 {
+			continue
+		}
+		k := statsKey{e.Tenant, e.Name, t.Upstream}
+		if r.stats[k] == nil {
+			r.stats[k] = newStats(k)
+		}
+		out.targets = append(out.targets, &target{r.upstream(t.Upstream), r.stats[k]})
+		weights = append(weights, t.Weight)
+	}
+	out.turns = balance.New(weights, nil)
+	return out
+}
+
+// release lets go of what s does not mention. Requests that are under way finish; their
+// connections are closed when they come back.
+func (r *registry) release(s *gateway.Snapshot) {
+	for k, up := range r.upstreams {
+		if s.Upstream(k) != nil {
+			continue
+		}
+		up.live.Store(&rotation{})
+		if !r.pointed[k] {
+			delete(r.upstreams, k)
+		}
+	}
+	live := make(map[gateway.EndpointKey]bool, len(r.endpoints))
+	for _, up := range r.upstreams {
+		for _, e := range up.live.Load().all {
+			live[e.key] = true
+		}
+	}
+	for k, e := range r.endpoints {
+		if !live[k] {
+			delete(r.endpoints, k)
+			e.pool.Close()
+		}
+	}
+	for k := range r.stats {
+		if !r.counted[k] {
+			delete(r.stats, k)
+		}
+	}
+}
+
+// sweep drops connections that have waited too long.
+func (r *registry) sweep(now int64) {
+	for _, up := range r.upstreams {
+		rot := up.live.Load()
+		for _, e := range rot.all {
+			e.pool.Sweep(now, rot.idle)
+		}
+	}
+}
+
+func (r *registry) closeAll() {
+	for _, e := range r.endpoints {
+		e.pool.Close()
+	}
+}
