@@ -61,7 +61,7 @@ func refused(r *http.Request, err error) error {
 
 // collect walks the tree of errors down to those that name a field.
 func collect(err error, where string, out *[]api.FieldError) {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // this walk is what unwraps: each level says where it is
 	case openapi3.MultiError:
 		for _, err := range e {
 			collect(err, where, out)

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"io"
 
 	"github.com/sluice-gateway/sluice/proxy/http1"
@@ -95,7 +96,7 @@ func (r *reader) makeRoom() {
 
 func (r *reader) filled(n int, err error) error {
 	r.buf.n += n
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		if r.framing == http1.UntilClose {
 			r.ended = true
 			return nil
@@ -222,10 +223,9 @@ func pipe(w *writer, r *reader, idle func(err error, since int64) error, atEnd, 
 			return writeSide, err
 		}
 		if r.rest() >= socket.SpliceMin && !w.chunked && r.s.CanSplice(w.s) {
-			if s, err := splice(w, r, idle, progress); s != noSide {
+			if s, err := splice(w, r, idle, atEnd, progress); s != noSide {
 				return s, err
 			}
-			atEnd()
 			return noSide, nil
 		}
 		if s, err := refill(w, r, idle); s != noSide {
@@ -255,13 +255,16 @@ func refill(w *writer, r *reader, idle func(err error, since int64) error) (side
 }
 
 // splice moves the rest of a body with a length inside the kernel.
-func splice(w *writer, r *reader, idle func(err error, since int64) error, progress func()) (side, error) {
+func splice(w *writer, r *reader, idle func(err error, since int64) error, atEnd, progress func()) (side, error) {
 	since := socket.Now()
 	for r.remain > 0 {
 		now := socket.Now()
 		r.s.SetReadDeadline(now + r.quiet)
 		w.s.SetWriteDeadline(now + w.stall)
-		n, rerr, werr := r.s.Splice(w.s, r.remain, func() {
+		n, rerr, werr := r.s.Splice(w.s, r.remain, func(taken int64) {
+			if taken == r.remain {
+				atEnd() // before the last bytes are sent: the answer may come at once
+			}
 			progress()
 			since = socket.Now()
 			r.s.SetReadDeadline(since + r.quiet)
@@ -273,7 +276,7 @@ func splice(w *writer, r *reader, idle func(err error, since int64) error, progr
 		if werr != nil {
 			return writeSide, werr
 		}
-		if rerr == io.EOF {
+		if errors.Is(rerr, io.EOF) {
 			rerr = errTruncated
 		}
 		if rerr != nil {

@@ -101,7 +101,7 @@ func (f adminFleets) Tree(fleet, node string, desired bool) (map[string]string, 
 	if desired {
 		tree, err := f.DesiredTree(fleet, node)
 		for _, file := range tree.Files {
-			out[file.Path] = string(file.Data)
+			out[file.Path] = file.Data
 		}
 		return out, err
 	}

@@ -31,7 +31,7 @@ func checkCommand() *cobra.Command {
 			}
 			problems := checkObjects(items)
 			for _, p := range problems {
-				fmt.Fprintln(cmd.OutOrStdout(), p)
+				_, _ = fmt.Fprintln(cmd.OutOrStdout(), p)
 			}
 			if len(problems) > 0 {
 				return fmt.Errorf("%d problems in %d objects", len(problems), len(items))

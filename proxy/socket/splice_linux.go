@@ -67,9 +67,10 @@ func putPipe(p *pipe) {
 func (c *Conn) CanSplice(dst *Conn) bool { return c.raw != nil && dst.raw != nil }
 
 // Splice moves n bytes from c to dst inside the kernel. After each step it calls
-// progress, which moves the deadlines. It returns how many bytes reached dst; readErr is
+// progress with the number of bytes that have been taken from c, so that the deadlines can
+// be moved. It returns how many bytes reached dst; readErr is
 // c's failure (io.EOF when it ended early) and writeErr is dst's.
-func (c *Conn) Splice(dst *Conn, n int64, progress func()) (moved int64, readErr, writeErr error) {
+func (c *Conn) Splice(dst *Conn, n int64, progress func(taken int64)) (moved int64, readErr, writeErr error) {
 	p, err := getPipe()
 	if err != nil {
 		return 0, err, nil
@@ -79,14 +80,15 @@ func (c *Conn) Splice(dst *Conn, n int64, progress func()) (moved int64, readErr
 		if readErr = c.fillPipe(p, n-moved); readErr != nil {
 			return moved, readErr, nil
 		}
-		progress()
+		taken := moved + int64(p.holds)
+		progress(taken)
 		for p.holds > 0 {
 			k, err := dst.drainPipe(p)
 			moved += int64(k)
 			if err != nil {
 				return moved, nil, err
 			}
-			progress()
+			progress(taken)
 		}
 	}
 	return moved, nil, nil

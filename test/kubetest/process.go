@@ -73,7 +73,7 @@ func (p *process) waitUntil(patience time.Duration, ready func() error) error {
 		}
 		select {
 		case <-p.done:
-			return errors.Join(fmt.Errorf("%s has ended: %v", p.name, p.err), p.lastWords())
+			return errors.Join(fmt.Errorf("%s has ended: %w", p.name, p.err), p.lastWords())
 		case <-time.After(20 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
