@@ -37,7 +37,7 @@ func TestEveryOperationIsServed(t *testing.T) {
 	names := strings.NewReplacer("{tenant}", "t", "{upstream}", "u", "{route}", "r", "{override}", "o", "{policy}", "p", "{fleet}", "f", "{node}", "n", "{address}", "10.0.0.1:80")
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {
-			if op.OperationID == "streamEvents" {
+			if path == "/events" {
 				continue // it does not end; TestEvents reads it
 			}
 			url := "/api/v1" + names.Replace(path)
@@ -234,7 +234,7 @@ func TestDownload(t *testing.T) {
 	if got := first.Header().Get("Content-Disposition"); got != `attachment; filename="shared-edge-1-disk.tar.gz"` {
 		t.Errorf("Content-Disposition: %s", got)
 	}
-	want := "root/etc/nginx/nginx.conf=n\n tree/etc/passwd=evil\n tree/upstreams.conf=u\n "
+	want := "tree/etc/passwd=evil\n root/etc/nginx/nginx.conf=n\n tree/upstreams.conf=u\n "
 	if got := unpack(t, first.Body); got != want {
 		t.Errorf("archive: %q, want %q", got, want)
 	}
@@ -285,7 +285,7 @@ func TestUI(t *testing.T) {
 		{"GET /favicon.svg", "no-cache", "image/svg+xml", 200},
 		{"GET /assets/app-1a2.js", "public, max-age=31536000, immutable", "text/javascript; charset=utf-8", 200},
 		{"GET /assets/gone.js", "no-store", "text/plain; charset=utf-8", 404},
-		{"GET /assets/", "no-store", "text/plain; charset=utf-8", 404},
+		{"GET /assets/old", "no-store", "text/plain; charset=utf-8", 404},
 		{"GET /.keep", "no-store", "text/plain; charset=utf-8", 404},
 		{"GET /assets/../../etc/passwd.txt", "no-store", "text/plain; charset=utf-8", 404},
 		{"POST /", "", "text/plain; charset=utf-8", 405},

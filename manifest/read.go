@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -241,21 +240,4 @@ func repeated(items []Item) error {
 		first[ref] = i
 	}
 	return errors.Join(errs...)
-}
-
-// Write writes objects as YAML documents, without what the server adds.
-func Write(w io.Writer, objects ...gateway.Object) error {
-	var b bytes.Buffer
-	for i, o := range objects {
-		if i > 0 {
-			b.WriteString("---\n")
-		}
-		text, err := yaml.MarshalWithOptions(o, yaml.UseJSONMarshaler(), yaml.IndentSequence(true))
-		if err != nil {
-			return fmt.Errorf("write %s: %w", o.Head().Ref(), err)
-		}
-		b.Write(text)
-	}
-	_, err := w.Write(b.Bytes())
-	return err
 }

@@ -11,17 +11,18 @@ import (
 )
 
 // The errors that callers tell apart with errors.Is. Everything that is none of the first
-// three is ErrUnavailable, or the error of the caller's own cancelled context.
+// three is ErrUnavailable, or the error of the caller's own cancelled context. They are
+// gateway's conditions, so that the admin API can tell them without knowing the store.
 var (
 	// ErrNotFound: there is no such object, or no such revision of it any more.
-	ErrNotFound = errors.New("not found")
+	ErrNotFound = gateway.ErrNotFound
 	// ErrConflict: the object is at another revision. See [ConflictError].
-	ErrConflict = errors.New("conflict")
+	ErrConflict = gateway.ErrConflict
 	// ErrInvalid: the request itself is wrong; repeating it does not help.
-	ErrInvalid = errors.New("invalid")
+	ErrInvalid = gateway.ErrInvalid
 	// ErrUnavailable: etcd did not answer in time or refused. A write that ends with it may
 	// have been done or not: read before repeating, or repeat it with the same IfRevision.
-	ErrUnavailable = errors.New("store unavailable")
+	ErrUnavailable = fmt.Errorf("store %w", gateway.ErrUnavailable)
 
 	// ErrNoSpace is an ErrUnavailable: the quota is full and the repair freed too little.
 	ErrNoSpace = fmt.Errorf("%w: etcd's quota is full", ErrUnavailable)
