@@ -112,37 +112,14 @@ func (w *world) shop() {
 // stored adapts the store, as the binary does.
 type stored struct{ *store.Store }
 
-// adapted reads like the store's error and is also one of gateway's.
-type adapted struct {
-	error
-	is error
-}
-
-func (e adapted) Is(target error) bool { return target == e.is }
-func (e adapted) Unwrap() error        { return e.error }
-
-func adapt(err error) error {
-	for from, to := range map[error]error{store.ErrNotFound: gateway.ErrNotFound, store.ErrConflict: gateway.ErrConflict, store.ErrInvalid: gateway.ErrInvalid, store.ErrUnavailable: gateway.ErrUnavailable} {
-		if errors.Is(err, from) && !errors.Is(err, to) {
-			return adapted{err, to}
-		}
-	}
-	return err
-}
-
-func (s stored) Get(ctx context.Context, ref gateway.Ref) (gateway.Object, error) {
-	obj, err := s.Store.Get(ctx, ref)
-	return obj, adapt(err)
-}
-
 func (s stored) List(ctx context.Context, kind gateway.Kind, tenant string) ([]gateway.Object, error) {
 	objs, _, err := s.Store.List(ctx, kind, tenant)
-	return objs, adapt(err)
+	return objs, err
 }
 
 func (s stored) Apply(ctx context.Context, actor string, changes []gateway.Change) ([]gateway.Object, error) {
 	objs, err := s.Store.Apply(ctx, changes, store.Write{Actor: actor})
-	return objs, adapt(err)
+	return objs, err
 }
 
 func (s stored) History(ctx context.Context, ref gateway.Ref, limit int) ([]api.Version, error) {
@@ -155,7 +132,7 @@ func (s stored) History(ctx context.Context, ref gateway.Ref, limit int) ([]api.
 		}
 		out = append(out, v)
 	}
-	return out, adapt(err)
+	return out, err
 }
 
 func (s stored) Audit(ctx context.Context, since time.Time, who string, limit int) ([]api.Record, error) {
@@ -171,7 +148,7 @@ func (s stored) Audit(ctx context.Context, since time.Time, who string, limit in
 		}
 		out = append(out, e)
 	}
-	return out, adapt(err)
+	return out, err
 }
 
 // control decides by gateway.Build whenever a test says so.

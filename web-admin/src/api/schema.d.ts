@@ -674,7 +674,8 @@ export interface components {
         Size: string;
         /** @description Names an object. */
         Ref: {
-            kind: components["schemas"]["Kind"];
+            /** @description A kind, or `Files` for the files that the process applies. */
+            kind: string;
             tenant?: string;
             name: string;
         };
@@ -1307,6 +1308,20 @@ export interface components {
             failed?: components["schemas"]["ApplyFailure"];
             /** @description Files that differ from the bundle the node was told to run. */
             drift?: components["schemas"]["FileDrift"][];
+            /** @description Edits by hand that a later bundle has replaced. */
+            overwritten?: components["schemas"]["FileDrift"][];
+            /** @description What nginx says when the files on disk would not load: a restart would fail now. */
+            checkError?: string;
+            /**
+             * Format: int64
+             * @description Since the agent's start.
+             */
+            reloads?: number;
+            /**
+             * Format: int64
+             * @description Since the agent's start.
+             */
+            reloadsFailed?: number;
             /** @description Of everything that nginx loads. */
             fingerprint?: string;
             /** Format: date-time */
@@ -1319,6 +1334,10 @@ export interface components {
             confPath: string;
             treePath: string;
             pid?: number;
+            /** @description What every rendered server listens on. */
+            listen?: string[];
+            /** @description Where the node answers the digest that it runs. */
+            digestListen?: string;
             agentVersion: string;
         };
         /** @description Which step of which bundle failed, in nginx's own words. */

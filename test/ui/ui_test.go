@@ -1,0 +1,95 @@
+package ui
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const token = "a-token-for-the-browser-tests"
+
+// TestBrowser needs the UI's packages and its build: `make test` makes both.
+func TestBrowser(t *testing.T) {
+	web := "../../web-admin"
+	for _, p := range []string{"node_modules/.bin/playwright", "dist/index.html"} {
+		if _, err := os.Stat(filepath.Join(web, p)); err != nil {
+			t.Fatalf("%v: run `make ui` first", err)
+		}
+	}
+	url := serve(t)
+	cmd := exec.Command("npx", "playwright", "test")
+	cmd.Dir = web
+	cmd.Env = append(os.Environ(), "SLUICE_URL="+url, "SLUICE_TOKEN="+token)
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Fatalf("playwright: %v", err)
+	}
+}
+
+// serve builds and starts sluice on free ports with the objects of the quick start.
+func serve(t *testing.T) (url string) {
+	t.Helper()
+	dir := t.TempDir()
+	binary := filepath.Join(dir, "sluice")
+	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/sluice").CombinedOutput(); err != nil {
+		t.Fatalf("build sluice: %v\n%s", err, out)
+	}
+	objects, err := filepath.Abs("../../examples/quickstart/objects")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, ops := free(t), free(t)
+	config := fmt.Sprintf("node: browser\ndataDir: %s/data\nlisteners: [{name: http, address: %q}]\nadmin: {address: %q}\nops: {address: %q}\nobjects: [%s]\n",
+		dir, free(t), admin, ops, objects)
+	file := filepath.Join(dir, "sluice.yaml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "serve", "--config", file)
+	cmd.Env = append(os.Environ(), "SLUICE_ADMIN_TOKEN="+token)
+	cmd.Stderr = t.Output()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("sluice ended with %v", err)
+		}
+	})
+	waitReady(t, "http://"+ops+"/readyz")
+	return "http://" + admin
+}
+
+func free(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String()
+}
+
+func waitReady(t *testing.T, url string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		resp, err := http.Get(url)
+		if err != nil {
+			continue
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return
+		}
+	}
+	t.Fatalf("%s did not become ready", url)
+}
