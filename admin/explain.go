@@ -32,7 +32,7 @@ func (s *server) Explain(_ context.Context, r api.ExplainRequestObject) (api.Exp
 			Answer: api.ExplainedAnswer{Status: http.StatusBadRequest, Message: fmt.Sprintf("Sluice answers 400: %s.", err)},
 		}, nil
 	}
-	return api.Explain200JSONResponse(explain(s.Control.Snapshot(), method, host, normal)), nil
+	return api.Explain200JSONResponse(explain(s.Control.Snapshot(), s.Normalise, method, host, normal)), nil
 }
 
 // target takes host and path out of what people paste: with or without a scheme, with or
@@ -61,8 +61,9 @@ func target(raw string, headers []string) (host, path string, err error) {
 	return strings.ToLower(strings.TrimSuffix(host, ".")), path, nil
 }
 
-// explain follows a request through a snapshot and keeps a reason for every step.
-func explain(snap *gateway.Snapshot, method, host, path string) api.Explanation {
+// explain follows a request through a snapshot and keeps a reason for every step. The paths
+// of rules are compared in the same form as the request's, as the proxy does.
+func explain(snap *gateway.Snapshot, normalise func(string) (string, error), method, host, path string) api.Explanation {
 	x := api.Explanation{
 		Generation: snap.Generation, Method: method, Host: host, Path: path,
 		Rules: []api.ExplainedRule{}, Upstreams: []api.ExplainedUpstream{},
@@ -74,7 +75,7 @@ func explain(snap *gateway.Snapshot, method, host, path string) api.Explanation 
 		return x
 	}
 	x.HostEntry, x.Tenant, x.HostReason = entry.Name, entry.Tenant, hostReason(entry, host)
-	chosen := explainRules(&x, entry.Rules)
+	chosen := explainRules(&x, entry.Rules, normalise)
 	if chosen == nil {
 		x.Answer = api.ExplainedAnswer{Status: http.StatusNotFound, Message: fmt.Sprintf("Sluice answers 404: none of the %d rules of %s takes the path %s.", len(entry.Rules), entry.Name, path)}
 		return x
@@ -95,12 +96,17 @@ func hostReason(entry *gateway.Host, host string) string {
 }
 
 // explainRules adds every rule and returns the route of the first that fits, or nil.
-func explainRules(x *api.Explanation, rules []gateway.Rule) *gateway.EffectiveRoute {
+func explainRules(x *api.Explanation, rules []gateway.Rule, normalise func(string) (string, error)) *gateway.EffectiveRoute {
 	var chosen *gateway.EffectiveRoute
 	var taken string
 	for _, r := range rules {
 		e := api.ExplainedRule{Path: r.Path, Route: r.Route.Name}
-		fits, why := fit(r.Path, x.Path)
+		fits, why := fit(r.Path, x.Path, func(p string) string {
+			if n, err := normalise(p); err == nil {
+				return n
+			}
+			return p
+		})
 		switch {
 		case !fits:
 			e.Reason = why
@@ -123,14 +129,14 @@ func describe(m gateway.PathMatch) string {
 }
 
 // fit says whether a rule takes a path, and why or why not.
-func fit(m gateway.PathMatch, path string) (bool, string) {
+func fit(m gateway.PathMatch, path string, form func(string) string) (bool, string) {
 	if m.Exact != "" {
-		if m.Exact == path {
+		if form(m.Exact) == path {
 			return true, "The path is exactly this one."
 		}
 		return false, fmt.Sprintf("The path is not exactly %s.", m.Exact)
 	}
-	prefix := strings.TrimSuffix(m.Prefix, "/")
+	prefix := strings.TrimSuffix(form(m.Prefix), "/")
 	rest, ok := strings.CutPrefix(path, prefix)
 	switch {
 	case ok && (rest == "" || rest[0] == '/'):

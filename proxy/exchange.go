@@ -189,7 +189,7 @@ func (x *exchange) ask() error {
 // asked reports an exchange that ended without an answer.
 func (x *exchange) asked(err error) error {
 	switch {
-	case errors.Is(err, errNoAnswer):
+	case errors.Is(err, errNoAnswer), errors.Is(err, errCut):
 		x.report(gateway.FailureReset)
 	case errors.Is(err, errSlowUpstream):
 		x.report(gateway.FailureTimeout)

@@ -36,7 +36,7 @@ func (s adminStore) History(ctx context.Context, ref gateway.Ref, limit int) ([]
 	}
 	out := []api.Version{}
 	for _, e := range entries[:min(limit, len(entries))] {
-		v := api.Version{Action: api.Action(e.Verb), At: e.Time, By: e.Actor, Reason: e.Reason, Revision: e.Revision}
+		v := api.Version{Action: action(e.Verb), At: e.Time, By: e.Actor, Reason: e.Reason, Revision: e.Revision}
 		if e.Object != nil {
 			v.Object = &api.Object{Object: e.Object}
 		}
@@ -66,11 +66,22 @@ func (s adminStore) Audit(ctx context.Context, since time.Time, who string, limi
 		}
 		rec := api.Record{At: r.Time, By: r.Actor, Reason: r.Reason, Revision: r.Revision, Changes: []api.RecordedChange{}}
 		for _, c := range r.Changes {
-			rec.Changes = append(rec.Changes, api.RecordedChange{Action: api.Action(c.Verb), Object: c.Ref})
+			rec.Changes = append(rec.Changes, api.RecordedChange{Action: action(c.Verb), Object: c.Ref})
 		}
 		out = append(out, rec)
 	}
 	return out, nil
+}
+
+// action is the store's verb in the words of the API.
+func action(v store.Verb) api.Action {
+	switch v {
+	case store.VerbCreate:
+		return api.Created
+	case store.VerbDelete:
+		return api.Deleted
+	}
+	return api.Updated
 }
 
 func storeStatus(s *store.Store) func(context.Context) api.StoreStatus {

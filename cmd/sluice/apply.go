@@ -43,7 +43,7 @@ func applyCommand() *cobra.Command {
 			if err := c.call(cmd.Context(), http.MethodPost, fmt.Sprintf("/apply?dryRun=%t", dry), req, &out); err != nil {
 				return err
 			}
-			return showWritten(cmd.OutOrStdout(), out)
+			return showWritten(cmd.OutOrStdout(), out, items...)
 		},
 	}
 	cmd.Flags().StringSliceVarP(&files, "file", "f", nil, "file or folder of objects, - for standard input; may be repeated")
@@ -60,8 +60,13 @@ func tenantOf(o gateway.Object) string {
 	return o.Head().Tenant
 }
 
-// showWritten tells what a write did, and what came of it.
-func showWritten(w io.Writer, out api.WriteResult) error {
+// showWritten tells what a write did, and what came of it. Problems of objects among items
+// are shown with the file and line that they were written in.
+func showWritten(w io.Writer, out api.WriteResult, items ...manifest.Item) error {
+	where := map[gateway.Ref]string{}
+	for _, i := range items {
+		where[i.Object.Head().Ref()] = i.Where() + ": "
+	}
 	would := ""
 	if out.DryRun {
 		would = " (dry run: nothing was written)"
@@ -78,7 +83,7 @@ func showWritten(w io.Writer, out api.WriteResult) error {
 		}
 	})
 	for _, p := range out.Effect.ProblemsAdded {
-		_, _ = fmt.Fprintf(w, "problem: %s: %s: %s\n", p.Object, p.Field, p.Message)
+		_, _ = fmt.Fprintf(w, "problem: %s%s: %s: %s\n", where[p.Object], p.Object, p.Field, p.Message)
 	}
 	for _, p := range out.Effect.ProblemsFixed {
 		_, _ = fmt.Fprintf(w, "settled: %s: %s\n", p.Object, p.Message)

@@ -17,13 +17,69 @@ import (
 
 func fleetCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "fleet", Short: "Show nginx fleets: what nodes should run, hold and run, and what differs"}
-	cmd.AddCommand(fleetNodes(), fleetDrift(), fleetDiff(), fleetDownload())
+	cmd.AddCommand(fleetList(), fleetNodes(), fleetDrift(), fleetDiff(), fleetDownload())
 	return cmd
 }
 
 func nodes(cmd *cobra.Command, c *client, fleet string) ([]gateway.Node, error) {
 	var list struct{ Items []gateway.Node }
 	return list.Items, c.call(cmd.Context(), http.MethodGet, path("fleets", fleet, "nodes"), nil, &list)
+}
+
+func fleetList() *cobra.Command {
+	cmd := &cobra.Command{Use: "ls", Short: "List fleets with the states of their nodes", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			fleets, err := find(cmd, c, []string{"fleet"}, "")
+			if err != nil {
+				return err
+			}
+			list := []fleetSummary{}
+			for _, f := range fleets {
+				members, err := nodes(cmd, c, f.Head().Name)
+				if err != nil {
+					return err
+				}
+				list = append(list, summarise(f.Head().Name, members))
+			}
+			return show(cmd, list, func(row func(...any)) {
+				row("FLEET", "NODES", "STATES")
+				for _, f := range list {
+					row(f.Fleet, f.Nodes, f.text())
+				}
+			})
+		}}
+	outputFlag(cmd)
+	return cmd
+}
+
+// fleetSummary counts the nodes of a fleet by state.
+type fleetSummary struct {
+	Fleet  string                    `json:"fleet"`
+	Nodes  int                       `json:"nodes"`
+	States map[gateway.NodeState]int `json:"states"`
+}
+
+func summarise(fleet string, members []gateway.Node) fleetSummary {
+	s := fleetSummary{Fleet: fleet, Nodes: len(members), States: map[gateway.NodeState]int{}}
+	for _, n := range members {
+		s.States[n.State]++
+	}
+	return s
+}
+
+// text names the states, the worst first.
+func (s fleetSummary) text() string {
+	var parts []string
+	for _, state := range []gateway.NodeState{gateway.NodeSilent, gateway.NodeFailed, gateway.NodeDrifted, gateway.NodeRolling, gateway.NodeInSync} {
+		if n := s.States[state]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func fleetNodes() *cobra.Command {

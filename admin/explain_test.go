@@ -1,0 +1,68 @@
+package admin_test
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/sluice-gateway/sluice/admin/api"
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+func TestExplain(t *testing.T) {
+	w := newWorld(t, nil)
+	w.must("POST", "/api/v1/apply", `{"objects":[
+		{"kind":"Tenant","name":"acme","spec":{"hosts":["shop.example.com","*.acme.example.com"]}},
+		{"kind":"Tenant","name":"rest","spec":{"hosts":["*"]}},
+		{"kind":"Upstream","name":"api","tenant":"acme","spec":{"endpoints":[{"address":"10.0.0.4:8080"}]}},
+		{"kind":"Upstream","name":"empty","tenant":"acme","spec":{}},
+		{"kind":"Route","name":"api","tenant":"acme","spec":{"hosts":["shop.example.com"],"match":[{"path":{"prefix":"/api"}}],"to":[{"upstream":"api","weight":3},{"upstream":"empty","weight":1}]}},
+		{"kind":"Route","name":"exact","tenant":"acme","spec":{"hosts":["shop.example.com"],"match":[{"path":{"exact":"/api/v1"}}],"to":[{"upstream":"api"}]}},
+		{"kind":"Route","name":"dead","tenant":"acme","spec":{"hosts":["*.acme.example.com"],"to":[{"upstream":"empty"}]}},
+		{"kind":"Override","name":"slow","tenant":"acme","spec":{"route":"api","set":{"timeout":"9s"},"reason":"OPS-1"}}]}`)
+	for _, c := range []struct {
+		url, header   string
+		entry, route  string
+		proxied       bool
+		status        int
+		message, rule string // the answer's message, and a reason of some rule
+	}{
+		{url: "http://shop.example.com/api/v1", entry: "shop.example.com", route: "exact", proxied: true, message: "Route acme/exact sends the request to acme/api.", rule: "exact /api/v1 is more specific"},
+		{url: "https://SHOP.example.com.:443/api/v2?x=1", entry: "shop.example.com", route: "api", proxied: true, message: "Those that fall to acme/empty are answered 503", rule: "The path begins with /api."},
+		{url: "shop.example.com/apix", entry: "shop.example.com", status: 404, message: "none of the 2 rules", rule: "whole path elements only"},
+		{url: "shop.example.com", entry: "shop.example.com", status: 404, message: "takes the path /.", rule: "does not begin with /api"},
+		{url: "127.0.0.1:8080/api", header: "Host: shop.example.com", entry: "shop.example.com", route: "api", proxied: true, message: "Route acme/api"},
+		{url: "a.b.acme.example.com/x", entry: "*.acme.example.com", route: "dead", status: 503, message: "no endpoint of acme/empty is in rotation", rule: "The path begins with /."},
+		{url: "other.example.org/", entry: "*", status: 404, message: "none of the 0 rules of *"},
+		{url: "shop.example.com/a%2f../b", status: 400, message: "Sluice answers 400: a dot segment is hidden in the path."},
+	} {
+		query := url.Values{"url": {c.url}}
+		if c.header != "" {
+			query.Set("header", c.header)
+		}
+		rec := w.do("GET", "/api/v1/explain?"+query.Encode(), "")
+		var x api.Explanation
+		if err := json.Unmarshal(rec.Body.Bytes(), &x); err != nil || rec.Code != 200 {
+			t.Errorf("%s: %d %v %s", c.url, rec.Code, err, rec.Body)
+			continue
+		}
+		route := ""
+		if x.Route != nil {
+			route = x.Route.Name
+		}
+		if x.HostEntry != c.entry || route != c.route || x.Answer.Proxied != c.proxied || x.Answer.Status != c.status || !strings.Contains(x.Answer.Message, c.message) {
+			t.Errorf("%s: host entry %q, route %q, answer %+v", c.url, x.HostEntry, route, x.Answer)
+		}
+		reasons := ""
+		for _, r := range x.Rules {
+			reasons += r.Reason + "\n"
+		}
+		if !strings.Contains(reasons, c.rule) {
+			t.Errorf("%s: no rule says %q:\n%s", c.url, c.rule, reasons)
+		}
+		if route == "api" && (len(x.Upstreams) != 2 || x.Upstreams[0].Share != 0.75 || len(x.Route.Origins) != 1 || x.Route.Origins[0].From.Kind != gateway.KindOverride) {
+			t.Errorf("%s: upstreams %+v, origins %+v", c.url, x.Upstreams, x.Route.Origins)
+		}
+	}
+}
