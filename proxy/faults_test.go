@@ -531,8 +531,9 @@ func TestOutcomes(t *testing.T) {
 	earlier := time.Now()
 	c.get("/ok")
 	c.get("/bad")
+	eventually(t, "two outcomes", func() bool { return len(e.observed.get()) == 2 })
 	out := e.observed.get()
-	if len(out) != 2 || out[0].Status != 200 || out[1].Status != 503 || out[0].Failure != "" ||
+	if out[0].Status != 200 || out[1].Status != 503 || out[0].Failure != "" ||
 		out[0].Upstream != testKey || out[0].Address != o.addr || out[0].Latency <= 0 {
 		t.Fatalf("outcomes %+v", out)
 	}

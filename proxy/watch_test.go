@@ -1,0 +1,240 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func TestMetrics(t *testing.T) {
+	o := rawOrigin(t, hello, false)
+	e := before(t, o)
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(e)
+	c := e.dial(t)
+	for range 3 {
+		c.get("/")
+	}
+	bad := e.dial(t)
+	bad.send("bad\r\n\r\n")
+	bad.all()
+	want := map[string]float64{
+		"sluice_requests_total code=200 listener=test route=all tenant=acme upstream=acme/api":     3,
+		"sluice_requests_total code=400 listener=test route= tenant= upstream=":                    1,
+		"sluice_upstream_requests_total endpoint=" + o.addr + " outcome=success upstream=acme/api": 3,
+		"sluice_connections listener=test state=idle":                                              1,
+		"sluice_connections listener=test state=active":                                            0,
+	}
+	eventually(t, "the counts", func() bool { return maps.Equal(gather(t, reg), want) })
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "sluice_request_seconds" {
+			for _, m := range f.GetMetric() {
+				h := m.GetHistogram()
+				if h.GetSampleCount() == 0 || h.GetSampleSum() < 0 || len(h.GetBucket()) != numBuckets-1 {
+					t.Errorf("histogram %v", h)
+				}
+			}
+			return
+		}
+	}
+	t.Error("no sluice_request_seconds")
+}
+
+// gather reads all counters and gauges.
+func gather(t *testing.T, reg *prometheus.Registry) map[string]float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if m.GetHistogram() != nil {
+				continue
+			}
+			name := f.GetName()
+			for _, l := range m.GetLabel() {
+				name += " " + l.GetName() + "=" + l.GetValue()
+			}
+			out[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	return out
+}
+
+func TestBuckets(t *testing.T) {
+	for took, want := range map[int64]int{0: 0, 1 << minBucket: 0, 1<<minBucket + 1: 1, 1 << (minBucket + 1): 1, 1<<(minBucket+3) - 1: 3, 1 << 62: numBuckets - 1} {
+		if got := bucket(took); got != want {
+			t.Errorf("%d falls into %d, want %d", took, got, want)
+		}
+	}
+}
+
+// syncBuffer is a writer for several goroutines.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer // guarded by mu
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+func TestAccessLog(t *testing.T) {
+	o := rawOrigin(t, hello, false)
+	var out syncBuffer
+	e := start(t, Config{AccessLog: &out}, Listener{}, snap([]string{o.addr}, nil))
+	c := e.dial(t)
+	c.send("GET /a/%22?secret HTTP/1.1\r\nHost: Shop.test:80\r\n\r\n")
+	c.answer("GET")
+	c.send("nonsense\r\n\r\n")
+	own := c.all()
+	eventually(t, "two lines", func() bool { return strings.Count(out.String(), "\n") == 2 })
+	lines := strings.Split(out.String(), "\n")
+	var ok, bad map[string]any
+	if err := errors.Join(json.Unmarshal([]byte(lines[0]), &ok), json.Unmarshal([]byte(lines[1]), &bad)); err != nil {
+		t.Fatalf("%v in %s", err, out.String())
+	}
+	for k, want := range map[string]any{
+		"listener": "test", "client": "127.0.0.1", "method": "GET", "host": "Shop.test", "path": "/a/%22", "status": 200.0, "bytes": 5.0,
+		"tenant": "acme", "route": "all", "upstream": "api", "endpoint": o.addr, "generation": 1.0,
+	} {
+		if ok[k] != want {
+			t.Errorf("%s is %v, want %v", k, ok[k], want)
+		}
+	}
+	if bad["status"] != 400.0 || bad["reason"] != "method" || !strings.Contains(own, "request id: "+bad["id"].(string)) {
+		t.Errorf("%v; the client got %s", bad, own)
+	}
+}
+
+// stuck is a writer that never returns while it is held.
+type stuck struct{ held sync.Mutex }
+
+func (s *stuck) Write(p []byte) (int, error) {
+	s.held.Lock()
+	defer s.held.Unlock()
+	return len(p), nil
+}
+
+// A writer that hangs costs lines, not requests.
+func TestAccessLogDrops(t *testing.T) {
+	o := rawOrigin(t, hello, false)
+	var out stuck
+	out.held.Lock()
+	e := start(t, Config{AccessLog: &out}, Listener{}, snap([]string{o.addr}, nil))
+	c := e.dial(t)
+	path := "/" + strings.Repeat("a", 3000)
+	eventually(t, "lines are dropped", func() bool {
+		for range 100 {
+			c.get(path)
+		}
+		return e.access.dropped.Load() > 0
+	})
+	out.held.Unlock()
+}
+
+func TestQuote(t *testing.T) {
+	for _, s := range []string{"", "a", `"\`, "\x00\n\x1f", "caf\u00e9 \U0001F600", "\xff\xfe", "a\xe2\x82"} {
+		var got string
+		if err := json.Unmarshal(quote(nil, s), &got); err != nil || got != strings.ToValidUTF8(s, "\uFFFD") && strings.Count(got, "\uFFFD") == 0 {
+			t.Errorf("%q: %s, %v", s, quote(nil, s), err)
+		}
+	}
+}
+
+// An idle connection holds no buffer, neither before its first request nor between two.
+func TestIdleHoldsNoBuffer(t *testing.T) {
+	o := rawOrigin(t, hello, false)
+	e := before(t, o)
+	var clients []*client
+	for range 20 {
+		c := e.dial(t)
+		c.get("/")
+		clients = append(clients, c)
+	}
+	_ = clients
+	eventually(t, "all are idle", func() bool {
+		e.conns.mu.Lock()
+		defer e.conns.mu.Unlock()
+		if len(e.conns.open) != 20 {
+			return false
+		}
+		for c := range e.conns.open {
+			if c.state.Load() != connIdle {
+				return false
+			}
+		}
+		return true
+	})
+	// The goroutine parks right after it went idle; reading its field is ordered by the
+	// state above and by stopping the world.
+	buf := make([]byte, 1<<20)
+	buf = buf[:runtime.Stack(buf, true)]
+	if n := strings.Count(string(buf), "(*conn).await"); n < 20 {
+		t.Errorf("%d of 20 connections wait", n)
+	}
+}
+
+// In the steady state a request allocates nothing.
+func BenchmarkProxiedRequest(b *testing.B) {
+	benchmarkRequest(b, hello)
+}
+
+func BenchmarkProxiedRequest64k(b *testing.B) {
+	benchmarkRequest(b, "HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n"+strings.Repeat("x", 65536))
+}
+
+func benchmarkRequest(b *testing.B, answer string) {
+	o := leanOrigin(b, answer)
+	e := before(b, o)
+	e.cfg.Observer = nil
+	c := e.dial(b)
+	request := []byte("GET /a HTTP/1.1\r\nHost: x\r\nUser-Agent: bench\r\n\r\n")
+	got := make([]byte, len(answer)+1000)
+	once := func() {
+		if _, err := c.Write(request); err != nil {
+			b.Fatal(err)
+		}
+		n, err := c.Read(got)
+		if err != nil {
+			b.Fatal(err)
+		}
+		head := bytes.Index(got[:n], []byte("\r\n\r\n"))
+		if head < 0 {
+			b.Fatal("the head came in pieces")
+		}
+		rest := head + 4 + len(answer) - strings.Index(answer, "\r\n\r\n") - 4 - n
+		if _, err := io.ReadFull(c, got[:rest]); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for range 100 {
+		once()
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		once()
+	}
+}
