@@ -272,3 +272,49 @@ func TestShutdownUnderLoad(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// wrapped hides TCP from the proxy, as TLS does.
+type wrapped struct{ net.Listener }
+
+func (w wrapped) Accept() (net.Conn, error) {
+	c, err := w.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return struct{ net.Conn }{c}, nil
+}
+
+// Connections that are no plain TCP take the same way without its short cuts.
+func TestWrappedConnections(t *testing.T) {
+	o := httpOrigin(t, echoSum)
+	e := before(t, o)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- e.Serve(wrapped{ln}, Listener{Name: "wrapped", Scheme: "https"}) }()
+	t.Cleanup(func() {
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := e.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	c := (&edge{Proxy: e.Proxy, addr: ln.Addr().String()}).dial(t)
+	body := strings.Repeat("x", 500_000)
+	for _, path := range []string{"/length", "/length?n=500000", "/chunked?n=500000"} {
+		c.get(path)
+		go func() {
+			_, _ = io.WriteString(c, "PUT "+path+" HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n"+body)
+		}()
+		if resp, got := c.answer("PUT"); resp.StatusCode != 200 || len(got) < 64 {
+			t.Errorf("%s: %d, %d bytes", path, resp.StatusCode, len(got))
+		}
+	}
+}

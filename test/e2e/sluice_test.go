@@ -1,0 +1,214 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const adminToken = "a-token-for-the-end-to-end-tests"
+
+// programs builds the binaries once for all tests.
+var programs = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "sluice-e2e-")
+	if err != nil {
+		return "", err
+	}
+	for name, pkg := range map[string]string{"sluice": "../../cmd/sluice", "backend": "../../examples/backend"} {
+		if out, err := exec.Command("go", "build", "-o", filepath.Join(dir, name), pkg).CombinedOutput(); err != nil {
+			return "", fmt.Errorf("build %s: %w\n%s", name, err, out)
+		}
+	}
+	return dir, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := programs(); err == nil {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// program is the path of a built binary.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	dir, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, name)
+}
+
+// instance is one running `sluice serve`.
+type instance struct {
+	t                *testing.T
+	dir              string
+	http, admin, ops string
+	cmd              *exec.Cmd
+	log              *bytes.Buffer
+}
+
+// configure writes a sluice.yaml on free ports; more is appended to it.
+func configure(t *testing.T, more string) *instance {
+	t.Helper()
+	s := &instance{t: t, dir: t.TempDir(), http: freeAddr(t), admin: freeAddr(t), ops: freeAddr(t), log: &bytes.Buffer{}}
+	text := fmt.Sprintf("node: e2e\ndataDir: %s/data\nlisteners: [{name: http, address: %q}]\nadmin: {address: %q}\nops: {address: %q}\n%s", s.dir, s.http, s.admin, s.ops, more)
+	if err := os.WriteFile(s.dir+"/sluice.yaml", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	return ln.Addr().String()
+}
+
+// start runs sluice until the end of the test, when it must end cleanly within 10 seconds.
+func (s *instance) start() {
+	s.t.Helper()
+	s.launch()
+	s.t.Cleanup(func() {
+		begin := time.Now()
+		_ = s.cmd.Process.Signal(syscall.SIGTERM)
+		if err := s.cmd.Wait(); err != nil {
+			s.t.Errorf("sluice ended with %v\n%s", err, s.log)
+		}
+		if took := time.Since(begin); took > 10*time.Second {
+			s.t.Errorf("sluice took %v to end", took)
+		}
+	})
+}
+
+func (s *instance) launch() {
+	s.t.Helper()
+	s.cmd = exec.Command(program(s.t, "sluice"), "serve", "--config", s.dir+"/sluice.yaml")
+	s.cmd.Env = append(os.Environ(), "SLUICE_ADMIN_TOKEN="+adminToken)
+	s.cmd.Stderr = s.log
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	until(s.t, time.Minute, "ready", func() error { return expectStatus("http://"+s.ops+"/readyz", 200) })
+}
+
+// until polls f until it gives nil.
+func until(t *testing.T, patience time.Duration, what string, f func() error) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	for {
+		err := f()
+		if err == nil {
+			return time.Since(begin)
+		}
+		if time.Since(begin) > patience {
+			t.Fatalf("%s: not within %v: %v", what, patience, err)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func expectStatus(url string, want int) error {
+	resp, err := http.Get(url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != want {
+		return fmt.Errorf("%s answers %s", url, resp.Status)
+	}
+	return nil
+}
+
+// api calls the admin API and reads the answer into out, when that is not nil.
+func (s *instance) api(method, path string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		b, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(b)
+	}
+	req, err := http.NewRequest(method, "http://"+s.admin+"/api/v1"+path, body)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+adminToken)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode >= 400 {
+		return fmt.Errorf("%s %s: %s %s %w", method, path, resp.Status, b, err)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(b, out)
+}
+
+// backend starts a sample backend and returns its address.
+func backend(t *testing.T, name, address string) string {
+	t.Helper()
+	if address == "" {
+		address = freeAddr(t)
+	}
+	cmd := exec.Command(program(t, "backend"), "-listen", name+"="+address)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	until(t, 30*time.Second, "backend", func() error { return expectStatus("http://"+address+"/healthz", 200) })
+	return address
+}
+
+// answeredBy asks the proxy and returns which backend answered.
+func (s *instance) answeredBy(host string) (name string, status int) {
+	req, err := http.NewRequest(http.MethodGet, "http://"+s.http+"/", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Host = host
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err.Error(), 0
+	}
+	defer func() { _ = resp.Body.Close() }()
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.Header.Get("X-Backend"), resp.StatusCode
+}
+
+// objects writes an object file that sluice.yaml can name.
+func objectFile(t *testing.T, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "objects.yaml")
+	if err := os.WriteFile(file, []byte(strings.TrimSpace(text)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
