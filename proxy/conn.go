@@ -65,14 +65,21 @@ func (c *conn) serve() {
 }
 
 func (c *conn) close() {
-	if r := recover(); r != nil {
-		c.p.cfg.Log.Error("panic while serving a connection", "panic", r, "stack", string(debug.Stack()))
-	}
+	c.survived(recover())
 	_ = c.s.Close() // the peer may be gone already
 	if c.in != nil {
 		c.putInbound()
 	}
 	c.p.conns.remove(c)
+}
+
+// survived logs what recover returned, if anything: one connection must not take the others
+// with it.
+func (c *conn) survived(panicked any) bool {
+	if panicked != nil {
+		c.p.cfg.Log.Error("panic while serving a connection", "panic", panicked, "stack", string(debug.Stack()))
+	}
+	return panicked != nil
 }
 
 // kill ends the connection from outside.

@@ -253,6 +253,32 @@ func TestStaleConnection(t *testing.T) {
 	}
 }
 
+// An endpoint that dies takes its kept connections with it; clients do not notice.
+func TestEndpointKilled(t *testing.T) {
+	a, b := rawOrigin(t, hello, false), rawOrigin(t, hello, false)
+	e := before(t, a, b)
+	var clients []*client
+	for range 10 {
+		c := e.dial(t)
+		c.get("/")
+		c.get("/")
+		clients = append(clients, c)
+	}
+	a.stop()
+	for range 5 {
+		for _, c := range clients {
+			if resp, body := c.get("/"); resp.StatusCode != 200 || body != "hello" {
+				t.Fatalf("%d, %q", resp.StatusCode, body)
+			}
+		}
+	}
+	for _, f := range e.observed.failures() {
+		if f != gateway.FailureConnect {
+			t.Errorf("failure %s", f)
+		}
+	}
+}
+
 // A connection that the origin closed while it was idle is noticed before it is used, so
 // even a POST is safe.
 func TestDeadIdleConnection(t *testing.T) {

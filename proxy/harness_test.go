@@ -126,6 +126,7 @@ func httpOrigin(t testing.TB, h http.HandlerFunc) *origin {
 	}
 	o := &origin{addr: ln.Addr().String(), ln: ln}
 	srv := &http.Server{
+		DisableGeneralOptionsHandler: true,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			o.mu.Lock()
 			o.heads = append(o.heads, r.Method+" "+r.RequestURI)

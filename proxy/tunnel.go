@@ -39,6 +39,11 @@ func (x *exchange) relayBoth() {
 	up := make(chan struct{})
 	go func() {
 		defer close(up)
+		defer func() {
+			if x.c.survived(recover()) {
+				uc.Interrupt()
+			}
+		}()
 		if _, err := relay(uc, c, stall); err != nil {
 			uc.Interrupt()
 		}

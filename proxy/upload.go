@@ -106,7 +106,14 @@ func (x *exchange) startUpload() error {
 // stream is the upload's goroutine.
 func (x *exchange) stream() {
 	u := x.upload
-	defer close(u.done)
+	defer func() {
+		if x.c.survived(recover()) {
+			u.side, u.err = readSide, errClientGone
+			u.failed.Store(true)
+			x.uc.Interrupt()
+		}
+		close(u.done)
+	}()
 	u.side, u.err = pipe(&x.toUp, &x.body,
 		func(err error, _ int64) error { return clientFault(err) },
 		func() { u.progress.Store(socket.Now()); u.readAll.Store(true) },

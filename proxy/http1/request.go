@@ -14,24 +14,6 @@ const (
 	MaxHead = 64 << 10
 )
 
-// Method is a request method that means something to a proxy.
-type Method uint8
-
-// The methods that a proxy tells apart.
-const (
-	MethodOther Method = iota
-	MethodGet
-	MethodHead
-	MethodPost
-	MethodPut
-	MethodDelete
-	MethodOptions
-)
-
-// Idempotent says whether sending a request twice does no more than once (RFC 9110
-// section 9.2.2).
-func (m Method) Idempotent() bool { return m != MethodOther && m != MethodPost }
-
 // Request is the head of a request as spans of the buffer it was parsed from. The zero
 // value is ready; call Reset before the next head.
 type Request struct {
@@ -162,24 +144,6 @@ func version(v []byte) (minor uint8, err *Error) {
 		return 0, ErrVersion
 	}
 	return 0, ErrRequestLine
-}
-
-func methodOf(m []byte) Method {
-	switch string(m) {
-	case "GET":
-		return MethodGet
-	case "HEAD":
-		return MethodHead
-	case "POST":
-		return MethodPost
-	case "PUT":
-		return MethodPut
-	case "DELETE":
-		return MethodDelete
-	case "OPTIONS":
-		return MethodOptions
-	}
-	return MethodOther
 }
 
 // finish judges the head as a whole.

@@ -1,0 +1,111 @@
+package proxy
+
+import (
+	"errors"
+
+	"github.com/sluice-gateway/sluice/proxy/http1"
+	"github.com/sluice-gateway/sluice/proxy/socket"
+)
+
+// awaitHead reads the answer's head and passes on interim ones.
+func (x *exchange) awaitHead() error {
+	x.up.ensure(sizeSmall)
+	x.up.n = 0
+	x.resp.Reset()
+	for {
+		if x.up.n > 0 {
+			done, bad := x.resp.Parse(x.up.filled(), x.req().Method)
+			if bad == nil && done {
+				if bad = x.acceptable(); bad == nil && x.resp.Interim() {
+					if err := x.interim(); err != nil {
+						return err
+					}
+					continue
+				}
+			}
+			switch {
+			case bad != nil:
+				x.reason = bad.Class
+				return errMalformed
+			case done:
+				x.headAt = socket.Now()
+				return nil
+			case !x.up.grow():
+				return errMalformed
+			}
+		}
+		if err := x.readUp(); err != nil {
+			return err
+		}
+	}
+}
+
+// acceptable refuses a switch of protocols that was not asked for, and endless interim
+// answers.
+func (x *exchange) acceptable() *http1.Error {
+	switch {
+	case x.resp.Status == 101 && !(x.req().WebSocket && x.resp.WebSocket):
+		return errUnasked
+	case x.resp.Interim():
+		if x.interims++; x.interims > maxInterims {
+			return errInterims
+		}
+	}
+	return nil
+}
+
+// readUp reads more of the answer's head.
+func (x *exchange) readUp() error {
+	x.uc.SetReadDeadline(x.slice(x.sentAt))
+	for {
+		n, err := x.uc.Read(x.up.free())
+		if err == nil {
+			x.up.n += n
+			return nil
+		}
+		if err = x.waitOn(err, x.sentAt); err != nil {
+			return err
+		}
+		x.uc.SetReadDeadline(x.slice(socket.Now()))
+	}
+}
+
+// look is how often a waiting exchange looks whether its client is still there.
+const look = int64(1e9)
+
+// slice is when a wait for the endpoint that starts now is interrupted for a look.
+func (x *exchange) slice(now int64) int64 {
+	at := now + min(look, x.rot.response)
+	if x.deadline > 0 {
+		at = min(at, x.deadline)
+	}
+	return at
+}
+
+// waitOn decides after a failed wait for the endpoint: nil to wait on, else what failed.
+// since is when the endpoint was last heard of.
+func (x *exchange) waitOn(err error, since int64) error {
+	if x.uploading() {
+		if fault := x.upload.fault(); fault != nil {
+			return fault
+		}
+		since = max(since, x.upload.progress.Load())
+	}
+	switch {
+	case !errors.Is(err, socket.ErrTimeout):
+		if errors.Is(err, socket.ErrInterrupted) || x.up.n > 0 || x.interims > 0 {
+			return errCut
+		}
+		return errNoAnswer
+	case x.c.killed.Load():
+		return errClientGone
+	}
+	now := socket.Now()
+	switch {
+	case x.deadline > 0 && now >= x.deadline, now-since >= x.rot.response:
+		return errSlowUpstream
+	case !x.uploading() && x.c.s.Gone():
+		return errClientGone
+	}
+	return nil
+}

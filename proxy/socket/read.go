@@ -1,0 +1,103 @@
+package socket
+
+import (
+	"errors"
+	"io"
+	"os"
+	"syscall"
+)
+
+// Read reads at least one byte into p, or returns io.EOF, ErrTimeout, ErrInterrupted or
+// what the network says.
+func (c *Conn) Read(p []byte) (int, error) {
+	c.dst = p
+	return c.read()
+}
+
+// ReadInto is Read for a connection that may stay idle: borrow is called for the buffer
+// when it is time to read, and giveUp takes it back when there was nothing to read yet.
+func (c *Conn) ReadInto(borrow func() []byte, giveUp func()) (int, error) {
+	if c.raw == nil {
+		c.dst = borrow()
+		return c.read()
+	}
+	c.dst, c.borrow, c.giveUp = nil, borrow, giveUp
+	n, err := c.read()
+	c.borrow, c.giveUp = nil, nil
+	return n, err
+}
+
+func (c *Conn) read() (n int, err error) {
+	for {
+		if c.raw != nil {
+			if err = c.raw.Read(c.readFn); err == nil {
+				n, err = c.n, c.err
+			}
+		} else {
+			c.armRead()
+			if n, err = c.nc.Read(c.dst); n > 0 {
+				err = nil
+			}
+		}
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			c.dst = nil
+			return n, err
+		}
+		if err = c.readTimeout(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// readTimeout tells what a fired timer means: an interruption, the deadline, or an earlier
+// deadline that is wanted no more.
+func (c *Conn) readTimeout() error {
+	if c.in.stopped.Load() {
+		return ErrInterrupted
+	}
+	if c.in.want != 0 && Now() >= c.in.want {
+		return ErrTimeout
+	}
+	c.in.armed = 0
+	return c.nc.SetReadDeadline(deadline(c.in.want, &c.in.armed))
+}
+
+// armRead makes sure that a wait ends no later than wanted.
+func (c *Conn) armRead() {
+	if c.in.want != 0 && (c.in.armed == 0 || c.in.want < c.in.armed) {
+		_ = c.nc.SetReadDeadline(deadline(c.in.want, &c.in.armed))
+		if c.in.stopped.Load() { // lost the race against Interrupt
+			_ = c.nc.SetReadDeadline(past)
+		}
+	}
+}
+
+// tryRead is called by the runtime with the descriptor, first at once and then whenever it
+// may be readable. It returns false to wait.
+func (c *Conn) tryRead(fd uintptr) bool {
+	if c.borrow != nil {
+		c.dst = c.borrow()
+	}
+	for {
+		n, errno := rawRead(fd, c.dst)
+		switch {
+		case errno == 0 && n == 0:
+			c.n, c.err = 0, io.EOF
+			return true
+		case errno == 0:
+			c.n, c.err = n, nil
+			return true
+		case errno == syscall.EINTR:
+			continue
+		case errno == syscall.EAGAIN:
+			if c.giveUp != nil {
+				c.dst = nil
+				c.giveUp()
+			}
+			c.armRead()
+			return false
+		}
+		c.n, c.err = 0, os.NewSyscallError("read", errno)
+		return true
+	}
+}

@@ -1,0 +1,103 @@
+package socket
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+func (c *Conn) armWrite() {
+	if c.out.want != 0 && (c.out.armed == 0 || c.out.want < c.out.armed) {
+		_ = c.nc.SetWriteDeadline(deadline(c.out.want, &c.out.armed))
+		if c.out.stopped.Load() {
+			_ = c.nc.SetWriteDeadline(past)
+		}
+	}
+}
+
+// Write writes p whole. It returns how much was written besides the error.
+func (c *Conn) Write(p []byte) (int, error) { return c.Write2(p, nil) }
+
+// Write2 writes p and q whole, in one system call where possible.
+func (c *Conn) Write2(p, q []byte) (int, error) {
+	c.written = 0
+	if c.raw == nil {
+		return c.writePlain(p, q)
+	}
+	if len(p) == 0 {
+		p, q = q, nil
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	c.src[0], c.src[1] = p, q
+	for {
+		err := c.raw.Write(c.writeFn)
+		if err == nil {
+			err = c.werr
+		}
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			c.src[0], c.src[1] = nil, nil
+			return c.written, err
+		}
+		if err = c.writeTimeout(); err != nil {
+			return c.written, err
+		}
+	}
+}
+
+func (c *Conn) writePlain(p, q []byte) (int, error) {
+	for _, b := range [2][]byte{p, q} {
+		for len(b) > 0 {
+			c.armWrite()
+			n, err := c.nc.Write(b)
+			c.written += n
+			b = b[n:]
+			if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+				err = c.writeTimeout()
+			}
+			if err != nil {
+				return c.written, err
+			}
+		}
+	}
+	return c.written, nil
+}
+
+func (c *Conn) writeTimeout() error {
+	if c.out.stopped.Load() {
+		return ErrInterrupted
+	}
+	if c.out.want != 0 && Now() >= c.out.want {
+		return ErrTimeout
+	}
+	c.out.armed = 0
+	return c.nc.SetWriteDeadline(deadline(c.out.want, &c.out.armed))
+}
+
+// tryWrite writes what is left of src. It returns false to wait for room.
+func (c *Conn) tryWrite(fd uintptr) bool {
+	for {
+		n, errno := rawWrite2(fd, c.src[0], c.src[1], &c.vec)
+		switch errno {
+		case 0:
+			c.written += n
+			if n >= len(c.src[0]) {
+				c.src[0], c.src[1] = c.src[1][n-len(c.src[0]):], nil
+			} else {
+				c.src[0] = c.src[0][n:]
+			}
+			if len(c.src[0]) == 0 {
+				c.werr = nil
+				return true
+			}
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			c.armWrite()
+			return false
+		default:
+			c.werr = os.NewSyscallError("write", errno)
+			return true
+		}
+	}
+}
