@@ -10,9 +10,10 @@
 //
 // One goroutine serves one client connection in blocking style. Its file is conn.go; a
 // request's way from there is exchange.go (match, choose, try), await.go (the answer's
-// head), upload.go and download.go (bodies) and tunnel.go (WebSocket). The exchange knows bodies as readers and writers of
-// pieces and leaves syntax to the leaf packages: http1 (the codec), match (hosts and paths),
-// balance (whose turn it is), pool (kept connections) and socket (cheap waiting).
+// head), upload.go and download.go (bodies) and tunnel.go (WebSocket). The exchange knows
+// bodies as readers and writers of pieces and leaves syntax to the leaf packages: http1
+// (the codec), match (hosts and paths), balance (whose turn it is), pool (kept
+// connections) and socket (cheap waiting).
 //
 // Whatever is doubtful in a request is answered 400 and the connection closed. Paths are
 // matched in a normalised form, which package match describes.
