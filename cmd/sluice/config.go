@@ -129,7 +129,9 @@ func readConfig(path string, getenv func(string) string) (Config, error) {
 			return c, fmt.Errorf("read the configuration: %w", err)
 		}
 		if err := yaml.UnmarshalWithOptions(text, &c, yaml.Strict()); err != nil && !errors.Is(err, io.EOF) {
-			return c, fmt.Errorf("%s:%s", path, strings.TrimPrefix(yaml.FormatError(err, false, true), "["))
+			// goccy begins with "[line:column] "; editors follow "file:line:column: ".
+			text := strings.Replace(strings.TrimPrefix(yaml.FormatError(err, false, true), "["), "] ", ": ", 1)
+			return c, fmt.Errorf("%s:%s", path, text)
 		}
 	}
 	for name, field := range c.overrides() {

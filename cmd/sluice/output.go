@@ -60,7 +60,7 @@ func orDash(c any) string {
 		}
 		return t.Local().Format("2006-01-02 15:04:05")
 	}
-	if s := strings.TrimSpace(fmt.Sprint(c)); s != "" {
+	if s := fmt.Sprint(c); strings.TrimSpace(s) != "" {
 		return s
 	}
 	return "-"
