@@ -78,8 +78,9 @@ bench: packages bin/sluice ## compare with nginx: CPU per request, alternating r
 
 figures: packages ## run the measuring tests and print one line for each figure
 	sh test/kube/build.sh
-	@go test -count=1 -p 1 -timeout 20m -v ./test/e2e/ ./discovery/... | grep -Eo 'figure .*'
-	@$(MAKE) --no-print-directory bench | grep -E '^figure '
+	@mkdir -p .cache
+	@set -o pipefail; go test -count=1 -p 1 -timeout 20m -v ./test/e2e/ ./discovery/... | tee .cache/figures.log | grep -Eo 'figure .*' || { grep -E -A20 '^ *--- FAIL|^panic|^FAIL' .cache/figures.log; exit 1; }
+	@set -o pipefail; $(MAKE) --no-print-directory bench | grep -E '^figure '
 
 fuzz: ## run every fuzz target for 60 s
 	@for p in $$(go list ./...); do \

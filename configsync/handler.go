@@ -19,6 +19,9 @@ import (
 const (
 	maxReport = 8 << 20
 	maxTree   = 64 << 20
+	// maxNodes bounds what a fleet keeps in memory, and maxTrees the uploaded trees of all.
+	maxNodes = 2000
+	maxTrees = 512 << 20
 )
 
 // Handler serves agents below /agent/v1/; see package protocol. The caller has checked that
@@ -75,6 +78,10 @@ func (c *Controller) takeReport(report gateway.NodeReport) (protocol.SyncRespons
 		c.mu.Unlock()
 		return protocol.SyncResponse{}, nil, err
 	}
+	if err := f.makeRoom(report.Node, c.cfg.Now()); err != nil {
+		c.mu.Unlock()
+		return protocol.SyncResponse{}, nil, err
+	}
 	r, upload := c.update(f, report)
 	out := protocol.SyncResponse{Desired: r.tree.Digest, ReloadEvery: f.reloadEvery, UploadTree: upload}
 	changed := r.changed
@@ -126,7 +133,7 @@ func (c *Controller) serveTree(w http.ResponseWriter, req *http.Request) {
 	c.mu.Lock()
 	_, n, err := c.findNode(q.Get("fleet"), q.Get("node"))
 	if err == nil {
-		n.tree = tree
+		err = c.keepTree(n, tree)
 	}
 	c.mu.Unlock()
 	if err != nil {
@@ -135,6 +142,43 @@ func (c *Controller) serveTree(w http.ResponseWriter, req *http.Request) {
 	}
 	c.cfg.Changed(q.Get("fleet"))
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// makeRoom sees that a node of that name can be added: in a full fleet the node that has
+// been silent for longest gives way, if there is one.
+func (f *fleetState) makeRoom(name string, now time.Time) error {
+	if f.nodes[name] != nil || len(f.nodes) < maxNodes {
+		return nil
+	}
+	oldest := ""
+	for other, n := range f.nodes {
+		if now.Sub(n.report.ReportedAt) > silentAfter && (oldest == "" || n.report.ReportedAt.Before(f.nodes[oldest].report.ReportedAt)) {
+			oldest = other
+		}
+	}
+	if oldest == "" {
+		return fmt.Errorf("node %q: %w: the fleet has %d nodes that report, which is the most; split it into several fleets", name, gateway.ErrInvalid, maxNodes)
+	}
+	delete(f.nodes, oldest)
+	return nil
+}
+
+// keepTree stores what n uploaded, unless all trees together would take too much memory. mu
+// is held.
+func (c *Controller) keepTree(n *node, tree *protocol.NodeTree) error {
+	total := tree.Size()
+	for _, f := range c.fleets {
+		for _, other := range f.nodes {
+			if other != n && other.tree != nil {
+				total += other.tree.Size()
+			}
+		}
+	}
+	if total > maxTrees {
+		return fmt.Errorf("the uploaded trees of all nodes would take %d MiB: %w: the most is %d MiB; keep large files out of nginx's configuration, or split the fleets over several control planes", total>>20, gateway.ErrInvalid, maxTrees>>20)
+	}
+	n.tree = tree
+	return nil
 }
 
 // validNode accepts what can stand in logs, metrics and file names.

@@ -26,9 +26,10 @@ type conn struct {
 	trusted   bool   // peer's word on forwarding is taken
 	forwarded []byte // the fields that name peer, the same for every request
 
-	in      *inbound // nil while the connection is idle
-	readyAt int64    // when the first bytes of the current head were there
-	began   bool     // a request has been served
+	in      *inbound  // nil while the connection is idle
+	readyAt int64     // when the first bytes of the current head were there
+	began   bool      // a request has been served
+	x       *exchange // under way
 
 	borrowFn func() []byte
 	giveUpFn func()
@@ -65,9 +66,16 @@ func (c *conn) serve() {
 }
 
 func (c *conn) close() {
-	c.survived(recover())
+	panicked := c.survived(recover())
 	_ = c.s.Close() // the peer may be gone already
-	if c.in != nil {
+	switch {
+	case panicked:
+		// Nobody knows who still points into the buffers, so they go to nobody else.
+		c.in = nil
+		if c.x != nil {
+			c.x.abandon()
+		}
+	case c.in != nil:
 		c.putInbound()
 	}
 	c.p.conns.remove(c)
@@ -177,7 +185,9 @@ func (c *conn) readHead() bool {
 // connection can take another one.
 func (c *conn) exchange() bool {
 	x := newExchange(c)
+	c.x = x
 	again := x.run()
+	c.x = nil
 	x.release()
 	if again && c.in.buf.n == 0 && c.in.buf.b != nil && len(c.in.buf.b) > sizeHead {
 		c.in.buf.release()

@@ -99,7 +99,7 @@ func (x *exchange) finish(s side, err error, again bool) bool {
 	if x.answer.total > sizeSmall {
 		now = socket.Now()
 	}
-	x.ep.inFlight.Add(-1)
+	x.letGo()
 	if s == noSide && sentAll && x.resp.KeepAlive() && x.answer.pos == x.up.n {
 		x.ep.pool.Put(x.uc, now)
 	} else {

@@ -28,6 +28,7 @@ type exchange struct {
 	tried    []*endpoint
 	uc       *socket.Conn
 	reused   bool // uc was used before
+	held     bool // counted among ep's requests in flight
 	whole    bool // the request is complete in toUp and small
 	small    []byte
 	body     reader // of the request
@@ -167,7 +168,7 @@ func (x *exchange) ask() error {
 		if err := x.open(); err != nil {
 			return err
 		}
-		x.ep.inFlight.Add(1)
+		x.hold()
 		n, err := x.send()
 		if err == nil {
 			err = x.awaitHead()
@@ -175,7 +176,7 @@ func (x *exchange) ask() error {
 		if err == nil {
 			return nil
 		}
-		x.ep.inFlight.Add(-1)
+		x.letGo()
 		stale := errors.Is(err, errNoAnswer) && x.reused && !x.replayed && x.rot.attempts > 1 && x.whole &&
 			(n == 0 || x.req().Method.Idempotent())
 		x.drop()
@@ -199,6 +200,27 @@ func (x *exchange) asked(err error) error {
 		x.ep.outcomes[outcomeAborted].Add(1) // the client's doing
 	}
 	return err
+}
+
+// hold counts the exchange among those in flight to x.ep, until letGo.
+func (x *exchange) hold() {
+	x.held = true
+	x.ep.inFlight.Add(1)
+}
+
+func (x *exchange) letGo() {
+	if x.held {
+		x.held = false
+		x.ep.inFlight.Add(-1)
+	}
+}
+
+// abandon ends what a panic left half done. The exchange is not used again.
+func (x *exchange) abandon() {
+	if x.uc != nil {
+		x.drop()
+	}
+	x.letGo()
 }
 
 // drop closes the upstream connection, which can not be used again.

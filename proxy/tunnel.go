@@ -24,7 +24,7 @@ func (x *exchange) tunnel() bool {
 		x.relayBoth()
 	}
 	_ = x.uc.Close()
-	x.ep.inFlight.Add(-1)
+	x.letGo()
 	x.account(socket.Now())
 	return false
 }

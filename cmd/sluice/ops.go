@@ -50,7 +50,19 @@ func listenOn(name, address string) (net.Listener, error) {
 	return ln, nil
 }
 
-func (s *httpServer) handle(h http.Handler) { s.srv.Handler = h }
+// bodyTimeout bounds how long a request's body may take to come. Answers are not bounded:
+// event streams and long polls take their time.
+const bodyTimeout = time.Minute
+
+func (s *httpServer) handle(h http.Handler) {
+	s.srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			// It fails only for a connection that is gone, which reading will tell.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		}
+		h.ServeHTTP(w, r)
+	})
+}
 
 func (s *httpServer) url() string {
 	scheme := "http"

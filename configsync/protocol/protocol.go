@@ -44,6 +44,14 @@ type NodeTree struct {
 	Files       []NodeFile `json:"files"`       // sorted by path
 }
 
+// Size is how many bytes the paths and contents take.
+func (t *NodeTree) Size() (n int) {
+	for _, f := range t.Files {
+		n += len(f.Path) + len(f.Data)
+	}
+	return n
+}
+
 // NodeFile is one file of a node.
 type NodeFile struct {
 	// Path is relative for files of the rendered tree ("servers/x.conf") and absolute for

@@ -109,6 +109,26 @@ func (s *instance) launch() {
 	until(s.t, time.Minute, "ready", func() error { return expectStatus("http://"+s.ops+"/readyz", 200) })
 }
 
+// startTime is when the process that serves /metrics was started, as it says itself.
+func (s *instance) startTime() string {
+	s.t.Helper()
+	resp, err := http.Get("http://" + s.ops + "/metrics")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(b), "\nprocess_start_time_seconds ")
+	if !ok {
+		s.t.Fatalf("no process_start_time_seconds in the metrics:\n%s", b)
+	}
+	at, _, _ := strings.Cut(rest, "\n")
+	return at
+}
+
 // until polls f until it gives nil.
 func until(t *testing.T, patience time.Duration, what string, f func() error) time.Duration {
 	t.Helper()
