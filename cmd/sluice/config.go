@@ -10,11 +10,9 @@ import (
 	"net/netip"
 	"os"
 	"slices"
-	"strings"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/manifest"
 )
 
 // Config is the configuration of the process (sluice.yaml). Every key is optional.
@@ -123,23 +121,25 @@ func (c *Config) overrides() map[string]*string {
 // checks. Errors name file, line and column.
 func readConfig(path string, getenv func(string) string) (Config, error) {
 	var c Config
+	file := new(manifest.Document)
 	if path != "" {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return c, fmt.Errorf("read the configuration: %w", err)
 		}
-		if err := yaml.UnmarshalWithOptions(text, &c, yaml.Strict()); err != nil && !errors.Is(err, io.EOF) {
-			// goccy begins with "[line:column] "; editors follow "file:line:column: ".
-			text := strings.Replace(strings.TrimPrefix(yaml.FormatError(err, false, true), "["), "] ", ": ", 1)
-			return c, fmt.Errorf("%s:%s", path, text)
+		if file, err = manifest.ReadValue(path, text, &c); err != nil {
+			return c, err
 		}
 	}
 	for name, field := range c.overrides() {
 		*field = cmp.Or(getenv(name), *field)
 	}
 	c.defaults()
-	if err := c.check(); err != nil {
-		return c, fmt.Errorf("%s: %w", cmp.Or(path, "configuration"), err)
+	if errs := c.check(); len(errs) > 0 {
+		for i, err := range errs {
+			errs[i] = errors.New(file.At(err.Error()))
+		}
+		return c, errors.Join(errs...)
 	}
 	return c, nil
 }
@@ -161,8 +161,8 @@ func (c *Config) defaults() {
 	}
 }
 
-// check reports everything that is wrong at once.
-func (c *Config) check() error {
+// check reports everything that is wrong at once. Each error begins with the path of the value.
+func (c *Config) check() []error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	names := map[string]bool{}
@@ -205,7 +205,7 @@ func (c *Config) check() error {
 	if !slices.Contains([]string{"text", "json"}, c.Log.Format) {
 		bad("log.format: %q is not text or json", c.Log.Format)
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 func checkListen(address string) error {
