@@ -1,0 +1,130 @@
+package http2
+
+import (
+	"github.com/sluice-gateway/sluice/proxy/socket"
+)
+
+// Open begins a stream with a request's head, built by AppendRequest and AppendField.
+func (c *Conn) Open(block []byte, end bool) (*Stream, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.err != nil || c.draining || c.next > 1<<31-3:
+		return nil, ErrClosed
+	case uint32(len(c.streams)) >= min(c.most, c.cfg.Streams):
+		return nil, ErrBusy
+	}
+	st := newStream(c, c.next)
+	c.next += 2
+	c.activeAt = socket.Now()
+	c.streams[st.id] = st
+	c.sendBlock(st.id, block, end)
+	st.sendEnd = end
+	return st, nil
+}
+
+// sendBlock appends a head. mu is held.
+func (c *Conn) sendBlock(id uint32, block []byte, end bool) {
+	if c.resized { // our table is empty: say so, RFC 7541 section 4.2
+		c.resized = false
+		block = append([]byte{0x20}, block...)
+	}
+	c.out = appendHead(c.ready(len(block)+64), id, block, c.frame, end)
+	c.kick()
+}
+
+// SendHead sends an answer's head, interim or final, or with end and after a body the
+// trailers. stall (nanoseconds) bounds how long the peer may take nothing.
+func (st *Stream) SendHead(block []byte, end bool, stall int64) error {
+	c := st.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := st.allowed(0, stall); err != nil {
+		return err
+	}
+	c.sendBlock(st.id, block, end)
+	if end {
+		st.finishSending()
+	}
+	return nil
+}
+
+// Send sends a piece of body, as the peer's windows allow. stall (nanoseconds) bounds each
+// time that nothing can be sent at all: socket.ErrTimeout.
+func (st *Stream) Send(p []byte, end bool, stall int64) error {
+	if len(p) == 0 && !end {
+		return nil
+	}
+	c := st.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		if err := st.allowed(len(p), stall); err != nil {
+			return err
+		}
+		n := int(min(int64(len(p)), st.window, c.window, int64(c.frame)))
+		n = max(n, 0) // a window may be negative when there is nothing to send but the end
+		last := n == len(p)
+		c.data(st, p[:n], end && last)
+		if p = p[n:]; last {
+			return nil
+		}
+	}
+}
+
+// allowed waits until there is room for a frame, and with size > 0 until the windows let
+// bytes of body go. mu is held.
+func (st *Stream) allowed(size int, stall int64) error {
+	c, by := st.c, int64(0)
+	for {
+		if err := st.failed(); err != nil {
+			return err
+		}
+		if st.noMore {
+			return ErrReset
+		}
+		if len(c.out) < maxOut && (size == 0 || st.window > 0 && c.window > 0) {
+			return nil
+		}
+		if by == 0 {
+			by = socket.Now() + stall
+		}
+		c.blocked++
+		err := st.writer.wait(c, by)
+		c.blocked--
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// data appends a DATA frame. mu is held.
+func (c *Conn) data(st *Stream, p []byte, end bool) {
+	flags := flagsOf(end)
+	c.out = append(appendHeader(c.ready(len(p)+16), len(p), 0, flags, st.id), p...)
+	st.window -= int64(len(p))
+	c.window -= int64(len(p))
+	// Some peers give back every read of theirs. Frames of a few bytes earn nothing: they are
+	// what grants of a few bytes are after (CVE-2019-9511).
+	if len(p) >= 64 {
+		c.credit = min(c.credit+2+len(p)/1024, 10_000)
+	}
+	if end {
+		st.finishSending()
+	}
+	c.kick()
+}
+
+// finishSending notes that we have sent all. mu is held.
+func (st *Stream) finishSending() {
+	st.sendEnd = true
+	if st.c.client && st.recvEnd {
+		delete(st.c.streams, st.id)
+	}
+}
+
+// stopSending ends the wait of who sends: the peer has answered and wants no more. mu is held.
+func (st *Stream) stopSending() {
+	st.noMore = true
+	st.writer.signal()
+}

@@ -1,0 +1,150 @@
+package http2
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sluice-gateway/sluice/proxy/socket"
+)
+
+// goServer is the reference server, net/http, without TLS.
+func goServer(t testing.TB, h http.HandlerFunc) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: h, Protocols: new(http.Protocols)}
+	srv.Protocols.SetUnencryptedHTTP2(true)
+	go func() { _ = srv.Serve(ln) }()
+	t.Cleanup(func() { _ = srv.Close() })
+	return ln.Addr().String()
+}
+
+func dialClient(t testing.TB, addr string) *Conn {
+	t.Helper()
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := NewClient(socket.New(nc), Config{})
+	t.Cleanup(c.Abort)
+	go func() {
+		if err := c.Run(nil); err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the connection ended with %v", err)
+		}
+	}()
+	return c
+}
+
+// answer reads a final head and the body.
+func answer(st *Stream) (head string, body []byte, err error) {
+	buf := make([]byte, 4096)
+	for !strings.HasSuffix(head, "\r\n\r\n") {
+		n, err := st.ReadHead(buf, socket.Now()+stall)
+		if err != nil {
+			return head, nil, err
+		}
+		head += string(buf[:n])
+	}
+	for {
+		piece, ended, err := st.Take()
+		body = append(body, piece...)
+		if err != nil || ended {
+			return head, body, err
+		}
+		if len(piece) == 0 {
+			if err := st.Wait(socket.Now() + stall); err != nil {
+				return head, body, err
+			}
+		}
+	}
+}
+
+func TestClientWithTheReferenceServer(t *testing.T) {
+	addr := goServer(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Path", r.URL.Path)
+		w.Header().Set("Trailer", "X-Sum")
+		n, _ := io.Copy(w, r.Body)
+		if n == 0 {
+			_, _ = io.WriteString(w, "hello")
+		}
+		w.Header().Set("X-Sum", "42")
+	})
+	c := dialClient(t, addr)
+	var wg sync.WaitGroup
+	for i := range 50 {
+		wg.Go(func() {
+			body := bytes.Repeat([]byte{byte('a' + i%26)}, i*30_000)
+			method := "POST"
+			block := AppendRequest(nil, []byte(method), []byte("http"), []byte("example.com"), []byte("/x"))
+			st, err := c.Open(block, len(body) == 0)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer st.Finish()
+			sent := make(chan error, 1)
+			go func() {
+				if len(body) == 0 {
+					sent <- nil
+					return
+				}
+				sent <- st.Send(body, true, stall)
+			}()
+			head, got, err := answer(st)
+			if err != nil || !strings.HasPrefix(head, "HTTP/1.1 200 \r\n") || !strings.Contains(head, "\r\nx-path: /x\r\n") {
+				t.Errorf("stream %d: %q, %v", i, head, err)
+			}
+			if len(body) > 0 && !bytes.Equal(got, body) || len(body) == 0 && string(got) != "hello" {
+				t.Errorf("stream %d: %d bytes of %d", i, len(got), len(body))
+			}
+			if err := <-sent; err != nil {
+				t.Errorf("stream %d: %v", i, err)
+			}
+			if string(st.Trailers()) != "x-sum: 42\r\n\r\n" {
+				t.Errorf("trailers %q", st.Trailers())
+			}
+		})
+	}
+	wg.Wait()
+	if open, room := c.Load(); open != 0 || !room {
+		t.Errorf("%d streams are left, room %v", open, room)
+	}
+}
+
+// A peer that resets tells so, and its connection goes on.
+func TestResetIsTold(t *testing.T) {
+	addr := goServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/abort" {
+			panic(http.ErrAbortHandler)
+		}
+		<-r.Context().Done()
+	})
+	c := dialClient(t, addr)
+	st, err := c.Open(AppendRequest(nil, []byte("GET"), []byte("http"), []byte("a"), []byte("/abort")), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := answer(st); !errors.Is(err, ErrReset) || st.Code() != Internal {
+		t.Errorf("%v, code %v", err, st.Code())
+	}
+	st.Finish()
+	if !c.Alive() {
+		t.Errorf("the connection ended")
+	}
+	st, err = c.Open(AppendRequest(nil, []byte("GET"), []byte("http"), []byte("a"), []byte("/wait")), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.ReadHead(make([]byte, 10), socket.Now()+1e7); !errors.Is(err, socket.ErrTimeout) {
+		t.Errorf("a wait ended with %v", err)
+	}
+	st.Finish()
+}

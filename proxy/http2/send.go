@@ -1,0 +1,136 @@
+package http2
+
+import (
+	"runtime"
+	"sync"
+
+	"golang.org/x/net/http2"
+
+	"github.com/sluice-gateway/sluice/proxy/socket"
+)
+
+// maxOut is how many bytes may wait to be written before writers of bodies wait.
+const maxOut = 64 << 10
+
+// The memory of what waits to be written. Idle connections have none.
+const (
+	sizeOut  = 16 << 10
+	sizeMany = 160 << 10
+)
+
+var (
+	outs  = sync.Pool{New: func() any { return new([sizeOut]byte) }}
+	manys = sync.Pool{New: func() any { return new([sizeMany]byte) }}
+)
+
+// ready is what frames are appended to, with room for n bytes. mu is held.
+func (c *Conn) ready(n int) []byte {
+	if c.out == nil {
+		c.out = outs.Get().(*[sizeOut]byte)[:0]
+	}
+	if cap(c.out)-len(c.out) < n && cap(c.out) == sizeOut {
+		larger := append(manys.Get().(*[sizeMany]byte)[:0], c.out...)
+		giveBack(c.out)
+		c.out = larger
+	}
+	return c.out
+}
+
+func giveBack(b []byte) {
+	switch cap(b) {
+	case sizeOut:
+		outs.Put((*[sizeOut]byte)(b[:sizeOut]))
+	case sizeMany:
+		manys.Put((*[sizeMany]byte)(b[:sizeMany]))
+	}
+}
+
+// greet sends the settings, and the connection's window beyond its initial 64 KiB.
+func (c *Conn) greet() {
+	settings := make([]byte, 0, 36)
+	settings = appendSetting(settings, http2.SettingMaxHeaderListSize, uint32(c.cfg.HeadBytes))
+	settings = appendSetting(settings, http2.SettingInitialWindowSize, c.cfg.Window)
+	if c.client {
+		settings = appendSetting(settings, http2.SettingEnablePush, 0)
+	} else {
+		settings = appendSetting(settings, http2.SettingMaxConcurrentStreams, c.cfg.Streams)
+		settings = appendSetting(settings, http2.SettingEnableConnectProtocol, 1)
+		settings = appendSetting(settings, http2.SettingNoRFC7540Priorities, 1)
+	}
+	c.out = append(appendHeader(c.ready(128), len(settings), http2.FrameSettings, 0, 0), settings...)
+	if more := c.connWindow() - 65535; more > 0 {
+		c.out = appendWindow(c.out, 0, more)
+	}
+	c.kick()
+}
+
+// connWindow lets every stream fill its own.
+func (c *Conn) connWindow() uint32 {
+	return uint32(min(max(uint64(c.cfg.Streams)*uint64(c.cfg.Window), 65535), 1<<30))
+}
+
+// kick sees that what waits gets written. mu is held.
+func (c *Conn) kick() {
+	if !c.writing && len(c.out) > 0 {
+		c.writing = true
+		go c.writeFn()
+	}
+}
+
+// write sends until nothing waits. It begins by letting others go first that are ready to
+// add something: one system call for all of them.
+func (c *Conn) write() {
+	runtime.Gosched()
+	c.mu.Lock()
+	var err error
+	for len(c.out) > 0 && err == nil {
+		b := c.out
+		c.out, c.spare = c.spare, nil
+		c.wakeWriters()
+		c.mu.Unlock()
+		c.s.SetWriteDeadline(socket.Now() + int64(c.cfg.Stall))
+		_, err = c.s.Write(b)
+		c.mu.Lock()
+		if c.out == nil {
+			c.out = b[:0]
+		} else {
+			c.spare = b[:0]
+		}
+	}
+	if err != nil && c.err == nil {
+		c.err = err
+		c.s.Interrupt() // Run ends
+	}
+	giveBack(c.out)
+	giveBack(c.spare)
+	c.out, c.spare, c.writing = nil, nil, false
+	c.wakeWriters()
+	if c.flushed != nil {
+		close(c.flushed)
+		c.flushed = nil
+	}
+	c.mu.Unlock()
+}
+
+// wakeWriters lets the streams look again whether they may send. mu is held.
+func (c *Conn) wakeWriters() {
+	if c.blocked == 0 {
+		return
+	}
+	for _, st := range c.streams {
+		st.writer.signal()
+	}
+}
+
+// reset ends a stream from our side. mu is held.
+func (c *Conn) reset(id uint32, code Code) {
+	if st := c.streams[id]; st != nil {
+		delete(c.streams, id)
+	}
+	c.resets[c.resetAt%len(c.resets)] = id
+	c.resetAt++
+	if c.err == nil {
+		c.out = appendReset(c.ready(16), id, code)
+		c.kick()
+	}
+}

@@ -1,0 +1,125 @@
+package http2
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	xhttp2 "golang.org/x/net/http2"
+)
+
+func TestServerWithTheReferenceClient(t *testing.T) {
+	addr, client := serveOn(t, Config{}, echo), goClient()
+	resp, err := client.Get("http://" + addr + "/a/b?c=d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(resp.Body)
+	if err != nil || string(b) != "hello" || resp.Header.Get("X-Line") != "GET /a/b?c=d HTTP/1.1" {
+		t.Errorf("%q %q %v", b, resp.Header, err)
+	}
+	var wg sync.WaitGroup
+	for i := range 50 { // streams beside each other, each larger than every window
+		wg.Go(func() {
+			body := bytes.Repeat([]byte{byte('a' + i%26)}, 300_000+i)
+			req, _ := http.NewRequest("POST", "http://"+addr+"/", io.MultiReader(bytes.NewReader(body))) // no length
+			req.Header.Set("Content-Type", fmt.Sprint("x/", i))
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			got, err := io.ReadAll(resp.Body)
+			if err != nil || !bytes.Equal(got, body) || resp.Header.Get("Content-Type") != fmt.Sprint("x/", i) {
+				t.Errorf("stream %d: %d bytes of %d, %v", i, len(got), len(body), err)
+			}
+		})
+	}
+	wg.Wait()
+	req, _ := http.NewRequest("POST", "http://"+addr+"/", io.NopCloser(strings.NewReader("body")))
+	req.Trailer = http.Header{"X-Trailer": {"late"}}
+	if resp, err = client.Do(req); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(resp.Body); err != nil || resp.Trailer.Get("X-Trailer") != "late" {
+		t.Errorf("trailers %v, %v", resp.Trailer, err)
+	}
+}
+
+// Each flood ends its connection with ENHANCE_YOUR_CALM after at most 1,000 frames, and
+// another client is served as before.
+func TestFloodsEndTheirConnection(t *testing.T) {
+	addr := serveOn(t, Config{}, echo)
+	other := goClient()
+	for name, frame := range map[string]func(r *raw, i int) error{
+		"ping":          func(r *raw, i int) error { return r.WritePing(false, [8]byte{1}) },
+		"settings":      func(r *raw, i int) error { return r.WriteSettings() },
+		"priority":      func(r *raw, i int) error { return r.WritePriority(uint32(2*i+1), xhttp2.PriorityParam{Weight: 1}) },
+		"unknown":       func(r *raw, i int) error { return r.WriteRawFrame(0xee, 0, 0, []byte("x")) },
+		"window update": func(r *raw, i int) error { return r.WriteWindowUpdate(0, 1) },
+		"empty data": func(r *raw, i int) error {
+			if i == 0 {
+				return r.open(1, get("/"), false)
+			}
+			return r.WriteData(1, false, nil)
+		},
+		"rapid reset": func(r *raw, i int) error {
+			id := uint32(2*i + 1)
+			if err := r.open(id, get("/"), true); err != nil {
+				return err
+			}
+			return r.WriteRSTStream(id, xhttp2.ErrCodeCancel)
+		},
+		"made you reset": func(r *raw, i int) error { // the server resets, section 5.1
+			id := uint32(2*i + 1)
+			if err := r.open(id, get("/"), false); err != nil {
+				return err
+			}
+			return r.WriteWindowUpdate(id, 1<<31-1)
+		},
+		"continuation": func(r *raw, i int) error {
+			if i == 0 {
+				return r.WriteHeaders(xhttp2.HeadersFrameParam{StreamID: 1, BlockFragment: get("/")})
+			}
+			return r.WriteContinuation(1, false, []byte{0, 1, 'a', 1, 'b'})
+		},
+		"malformed": func(r *raw, i int) error {
+			return r.open(uint32(2*i+1), get("/", "connection", "close"), true)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := dialRaw(t, addr)
+			sent, code := 0, xhttp2.ErrCode(0xff)
+			for ; sent < 2000 && code == 0xff; sent++ {
+				if frame(r, sent) != nil {
+					break
+				}
+				if sent%50 == 49 && name != "continuation" { // until all of that has been read
+					code = r.mark()
+				}
+			}
+			if code == 0xff {
+				var err error
+				if code, err = r.ending(); err != nil {
+					t.Errorf("the connection did not end: %v", err)
+				}
+			}
+			if code != xhttp2.ErrCodeEnhanceYourCalm {
+				t.Errorf("the connection ended with %v", code)
+			}
+			if sent > 1000 && name != "continuation" {
+				t.Errorf("%d frames were taken", sent)
+			}
+			resp, err := other.Get("http://" + addr + "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
+		})
+	}
+}

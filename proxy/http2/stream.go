@@ -1,0 +1,192 @@
+package http2
+
+import (
+	"errors"
+	"sync"
+
+	"github.com/sluice-gateway/sluice/proxy/socket"
+)
+
+// Stream is one request and its answer. One goroutine may read (Take, Wait) while another
+// one writes.
+type Stream struct {
+	// Ended: END_STREAM came with the head, so there is no body. Set together with the head.
+	Ended bool
+	// Tunnel: the request is an extended CONNECT.
+	Tunnel bool
+	// TooLarge: the head was more than Config.HeadBytes; Head has nothing.
+	TooLarge bool
+
+	c     *Conn
+	id    uint32
+	runFn func()
+
+	// Guarded by c.mu.
+	head     []byte // of a request; the answers that were not read yet
+	headed   bool   // the final head has come
+	recv     []byte // of the body, not taken yet
+	taken    []byte // what Take gave out last, to be used again
+	trailers []byte
+	recvEnd  bool
+	length   int64  // Content-Length; negative: none
+	got      int64  // bytes of body that came
+	held     uint32 // bytes of the window that were not given back
+	window   int64  // bytes that may be sent
+	sendEnd  bool
+	noMore   bool // the peer wants no more of what we send, without harm
+	err      error
+	code     Code
+	cancel   *socket.Conn // interrupted when the peer resets the stream
+
+	reader, writer waiter
+}
+
+var streams = sync.Pool{New: func() any {
+	st := &Stream{}
+	st.reader.init()
+	st.writer.init()
+	return st
+}}
+
+func newStream(c *Conn, id uint32) *Stream {
+	st := streams.Get().(*Stream)
+	st.c, st.id, st.window, st.length = c, id, c.initial, -1
+	if st.runFn == nil {
+		st.runFn = st.run
+	}
+	return st
+}
+
+// release gives the memory back. Nobody knows the stream any more.
+func (st *Stream) release() {
+	keep := Stream{runFn: st.runFn, reader: st.reader, writer: st.writer, head: modest(st.head), recv: modest(st.recv), taken: modest(st.taken)}
+	*st = keep
+	streams.Put(st)
+}
+
+// modest keeps memory that did not grow out of hand.
+func modest(b []byte) []byte {
+	if cap(b) > 8<<10 {
+		return nil
+	}
+	return b[:0]
+}
+
+// run is a server's goroutine for the stream.
+func (st *Stream) run() {
+	c := st.c
+	defer func() {
+		c.mu.Lock()
+		c.running--
+		c.activeAt = socket.Now()
+		st.leave(Internal)
+		done := c.draining && c.finalStep && c.running == 0
+		if done {
+			c.s.Interrupt()
+		}
+		c.mu.Unlock()
+		st.release()
+	}()
+	c.serve(st)
+}
+
+// leave ends what is still open of the stream: without an end of ours with the code, and when
+// the peer is still sending its body with NO_ERROR, RFC 9113 section 8.1. mu is held.
+func (st *Stream) leave(code Code) {
+	c := st.c
+	if st.err == nil && c.err == nil {
+		switch {
+		case !st.sendEnd:
+			c.reset(st.id, code)
+			return
+		case !st.recvEnd:
+			c.reset(st.id, NoError)
+		}
+		c.glitches.forgive()
+	}
+	if c.streams[st.id] == st {
+		delete(c.streams, st.id)
+	}
+}
+
+// Finish ends a client's stream, which is not used afterwards. What is still open of it is
+// cancelled.
+func (st *Stream) Finish() {
+	c := st.c
+	c.mu.Lock()
+	c.activeAt = socket.Now()
+	if st.err == nil && c.err == nil && !(st.sendEnd && st.recvEnd) && c.streams[st.id] == st {
+		c.reset(st.id, Cancel)
+	}
+	if c.streams[st.id] == st {
+		delete(c.streams, st.id)
+	}
+	done := c.draining && len(c.streams) == 0
+	if done {
+		c.s.Interrupt()
+	}
+	c.mu.Unlock()
+	st.release()
+}
+
+// Reset ends the stream with a code.
+func (st *Stream) Reset(code Code) {
+	c := st.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if st.err != nil || c.err != nil {
+		return
+	}
+	st.fail(ErrClosed)
+	c.reset(st.id, code)
+}
+
+// fail ends the stream from the peer's side. mu is held.
+func (st *Stream) fail(err error) {
+	if st.err == nil {
+		st.err = err
+	}
+	st.reader.signal()
+	st.writer.signal()
+	if st.cancel != nil {
+		st.cancel.Interrupt()
+	}
+}
+
+// OnReset has s interrupted when the peer resets the stream; nil takes that back. It reports
+// false when the stream has failed already: s may have been, or is now, interrupted.
+func (st *Stream) OnReset(s *socket.Conn) bool {
+	st.c.mu.Lock()
+	defer st.c.mu.Unlock()
+	st.cancel = s
+	return st.err == nil
+}
+
+// Err is why the stream can not go on, nil while it can.
+func (st *Stream) Err() error {
+	st.c.mu.Lock()
+	defer st.c.mu.Unlock()
+	return st.failed()
+}
+
+// Code is what the peer reset the stream with.
+func (st *Stream) Code() Code {
+	st.c.mu.Lock()
+	defer st.c.mu.Unlock()
+	return st.code
+}
+
+func (st *Stream) failed() error {
+	if st.err != nil {
+		return st.err
+	}
+	if st.c.err != nil {
+		return ErrClosed
+	}
+	return nil
+}
+
+// Gone says whether err means that the peer ended the stream or the connection.
+func Gone(err error) bool {
+	return errors.Is(err, ErrReset) || errors.Is(err, ErrRefused) || errors.Is(err, ErrClosed)
+}
