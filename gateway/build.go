@@ -137,18 +137,19 @@ func sortedByName[O Object](objects []O) []O {
 // (revisions, authors, times) stays out: it changes nothing that a node does.
 func (s *Snapshot) digestOthers() digest {
 	type part struct {
+		Kind Kind
 		Name string
 		Spec any
 	}
 	var parts []part
 	for _, t := range s.Tenants {
-		parts = append(parts, part{t.Name, t.Spec})
+		parts = append(parts, part{KindTenant, t.Name, t.Spec})
 	}
 	for _, f := range s.Fleets {
-		parts = append(parts, part{f.Name, f.Spec})
+		parts = append(parts, part{KindFleet, f.Name, f.Spec})
 	}
 	for _, h := range s.Hosts {
-		parts = append(parts, part{h.Name, h.digest.String()})
+		parts = append(parts, part{"Host", h.Name, h.digest.String()})
 	}
 	return digestOf([]any{parts, s.NginxDirectives})
 }

@@ -128,10 +128,11 @@ func normalMatch(p PathMatch) (PathMatch, error) {
 	case p.Exact != "":
 		return p, checkPath(p.Exact)
 	}
+	err := checkPath(p.Prefix) // as written: without its last slash, "//" would be "/" and take everything
 	if p.Prefix != "/" {
 		p.Prefix = strings.TrimSuffix(p.Prefix, "/")
 	}
-	return p, checkPath(p.Prefix)
+	return p, err
 }
 
 // checkPath takes paths in the normal form in which requests are compared: anything else
@@ -143,8 +144,8 @@ func checkPath(p string) error {
 	if len(p) > 4096 {
 		return errors.New("the path is longer than 4096 bytes")
 	}
-	for i := range len(p) {
-		if c := p[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`?#%;\"{}$`, c) >= 0 {
+	for _, c := range p {
+		if c <= ' ' || c >= 0x7f || strings.ContainsRune(`?#%;\"{}$`, c) {
 			return fmt.Errorf("path %q holds %q: write plain ASCII path characters, without query, escapes or parameters", p, c)
 		}
 	}
@@ -162,20 +163,24 @@ func checkPath(p string) error {
 func (b *builder) effectiveRoute(r *Route, overrides []*Override) *EffectiveRoute {
 	e := &EffectiveRoute{Tenant: r.Tenant, Name: r.Name, Targets: b.targets(r), Timeout: r.Spec.Timeout,
 		MaxBodySize: cmp.Or(r.Spec.MaxBodySize, DefaultMaxBodySize)}
-	b.clamp(e, r.Ref(), "spec.", "timeout")
-	b.clamp(e, r.Ref(), "spec.", "maxBodySize")
 	slices.SortFunc(overrides, func(x, y *Override) int {
 		return cmp.Or(cmp.Compare(x.Spec.Precedence, y.Spec.Precedence), cmp.Compare(x.Name, y.Name))
 	})
 	origins := map[string]Ref{}
+	if by := b.clamp(e, r.Ref(), "spec.", "timeout", r.Spec.Timeout != 0); by != r.Ref() {
+		origins["timeout"] = by
+	}
+	if by := b.clamp(e, r.Ref(), "spec.", "maxBodySize", r.Spec.MaxBodySize != 0); by != r.Ref() {
+		origins["maxBodySize"] = by
+	}
 	for _, o := range overrides {
 		if o.Spec.Set.Timeout != nil && b.unlocked(o, "timeout") {
 			e.Timeout = *o.Spec.Set.Timeout
-			origins["timeout"] = b.clamp(e, o.Ref(), "spec.set.", "timeout")
+			origins["timeout"] = b.clamp(e, o.Ref(), "spec.set.", "timeout", *o.Spec.Set.Timeout != 0)
 		}
 		if o.Spec.Set.MaxBodySize != nil && b.unlocked(o, "maxBodySize") {
-			e.MaxBodySize = *o.Spec.Set.MaxBodySize
-			origins["maxBodySize"] = b.clamp(e, o.Ref(), "spec.set.", "maxBodySize")
+			e.MaxBodySize = cmp.Or(*o.Spec.Set.MaxBodySize, DefaultMaxBodySize) // 0 is the default, as in a route: it must not pass a ceiling
+			origins["maxBodySize"] = b.clamp(e, o.Ref(), "spec.set.", "maxBodySize", *o.Spec.Set.MaxBodySize != 0)
 		}
 		if o.Spec.Nginx != "" {
 			e.Nginx = append(e.Nginx, NginxText{Override: o.Ref(), Text: o.Spec.Nginx})

@@ -62,8 +62,8 @@ func (c *upstreamChecker) problem(field, code, format string, args ...any) {
 
 func (c *upstreamChecker) protocol(s UpstreamSpec) {
 	c.out.Protocol = cmp.Or(s.Protocol, "http")
-	if c.out.Protocol != "http" {
-		c.problem("spec.protocol", "protocol_unknown", "Protocol %q is not known, so http is spoken: this version speaks http.", s.Protocol)
+	if !slices.Contains(Protocols, c.out.Protocol) {
+		c.problem("spec.protocol", "protocol_unknown", "Protocol %q is not known, so http is spoken: this version speaks %s.", s.Protocol, strings.Join(Protocols, ", "))
 		c.out.Protocol = "http"
 	}
 	c.out.Balance.Policy = cmp.Or(s.Balance.Policy, "round_robin")
@@ -71,10 +71,13 @@ func (c *upstreamChecker) protocol(s UpstreamSpec) {
 		c.problem("spec.balance.policy", "policy_unknown", "Policy %q is not known, so round_robin is in force: this version has round_robin.", s.Balance.Policy)
 		c.out.Balance.Policy = "round_robin"
 	}
+	c.out.Discover = nil
 	for i, d := range s.Discover {
 		if (d.Kubernetes == nil) == (d.Etcd == nil) {
-			c.problem(index("spec.discover", i), "discover_invalid", "An entry of spec.discover names exactly one of kubernetes and etcd.")
+			c.problem(index("spec.discover", i), "discover_invalid", "An entry of spec.discover names exactly one of kubernetes and etcd, so this one is left out.")
+			continue
 		}
+		c.out.Discover = append(c.out.Discover, d)
 	}
 }
 
@@ -178,7 +181,12 @@ func (c *upstreamChecker) endpoints(sets []EndpointSet) {
 		for i, raw := range s.Endpoints {
 			e, err := normalEndpoint(raw)
 			if err != nil {
-				c.endpointProblem(s, i, err)
+				c.endpointProblem(s, i, "address", Problem{Code: "address_invalid", Message: sentence(err)})
+				continue
+			}
+			if e.Weight < 0 || e.Weight > maxWeight {
+				c.endpointProblem(s, i, "weight", Problem{Code: "weight_invalid",
+					Message: fmt.Sprintf("Endpoint %s has weight %d, which is outside 0 to %d, so it is left out.", e.Address, e.Weight, maxWeight)})
 				continue
 			}
 			if j, ok := at[e.Address]; ok {
@@ -196,8 +204,8 @@ func (c *upstreamChecker) endpoints(sets []EndpointSet) {
 	c.out.Endpoints = out
 }
 
-func (c *upstreamChecker) endpointProblem(s EndpointSet, i int, err error) {
-	p := Problem{Object: c.ref, Field: index("spec.endpoints", i) + ".address", Code: "address_invalid", Message: sentence(err), Source: "build"}
+func (c *upstreamChecker) endpointProblem(s EndpointSet, i int, field string, p Problem) {
+	p.Object, p.Field, p.Source = c.ref, index("spec.endpoints", i)+"."+field, "build"
 	if s.Source != SourceManual {
 		p.Field, p.Source = "spec.discover", string(s.Source)
 	}
@@ -208,9 +216,6 @@ func normalEndpoint(raw SourceEndpoint) (Endpoint, error) {
 	addr, err := NormalAddress(raw.Address)
 	if err != nil {
 		return Endpoint{}, err
-	}
-	if raw.Weight < 0 || raw.Weight > maxWeight {
-		return Endpoint{}, fmt.Errorf("endpoint %s has weight %d, which is outside 0 to %d", addr, raw.Weight, maxWeight)
 	}
 	return Endpoint{Address: addr, Weight: raw.Weight, Priority: raw.Priority, Zone: raw.Zone, Terminating: raw.Terminating}, nil
 }
@@ -223,7 +228,7 @@ func NormalAddress(s string) (string, error) {
 		return "", fmt.Errorf("address %q is not IP:port: write 10.0.0.4:8080 or [2001:db8::4]:8080, names belong under spec.discover", s)
 	case ap.Port() == 0:
 		return "", fmt.Errorf("address %q has port 0", s)
-	case ap.Addr().IsUnspecified() || ap.Addr().IsMulticast():
+	case ap.Addr().Unmap().IsUnspecified() || ap.Addr().IsMulticast():
 		return "", fmt.Errorf("address %q can't be connected to", s)
 	case ap.Addr().Zone() != "":
 		return "", fmt.Errorf("address %q has a zone, which differs from node to node: use a routable address", s)

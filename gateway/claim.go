@@ -78,8 +78,7 @@ func checkLabel(label string) error {
 	case strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-"):
 		return fmt.Errorf("label %q begins or ends with a hyphen", label)
 	}
-	for i := range len(label) {
-		c := label[i]
+	for _, c := range label {
 		if c == '*' {
 			return errors.New("a wildcard is written as *.example.com: the star stands alone and first")
 		}

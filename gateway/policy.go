@@ -50,8 +50,9 @@ func (b *builder) unlocked(o *Override, field string) bool {
 
 // clamp keeps a field under the policies' bound and returns who decided its value: the
 // author, or the policy whose bound was passed. A route without a timeout has no bound of
-// its own, which a ceiling does bound.
-func (b *builder) clamp(e *EffectiveRoute, author Ref, at, field string) Ref {
+// its own, which a ceiling does bound. written says that the author gave the value; a default
+// over the bound is no mistake of anybody's.
+func (b *builder) clamp(e *EffectiveRoute, author Ref, at, field string, written bool) Ref {
 	var value, bound, by = "", "", Ref{}
 	switch l := b.limits; field {
 	case "timeout":
@@ -59,9 +60,8 @@ func (b *builder) clamp(e *EffectiveRoute, author Ref, at, field string) Ref {
 			return author
 		}
 		value, bound, by = e.Timeout.String(), l.timeout.String(), l.byTimeout
-		unset := e.Timeout == 0
 		e.Timeout = l.timeout
-		if unset {
+		if !written {
 			return by
 		}
 	case "maxBodySize":
@@ -69,9 +69,8 @@ func (b *builder) clamp(e *EffectiveRoute, author Ref, at, field string) Ref {
 			return author
 		}
 		value, bound, by = e.MaxBodySize.String(), l.maxBodySize.String(), l.bySize
-		unset := e.MaxBodySize == DefaultMaxBodySize
 		e.MaxBodySize = l.maxBodySize
-		if unset {
+		if !written {
 			return by
 		}
 	}

@@ -22,7 +22,7 @@ func (k UpstreamKey) String() string { return k.Tenant + "/" + k.Name }
 
 // UpstreamSpec is what a person writes.
 type UpstreamSpec struct {
-	// Protocol spoken to the endpoints. Default and only value for now: "http" (HTTP/1.1).
+	// Protocol spoken to the endpoints, one of Protocols. Default "http".
 	Protocol string `json:"protocol,omitempty"`
 	// Endpoints given by hand: services outside containers.
 	Endpoints []ManualEndpoint `json:"endpoints,omitempty"`
@@ -35,6 +35,10 @@ type UpstreamSpec struct {
 	Timeouts Timeouts   `json:"timeouts,omitzero"`
 	Retry    Retry      `json:"retry,omitzero"`
 }
+
+// Protocols are what endpoints may speak: "http" is HTTP/1.1, "h2c" HTTP/2 without TLS, by
+// prior knowledge, as gRPC servers do.
+var Protocols = []string{"http", "h2c"}
 
 // ManualEndpoint is an endpoint given by hand.
 type ManualEndpoint struct {
