@@ -118,7 +118,7 @@ func appendLine(b []byte, x *exchange, now int64) []byte {
 	b = append(b, `,"status":`...)
 	b = strconv.AppendInt(b, int64(x.status), 10)
 	b = append(b, `,"bytes":`...)
-	b = strconv.AppendInt(b, x.toClient.sent, 10)
+	b = strconv.AppendInt(b, x.sent(), 10)
 	b = append(b, `,"duration":`...)
 	b = strconv.AppendFloat(b, time.Duration(now-x.startedAt).Seconds(), 'f', 6, 64)
 	if x.route != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/sluice-gateway/sluice/proxy/http1"
+	"github.com/sluice-gateway/sluice/proxy/http2"
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
@@ -15,6 +16,9 @@ func (x *exchange) awaitHead() error {
 	for {
 		if x.up.n > 0 {
 			done, bad := x.resp.Parse(x.up.filled(), x.req().Method)
+			if bad == nil && done {
+				bad = x.streamFraming()
+			}
 			if bad == nil && done {
 				if bad = x.acceptable(); bad == nil && x.resp.Interim() {
 					if err := x.interim(); err != nil {
@@ -46,6 +50,8 @@ func (x *exchange) acceptable() *http1.Error {
 	switch {
 	case x.resp.Status == 101 && !(x.req().WebSocket && x.resp.WebSocket):
 		return errUnasked
+	case x.resp.Status/100 == 2 && x.tunnelWanted():
+		return errNoUpgrade
 	case x.resp.Interim():
 		if x.interims++; x.interims > maxInterims {
 			return errInterims
@@ -56,9 +62,8 @@ func (x *exchange) acceptable() *http1.Error {
 
 // readUp reads more of the answer's head.
 func (x *exchange) readUp() error {
-	x.uc.SetReadDeadline(x.slice(x.sentAt))
-	for {
-		n, err := x.uc.Read(x.up.free())
+	for by := x.slice(x.sentAt); ; by = x.slice(socket.Now()) {
+		n, err := x.link.readHead(x.up.free(), by)
 		if err == nil {
 			x.up.n += n
 			return nil
@@ -66,7 +71,6 @@ func (x *exchange) readUp() error {
 		if err = x.waitOn(err, x.sentAt); err != nil {
 			return err
 		}
-		x.uc.SetReadDeadline(x.slice(socket.Now()))
 	}
 }
 
@@ -75,7 +79,7 @@ const look = int64(1e9)
 
 // slice is when a wait for the endpoint that starts now is interrupted for a look.
 func (x *exchange) slice(now int64) int64 {
-	at := now + min(look, x.rot.response)
+	at := now + min(look, x.patience)
 	if x.deadline > 0 {
 		at = min(at, x.deadline)
 	}
@@ -93,6 +97,14 @@ func (x *exchange) waitOn(err error, since int64) error {
 	}
 	switch {
 	case !errors.Is(err, socket.ErrTimeout):
+		switch {
+		case errors.Is(err, socket.ErrInterrupted) && x.front.gone():
+			return errClientGone
+		case errors.Is(err, http2.ErrRefused):
+			return errRefused
+		case errors.Is(err, http2.ErrMalformed):
+			return errMalformed
+		}
 		if errors.Is(err, socket.ErrInterrupted) || x.up.n > 0 || x.interims > 0 {
 			return errCut
 		}
@@ -102,9 +114,9 @@ func (x *exchange) waitOn(err error, since int64) error {
 	}
 	now := socket.Now()
 	switch {
-	case x.deadline > 0 && now >= x.deadline, now-since >= x.rot.response:
+	case x.deadline > 0 && now >= x.deadline, now-since >= x.patience:
 		return errSlowUpstream
-	case !x.uploading() && x.c.s.Gone():
+	case !x.uploading() && x.front.gone():
 		return errClientGone
 	}
 	return nil

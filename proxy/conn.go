@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sluice-gateway/sluice/proxy/http1"
+	"github.com/sluice-gateway/sluice/proxy/http2"
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
@@ -26,10 +28,11 @@ type conn struct {
 	trusted   bool   // peer's word on forwarding is taken
 	forwarded []byte // the fields that name peer, the same for every request
 
-	in      *inbound  // nil while the connection is idle
-	readyAt int64     // when the first bytes of the current head were there
-	began   bool      // a request has been served
-	x       *exchange // under way
+	in      *inbound                   // nil while the connection is idle
+	readyAt int64                      // when the first bytes of the current head were there
+	began   bool                       // a request has been served
+	x       *exchange                  // under way
+	h2      atomic.Pointer[http2.Conn] // once the connection speaks HTTP/2
 
 	borrowFn func() []byte
 	giveUpFn func()
@@ -38,9 +41,8 @@ type conn struct {
 // inbound is the memory for a request's head and what follows it. Idle connections have
 // none.
 type inbound struct {
-	buf     buffer
-	req     http1.Request
-	scratch []byte
+	buf buffer
+	req http1.Request
 }
 
 var inbounds = sync.Pool{New: func() any { return new(inbound) }}
@@ -61,7 +63,20 @@ func newConn(l *listener, nc net.Conn) *conn {
 // serve answers requests until one side wants no more.
 func (c *conn) serve() {
 	defer c.close()
-	for c.await() && c.readHead() && c.exchange() {
+	if c.l.HTTP2Only {
+		c.serveHTTP2(nil)
+		return
+	}
+	for c.await() {
+		if !c.began && c.speaksHTTP2() {
+			first := bytes.Clone(c.in.buf.filled())
+			c.putInbound()
+			c.serveHTTP2(first)
+			return
+		}
+		if !c.readHead() || !c.exchange() {
+			return
+		}
 	}
 }
 
@@ -151,6 +166,27 @@ func (c *conn) await() bool {
 	return true
 }
 
+// speaksHTTP2 says whether the connection begins with the preface of HTTP/2. It reads on as
+// long as that can not be told.
+func (c *conn) speaksHTTP2() bool {
+	for {
+		b := c.in.buf.filled()
+		n := min(len(b), len(preface))
+		if string(b[:n]) != preface[:n] {
+			return false
+		}
+		if n == len(preface) {
+			return true
+		}
+		c.s.SetReadDeadline(c.readyAt + c.p.times.header)
+		got, err := c.s.Read(c.in.buf.free())
+		if err != nil {
+			return false // what follows reads again, and fails as well
+		}
+		c.in.buf.n += got
+	}
+}
+
 // readHead reads and parses a request head. A head that is refused is answered here.
 func (c *conn) readHead() bool {
 	in := c.in
@@ -159,7 +195,7 @@ func (c *conn) readHead() bool {
 	for {
 		done, bad := in.req.Parse(in.buf.filled(), c.l.Limits)
 		if bad != nil {
-			c.refuse(bad)
+			c.reject(bad)
 			return false
 		}
 		if done {
@@ -167,12 +203,12 @@ func (c *conn) readHead() bool {
 			return true
 		}
 		if !in.buf.grow() {
-			c.refuse(http1.ErrHeadTooLarge)
+			c.reject(http1.ErrHeadTooLarge)
 			return false
 		}
 		n, err := c.s.Read(in.buf.free())
 		if errors.Is(err, socket.ErrTimeout) {
-			c.refuse(errSlowHead)
+			c.reject(errSlowHead)
 		}
 		if err != nil {
 			return false // the client left; nobody is there to answer
@@ -184,7 +220,9 @@ func (c *conn) readHead() bool {
 // exchange serves the request whose head has been parsed. It reports whether the
 // connection can take another one.
 func (c *conn) exchange() bool {
-	x := newExchange(c)
+	x := newExchange(c, c, c.readyAt)
+	x.toClient.s, x.toClient.stall = c.s, c.p.times.write
+	c.s.SetWriteDeadline(x.startedAt + c.p.times.write)
 	c.x = x
 	again := x.run()
 	c.x = nil
@@ -196,9 +234,9 @@ func (c *conn) exchange() bool {
 	return again
 }
 
-// refuse answers a head that is no request, and counts it.
-func (c *conn) refuse(e *http1.Error) {
-	x := newExchange(c)
+// reject answers a head that is no request, and counts it.
+func (c *conn) reject(e *http1.Error) {
+	x := newExchange(c, c, c.readyAt)
 	x.headless = true
 	x.refuse(e)
 	x.release()

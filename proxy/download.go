@@ -5,19 +5,17 @@ import (
 
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/proxy/http1"
+	"github.com/sluice-gateway/sluice/proxy/http2"
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
 // maxInterims bounds the 1xx answers to one request.
 const maxInterims = 16
 
-// interim passes a 1xx answer on. 100 is Sluice's own to give, and HTTP/1.0 knows none.
+// interim passes a 1xx answer on. 100 is Sluice's own to give.
 func (x *exchange) interim() error {
-	if x.resp.Status != 100 && x.req().Minor == 1 {
-		w := &x.toClient
-		w.out = x.responseHead(w.out[:0])
-		w.out = append(w.out, '\r', '\n')
-		if err := w.flush(); err != nil {
+	if x.resp.Status != 100 {
+		if err := x.front.interim(x); err != nil {
 			return errClientGone
 		}
 	}
@@ -26,55 +24,35 @@ func (x *exchange) interim() error {
 	return nil
 }
 
-// responseHead appends the status line and the fields that the client gets, without the
-// empty line.
-func (x *exchange) responseHead(dst []byte) []byte {
-	r, b := &x.resp, x.up.filled()
-	dst = http1.AppendStatus(dst, r.Status, r.Reason.Of(b))
-	noLength := r.Status < 200 || r.Status == 204
-	return http1.AppendFields(dst, b, r.Fields, func(i int) bool {
-		k := r.Fields[i].Key
-		if k == http1.KeyOther && !r.Options.Named {
-			return true
-		}
-		if dropResponse[k] || noLength && k == http1.KeyContentLength || k == http1.KeyTrailer && !x.toClient.chunked {
-			return false
-		}
-		return !r.Options.Named || k == http1.KeyContentLength || !r.Fields.NamedBy(b, r.Fields[i].Name.Of(b))
-	})
-}
-
-// deliver sends the answer to the client and reports whether the connection can take
-// another request.
+// deliver sends the answer to the client and reports whether its connection can take another
+// request.
 func (x *exchange) deliver() bool {
-	r, w := x.req(), &x.toClient
-	again := r.KeepAlive() && x.bodyRead() && !x.c.p.closing.Load() && !(r.WebSocket && x.c.in.buf.n > r.Size)
-	w.chunked = r.Minor == 1 && (x.resp.Framing == http1.ChunkedTE || x.resp.Framing == http1.UntilClose)
-	if x.resp.Framing != http1.NoBody && x.resp.Framing != http1.Length && !w.chunked {
-		again = false // HTTP/1.0 finds the end by the close
-	}
-	w.out = x.responseHead(w.out[:0])
-	if !x.resp.HasDate {
-		w.out = append(w.out, *x.c.p.date.Load()...)
-	}
-	if w.chunked {
-		w.out = append(w.out, "Transfer-Encoding: chunked\r\n"...)
-	}
-	w.out = append(w.out, x.connectionField(again)...)
-	w.out = append(w.out, '\r', '\n')
-	x.c.s.SetWriteDeadline(x.headAt + w.stall)
 	x.status = x.resp.Status
-
-	s, err := noSide, error(nil)
-	x.answer.start(x.uc, &x.up, x.resp.Size, x.resp.Framing, x.resp.Length, 0, min(look, x.rot.response))
-	if x.resp.Framing == http1.NoBody {
+	from := x.answerBody()
+	w, err := x.front.answer(x)
+	s := noSide
+	switch {
+	case err != nil:
+		s = writeSide
+	case x.resp.Framing == http1.NoBody:
 		if err = w.flush(); err != nil {
 			s = writeSide
 		}
-	} else {
-		s, err = pipe(w, &x.answer, x.silence, nothing, nothing)
+	default:
+		s, err = pipe(w, from, x.silence, nothing, nothing)
 	}
-	return x.finish(s, err, again)
+	return x.finish(s, err)
+}
+
+// answerBody is what the answer's body is taken from.
+func (x *exchange) answerBody() source {
+	quiet := min(look, x.patience)
+	if x.link.stream != nil {
+		x.fromUpStream.start(x.link.stream, 0, quiet)
+		return &x.fromUpStream
+	}
+	x.fromUp.start(x.link.conn, &x.up, x.resp.Size, x.resp.Framing, x.resp.Length, 0, quiet)
+	return &x.fromUp
 }
 
 func nothing() {}
@@ -87,25 +65,23 @@ func (x *exchange) silence(err error, since int64) error {
 				return fault
 			}
 		}
+		if errors.Is(err, socket.ErrInterrupted) && x.front.gone() {
+			return errClientGone
+		}
 		return err
 	}
 	return x.waitOn(err, since)
 }
 
 // finish ends an exchange whose answer has been sent, in whole or in part.
-func (x *exchange) finish(s side, err error, again bool) bool {
+func (x *exchange) finish(s side, err error) bool {
 	sentAll := x.stopUpload()
 	now := x.headAt
-	if x.answer.total > sizeSmall {
+	if x.fromUp.total+x.fromUpStream.total > sizeSmall {
 		now = socket.Now()
 	}
 	x.letGo()
-	if s == noSide && sentAll && x.resp.KeepAlive() && x.answer.pos == x.up.n {
-		x.ep.pool.Put(x.uc, now)
-	} else {
-		_ = x.uc.Close()
-	}
-	x.uc = nil
+	x.part(s == noSide && sentAll && x.resp.KeepAlive() && x.fromUp.pos == x.up.n, now)
 	switch {
 	case s == noSide:
 		x.report("")
@@ -116,19 +92,18 @@ func (x *exchange) finish(s side, err error, again bool) bool {
 		x.report(bodyFailure(err))
 	}
 	x.account(now)
-	if s != noSide {
-		// A part of the body is missing, and the client has to see that.
-		x.c.s.Abort()
-		return false
+	return x.front.finish(x, s == noSide)
+}
+
+// part gives the link back, to be used again if it can be.
+func (x *exchange) part(usable bool, now int64) {
+	usable = x.front.unwatch() && usable
+	if usable && x.link.conn != nil {
+		x.ep.pool.Put(x.link.conn, now)
+		x.link = link{}
+		return
 	}
-	if !again {
-		if !x.bodyRead() {
-			x.c.linger()
-		}
-		return false
-	}
-	x.consume()
-	return true
+	x.link.close()
 }
 
 // bodyFailure names the endpoint's fault within a body.
@@ -137,17 +112,8 @@ func bodyFailure(err error) gateway.Failure {
 	switch {
 	case errors.Is(err, errSlowUpstream):
 		return gateway.FailureTimeout
-	case errors.As(err, &e) && e.Status != 502:
+	case errors.As(err, &e) && e.Status != 502, errors.Is(err, http2.ErrMalformed):
 		return gateway.FailureMalformed
 	}
 	return gateway.FailureReset
-}
-
-// consume drops the request from the buffer; what is left belongs to the next one.
-func (x *exchange) consume() {
-	pos := x.req().Size
-	if x.body.buf != nil {
-		pos = x.body.pos
-	}
-	x.c.in.buf.drop(pos)
 }

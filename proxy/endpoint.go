@@ -16,8 +16,9 @@ const skipFor = int64(time.Second)
 // endpoint is what is known about one address of one upstream. It outlives snapshots.
 type endpoint struct {
 	key      gateway.EndpointKey
-	label    string // of the upstream, for metrics
-	pool     *pool.Pool[*socket.Conn]
+	label    string                   // of the upstream, for metrics
+	pool     *pool.Pool[*socket.Conn] // of HTTP/1.1
+	streams  streamPool               // of HTTP/2
 	inFlight atomic.Int64
 	// skipUntil is when an endpoint whose connect failed is tried again; 0: it did not.
 	skipUntil atomic.Int64
@@ -26,6 +27,12 @@ type endpoint struct {
 
 func newEndpoint(k gateway.EndpointKey, maxIdle int) *endpoint {
 	return &endpoint{key: k, label: k.Upstream.String(), pool: pool.New[*socket.Conn](maxIdle)}
+}
+
+// close closes the connections that wait, and the others when they come back.
+func (e *endpoint) close() {
+	e.pool.Close()
+	e.streams.close()
 }
 
 // usable says whether a request may go to e. After a failed connect one request at a time

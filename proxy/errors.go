@@ -26,8 +26,14 @@ var (
 	// errCut: closed within the head of an answer.
 	errCut = &http1.Error{Status: 502, Class: "reset", Text: "the endpoint closed the connection within its answer"}
 
-	errUnasked  = &http1.Error{Status: 502, Class: "unasked_upgrade", Text: "the endpoint switched protocols without being asked"}
-	errInterims = &http1.Error{Status: 502, Class: "interim_flood", Text: "the endpoint sends interim answers without end"}
+	// errRefused: the endpoint did not begin to process the request.
+	errRefused = &http1.Error{Status: 502, Class: "refused", Text: "the endpoint refused the request before it began with it"}
+
+	errUnasked   = &http1.Error{Status: 502, Class: "unasked_upgrade", Text: "the endpoint switched protocols without being asked"}
+	errNoUpgrade = &http1.Error{Status: 502, Class: "no_upgrade", Text: "the endpoint did not switch protocols"}
+	errShort     = &http1.Error{Status: 502, Class: "content_length", Text: "the endpoint's answer is shorter than it says"}
+	errProtocol  = &http1.Error{Status: 501, Class: "protocol", Text: "only WebSocket can be switched to"}
+	errInterims  = &http1.Error{Status: 502, Class: "interim_flood", Text: "the endpoint sends interim answers without end"}
 )
 
 // errClientGone: there is nobody to answer.
@@ -52,6 +58,8 @@ func statusText(status int) string {
 		return "Expectation Failed"
 	case 431:
 		return "Request Header Fields Too Large"
+	case 501:
+		return "Not Implemented"
 	case 502:
 		return "Bad Gateway"
 	case 503:

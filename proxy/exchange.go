@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"math"
 	"sync"
 
 	"github.com/sluice-gateway/sluice/gateway"
@@ -10,41 +11,53 @@ import (
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
-// exchange is one request and its answer. It is pooled; the connection's goroutine owns
-// it, and lends the request body's reader and the upstream's writer to an upload.
+// exchange is one request and its answer, whatever codecs they travel in. It is pooled; the
+// goroutine that serves the request owns it, and lends the body and the way to the endpoint
+// to an upload.
 type exchange struct {
-	c        *conn
+	c        *conn // the connection that the request came on
+	front    front
 	table    *table
 	route    *route
 	target   *target
 	rot      *rotation
 	headless bool // there is no parsed request
 
-	// forward and matched are the two forms of the path.
+	// forward and matched are the two forms of the path, scratch is where they may live.
 	forward, matched []byte
+	scratch          []byte
 
 	// The way to the endpoint.
-	ep       *endpoint
-	tried    []*endpoint
-	uc       *socket.Conn
-	reused   bool // uc was used before
-	held     bool // counted among ep's requests in flight
-	whole    bool // the request is complete in toUp and small
-	small    []byte
-	body     reader // of the request
-	toUp     writer
-	upload   *upload // nil unless the body is streamed
-	replayed bool
+	ep                  *endpoint
+	tried               []*endpoint
+	link                link
+	reused              bool // link was used before
+	held                bool // counted among ep's requests in flight
+	body                source
+	fromClient          reader // body, over HTTP/1.1
+	whole               bool   // the request is complete and small
+	gathered            []byte
+	small               []byte // of the body: what follows toUp.out or block
+	gatheredPath, lines []byte // for block
+	toUp                writer
+	toUpStream          streamSink
+	block               []byte  // the head for an endpoint that speaks HTTP/2
+	upload              *upload // nil unless the body is streamed
+	replayed            bool
 
 	// The way back.
-	resp     http1.Response
-	up       buffer
-	answer   reader
-	toClient writer
-	interims int
+	resp         http1.Response
+	up           buffer
+	fromUp       reader
+	fromUpStream streamSource
+	toClient     writer
+	again        bool // the client's connection can take another request
+	interims     int
+	tunnelled    int64 // bytes
 
 	startedAt, sentAt, headAt int64
-	deadline                  int64 // of the route; 0: none
+	deadline                  int64 // of the route or the client; 0: none
+	patience                  int64 // with a silent endpoint, nanoseconds
 	status                    int   // what the client got; 0: nothing
 	failure                   gateway.Failure
 	reason                    string // why Sluice answered itself
@@ -59,12 +72,10 @@ var exchanges = sync.Pool{New: func() any {
 	return x
 }}
 
-func newExchange(c *conn) *exchange {
+func newExchange(c *conn, f front, startedAt int64) *exchange {
 	x := exchanges.Get().(*exchange)
-	x.c, x.startedAt = c, c.readyAt
+	x.c, x.front, x.startedAt = c, f, startedAt
 	x.table = c.p.live.Load()
-	x.toClient.s, x.toClient.stall = c.s, c.p.times.write
-	c.s.SetWriteDeadline(x.startedAt + c.p.times.write)
 	return x
 }
 
@@ -73,14 +84,17 @@ func (x *exchange) release() {
 	x.up.release()
 	clear(x.tried)
 	x.resp.Reset()
-	keep := exchange{tried: x.tried[:0], resp: x.resp}
+	keep := exchange{tried: x.tried[:0], resp: x.resp, scratch: x.scratch, gathered: modest(x.gathered), block: modest(x.block), gatheredPath: modest(x.gatheredPath), lines: modest(x.lines)}
 	keep.toUp.out, keep.toClient.out = modest(x.toUp.out), modest(x.toClient.out)
-	keep.body.chunked.Trailers = x.body.chunked.Trailers[:0]
-	keep.answer.chunked.Trailers = x.answer.chunked.Trailers[:0]
+	keep.toUpStream.block = modest(x.toUpStream.block)
+	keep.fromClient.chunked.Trailers = x.fromClient.chunked.Trailers[:0]
+	keep.fromUp.chunked.Trailers = x.fromUp.chunked.Trailers[:0]
+	keep.fromUpStream.tail.Trailers = x.fromUpStream.tail.Trailers[:0]
 	*x = keep
 	exchanges.Put(x)
 }
 
+// modest keeps memory that did not grow out of hand.
 func modest(b []byte) []byte {
 	if cap(b) > sizeStream {
 		return make([]byte, 0, sizeHead)
@@ -88,11 +102,11 @@ func modest(b []byte) []byte {
 	return b[:0]
 }
 
-func (x *exchange) req() *http1.Request { return &x.c.in.req }
+func (x *exchange) req() *http1.Request { return x.front.request() }
+func (x *exchange) head() []byte        { return x.front.head() }
 
-// head is the bytes that the request's spans point into. They stay in place until the
-// exchange is over.
-func (x *exchange) head() []byte { return x.c.in.buf.filled() }
+// sent is how many bytes of body the client got.
+func (x *exchange) sent() int64 { return x.toClient.sent + x.tunnelled }
 
 // run serves the request and reports whether the connection can take another one.
 func (x *exchange) run() bool {
@@ -116,13 +130,13 @@ func (x *exchange) find() *http1.Error {
 	if x.table == nil {
 		return errStarting
 	}
-	r, b, in := x.req(), x.head(), x.c.in
-	h, ok := x.table.hosts.Find(r.Host.Of(b), in.scratch)
+	r, b := x.req(), x.head()
+	h, ok := x.table.hosts.Find(r.Host.Of(b), x.scratch)
 	if !ok {
 		return errNoHost
 	}
 	var err error
-	if x.forward, x.matched, in.scratch, err = match.Normalise(r.PathText(b), in.scratch); err != nil {
+	if x.forward, x.matched, x.scratch, err = match.Normalise(r.PathText(b), x.scratch); err != nil {
 		return errPath
 	}
 	if x.route, ok = h.paths.Find(x.matched); !ok {
@@ -132,13 +146,31 @@ func (x *exchange) find() *http1.Error {
 		return errNoEndpoint
 	}
 	x.rot = x.target.upstream.live.Load()
-	if x.route.timeout > 0 {
-		x.deadline = x.startedAt + x.route.timeout
-	}
+	x.setDeadline()
 	if r.Framing == http1.Length && x.route.maxBody > 0 && r.Length > x.route.maxBody {
 		return errTooLarge
 	}
 	return nil
+}
+
+// setDeadline bounds the exchange by its route, and a call of gRPC by what its client says. Such
+// a call may be silent for as long as it lasts.
+func (x *exchange) setDeadline() {
+	if x.route.timeout > 0 {
+		x.deadline = x.startedAt + x.route.timeout
+	}
+	x.patience = x.rot.response
+	if !x.rot.http2 {
+		return
+	}
+	r, b := x.req(), x.head()
+	if !isGRPC(r, b) {
+		return
+	}
+	x.patience = math.MaxInt64 / 4
+	if t := callTime(r, b); t > 0 && (x.deadline == 0 || x.startedAt+t < x.deadline) {
+		x.deadline = x.startedAt + t
+	}
 }
 
 // try sends the request to one endpoint after the other until one takes the connection.
@@ -151,7 +183,8 @@ func (x *exchange) try() error {
 			return err
 		}
 		x.tried = append(x.tried, x.ep)
-		if err = x.ask(); !errors.Is(err, errConnect) && !errors.Is(err, errConnectSlow) {
+		if err = x.ask(); !errors.Is(err, errConnect) && !errors.Is(err, errConnectSlow) &&
+			(!errors.Is(err, errRefused) || !x.whole) {
 			return err
 		}
 		if x.deadline > 0 && socket.Now() >= x.deadline {
@@ -168,6 +201,10 @@ func (x *exchange) ask() error {
 		if err := x.open(); err != nil {
 			return err
 		}
+		if !x.front.watch(&x.link) {
+			x.drop()
+			return errClientGone
+		}
 		x.hold()
 		n, err := x.send()
 		if err == nil {
@@ -177,10 +214,10 @@ func (x *exchange) ask() error {
 			return nil
 		}
 		x.letGo()
-		stale := errors.Is(err, errNoAnswer) && x.reused && !x.replayed && x.rot.attempts > 1 && x.whole &&
-			(n == 0 || x.req().Method.Idempotent())
+		again := x.whole && !x.replayed && x.rot.attempts > 1 && (errors.Is(err, errRefused) ||
+			errors.Is(err, errNoAnswer) && x.reused && (n == 0 || x.req().Method.Idempotent()))
 		x.drop()
-		if !stale {
+		if !again {
 			return x.asked(err)
 		}
 		x.replayed = true
@@ -190,6 +227,8 @@ func (x *exchange) ask() error {
 // asked reports an exchange that ended without an answer.
 func (x *exchange) asked(err error) error {
 	switch {
+	case errors.Is(err, errRefused):
+		x.ep.outcomes[outcomeReset].Add(1) // it is leaving, or full: no fault of its
 	case errors.Is(err, errNoAnswer), errors.Is(err, errCut):
 		x.report(gateway.FailureReset)
 	case errors.Is(err, errSlowUpstream):
@@ -217,7 +256,7 @@ func (x *exchange) letGo() {
 
 // abandon ends what a panic left half done. The exchange is not used again.
 func (x *exchange) abandon() {
-	if x.uc != nil {
+	if x.link.open() {
 		x.drop()
 	}
 	x.letGo()
@@ -226,8 +265,8 @@ func (x *exchange) abandon() {
 // drop closes the upstream connection, which can not be used again.
 func (x *exchange) drop() {
 	x.stopUpload()
-	_ = x.uc.Close()
-	x.uc = nil
+	x.front.unwatch()
+	x.link.close()
 }
 
 // send writes the request, or its head when an upload streams the rest. It returns how
@@ -237,12 +276,16 @@ func (x *exchange) send() (int, error) {
 	if !x.reused {
 		x.sentAt = socket.Now()
 	}
-	x.uc.SetWriteDeadline(x.sentAt + x.c.p.times.write)
-	x.toUp.s, x.toUp.stall = x.uc, x.c.p.times.write
+	if x.link.stream != nil {
+		return x.sendStream()
+	}
+	uc := x.link.conn
+	uc.SetWriteDeadline(x.sentAt + x.c.p.times.write)
+	x.toUp.s, x.toUp.stall = uc, x.c.p.times.write
 	if !x.whole {
 		return 1, x.startUpload()
 	}
-	n, err := x.uc.Write2(x.toUp.out, x.small)
+	n, err := uc.Write2(x.toUp.out, x.small)
 	if err != nil && n > 0 && !errors.Is(err, socket.ErrTimeout) {
 		return n, nil // the answer may have come early; reading tells
 	}

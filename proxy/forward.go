@@ -68,17 +68,7 @@ func (x *exchange) requestHead(dst []byte) []byte {
 	}
 	dst = append(dst, '\r', '\n')
 
-	drop := &dropRequest
-	if x.c.trusted {
-		drop = &dropTrusted
-	}
-	dst = http1.AppendFields(dst, b, r.Fields, func(i int) bool {
-		k := r.Fields[i].Key
-		if drop[k] || k == http1.KeyTrailer && r.Framing != http1.ChunkedTE {
-			return false
-		}
-		return !r.Options.Named || k == http1.KeyContentLength || !r.Fields.NamedBy(b, r.Fields[i].Name.Of(b))
-	})
+	dst = http1.AppendFields(dst, b, r.Fields, x.forwards)
 	switch {
 	case r.WebSocket:
 		dst = append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
@@ -89,6 +79,20 @@ func (x *exchange) requestHead(dst []byte) []byte {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
 	return append(x.appendForwarded(dst), '\r', '\n')
+}
+
+// forwards says whether a field of the request is for the endpoint.
+func (x *exchange) forwards(i int) bool {
+	r, drop := x.req(), &dropRequest
+	if x.c.trusted {
+		drop = &dropTrusted
+	}
+	k := r.Fields[i].Key
+	if drop[k] || k == http1.KeyTrailer && r.Framing != http1.ChunkedTE {
+		return false
+	}
+	b := x.head()
+	return !r.Options.Named || k == http1.KeyContentLength || !r.Fields.NamedBy(b, r.Fields[i].Name.Of(b))
 }
 
 // appendForwarded tells the endpoint whom the request came from.

@@ -21,11 +21,14 @@ var (
 		[]string{"listener", "state"}, nil)
 	descDropped = prometheus.NewDesc("sluice_access_log_dropped_total",
 		"Access log lines that were dropped because the writer could not keep up.", nil, nil)
+	descFaults = prometheus.NewDesc("sluice_http2_faults_total",
+		"HTTP/2 connections that were ended because of what the client sent, by error code.",
+		[]string{"code"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (p *Proxy) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRequests, descSeconds, descUpstream, descConnections, descDropped} {
+	for _, d := range []*prometheus.Desc{descRequests, descSeconds, descUpstream, descConnections, descDropped, descFaults} {
 		ch <- d
 	}
 }
@@ -43,6 +46,7 @@ func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
 	if p.access != nil {
 		ch <- prometheus.MustNewConstMetric(descDropped, prometheus.CounterValue, float64(p.access.dropped.Load()))
 	}
+	p.faults.collect(ch)
 	p.apply.Lock()
 	all := []*stats{p.unmatched}
 	for _, s := range p.compiled.stats {

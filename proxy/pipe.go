@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 
-	"github.com/sluice-gateway/sluice/proxy/http1"
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
@@ -21,38 +20,33 @@ const (
 // taker slows the giver. idle is called with the failure of a wait and when the wait
 // began, and returns nil to wait on; atEnd is called when r has been read to its end, progress
 // after each wait.
-func pipe(w *writer, r *reader, idle func(err error, since int64) error, atEnd, progress func()) (side, error) {
+func pipe(w sink, r source, idle func(err error, since int64) error, atEnd, progress func()) (side, error) {
 	for {
 		piece, err := r.take()
 		if err != nil {
 			return readSide, err
 		}
-		if r.ended {
+		if r.over() {
 			atEnd()
+			trailers, b := r.trailers()
+			if err := w.last(piece, trailers, b); err != nil {
+				return writeSide, err
+			}
+			return noSide, nil
 		}
 		if len(piece) > 0 {
 			if err := w.data(piece); err != nil {
 				return writeSide, err
 			}
-		}
-		if r.ended {
-			trailers, b := r.trailers()
-			if err := w.end(trailers, b); err != nil {
-				return writeSide, err
+			if r.more() {
+				continue
 			}
-			return noSide, nil
-		}
-		if len(piece) > 0 && r.framing == http1.ChunkedTE && r.pos < r.buf.n {
-			continue // there may be another chunk already
 		}
 		if err := w.flush(); err != nil {
 			return writeSide, err
 		}
-		if r.rest() >= socket.SpliceMin && !w.chunked && r.s.CanSplice(w.s) {
-			if s, err := splice(w, r, idle, atEnd, progress); s != noSide {
-				return s, err
-			}
-			return noSide, nil
+		if sr, sw := spliceable(w, r); sr != nil {
+			return splice(sw, sr, idle, atEnd, progress)
 		}
 		if s, err := refill(w, r, idle); s != noSide {
 			return s, err
@@ -61,17 +55,29 @@ func pipe(w *writer, r *reader, idle func(err error, since int64) error, atEnd, 
 	}
 }
 
-// refill waits for more of r and moves the deadlines of both sides.
-func refill(w *writer, r *reader, idle func(err error, since int64) error) (side, error) {
-	if len(r.buf.b) < sizeStream && r.total > sizeSmall {
-		r.buf.ensure(sizeStream) // this is a long one
+// spliceable tells whether the kernel can move the rest of a body by itself: of a known length,
+// between two plain connections.
+func spliceable(w sink, r source) (*reader, *writer) {
+	sr, ok := r.(*reader)
+	if !ok || sr.rest() < socket.SpliceMin {
+		return nil, nil
 	}
+	sw, ok := w.(*writer)
+	if !ok || sw.chunked || !sr.s.CanSplice(sw.s) {
+		return nil, nil
+	}
+	return sr, sw
+}
+
+// refill waits for more of r and moves the deadlines of both sides.
+func refill(w sink, r source, idle func(err error, since int64) error) (side, error) {
+	r.long()
 	since := socket.Now()
 	for now := since; ; {
 		err := r.fill(now)
 		now = socket.Now()
 		if err == nil {
-			w.s.SetWriteDeadline(now + w.stall)
+			w.renew(now)
 			return noSide, nil
 		}
 		if err = idle(err, since); err != nil {

@@ -52,6 +52,9 @@ type Listener struct {
 	// TrustedProxies are the peers whose X-Forwarded-* and Forwarded fields are kept and
 	// added to. From everyone else they are replaced. Default: nobody.
 	TrustedProxies []netip.Prefix
+	// HTTP2Only: clients speak HTTP/2 from the first byte. Otherwise those that do are
+	// recognised by their preface.
+	HTTP2Only bool
 	// Limits of request heads. Default: 8 KiB a request line, 64 KiB a head.
 	Limits http1.Limits
 }
@@ -71,6 +74,7 @@ type Proxy struct {
 	date      atomic.Pointer[string]
 	closing   atomic.Bool
 	conns     tracker
+	faults    faults
 
 	apply    sync.Mutex // held while a snapshot is compiled
 	compiled *registry  // guarded by apply; read by Collect under it

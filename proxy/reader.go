@@ -72,6 +72,18 @@ func (r *reader) take() (piece []byte, err error) {
 	return piece, nil
 }
 
+func (r *reader) over() bool   { return r.ended }
+func (r *reader) count() int64 { return r.total }
+
+// more: there may be another chunk already.
+func (r *reader) more() bool { return r.framing == http1.ChunkedTE && r.pos < r.buf.n }
+
+func (r *reader) long() {
+	if len(r.buf.b) < sizeStream && r.total > sizeSmall {
+		r.buf.ensure(sizeStream)
+	}
+}
+
 // fill waits for more bytes.
 func (r *reader) fill(now int64) error {
 	r.makeRoom()

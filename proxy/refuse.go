@@ -54,28 +54,13 @@ func (x *exchange) fail(err error) bool {
 	return x.refuse(e)
 }
 
-// refuse answers e itself and reports whether the connection can take another request:
-// not after a mistake of the client's, since it is unclear where the next one starts, nor
-// when a body is still on its way.
+// refuse answers e itself and reports whether the connection can take another request.
 func (x *exchange) refuse(e *http1.Error) bool {
-	again := !x.headless && e.Status != 400 && e.Status != 408 && e.Status != 413 && e.Status != 417 &&
-		x.bodyRead() && x.req().KeepAlive() && !x.c.p.closing.Load()
 	x.status = e.Status
 	if x.reason == "" {
 		x.reason = e.Class
 	}
-	now := socket.Now()
-	x.c.s.SetWriteDeadline(now + x.c.p.times.write)
-	_, err := x.c.s.Write(x.ownAnswer(e, again))
-	x.account(now)
-	if !again {
-		if err == nil {
-			x.c.linger()
-		}
-		return false
-	}
-	x.consume()
-	return err == nil
+	return x.front.refuse(x, e)
 }
 
 // bodyRead says whether the request has been taken from the connection to its end.
@@ -83,8 +68,8 @@ func (x *exchange) bodyRead() bool {
 	return x.req().Framing == http1.NoBody || x.whole || x.upload != nil && x.upload.readAll.Load()
 }
 
-// ownAnswer builds a small text answer that names the request and the reason.
-func (x *exchange) ownAnswer(e *http1.Error, again bool) []byte {
+// ownText is the body of an answer of Sluice's own, which names the request and the reason.
+func (x *exchange) ownText(e *http1.Error) []byte {
 	text := make([]byte, 0, 160)
 	text = strconv.AppendInt(text, int64(e.Status), 10)
 	text = append(text, ' ')
@@ -92,32 +77,17 @@ func (x *exchange) ownAnswer(e *http1.Error, again bool) []byte {
 	text = append(append(text, "\nreason: "...), e.Class...)
 	text = append(append(text, ": "...), e.Text...)
 	text = append(text, "\nrequest id: "...)
-	text = append(appendID(text, x.requestID()), '\n')
+	return append(appendID(text, x.requestID()), '\n')
+}
 
-	b := http1.AppendStatus(make([]byte, 0, 512), e.Status, []byte(statusText(e.Status)))
+// ownFields appends the fields of an answer of Sluice's own, with a body of n bytes.
+func (x *exchange) ownFields(b []byte, e *http1.Error, n int) []byte {
 	b = append(b, *x.c.p.date.Load()...)
 	b = append(b, "Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n"...)
-	b = http1.AppendLength(b, int64(len(text)))
+	b = http1.AppendLength(b, int64(n))
 	if e.Status == 405 {
 		b = append(b, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"...)
 	}
 	b = append(b, "X-Request-Id: "...)
-	b = append(appendID(b, x.requestID()), '\r', '\n')
-	b = append(b, x.connectionField(again)...)
-	b = append(b, '\r', '\n')
-	if !x.headless && x.req().Method == http1.MethodHead {
-		return b
-	}
-	return append(b, text...)
-}
-
-// connectionField tells the client whether the connection stays.
-func (x *exchange) connectionField(again bool) string {
-	switch {
-	case !again:
-		return "Connection: close\r\n"
-	case x.req().Minor == 0:
-		return "Connection: keep-alive\r\n"
-	}
-	return ""
+	return append(appendID(b, x.requestID()), '\r', '\n')
 }

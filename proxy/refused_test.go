@@ -189,7 +189,7 @@ var oddRequests = []struct {
 	{"head too large", "GET / HTTP/1.1\nHost: x\nA: " + strings.Repeat("b", 65<<10) + "\n\n", 431},
 	{"endless head", "GET / HTTP/1.1\nHost: x\n" + strings.Repeat("A: "+strings.Repeat("b", 1000)+"\n", 80), 431},
 	{"too many fields", "GET / HTTP/1.1\nHost: x\n" + strings.Repeat("A: b\n", 129) + "\n", 431},
-	{"HTTP/2 preface", "PRI * HTTP/2.0\n\nSM\n\n", 505},
+	{"almost an HTTP/2 preface", "PRI * HTTP/2.0\n\nSN\n\n", 505},
 	{"HTTP/1.2", "GET / HTTP/1.2\nHost: x\n\n", 505},
 	{"HTTP/3.0", "GET / HTTP/3.0\nHost: x\n\n", 505},
 }

@@ -195,7 +195,7 @@ func (r *registry) release(s *gateway.Snapshot) {
 	for k, e := range r.endpoints {
 		if !live[k] {
 			delete(r.endpoints, k)
-			e.pool.Close()
+			e.close()
 		}
 	}
 	for k := range r.stats {
@@ -217,6 +217,6 @@ func (r *registry) sweep(now int64) {
 
 func (r *registry) closeAll() {
 	for _, e := range r.endpoints {
-		e.pool.Close()
+		e.close()
 	}
 }

@@ -84,7 +84,9 @@ func (t *tracker) drain(ctx context.Context) error {
 	}
 	empty := t.empty
 	for c := range t.open {
-		if c.state.CompareAndSwap(connIdle, connWoken) {
+		if h := c.h2.Load(); h != nil {
+			h.Drain()
+		} else if c.state.CompareAndSwap(connIdle, connWoken) {
 			c.s.Interrupt()
 		}
 	}

@@ -7,35 +7,33 @@ import (
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
-// tunnel passes on the 101 that the client asked for and then two streams of bytes, those
-// that came behind the heads included. A snapshot swap does not touch them.
+// tunnel passes on the 101 that the client asked for and then two streams of bytes. A
+// snapshot swap does not touch them.
 func (x *exchange) tunnel() bool {
-	c, w := x.c, &x.toClient
-	w.out = x.responseHead(w.out[:0])
-	w.out = append(w.out, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...)
-	w.out = append(w.out, x.up.b[x.resp.Size:x.up.n]...)
 	x.status = 101
 	x.report("")
-	err := w.flush()
-	if early := c.in.buf.b[x.req().Size:c.in.buf.n]; err == nil && len(early) > 0 {
-		_, err = x.uc.Write(early)
-	}
-	if err == nil {
-		x.relayBoth()
-	}
-	_ = x.uc.Close()
+	_ = x.front.tunnel(x) // however it ended, it is over
+	x.link.close()
 	x.letGo()
 	x.account(socket.Now())
 	return false
 }
 
+// end is the client's end of a tunnel.
+type end interface {
+	// copyTo copies what the client sends until it ends, and tells dst so.
+	copyTo(dst *socket.Conn) (int64, error)
+	// copyFrom does the same the other way.
+	copyFrom(src *socket.Conn) (int64, error)
+	// interrupt ends a wait for the client.
+	interrupt()
+}
+
 // relayBoth copies both ways until both ends are done or one failed.
-func (x *exchange) relayBoth() {
-	c, uc := x.c.s, x.uc
+func (x *exchange) relayBoth(client end) error {
+	uc := x.link.conn
 	x.up.release() // a silent tunnel holds no buffer
-	c.SetReadDeadline(0)
 	uc.SetReadDeadline(0)
-	stall := x.c.p.times.write
 	up := make(chan struct{})
 	go func() {
 		defer close(up)
@@ -44,21 +42,41 @@ func (x *exchange) relayBoth() {
 				uc.Interrupt()
 			}
 		}()
-		if _, err := relay(uc, c, stall); err != nil {
+		if _, err := client.copyTo(uc); err != nil {
 			uc.Interrupt()
 		}
 	}()
-	n, err := relay(c, uc, stall)
-	x.toClient.sent = n
+	n, err := client.copyFrom(uc)
+	x.tunnelled = n
 	if err != nil {
-		c.Interrupt()
+		client.interrupt()
 	}
 	<-up
+	return err
 }
 
-// relay copies src to dst until src ends, and then tells dst so. It borrows a buffer only
-// while there is something to copy.
-func relay(dst, src *socket.Conn, stall int64) (total int64, err error) {
+// socketEnd is the client's end over HTTP/1.1.
+type socketEnd struct {
+	s     *socket.Conn
+	stall int64
+}
+
+func (e *socketEnd) interrupt() { e.s.Interrupt() }
+
+func (e *socketEnd) copyTo(dst *socket.Conn) (int64, error)   { return e.copy(dst, e.s) }
+func (e *socketEnd) copyFrom(src *socket.Conn) (int64, error) { return e.copy(e.s, src) }
+
+func (e *socketEnd) copy(dst, src *socket.Conn) (int64, error) {
+	return relay(src, func(p []byte) error {
+		dst.SetWriteDeadline(socket.Now() + e.stall)
+		_, err := dst.Write(p)
+		return err
+	}, dst.CloseWrite)
+}
+
+// relay gives what src sends to write until src ends, and then calls done. It borrows a
+// buffer only while there is something to copy.
+func relay(src *socket.Conn, write func([]byte) error, done func() error) (total int64, err error) {
 	var b []byte
 	borrow := func() []byte {
 		if b == nil {
@@ -76,12 +94,11 @@ func relay(dst, src *socket.Conn, stall int64) (total int64, err error) {
 	for {
 		n, err := src.ReadInto(borrow, giveUp)
 		if err == nil {
-			dst.SetWriteDeadline(socket.Now() + stall)
-			_, err = dst.Write(b[:n])
+			err = write(b[:n])
 			total += int64(n)
 		}
 		if errors.Is(err, io.EOF) {
-			return total, dst.CloseWrite()
+			return total, done()
 		}
 		if err != nil {
 			return total, err

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/proxy/http1"
+	"github.com/sluice-gateway/sluice/proxy/http2"
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
@@ -14,7 +15,7 @@ import (
 const smallBody = 12 << 10
 
 // upload streams a request body while the answer may already be coming. Its goroutine owns
-// the exchange's body and toUp until done is closed.
+// the exchange's body and the way to the endpoint until done is closed.
 type upload struct {
 	active   bool
 	done     chan struct{}
@@ -25,75 +26,70 @@ type upload struct {
 	failed   atomic.Bool // reading failed: err is set
 }
 
-// prepare builds what goes to the endpoint, and takes a small body whole.
+// prepare takes a small body whole, and builds what goes to the endpoint.
 func (x *exchange) prepare() error {
-	r, in, limit := x.req(), x.c.in, x.route.maxBody
-	x.toUp.chunked = r.Framing == http1.ChunkedTE
-	x.toUp.out = x.requestHead(x.toUp.out[:0])
-	x.body.start(x.c.s, &in.buf, r.Size, r.Framing, r.Length, limit, x.c.p.times.body)
-	waits := r.Continue && in.buf.n == r.Size // the body comes after our 100
-	switch {
-	case r.Framing == http1.NoBody:
+	r := x.req()
+	x.body = x.front.body(x)
+	if r.Framing == http1.NoBody {
 		x.whole = true
-	case waits:
-	case r.Framing == http1.Length && r.Length <= smallBody:
-		return x.takeSmall()
-	case r.Framing == http1.ChunkedTE:
-		return x.takeChunks()
-	}
-	return nil
-}
-
-// takeSmall waits for a small body.
-func (x *exchange) takeSmall() error {
-	in, r := x.c.in, x.req()
-	end := r.Size + int(r.Length)
-	in.buf.ensure(end)
-	for in.buf.n < end {
-		x.c.s.SetReadDeadline(socket.Now() + x.c.p.times.body)
-		n, err := x.c.s.Read(in.buf.free())
-		if err != nil {
-			return clientFault(err)
-		}
-		in.buf.n += n
-	}
-	if _, err := x.body.take(); err != nil {
+	} else if err := x.front.gather(x); err != nil {
 		return err
 	}
-	x.small, x.whole = in.buf.b[r.Size:end], true
-	// The buffer may have moved, and the path with it.
+	if x.rot.http2 {
+		x.block = x.requestBlock(x.block[:0])
+		return nil
+	}
+	x.toUp.chunked = r.Framing == http1.ChunkedTE
+	x.toUp.out = x.requestHead(x.toUp.out[:0])
+	if !x.toUp.chunked {
+		if !x.whole {
+			x.toUp.out = append(x.toUp.out, x.small...)
+		}
+		return nil
+	}
+	if len(x.small) > 0 {
+		x.toUp.out = http1.AppendChunkSize(x.toUp.out, len(x.small))
+		x.toUp.out = append(append(x.toUp.out, x.small...), '\r', '\n')
+		x.small = nil
+	}
+	if x.whole {
+		x.toUp.out = appendEnd(x.toUp.out, x.body)
+	}
 	return nil
 }
 
-// takeChunks takes the chunks that have come with the head.
+// appendEnd appends the last chunk and the trailers of a body that is over.
+func appendEnd(dst []byte, body source) []byte {
+	trailers, b := body.trailers()
+	dst = append(dst, "0\r\n"...)
+	return append(appendTrailers(dst, trailers, b), '\r', '\n')
+}
+
+// takeChunks takes the pieces of a body that have come with the head.
 func (x *exchange) takeChunks() error {
-	for len(x.toUp.out) < smallBody {
+	x.gathered = x.gathered[:0]
+	for len(x.gathered) < smallBody {
 		piece, err := x.body.take()
 		if err != nil {
 			return err
 		}
-		if x.body.ended {
-			trailers, b := x.body.trailers()
-			x.toUp.out = append(x.toUp.out, "0\r\n"...)
-			x.toUp.out = appendTrailers(x.toUp.out, trailers, b)
-			x.toUp.out = append(x.toUp.out, '\r', '\n')
+		x.gathered = append(x.gathered, piece...)
+		if x.body.over() {
 			x.whole = true
-			return nil
+			break
 		}
 		if len(piece) == 0 {
-			return nil
+			break
 		}
-		x.toUp.out = http1.AppendChunkSize(x.toUp.out, len(piece))
-		x.toUp.out = append(append(x.toUp.out, piece...), '\r', '\n')
 	}
+	x.small = x.gathered
 	return nil
 }
 
 // startUpload sends 100 if the client waits for it, and starts to stream.
 func (x *exchange) startUpload() error {
-	r := x.req()
-	if r.Continue && x.c.in.buf.n == r.Size {
-		if _, err := x.c.s.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n")); err != nil {
+	if x.req().Continue {
+		if err := x.front.proceed(); err != nil {
 			return errClientGone
 		}
 	}
@@ -105,22 +101,25 @@ func (x *exchange) startUpload() error {
 
 // stream is the upload's goroutine.
 func (x *exchange) stream() {
-	u := x.upload
+	u, to := x.upload, sink(&x.toUp)
+	if x.link.stream != nil {
+		to = &x.toUpStream
+	}
 	defer func() {
 		if x.c.survived(recover()) {
 			u.side, u.err = readSide, errClientGone
 			u.failed.Store(true)
-			x.uc.Interrupt()
+			x.link.Interrupt()
 		}
 		close(u.done)
 	}()
-	u.side, u.err = pipe(&x.toUp, &x.body,
+	u.side, u.err = pipe(to, x.body,
 		func(err error, _ int64) error { return clientFault(err) },
 		func() { u.progress.Store(socket.Now()); u.readAll.Store(true) },
 		func() { u.progress.Store(socket.Now()) })
 	if u.side == readSide {
 		u.failed.Store(true)
-		x.uc.Interrupt() // there is no use in waiting for the answer
+		x.link.Interrupt() // there is no use in waiting for the answer
 	}
 }
 
@@ -134,6 +133,8 @@ func clientFault(err error) error {
 		return err
 	case errors.Is(err, socket.ErrInterrupted):
 		return err
+	case errors.Is(err, http2.ErrMalformed):
+		return errClientGone // its stream has been reset
 	}
 	return errClientGone
 }
@@ -142,6 +143,10 @@ func clientFault(err error) error {
 func (u *upload) fault() error {
 	if !u.failed.Load() || errors.Is(u.err, socket.ErrInterrupted) {
 		return nil
+	}
+	var e *http1.Error
+	if !errors.As(u.err, &e) {
+		return errClientGone
 	}
 	return u.err
 }
@@ -170,10 +175,10 @@ func (x *exchange) stopUpload() bool {
 	select {
 	case <-u.done:
 	default:
-		x.uc.InterruptWrite()
-		x.c.s.Interrupt()
+		x.link.interruptWrite()
+		x.front.stop()
 		<-u.done
-		x.c.s.Resume()
+		x.front.resume()
 	}
 	return u.side == noSide && u.err == nil
 }

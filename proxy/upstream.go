@@ -26,6 +26,8 @@ type rotation struct {
 	response int64 // nanoseconds, as the next two
 	idle     int64
 	attempts int
+	http2    bool   // the endpoints speak HTTP/2
+	scheme   string // of requests over HTTP/2
 }
 
 // group is the endpoints of one priority.
@@ -44,6 +46,8 @@ func newRotation(u *gateway.EffectiveUpstream, before *rotation, endpoint func(g
 		response: int64(orDefault(u.Timeouts.Response, 60*time.Second)),
 		idle:     int64(orDefault(u.Timeouts.Idle, 30*time.Second)),
 		attempts: max(u.Retry.Attempts, 1),
+		http2:    u.Protocol == "h2c" || u.Protocol == "h2",
+		scheme:   "http",
 	}
 	if u.Retry.Attempts == 0 {
 		r.attempts = 2

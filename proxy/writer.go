@@ -39,8 +39,13 @@ func (w *writer) data(p []byte) error {
 	return nil
 }
 
-// end sends the end of the body with the trailers that may be passed on.
-func (w *writer) end(trailers http1.Fields, b []byte) error {
+// last sends the last piece, and the end of the body with the trailers that may be passed on.
+func (w *writer) last(p []byte, trailers http1.Fields, b []byte) error {
+	if len(p) > 0 {
+		if err := w.data(p); err != nil {
+			return err
+		}
+	}
 	if w.chunked {
 		w.out = append(w.out, "0\r\n"...)
 		w.out = appendTrailers(w.out, trailers, b)
@@ -52,9 +57,14 @@ func (w *writer) end(trailers http1.Fields, b []byte) error {
 // appendTrailers appends the trailer fields that may be passed on.
 func appendTrailers(dst []byte, trailers http1.Fields, b []byte) []byte {
 	return http1.AppendFields(dst, b, trailers, func(i int) bool {
-		return trailers[i].Key == http1.KeyOther || trailers[i].Key == http1.KeyDate
+		return passesAsTrailer(trailers[i].Key)
 	})
 }
+
+func passesAsTrailer(k http1.Key) bool { return k == http1.KeyOther || k == http1.KeyDate }
+
+func (w *writer) renew(now int64) { w.s.SetWriteDeadline(now + w.stall) }
+func (w *writer) count() int64    { return w.sent }
 
 func (w *writer) flush() error {
 	if len(w.out) == 0 {

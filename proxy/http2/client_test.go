@@ -108,7 +108,7 @@ func TestClientWithTheReferenceServer(t *testing.T) {
 			if err := <-sent; err != nil {
 				t.Errorf("stream %d: %v", i, err)
 			}
-			if string(st.Trailers()) != "x-sum: 42\r\n\r\n" {
+			if string(st.Trailers()) != "0\r\nx-sum: 42\r\n\r\n" {
 				t.Errorf("trailers %q", st.Trailers())
 			}
 		})

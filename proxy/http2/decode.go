@@ -169,6 +169,8 @@ func (d *decoding) begin() {
 		}
 		d.text = append(d.text, "HTTP/1.1 "...)
 		d.text = append(append(d.text, d.status...), " \r\n"...)
+	case trailerBlock:
+		d.text = append(d.text, "0\r\n"...)
 	}
 }
 

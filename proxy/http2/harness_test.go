@@ -61,7 +61,7 @@ func echo(st *Stream) {
 		}
 	}
 	if t := st.Trailers(); len(t) > 0 {
-		_, fields := lead(append([]byte("x\r\n"), t...))
+		_, fields := lead(t)
 		_ = st.SendHead(AppendField(nil, []byte("x-trailer"), []byte(fields.Get("X-Trailer"))), true, stall)
 		return
 	}

@@ -40,7 +40,7 @@ func (st *Stream) ReadHead(p []byte, deadline int64) (n int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(st.head) == 0 {
-		if err := st.failed(); err != nil {
+		if err := st.unreadable(); err != nil {
 			return 0, err
 		}
 		if st.recvEnd {
@@ -66,7 +66,7 @@ func (st *Stream) Take() (piece []byte, ended bool, err error) {
 		if st.recvEnd {
 			return nil, true, nil
 		}
-		return nil, false, st.failed()
+		return nil, false, st.unreadable()
 	}
 	piece = st.recv
 	st.recv, st.taken = st.taken[:0], piece
@@ -92,8 +92,9 @@ func (st *Stream) Wait(deadline int64) error {
 	c := st.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	st.giveBack() // whoever waits is done with what was taken
 	for len(st.recv) == 0 && !st.recvEnd {
-		if err := st.failed(); err != nil {
+		if err := st.unreadable(); err != nil {
 			return err
 		}
 		if err := st.reader.wait(c, deadline); err != nil {
@@ -103,8 +104,8 @@ func (st *Stream) Wait(deadline int64) error {
 	return nil
 }
 
-// Trailers are the lines of the trailer section in the form of HTTP/1.1, the empty line
-// included, or nothing. They are right once the body has ended.
+// Trailers are the last chunk and the trailer section as HTTP/1.1 would have them, or nothing.
+// They are right once the body has ended.
 func (st *Stream) Trailers() []byte {
 	st.c.mu.Lock()
 	defer st.c.mu.Unlock()

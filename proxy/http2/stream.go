@@ -36,7 +36,8 @@ type Stream struct {
 	noMore   bool // the peer wants no more of what we send, without harm
 	err      error
 	code     Code
-	cancel   *socket.Conn // interrupted when the peer resets the stream
+	stopped  bool // by Interrupt
+	cancel   Interrupter
 
 	reader, writer waiter
 }
@@ -153,9 +154,12 @@ func (st *Stream) fail(err error) {
 	}
 }
 
+// Interrupter is what waits elsewhere on behalf of a stream.
+type Interrupter interface{ Interrupt() }
+
 // OnReset has s interrupted when the peer resets the stream; nil takes that back. It reports
-// false when the stream has failed already: s may have been, or is now, interrupted.
-func (st *Stream) OnReset(s *socket.Conn) bool {
+// false when the stream has failed already: s may have been interrupted.
+func (st *Stream) OnReset(s Interrupter) bool {
 	st.c.mu.Lock()
 	defer st.c.mu.Unlock()
 	st.cancel = s
@@ -174,6 +178,30 @@ func (st *Stream) Code() Code {
 	st.c.mu.Lock()
 	defer st.c.mu.Unlock()
 	return st.code
+}
+
+// Interrupt ends a read that is waiting, and every later one that would wait, with
+// socket.ErrInterrupted.
+func (st *Stream) Interrupt() {
+	st.c.mu.Lock()
+	defer st.c.mu.Unlock()
+	st.stopped = true
+	st.reader.signal()
+}
+
+// InterruptWrite ends a Send that is waiting, and every later one, with ErrReset.
+func (st *Stream) InterruptWrite() {
+	st.c.mu.Lock()
+	defer st.c.mu.Unlock()
+	st.stopSending()
+}
+
+// unreadable is why nothing more can be read. mu is held.
+func (st *Stream) unreadable() error {
+	if st.stopped {
+		return socket.ErrInterrupted
+	}
+	return st.failed()
 }
 
 func (st *Stream) failed() error {

@@ -1,0 +1,206 @@
+package proxy
+
+import (
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/sluice-gateway/sluice/proxy/http1"
+	"github.com/sluice-gateway/sluice/proxy/http2"
+)
+
+// streamPool holds the HTTP/2 connections to one endpoint. Requests share them; a further one
+// is opened when the endpoint takes no more streams on those that are there.
+type streamPool struct {
+	mu      sync.Mutex
+	conns   []*http2.Conn // guarded by mu
+	opening chan struct{} // guarded by mu; closed when the connection that is being opened is there, or is not
+	closed  bool          // guarded by mu
+}
+
+// pick returns the connection with the fewest streams among those with room. Without one it
+// returns what to wait for, or nothing: then the caller opens one, and says so by opened.
+func (p *streamPool) pick() (*http2.Conn, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var best *http2.Conn
+	least := 0
+	p.conns = slices.DeleteFunc(p.conns, func(c *http2.Conn) bool {
+		open, room := c.Load()
+		if room && (best == nil || open < least) {
+			best, least = c, open
+		}
+		return !c.Alive()
+	})
+	if best != nil {
+		return best, nil
+	}
+	if p.opening == nil {
+		p.opening = make(chan struct{})
+		return nil, nil
+	}
+	return nil, p.opening
+}
+
+// opened ends the wait of others. c is nil when there is no connection.
+func (p *streamPool) opened(c *http2.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.opening)
+	p.opening = nil
+	switch {
+	case c == nil:
+	case p.closed:
+		c.Drain()
+	default:
+		p.conns = append(p.conns, c)
+	}
+}
+
+// close lets the streams finish that are open, and closes their connections then.
+func (p *streamPool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, c := range p.conns {
+		c.Drain()
+	}
+	p.conns = nil
+}
+
+// openStream gives x.link a stream and sends the request's head on it.
+func (x *exchange) openStream() error {
+	end := x.whole && len(x.small) == 0 && !x.hasTrailers()
+	for range 8 { // connections may fill up or close under our hands
+		hc, wait := x.ep.streams.pick()
+		x.reused = hc != nil
+		switch {
+		case hc != nil:
+		case wait != nil:
+			<-wait // at most the time of a connect
+			continue
+		default:
+			var err error
+			if hc, err = x.connectHTTP2(); err != nil {
+				return err
+			}
+		}
+		st, err := hc.Open(x.block, end)
+		if err == nil {
+			x.link.stream = st
+			return nil
+		}
+		if !errors.Is(err, http2.ErrBusy) && !errors.Is(err, http2.ErrClosed) {
+			return err
+		}
+	}
+	return errNoAnswer
+}
+
+// connectHTTP2 opens a connection for all who wait for one.
+func (x *exchange) connectHTTP2() (hc *http2.Conn, err error) {
+	defer func() { x.ep.streams.opened(hc) }()
+	s, err := x.connect()
+	if err != nil {
+		return nil, err
+	}
+	hc = http2.NewClient(s, http2.Config{Idle: orDefault(x.rot.from.Timeouts.Idle, 0), Stall: x.c.p.cfg.WriteTimeout})
+	go func() { _ = hc.Run(nil) }() // its streams learn how it ended
+	return hc, nil
+}
+
+func (x *exchange) hasTrailers() bool {
+	if x.req().Framing == http1.NoBody {
+		return false
+	}
+	trailers, _ := x.body.trailers()
+	return len(trailers) > 0
+}
+
+// sendStream sends what follows the head, or has an upload send it.
+func (x *exchange) sendStream() (int, error) {
+	w := &x.toUpStream
+	*w = streamSink{st: x.link.stream, stall: x.c.p.times.write, block: w.block}
+	if !x.whole {
+		if err := w.data(x.small); err != nil {
+			return 1, x.sendFault(err)
+		}
+		return 1, x.startUpload()
+	}
+	if len(x.small) == 0 && !x.hasTrailers() {
+		return 1, nil
+	}
+	var trailers http1.Fields
+	var b []byte
+	if x.req().Framing != http1.NoBody {
+		trailers, b = x.body.trailers()
+	}
+	return 1, x.sendFault(w.last(x.small, trailers, b))
+}
+
+// sendFault says what a failed write on a stream means. A reset by the endpoint may come
+// behind an answer: reading tells.
+func (x *exchange) sendFault(err error) error {
+	switch {
+	case err == nil, errors.Is(err, http2.ErrReset):
+		return nil
+	case errors.Is(err, http2.ErrRefused):
+		return errRefused
+	}
+	return errNoAnswer
+}
+
+// requestBlock appends the head that an endpoint gets which speaks HTTP/2.
+func (x *exchange) requestBlock(dst []byte) []byte {
+	r, b := x.req(), x.head()
+	path := x.forward
+	if r.Asterisk {
+		path = []byte("*")
+	}
+	if !r.Query.Empty() {
+		x.gatheredPath = append(append(x.gatheredPath[:0], path...), r.Query.Of(b)...)
+		path = x.gatheredPath
+	}
+	authority := r.Authority.Of(b)
+	if len(authority) == 0 {
+		authority = []byte(x.target.upstream.key.Name)
+	}
+	dst = http2.AppendRequest(dst, r.MethodText.Of(b), []byte(x.rot.scheme), authority, path)
+	for i := range r.Fields {
+		if f := &r.Fields[i]; x.forwards(i) {
+			dst = http2.AppendField(dst, f.Name.Of(b), f.Value.Of(b))
+		}
+	}
+	if r.Trailers {
+		dst = http2.AppendField(dst, []byte("te"), []byte("trailers"))
+	}
+	x.lines = x.appendForwarded(x.lines[:0])
+	return appendLines(dst, x.lines)
+}
+
+// streamFraming says how the end of an answer is found that came on a stream: by the end of
+// the stream.
+func (x *exchange) streamFraming() *http1.Error {
+	st := x.link.stream
+	if st == nil || x.resp.Interim() {
+		return nil
+	}
+	switch {
+	case x.resp.Status == 101:
+		return errUnasked
+	case st.Ended && x.resp.Framing == http1.Length:
+		return errShort
+	case st.Ended:
+		x.resp.Framing = http1.NoBody
+	case x.resp.Framing == http1.UntilClose:
+		x.resp.Framing = http1.ChunkedTE
+	}
+	return nil
+}
+
+// tunnelWanted says whether the client waits for a tunnel over HTTP/2, for which any 2xx would
+// look like success.
+func (x *exchange) tunnelWanted() bool {
+	f, ok := x.front.(*streamFront)
+	return ok && f.st.Tunnel
+}

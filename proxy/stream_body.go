@@ -1,0 +1,130 @@
+package proxy
+
+import (
+	"github.com/sluice-gateway/sluice/proxy/http1"
+	"github.com/sluice-gateway/sluice/proxy/http2"
+	"github.com/sluice-gateway/sluice/proxy/socket"
+)
+
+// streamSource takes a body from an HTTP/2 stream. The same for both directions.
+type streamSource struct {
+	st           *http2.Stream
+	total, limit int64 // bytes so far, and how many are allowed (0: any number)
+	quiet        int64 // how long a silence may last, nanoseconds
+	ended        bool
+	tail         http1.Chunked // reads the trailers
+	tailText     []byte
+}
+
+func (r *streamSource) start(st *http2.Stream, limit, quiet int64) {
+	r.st, r.total, r.limit, r.quiet, r.ended, r.tailText = st, 0, limit, quiet, false, nil
+	r.tail.Reset()
+}
+
+func (r *streamSource) take() ([]byte, error) {
+	if r.ended {
+		return nil, nil
+	}
+	piece, ended, err := r.st.Take()
+	if err != nil {
+		return nil, err
+	}
+	if r.total += int64(len(piece)); r.limit > 0 && r.total > r.limit {
+		return nil, errTooLarge
+	}
+	if ended {
+		r.ended = true
+		if r.tailText = r.st.Trailers(); len(r.tailText) > 0 {
+			if _, _, _, bad := r.tail.Next(r.tailText); bad != nil {
+				return nil, bad
+			}
+		}
+	}
+	return piece, nil
+}
+
+func (r *streamSource) fill(now int64) error { return r.st.Wait(now + r.quiet) }
+func (r *streamSource) over() bool           { return r.ended }
+func (r *streamSource) more() bool           { return false }
+func (r *streamSource) count() int64         { return r.total }
+func (r *streamSource) long()                {}
+
+func (r *streamSource) trailers() (http1.Fields, []byte) {
+	if len(r.tailText) == 0 {
+		return nil, nil
+	}
+	return r.tail.Trailers, r.tailText
+}
+
+// streamSink sends a body on an HTTP/2 stream. The same for both directions.
+type streamSink struct {
+	st    *http2.Stream
+	stall int64 // how long the peer may take nothing, nanoseconds
+	sent  int64
+	done  bool   // the head has ended the stream already
+	block []byte // of heads and trailers
+}
+
+func (w *streamSink) data(p []byte) error {
+	w.sent += int64(len(p))
+	return w.st.Send(p, false, w.stall)
+}
+
+func (w *streamSink) last(p []byte, trailers http1.Fields, b []byte) error {
+	if w.done {
+		return nil
+	}
+	w.sent += int64(len(p))
+	if len(trailers) == 0 {
+		return w.st.Send(p, true, w.stall)
+	}
+	if err := w.st.Send(p, false, w.stall); err != nil {
+		return err
+	}
+	w.block = w.block[:0]
+	for i := range trailers {
+		if passesAsTrailer(trailers[i].Key) {
+			w.block = http2.AppendField(w.block, trailers[i].Name.Of(b), trailers[i].Value.Of(b))
+		}
+	}
+	return w.st.SendHead(w.block, true, w.stall)
+}
+
+func (w *streamSink) flush() error { return nil }
+func (w *streamSink) renew(int64)  {}
+func (w *streamSink) count() int64 { return w.sent }
+
+// streamEnd is the client's end of a tunnel over HTTP/2.
+type streamEnd struct {
+	st    *http2.Stream
+	stall int64
+}
+
+func (e *streamEnd) interrupt() { e.st.Interrupt() }
+
+// copyTo copies what the client sends to dst until it ends.
+func (e *streamEnd) copyTo(dst *socket.Conn) (total int64, err error) {
+	for {
+		piece, ended, err := e.st.Take()
+		if err == nil && len(piece) > 0 {
+			dst.SetWriteDeadline(socket.Now() + e.stall)
+			_, err = dst.Write(piece)
+			total += int64(len(piece))
+		}
+		if err == nil && ended {
+			return total, dst.CloseWrite()
+		}
+		if err == nil && len(piece) == 0 {
+			err = e.st.Wait(0)
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+}
+
+// copyFrom copies what the endpoint sends to the client until it ends.
+func (e *streamEnd) copyFrom(src *socket.Conn) (int64, error) {
+	return relay(src, func(p []byte) error { return e.st.Send(p, false, e.stall) },
+		func() error { return e.st.Send(nil, true, e.stall) })
+}
