@@ -18,7 +18,10 @@ type idle struct{ warm loader }
 // settleTime is how long a peer may tidy up before its memory is read.
 const settleTime = time.Second
 
-func (idle) enter(context.Context, *contender) error { return nil }
+// enter tries whether the peer can do it.
+func (idle) enter(ctx context.Context, c *contender) error {
+	return errors.Join(c.launch(ctx), c.end())
+}
 
 func (idle) seconds(b *bench) int { return 5 }
 

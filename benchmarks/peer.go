@@ -10,8 +10,7 @@ import (
 	"strings"
 )
 
-// peer is one program under test, or an origin. A peer that cannot do something has nil
-// there, and says why in lacks.
+// peer is one program under test, or an origin.
 type peer struct {
 	name string
 	// files maps names in site.Dir to templates in peers/.
@@ -32,7 +31,6 @@ type peer struct {
 	// moveHost sends the first host to s.Hosts[0].Upstream, in the way that is best for this
 	// peer. They return when the peer has taken the change, or knows of it.
 	setEndpoints, moveHost func(ctx context.Context, c *contender) error
-	lacks                  string
 }
 
 // reference is the peer that others are compared with; it is the first of the table.
@@ -41,7 +39,10 @@ const reference = "nginx"
 // peers take turns in this order in odd rounds, and in the opposite order in even ones.
 var peers = []peer{nginx, haproxy, caddy, sluice}
 
-// files of a peer are printed with the results.
+// longestWord is about what nginx takes as one word of its configuration.
+const longestWord = 2048
+
+// templates are the peer's files in the repository, for the report.
 func (p peer) templates() []string {
 	var all []string
 	for _, from := range p.files {
@@ -52,7 +53,7 @@ func (p peer) templates() []string {
 
 // prepare makes the peer's site, and a folder of its own under dir.
 func (p peer) prepare(dir string, set setting, origins []string) (site, error) {
-	s := site{setting: set, Dir: filepath.Join(dir, p.name), Objects: true}
+	s := site{setting: set, Dir: filepath.Join(dir, p.name)}
 	for _, address := range []*string{&s.Listen, &s.Secured, &s.Admin, &s.Ops} {
 		var err error
 		if *address, err = freeAddress(); err != nil {
@@ -70,6 +71,9 @@ func (p peer) prepare(dir string, set setting, origins []string) (site, error) {
 		if err := s.writeCertificate(); err != nil {
 			return s, err
 		}
+	}
+	if s.Body = strings.Repeat("x", set.Body); len(s.Body) > longestWord {
+		s.Body = ""
 	}
 	if len(origins) > 0 {
 		s.fill(origins)

@@ -94,9 +94,9 @@ func fetch(ctx context.Context, url string) (string, error) {
 	return text, err
 }
 
-// readAll reads a body of at most 4 MiB and closes it.
+// readAll reads a body of at most 64 MiB and closes it.
 func readAll(answer *http.Response) (string, error) {
 	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, 4<<20))
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 64<<20))
 	return string(text), err
 }

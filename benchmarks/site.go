@@ -38,8 +38,7 @@ type site struct {
 	Spare           string // address of the second origin, or empty
 	Upstreams       []upstreamSite
 	Hosts           []hostSite
-	Keepalive       int  // connections that nginx keeps for each upstream
-	Objects         bool // Sluice gets its objects from a file
+	Keepalive       int // connections that nginx keeps for each upstream
 }
 
 type upstreamSite struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strconv"
 )
 
 // adminToken is for the API of the Sluice under test.
@@ -46,9 +47,10 @@ func swapSeconds(ctx context.Context, s site) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	var seconds float64
-	if _, err := fmt.Sscan(valueOf(page, "sluice_swap_seconds", " "), &seconds); err != nil {
-		return 0, fmt.Errorf("the metric sluice_swap_seconds: %w", err)
+	text := valueOf(page, "sluice_swap_seconds", " ")
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0, fmt.Errorf("the metric sluice_swap_seconds is %q: %w", text, err)
 	}
 	return seconds, nil
 }

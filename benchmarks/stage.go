@@ -72,7 +72,7 @@ func (st *stage) startOrigin(ctx context.Context, number int) error {
 		env, err = roleEnv("origin", origin.Config{Kind: st.sc.origin, Listen: s.Listen, Status: s.Ops, Answer: grpcSize})
 	} else {
 		body := strings.Repeat(string("xyz"[number]), st.sc.set.Body)
-		if len(body) <= 2048 { // nginx takes no longer words in its configuration
+		if s.Body != "" {
 			s.Body = body
 		}
 		err = errors.Join(p.writeFiles(s), os.WriteFile(filepath.Join(s.Dir, "body.txt"), []byte(body), 0o644))
@@ -96,15 +96,20 @@ func (st *stage) startOrigin(ctx context.Context, number int) error {
 // served asks all origins how many requests they have seen, once those that a load left
 // under way have arrived.
 func (st *stage) served(ctx context.Context) (all int64, err error) {
-	for before := int64(-1); ; before = all {
+	const quietTimes, pause = 3, 10 * time.Millisecond
+	before, quiet := int64(-1), 0
+	for {
 		if all, err = st.servedNow(ctx); err != nil {
 			return 0, err
 		}
 		// Asking is a request of its own to an nginx.
-		if before >= 0 && all-before <= int64(len(st.counts)) {
+		if quiet++; before < 0 || all-before > int64(len(st.counts)) {
+			quiet = 0
+		}
+		if before = all; quiet == quietTimes {
 			return all, nil
 		}
-		if err := sleep(ctx, 5*time.Millisecond); err != nil {
+		if err := sleep(ctx, pause); err != nil {
 			return 0, err
 		}
 	}
