@@ -118,12 +118,15 @@ func (b *bench) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(b.progress, "%5.0fs "+format+"\n", append([]any{time.Since(b.began).Seconds()}, args...)...)
 }
 
+// load is the length of one load.
+func (b *bench) load() time.Duration { return time.Duration(b.seconds) * time.Second }
+
 // estimate is about how long the scenarios take.
 func (b *bench) estimate(chosen []scenario) time.Duration {
-	const overhead = 2 // seconds to ready one contender
-	total := 0
+	ready := 1500*time.Millisecond + time.Duration(b.warm)*time.Second // one contender
+	total := time.Duration(0)
 	for _, sc := range chosen {
-		total += 1 + len(b.peers)*(b.rounds*sc.trial.seconds(b)+overhead+b.warm)
+		total += time.Second + time.Duration(len(b.peers))*(time.Duration(b.rounds)*sc.trial.takes(b)+ready)
 	}
-	return time.Duration(total) * time.Second
+	return total
 }

@@ -14,7 +14,7 @@ type change struct{}
 
 func (change) enter(ctx context.Context, c *contender) error { return c.launch(ctx) }
 
-func (change) seconds(*bench) int { return 6 }
+func (change) takes(*bench) time.Duration { return 5 * time.Second }
 
 // afterChange is how long the work after a change may go on that counts as its CPU time.
 const afterChange = time.Second

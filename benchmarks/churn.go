@@ -9,18 +9,19 @@ import (
 )
 
 // churn is the trial of endpoints that come and go under load: a time without changes, and
-// twice as long with them, at the same steady rate of requests.
+// a longer one with them, at the same steady rate of requests.
 type churn struct{}
 
 const (
 	churnRate        = 1000 // requests/s, far from saturation
 	churnConnections = 64
+	churnLonger      = 3                     // times the load without changes
 	churnEvery       = 10 * time.Millisecond // between changes
 )
 
 func (churn) enter(ctx context.Context, c *contender) error { return c.launch(ctx) }
 
-func (churn) seconds(b *bench) int { return 3*b.seconds + 1 }
+func (churn) takes(b *bench) time.Duration { return (1 + churnLonger) * b.load() }
 
 func (churn) turn(ctx context.Context, c *contender, seconds int) (values, error) {
 	load := loadgen.Config{Kind: "steady", Address: c.site.address(), Host: host, Connections: churnConnections,
@@ -32,7 +33,7 @@ func (churn) turn(ctx context.Context, c *contender, seconds int) (values, error
 	if calm.Failures > 0 {
 		return nil, fmt.Errorf("%d requests failed before any change: %v", calm.Failures, calm.Reasons)
 	}
-	load.Duration *= 2
+	load.Duration *= churnLonger
 	changing, stop := context.WithCancel(ctx)
 	type made struct {
 		changes int

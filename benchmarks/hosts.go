@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"time"
 )
 
 // fewHosts is what many hosts are compared with.
@@ -15,7 +16,7 @@ const fewHosts = 10
 // with ten. The contender starts anew in each turn; Sluice finds its data of the last time.
 type hosts struct{ work requests }
 
-func (t hosts) seconds(b *bench) int { return 2*b.seconds + 4 }
+func (t hosts) takes(b *bench) time.Duration { return 2*b.load() + 4*time.Second }
 
 func (t hosts) enter(ctx context.Context, c *contender) error {
 	set := c.site.setting

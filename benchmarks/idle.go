@@ -23,7 +23,7 @@ func (idle) enter(ctx context.Context, c *contender) error {
 	return errors.Join(c.launch(ctx), c.end())
 }
 
-func (idle) seconds(b *bench) int { return 5 }
+func (idle) takes(*bench) time.Duration { return 5 * time.Second }
 
 func (t idle) turn(ctx context.Context, c *contender, _ int) (v values, err error) {
 	if err := c.launch(ctx); err != nil {

@@ -49,7 +49,7 @@ func parseOptions(args []string, messages io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
 	flags.SetOutput(messages)
 	flags.IntVar(&o.rounds, "rounds", 5, "how often each peer has its turn")
-	flags.IntVar(&o.seconds, "seconds", 3, "length of each load in `seconds`")
+	flags.IntVar(&o.seconds, "seconds", 2, "length of each load in `seconds`")
 	flags.StringVar(&chosen, "scenarios", "", "run only these, `names` separated by commas")
 	flags.StringVar(&contenders, "peers", "", "compare only these, `names` separated by commas; nginx is always there")
 	flags.BoolVar(&quick, "quick", false, "one short round of everything, small, and no result files: to see that it works")
@@ -104,7 +104,7 @@ func run(ctx context.Context, args []string, out, messages io.Writer) error {
 	for _, p := range o.peers {
 		r.Files[p.name] = p.templates()
 	}
-	o.say("%d scenarios, %d peers, %d rounds: about %.0f minutes", len(o.scenarios), len(o.peers), o.rounds, o.estimate(o.scenarios).Minutes())
+	o.say("%d scenarios, %d peers, %d rounds: about %s", len(o.scenarios), len(o.peers), o.rounds, o.estimate(o.scenarios).Round(10*time.Second))
 	var failed []error
 	for i, sc := range o.scenarios {
 		o.say("%s (%d of %d): %s", sc.Name, i+1, len(o.scenarios), sc.About)

@@ -11,13 +11,13 @@ import (
 
 func TestOptions(t *testing.T) {
 	o, err := parseOptions(nil, io.Discard)
-	if err != nil || o.rounds < 5 || o.seconds < 3 || o.out != "benchmarks/results" || o.sluice != "bin/sluice" || o.idle != 5000 || o.hosts != 10000 {
+	if err != nil || o.rounds < 5 || o.seconds < 2 || o.out != "benchmarks/results" || o.sluice != "bin/sluice" || o.idle != 5000 || o.hosts != 10000 {
 		t.Errorf("defaults %+v, %v", o, err)
 	}
 	if len(o.scenarios) != len(scenarios) || len(o.peers) != len(peers) {
 		t.Errorf("%d scenarios and %d peers by default", len(o.scenarios), len(o.peers))
 	}
-	if about := o.estimate(o.scenarios); about < 5*time.Minute || about > 26*time.Minute {
+	if about := o.estimate(o.scenarios); about < 5*time.Minute || about > 25*time.Minute {
 		t.Errorf("a default run takes about %s", about)
 	}
 	o, err = parseOptions([]string{"-quick"}, io.Discard)

@@ -29,7 +29,7 @@ func generated(c loadgen.Config) loader {
 
 func (t requests) enter(ctx context.Context, c *contender) error { return c.launch(ctx) }
 
-func (t requests) seconds(b *bench) int { return b.seconds + 1 }
+func (t requests) takes(b *bench) time.Duration { return b.load() + 300*time.Millisecond }
 
 func (t requests) turn(ctx context.Context, c *contender, seconds int) (values, error) {
 	if err := c.check(ctx); err != nil {

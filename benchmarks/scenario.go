@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sluice-gateway/sluice/benchmarks/loadgen"
 )
@@ -16,8 +17,8 @@ type trial interface {
 	enter(ctx context.Context, c *contender) error
 	// turn measures it once; seconds is the length of a load.
 	turn(ctx context.Context, c *contender, seconds int) (values, error)
-	// seconds is about how long a turn takes.
-	seconds(b *bench) int
+	// takes is about how long a turn takes.
+	takes(b *bench) time.Duration
 }
 
 // scenario is one kind of work that all peers do.

@@ -33,9 +33,6 @@ func (b *bench) newStage(ctx context.Context, sc scenario) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { // nginx's workers are another user
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
 	st := &stage{bench: b, sc: sc, dir: dir, body: strings.Repeat("x", sc.set.Body)}
 	for i := range sc.originCount() {
 		if err := st.startOrigin(ctx, i); err != nil {
