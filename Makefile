@@ -73,13 +73,13 @@ generate: web-admin/node_modules/.package-lock.json ## make the code that comes 
 fmt: ## format the Go code
 	gofmt -w $$(git ls-files '*.go')
 
-bench: packages bin/sluice ## compare with nginx: CPU per request, alternating rounds, one core each
+bench: packages bin/sluice ## compare with nginx, HAProxy and Caddy: CPU per request and more, about 21 minutes
 	go run ./benchmarks
 
 figures: packages ## run the measuring tests and print one line for each figure
 	sh test/kube/build.sh
 	@go test -count=1 -p 1 -timeout 20m -v ./test/e2e/ ./discovery/... | grep -Eo 'figure .*'
-	@$(MAKE) --no-print-directory bench | grep -E '^figure '
+	@$(MAKE) --no-print-directory bench | grep -E '^(figure|missing) '
 
 fuzz: ## run every fuzz target for 60 s
 	@for p in $$(go list ./...); do \
