@@ -15,6 +15,7 @@ const (
 	memoryMiB     metric = "memory"
 	corePercent   metric = "core"
 	othersPercent metric = "others"
+	loadOthers    metric = "load_others"
 
 	idleKiB metric = "idle"
 
@@ -66,7 +67,11 @@ var columns = []column{
 	{memoryMiB, "memory", "MiB", 1},
 	{corePercent, "own share of the core", "%", 0},
 	{othersPercent, "others on that core", "%", 0},
+	{loadOthers, "others on the load's core", "%", 0},
 }
+
+// conditions are metrics of the machine: they are no figures of a peer.
+var conditions = []metric{corePercent, othersPercent, loadOthers}
 
 // columnOf finds how m is shown.
 func columnOf(m metric) column {

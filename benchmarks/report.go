@@ -24,8 +24,8 @@ type report struct {
 	Figures   []figure            `json:"figures"`
 }
 
-// noiseLimit is how many percent of the proxies' core other programs may use before the
-// report warns of its own figures.
+// noiseLimit is how many percent of a core other programs may use before the report warns
+// of its own figures.
 const noiseLimit = 5
 
 // name is what the result files are called, without suffix.
@@ -95,7 +95,7 @@ func (r scenarioResult) markdown(b *strings.Builder) {
 		fmt.Fprintf(b, "| %s | %s%s\n", m.Peer, m.Reason, strings.Repeat(" |", len(shown)))
 	}
 	if noise := r.noise(); noise > noiseLimit {
-		fmt.Fprintf(b, "\nNOISY: other programs used %.0f %% of the proxies' core. Repeat this on a quiet machine before quoting it.\n", noise)
+		fmt.Fprintf(b, "\nNOISY: other programs used %.0f %% of a core. Repeat this on a quiet machine before quoting it.\n", noise)
 	}
 	r.ratios(b)
 }
@@ -107,11 +107,11 @@ func (r scenarioResult) columns() []column {
 	})
 }
 
-// noise is the share of the proxies' core that others took while the worst peer ran.
+// noise is the share of a core that others took, for the peer that was disturbed most.
 func (r scenarioResult) noise() float64 {
 	var worst float64
 	for _, p := range r.Peers {
-		worst = max(worst, p.Values[othersPercent].Median)
+		worst = max(worst, p.Values[othersPercent].Median, p.Values[loadOthers].Median)
 	}
 	return worst
 }

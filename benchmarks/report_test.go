@@ -122,14 +122,17 @@ func TestChartIsXML(t *testing.T) {
 }
 
 func TestNoiseIsSaid(t *testing.T) {
-	const warning = "\nNOISY: other programs used 31 % of the proxies' core."
+	const warning = "\nNOISY: other programs used 31 % of a core."
 	r := sample()
 	if text := r.markdown(); strings.Contains(text, "NOISY") {
 		t.Errorf("a quiet run warns:\n%s", text)
 	}
-	r.Scenarios[0].Peers[1].Values[othersPercent] = spread{31, 1, 60}
-	if text := r.markdown(); !strings.Contains(text, warning) {
-		t.Errorf("no warning %q in\n%s", warning, text)
+	for _, core := range []metric{othersPercent, loadOthers} {
+		r := sample()
+		r.Scenarios[0].Peers[1].Values[core] = spread{31, 1, 60}
+		if text := r.markdown(); !strings.Contains(text, warning) {
+			t.Errorf("%s: no warning %q in\n%s", core, warning, text)
+		}
 	}
 }
 

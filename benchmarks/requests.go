@@ -78,6 +78,7 @@ func (c *contender) measure(ctx context.Context, t requests, seconds int) (value
 	if err != nil {
 		return nil, load, err
 	}
+	ours := after.all - before.all - (after.cpu - before.cpu) // load, origins and this program
 	cpu, busy, wall := after.cpu-before.cpu, after.busy-before.busy, after.at.Sub(before.at)
 	return values{
 		cpuMicros:     micros(cpu) / float64(load.Requests),
@@ -88,6 +89,7 @@ func (c *contender) measure(ctx context.Context, t requests, seconds int) (value
 		memoryMiB:     mebibytes(memory),
 		corePercent:   100 * cpu.Seconds() / wall.Seconds(),
 		othersPercent: 100 * max(0, busy-cpu).Seconds() / wall.Seconds(),
+		loadOthers:    100 * max(0, after.loadBusy-before.loadBusy-ours).Seconds() / wall.Seconds(),
 	}, load, nil
 }
 
@@ -101,6 +103,8 @@ func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }
 type reading struct {
 	at        time.Time
 	cpu, busy time.Duration // of the contender, and of everything on its core
+	all       time.Duration // of this program and everybody whom it started
+	loadBusy  time.Duration // of everything on the load's core
 	served    int64         // requests that the origins have seen
 }
 
@@ -112,7 +116,13 @@ func (c *contender) read(ctx context.Context) (r reading, err error) {
 	if r.cpu, err = treeCPU(c.process.pid()); err != nil {
 		return r, fmt.Errorf("CPU time of %s: %w; it printed: %s", c.name, err, c.process.printed())
 	}
-	r.busy, err = coreBusy(c.st.proxyCore)
+	if r.all, err = treeCPU(os.Getpid()); err != nil {
+		return r, err
+	}
+	if r.busy, err = coreBusy(c.st.proxyCore); err != nil {
+		return r, err
+	}
+	r.loadBusy, err = coreBusy(c.st.loadCore)
 	r.at = time.Now()
 	return r, err
 }

@@ -171,7 +171,7 @@ func (r *scenarioResult) figures(sc scenario) []figure {
 	}
 	for _, p := range r.Peers {
 		for _, c := range columns {
-			if v, ok := p.Values[c.metric]; ok && c.metric != corePercent && c.metric != othersPercent {
+			if v, ok := p.Values[c.metric]; ok && !slices.Contains(conditions, c.metric) {
 				all = append(all, figure{Name: fmt.Sprintf("%s_%s_%s", r.Name, c.metric, p.Peer), Value: v.Median, Unit: unitOf(c)})
 			}
 		}
