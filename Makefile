@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
 OAPI := go tool -modfile=tools/go.mod oapi-codegen
-PACKAGES := nginx libnginx-mod-http-lua chromium fonts-noto-cjk wrk nghttp2-client iproute2 curl
+PACKAGES := nginx haproxy libnginx-mod-http-lua chromium fonts-noto-cjk wrk nghttp2-client iproute2 curl
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help run build ui test test-go test-ui check bench figures generate fmt fuzz packages clean
@@ -73,14 +73,14 @@ generate: web-admin/node_modules/.package-lock.json ## make the code that comes 
 fmt: ## format the Go code
 	gofmt -w $$(git ls-files '*.go')
 
-bench: packages bin/sluice ## compare with nginx: CPU per request, alternating rounds, one core each
+bench: packages bin/sluice ## compare with nginx, HAProxy and Caddy: CPU per request and more, about 21 minutes
 	go run ./benchmarks
 
 figures: packages ## run the measuring tests and print one line for each figure
 	sh test/kube/build.sh
 	@mkdir -p .cache
 	@set -o pipefail; go test -count=1 -p 1 -timeout 20m -v ./test/e2e/ ./discovery/... | tee .cache/figures.log | grep -Eo 'figure .*' || { grep -E -A20 '^ *--- FAIL|^panic|^FAIL' .cache/figures.log; exit 1; }
-	@set -o pipefail; $(MAKE) --no-print-directory bench | grep -E '^figure '
+	@set -o pipefail; $(MAKE) --no-print-directory bench | grep -E '^(figure|missing) '
 
 fuzz: ## run every fuzz target for 60 s
 	@for p in $$(go list ./...); do \

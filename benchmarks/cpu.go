@@ -44,11 +44,11 @@ func parseProcStat(line string) (procStat, error) {
 	return s, nil
 }
 
-// treeCPU is the CPU time of the process pid and all its descendants.
-func treeCPU(pid int) (time.Duration, error) {
+// processes reads /proc/PID/stat of everybody.
+func processes() (map[int]procStat, error) {
 	names, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	stats := make(map[int]procStat, len(names))
 	for _, name := range names {
@@ -58,11 +58,20 @@ func treeCPU(pid int) (time.Duration, error) {
 		}
 		id, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))
 		if err != nil {
-			return 0, fmt.Errorf("read %s: %w", name, err)
+			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
 		if stats[id], err = parseProcStat(string(line)); err != nil {
-			return 0, fmt.Errorf("read %s: %w", name, err)
+			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
+	}
+	return stats, nil
+}
+
+// treeCPU is the CPU time of the process pid and all its descendants.
+func treeCPU(pid int) (time.Duration, error) {
+	stats, err := processes()
+	if err != nil {
+		return 0, err
 	}
 	if _, ok := stats[pid]; !ok {
 		return 0, fmt.Errorf("process %d has ended", pid)
@@ -74,6 +83,20 @@ func treeCPU(pid int) (time.Duration, error) {
 		}
 	}
 	return total, nil
+}
+
+// processTree lists the process pid and all its descendants.
+func processTree(pid int) (members []int, err error) {
+	stats, err := processes()
+	if err != nil {
+		return nil, err
+	}
+	for id := range stats {
+		if descends(stats, id, pid) {
+			members = append(members, id)
+		}
+	}
+	return members, nil
 }
 
 // descends reports whether process id is ancestor or comes from it.

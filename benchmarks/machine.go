@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -65,4 +67,14 @@ func commitOf(ctx context.Context) string {
 		return commit + "-dirty"
 	}
 	return commit
+}
+
+// pinSelf keeps this program off the proxies' core. Programs that it starts are pinned by
+// themselves.
+func pinSelf(core int) error {
+	pid := strconv.Itoa(os.Getpid())
+	if out, err := exec.Command("taskset", "--all-tasks", "--cpu-list", "--pid", strconv.Itoa(core), pid).CombinedOutput(); err != nil {
+		return fmt.Errorf("pin this program to core %d: %w: %s", core, err, out)
+	}
+	return nil
 }

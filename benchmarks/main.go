@@ -15,10 +15,20 @@ import (
 )
 
 func main() {
+	if role := os.Getenv(roleVar); role != "" {
+		exitOn(playRole(role))
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
+	if !errors.Is(err, flag.ErrHelp) {
+		exitOn(err)
+	}
+}
+
+func exitOn(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "benchmarks:", err)
 		os.Exit(1)
 	}
@@ -27,19 +37,22 @@ func main() {
 // options are the flags.
 type options struct {
 	bench
-	scenario, sluice, out string
-	quick                 bool
+	scenarios   []scenario
+	sluice, out string
 }
 
 // parseOptions reads the flags and refuses what cannot be run.
-func parseOptions(args []string, messages io.Writer) (options, error) {
-	o := options{bench: bench{peers: peers, progress: messages}}
+func parseOptions(args []string, messages io.Writer) (o options, err error) {
+	o = options{bench: bench{progress: messages, began: time.Now(), warm: 1, idle: 5000, hosts: manyHostsGoal}}
+	var chosen, contenders string
+	var quick bool
 	flags := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
 	flags.SetOutput(messages)
-	flags.IntVar(&o.rounds, "rounds", 7, "how often each peer has its turn")
-	flags.IntVar(&o.seconds, "seconds", 5, "length of a turn in `seconds`")
-	flags.StringVar(&o.scenario, "scenario", "", "run this scenario only")
-	flags.BoolVar(&o.quick, "quick", false, "3 rounds of 1 second, and no result files: to see that it works")
+	flags.IntVar(&o.rounds, "rounds", 5, "how often each peer has its turn")
+	flags.IntVar(&o.seconds, "seconds", 2, "length of each load in `seconds`")
+	flags.StringVar(&chosen, "scenarios", "", "run only these, `names` separated by commas")
+	flags.StringVar(&contenders, "peers", "", "compare only these, `names` separated by commas; nginx is always there")
+	flags.BoolVar(&quick, "quick", false, "one short round of everything, small, and no result files: to see that it works")
 	flags.StringVar(&o.sluice, "sluice", "bin/sluice", "the `binary` under test")
 	flags.StringVar(&o.out, "out", "benchmarks/results", "`folder` for the result files; empty for none")
 	flags.IntVar(&o.proxyCore, "proxy-core", 0, "the `core` that each peer is pinned to")
@@ -47,8 +60,14 @@ func parseOptions(args []string, messages io.Writer) (options, error) {
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	if o.quick {
-		o.rounds, o.seconds, o.out = 3, 1, ""
+	if quick {
+		o.rounds, o.seconds, o.warm, o.idle, o.hosts, o.out = 1, 1, 0, 200, 200, ""
+	}
+	if o.scenarios, err = chooseScenarios(chosen); err != nil {
+		return o, err
+	}
+	if o.peers, err = choosePeers(contenders); err != nil {
+		return o, err
 	}
 	switch cores := runtime.NumCPU(); {
 	case flags.NArg() > 0:
@@ -62,35 +81,47 @@ func parseOptions(args []string, messages io.Writer) (options, error) {
 }
 
 // run measures the chosen scenarios and reports. Progress goes to messages, figures and the
-// table to out.
+// table to out. A scenario that cannot be measured leaves the others alone, and is an error
+// in the end.
 func run(ctx context.Context, args []string, out, messages io.Writer) error {
 	o, err := parseOptions(args, messages)
 	if err != nil {
 		return err
 	}
-	chosen, err := choose(o.scenario)
-	if err != nil {
+	if o.tools, err = findTools(ctx, o.peers, o.sluice, o.say); err != nil {
 		return err
 	}
-	if o.tools, err = findTools(o.sluice); err != nil {
+	if err := pinSelf(o.loadCore); err != nil {
 		return err
 	}
 	r := report{
-		Date: time.Now().UTC().Format(time.DateOnly), Commit: commitOf(ctx), Machine: thisMachine(),
+		Date: time.Now().UTC().Format(time.DateOnly), Commit: commitOf(ctx), Machine: thisMachine(), Files: map[string][]string{},
 		Command: strings.Join(append([]string{"go run ./benchmarks"}, args...), " "), Rounds: o.rounds, Seconds: o.seconds,
 	}
-	if r.Versions, err = versions(ctx, o.tools); err != nil {
+	if r.Versions, err = o.versions(ctx); err != nil {
 		return err
 	}
-	for _, sc := range chosen {
+	for _, p := range o.peers {
+		r.Files[p.name] = p.templates()
+	}
+	o.say("%d scenarios, %d peers, %d rounds: about %s", len(o.scenarios), len(o.peers), o.rounds, o.estimate(o.scenarios).Round(10*time.Second))
+	var failed []error
+	for i, sc := range o.scenarios {
+		o.say("%s (%d of %d): %s", sc.Name, i+1, len(o.scenarios), sc.About)
 		result, err := o.measureAll(ctx, sc)
+		if ctx.Err() != nil {
+			return errors.Join(context.Cause(ctx), err)
+		}
 		if err != nil {
-			return fmt.Errorf("scenario %s: %w", sc.Name, err)
+			err = fmt.Errorf("scenario %s: %s", sc.Name, oneLine(err.Error()))
+			o.say("%v", err)
+			failed = append(failed, err)
+			continue
 		}
 		r.Scenarios = append(r.Scenarios, result)
-		r.Figures = append(r.Figures, result.figures()...)
+		r.Figures = append(r.Figures, result.figures(sc)...)
 	}
-	return publish(r, o.out, out)
+	return errors.Join(publish(r, o.out, out), errors.Join(failed...))
 }
 
 // publish prints the report and its figures, and writes the files if dir is not empty.
@@ -104,32 +135,18 @@ func publish(r report, dir string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		text += "results are in " + strings.Join(names, " and ") + "\n"
+		text += "results are in " + strings.Join(names, ", ") + "\n"
 	}
 	_, err := io.WriteString(out, text)
 	return err
 }
 
-// choose finds a scenario by name; none means all.
-func choose(name string) ([]scenario, error) {
-	if name == "" {
-		return scenarios, nil
-	}
-	var known []string
-	for _, sc := range scenarios {
-		if sc.Name == name {
-			return []scenario{sc}, nil
-		}
-		known = append(known, sc.Name)
-	}
-	return nil, fmt.Errorf("unknown scenario %q: known are %s", name, strings.Join(known, ", "))
-}
-
 // versions asks every program for its own.
-func versions(ctx context.Context, t tools) (map[string]string, error) {
-	all := map[string]string{"go (benchmarks)": runtime.Version(), "wrk": wrkVersion(ctx, t.wrk)}
-	for _, p := range append([]peer{origin}, peers...) {
-		v, err := p.printVersion(ctx, t)
+func (o options) versions(ctx context.Context) (map[string]string, error) {
+	all := map[string]string{"go (benchmarks)": runtime.Version(), "wrk": wrkVersion(ctx, o.tools.wrk)}
+	h2load := peer{name: "h2load", program: func(t tools) string { return t.h2load }, version: []string{"--version"}}
+	for _, p := range append([]peer{h2load}, o.peers...) {
+		v, err := p.printVersion(ctx, o.tools)
 		if err != nil {
 			return nil, err
 		}

@@ -6,16 +6,27 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestOptions(t *testing.T) {
 	o, err := parseOptions(nil, io.Discard)
-	if err != nil || o.rounds < 5 || o.seconds < 5 || o.out != "benchmarks/results" || o.sluice != "bin/sluice" {
+	if err != nil || o.rounds < 5 || o.seconds < 2 || o.out != "benchmarks/results" || o.sluice != "bin/sluice" || o.idle != 5000 || o.hosts != 10000 {
 		t.Errorf("defaults %+v, %v", o, err)
 	}
-	o, err = parseOptions([]string{"-quick", "-out", "x"}, io.Discard)
-	if err != nil || o.rounds != 3 || o.seconds != 1 || o.out != "" {
+	if len(o.scenarios) != len(scenarios) || len(o.peers) != len(peers) {
+		t.Errorf("%d scenarios and %d peers by default", len(o.scenarios), len(o.peers))
+	}
+	if about := o.estimate(o.scenarios); about < 5*time.Minute || about > 25*time.Minute {
+		t.Errorf("a default run takes about %s", about)
+	}
+	o, err = parseOptions([]string{"-quick"}, io.Discard)
+	if err != nil || o.rounds != 1 || o.seconds != 1 || o.out != "" {
 		t.Errorf("-quick gives %+v, %v", o, err)
+	}
+	o, err = parseOptions([]string{"-scenarios", "h2,http1", "-peers", "sluice"}, io.Discard)
+	if err != nil || len(o.scenarios) != 2 || o.scenarios[0].Name != "http1" || len(o.peers) != 2 || o.peers[0].name != reference || o.peers[1].name != "sluice" {
+		t.Errorf("chosen %+v, %v", o, err)
 	}
 	for args, want := range map[string]string{
 		"-rounds 0":                      "give 1 to 1000 rounds",
@@ -25,6 +36,8 @@ func TestOptions(t *testing.T) {
 		"-load-core 64000 -proxy-core 1": "two different cores",
 		"http1":                          `"http1" is not a flag`,
 		"-nonsense":                      "nonsense",
+		"-scenarios http9":               `unknown scenario "http9": known are http1, `,
+		"-peers traefik":                 `unknown peer "traefik": known are nginx, haproxy, caddy, sluice`,
 	} {
 		if _, err := parseOptions(strings.Fields(args), io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", args, err, want)
@@ -32,20 +45,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestChoose(t *testing.T) {
-	if all, err := choose(""); err != nil || len(all) != len(scenarios) {
-		t.Errorf("none chosen: %v, %v", all, err)
-	}
-	if one, err := choose("http1"); err != nil || len(one) != 1 || one[0].Name != "http1" {
-		t.Errorf("http1: %v, %v", one, err)
-	}
-	if _, err := choose("http9"); err == nil || !strings.Contains(err.Error(), "known are http1") {
-		t.Errorf("http9: %v", err)
-	}
-}
-
 func TestMissingProgramsAreNamedWithTheirPackages(t *testing.T) {
-	_, err := findTools("/nowhere/sluice")
+	_, err := findTools(t.Context(), []peer{nginx, sluice}, "/nowhere/sluice", t.Logf)
 	if err == nil || !strings.Contains(err.Error(), "/nowhere/sluice is missing: run make build") {
 		t.Errorf("without sluice: %v", err)
 	}
@@ -54,8 +55,8 @@ func TestMissingProgramsAreNamedWithTheirPackages(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", bin)
-	_, err = findTools(os.Args[0])
-	if err == nil || !strings.HasPrefix(err.Error(), "wrk, taskset not found: run apt-get install -y wrk util-linux") {
+	_, err = findTools(t.Context(), []peer{nginx}, "", t.Logf)
+	if err == nil || !strings.HasPrefix(err.Error(), "wrk, h2load, taskset not found: run apt-get install -y wrk nghttp2-client util-linux") {
 		t.Errorf("with nginx alone: %v", err)
 	}
 }
@@ -71,5 +72,20 @@ func TestMachine(t *testing.T) {
 	}
 	if got := valueOf(text, "nothing", ":"); got != "unknown" {
 		t.Errorf("missing key gives %q", got)
+	}
+}
+
+func TestParsePss(t *testing.T) {
+	const text = "00400000-7ffd Rss ---p 00000000 00:00 0 [rollup]\nRss:               18432 kB\nPss:               10240 kB\nPss_Dirty: 5 kB\n"
+	if n, err := parsePss(text); err != nil || n != 10<<20 {
+		t.Errorf("%d, %v", n, err)
+	}
+	for _, text := range []string{"", "Pss: 12\n", "Pss: x kB\n"} {
+		if n, err := parsePss(text); err == nil {
+			t.Errorf("%q was read as %d", text, n)
+		}
+	}
+	if n, err := treeMemory(os.Getpid()); err != nil || n < 1<<20 || n > 1<<34 {
+		t.Errorf("this process: %d bytes, %v", n, err)
 	}
 }

@@ -2,30 +2,15 @@ package main
 
 import (
 	"context"
-	"embed"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"text/template"
 )
 
-//go:embed peers
-var peerFiles embed.FS
-
-// site is what a peer's configuration is filled in with.
-type site struct {
-	Dir        string // for its files
-	Listen     string // where clients come
-	Origin     string // where it forwards to
-	Admin, Ops string // Sluice's other listeners
-	Host       string
-	Body       string // the origin's answer
-}
-
-// peer is one program under test, or the origin.
+// peer is one program under test, or an origin.
 type peer struct {
 	name string
 	// files maps names in site.Dir to templates in peers/.
@@ -37,81 +22,88 @@ type peer struct {
 	// the work is asked for at once.
 	ready   func(site) string
 	version []string // arguments that make the program print its version
+	// versionLine begins the line that holds it. Empty: the first line.
+	versionLine string
+	// logsToOutput: it writes its access log where its messages go.
+	logsToOutput bool
+
+	// setEndpoints makes s.Upstreams[0].Endpoints the endpoints of the first upstream, and
+	// moveHost sends the first host to s.Hosts[0].Upstream, in the way that is best for this
+	// peer. They return when the peer has taken the change, or knows of it.
+	setEndpoints, moveHost func(ctx context.Context, c *contender) error
 }
 
 // reference is the peer that others are compared with; it is the first of the table.
 const reference = "nginx"
 
 // peers take turns in this order in odd rounds, and in the opposite order in even ones.
-var peers = []peer{
-	nginxPeer(reference, "nginx.conf"),
-	{
-		name:    "sluice",
-		files:   map[string]string{"sluice.yaml": "sluice.yaml", "objects.yaml": "sluice-objects.yaml"},
-		program: func(t tools) string { return t.sluice },
-		args:    func(s site) []string { return []string{"serve", "--config", filepath.Join(s.Dir, "sluice.yaml")} },
-		env:     []string{"GOMAXPROCS=1"},
-		ready:   func(s site) string { return "http://" + s.Ops + "/readyz" },
-		version: []string{"version"},
-	},
-}
+var peers = []peer{nginx, haproxy, caddy, sluice}
 
-// origin answers behind every peer.
-var origin = nginxPeer("origin", "origin.conf")
+// longestWord is about what nginx takes as one word of its configuration.
+const longestWord = 2048
 
-func nginxPeer(name, conf string) peer {
-	return peer{
-		name:    name,
-		files:   map[string]string{"nginx.conf": conf},
-		program: func(t tools) string { return t.nginx },
-		args: func(s site) []string {
-			return []string{"-e", "stderr", "-p", s.Dir, "-c", filepath.Join(s.Dir, "nginx.conf")}
-		},
-		version: []string{"-v"},
+// templates are the peer's files in the repository, for the report.
+func (p peer) templates() []string {
+	var all []string
+	for _, from := range p.files {
+		all = append(all, "benchmarks/peers/"+from)
 	}
+	return all
 }
 
-// prepare writes the peer's files into a folder of its own under dir.
-func (p peer) prepare(dir, originAddress string, sc scenario) (site, error) {
-	s := site{Dir: filepath.Join(dir, p.name), Origin: originAddress, Host: host, Body: strings.Repeat("x", sc.BodySize)}
-	for _, address := range []*string{&s.Listen, &s.Admin, &s.Ops} {
+// prepare makes the peer's site, and a folder of its own under dir.
+func (p peer) prepare(dir string, set setting, origins []string) (site, error) {
+	s := site{setting: set, Dir: filepath.Join(dir, p.name)}
+	for _, address := range []*string{&s.Listen, &s.Secured, &s.Admin, &s.Ops} {
 		var err error
 		if *address, err = freeAddress(); err != nil {
 			return s, err
 		}
 	}
-	if err := os.Mkdir(s.Dir, 0o755); err != nil {
+	s.LogFile = filepath.Join(s.Dir, "access.log")
+	if p.logsToOutput {
+		s.LogFile = s.output()
+	}
+	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return s, err
 	}
-	for file, from := range p.files {
-		if err := s.render(file, from); err != nil {
-			return s, fmt.Errorf("write %s for %s: %w", file, p.name, err)
+	if set.Secure {
+		if err := s.writeCertificate(); err != nil {
+			return s, err
 		}
 	}
-	return s, nil
+	if s.Body = strings.Repeat("x", set.Body); len(s.Body) > longestWord {
+		s.Body = ""
+	}
+	if len(origins) > 0 {
+		s.fill(origins)
+	}
+	return s, p.writeFiles(s)
 }
 
-// render fills in one template.
-func (s site) render(file, from string) error {
-	t, err := template.ParseFS(peerFiles, "peers/"+from)
-	if err != nil {
-		return err
+// writeFiles fills in the peer's templates.
+func (p peer) writeFiles(s site) error {
+	for file, from := range p.files {
+		if err := s.render(file, from); err != nil {
+			return fmt.Errorf("write %s for %s: %w", file, p.name, err)
+		}
 	}
-	var text strings.Builder
-	if err := t.Execute(&text, s); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(s.Dir, file), []byte(text.String()), 0o644)
+	return nil
 }
 
-// printVersion runs the program for its version, and gives the first line.
+// printVersion runs the program for its version.
 func (p peer) printVersion(ctx context.Context, t tools) (string, error) {
 	out, err := exec.CommandContext(ctx, p.program(t), p.version...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("ask %s for its version: %w: %s", p.name, err, out)
 	}
-	line, _, _ := strings.Cut(string(out), "\n")
-	return strings.TrimPrefix(strings.TrimSpace(line), "nginx version: "), nil
+	for line := range strings.Lines(string(out)) {
+		if text, ok := strings.CutPrefix(line, p.versionLine); ok {
+			text, _, _ = strings.Cut(strings.TrimPrefix(strings.TrimSpace(text), "nginx version: "), " - http")
+			return strings.Join(strings.Fields(text), " "), nil
+		}
+	}
+	return "", fmt.Errorf("%s prints no version: %s", p.name, out)
 }
 
 // freeAddress is a loopback address that nobody listens on now.

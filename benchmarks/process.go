@@ -3,11 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -18,21 +18,25 @@ const endTime = 10 * time.Second
 // process is a program that was started pinned to one core. Its methods may be called from
 // any goroutine.
 type process struct {
-	name string
-	cmd  *exec.Cmd
-	log  *tail
-	done chan struct{} // closed when the program has ended
+	name   string
+	cmd    *exec.Cmd
+	output string        // the file with what it prints
+	done   chan struct{} // closed when the program has ended
 }
 
 // start runs a program on one core. It gets a process group of its own, so that Ctrl-C ends
-// it through stop, after the measurement has stopped.
-func start(name string, core int, env []string, command ...string) (*process, error) {
-	p := &process{name: name, log: &tail{}, done: make(chan struct{})}
+// it through stop, after the measurement has stopped. What it prints is appended to output.
+func start(name string, core int, output string, env []string, command ...string) (*process, error) {
+	file, err := os.OpenFile(output, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	p := &process{name: name, output: output, done: make(chan struct{})}
 	p.cmd = exec.Command("taskset", append([]string{"-c", strconv.Itoa(core)}, command...)...)
 	p.cmd.Env = append(os.Environ(), env...)
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	p.cmd.Stdout, p.cmd.Stderr = file, file
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	p.cmd.WaitDelay = time.Second
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
@@ -50,7 +54,7 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 func (p *process) ended() error {
 	select {
 	case <-p.done:
-		return fmt.Errorf("%s has ended (%s): %s", p.name, p.cmd.ProcessState, p.log)
+		return fmt.Errorf("%s has ended (%s): %s", p.name, p.cmd.ProcessState, p.printed())
 	default:
 		return nil
 	}
@@ -72,27 +76,30 @@ func (p *process) stop() error {
 // tailSize is how much of a program's output is kept for messages.
 const tailSize = 4096
 
-// tail keeps the end of what is written to it.
-type tail struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, b...)
-	if over := len(t.text) - tailSize; over > 0 {
-		t.text = append(t.text[:0], t.text[over:]...)
-	}
-	return len(b), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.text) == 0 {
+// printed is the end of what the program has printed.
+func (p *process) printed() string {
+	text, err := tailOf(p.output)
+	switch {
+	case err != nil:
+		return err.Error()
+	case text == "":
 		return "it printed nothing"
 	}
-	return strings.TrimSpace(string(t.text))
+	return text
+}
+
+// tailOf reads the last tailSize bytes of a file.
+func tailOf(name string) (string, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = file.Close() }()
+	if info, err := file.Stat(); err == nil && info.Size() > tailSize {
+		if _, err := file.Seek(-tailSize, io.SeekEnd); err != nil {
+			return "", err
+		}
+	}
+	text, err := io.ReadAll(io.LimitReader(file, tailSize))
+	return strings.TrimSpace(string(text)), err
 }

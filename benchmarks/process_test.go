@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -8,7 +10,7 @@ import (
 )
 
 func TestProcessSaysHowItEnded(t *testing.T) {
-	p, err := start("short", 0, []string{"WORD=hello"}, "sh", "-c", "echo $WORD; exit 3")
+	p, err := start("short", 0, filepath.Join(t.TempDir(), "output"), []string{"WORD=hello"}, "sh", "-c", "echo $WORD; exit 3")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +24,7 @@ func TestProcessSaysHowItEnded(t *testing.T) {
 }
 
 func TestStopEndsTheProgram(t *testing.T) {
-	p, err := start("long", 0, nil, "sleep", "600")
+	p, err := start("long", 0, filepath.Join(t.TempDir(), "output"), nil, "sleep", "600")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,16 +40,18 @@ func TestStopEndsTheProgram(t *testing.T) {
 	}
 }
 
-func TestTailKeepsTheEnd(t *testing.T) {
-	var log tail
-	if log.String() != "it printed nothing" {
-		t.Errorf("empty: %q", log.String())
+func TestPrintedKeepsTheEnd(t *testing.T) {
+	p := process{output: filepath.Join(t.TempDir(), "output")}
+	write := func(text string) {
+		if err := os.WriteFile(p.output, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for range tailSize {
-		_, _ = log.Write([]byte("begin "))
+	if write(""); p.printed() != "it printed nothing" {
+		t.Errorf("empty: %q", p.printed())
 	}
-	_, _ = log.Write([]byte("the end\n"))
-	if text := log.String(); len(text) > tailSize || !strings.HasSuffix(text, "begin the end") {
+	write(strings.Repeat("begin ", tailSize) + "the end\n")
+	if text := p.printed(); len(text) > tailSize || !strings.HasSuffix(text, "begin the end") {
 		t.Errorf("%d bytes, ending %q", len(text), text[len(text)-20:])
 	}
 }

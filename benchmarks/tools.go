@@ -1,18 +1,21 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
-// tools are the programs that the benchmark runs.
-type tools struct{ nginx, wrk, sluice string }
+// tools are the programs that the benchmark runs. Those that no chosen peer or scenario
+// needs are empty.
+type tools struct{ self, nginx, haproxy, caddy, sluice, wrk, h2load string }
 
-// findTools looks for every program, and names all that are missing in one error.
-func findTools(sluice string) (tools, error) {
-	t := tools{sluice: sluice}
+// findTools looks for every program, and names all that are missing in one error. Caddy is
+// built if it is not there.
+func findTools(ctx context.Context, chosen []peer, sluiceBinary string, say func(string, ...any)) (t tools, err error) {
 	var missing, packages []string
 	find := func(program, debianPackage string) string {
 		for _, name := range []string{program, "/usr/sbin/" + program} { // sbin is not in everyone's PATH
@@ -23,14 +26,30 @@ func findTools(sluice string) (tools, error) {
 		missing, packages = append(missing, program), append(packages, debianPackage)
 		return ""
 	}
-	t.nginx = find("nginx", "nginx")
+	wanted := func(name string) bool {
+		return slices.ContainsFunc(chosen, func(p peer) bool { return p.name == name })
+	}
+	t.nginx = find("nginx", "nginx") // the origin, too
 	t.wrk = find("wrk", "wrk")
+	t.h2load = find("h2load", "nghttp2-client")
 	find("taskset", "util-linux")
+	if wanted("haproxy") {
+		t.haproxy = find("haproxy", "haproxy")
+	}
 	if len(missing) > 0 {
 		return t, fmt.Errorf("%s not found: run apt-get install -y %s (as root)", strings.Join(missing, ", "), strings.Join(packages, " "))
 	}
-	if info, err := os.Stat(sluice); err != nil || info.IsDir() {
-		return t, fmt.Errorf("%s is missing: run make build, or name another binary with -sluice", sluice)
+	if wanted("sluice") {
+		t.sluice = sluiceBinary
+		if info, err := os.Stat(sluiceBinary); err != nil || info.IsDir() {
+			return t, fmt.Errorf("%s is missing: run make build, or name another binary with -sluice", sluiceBinary)
+		}
 	}
-	return t, nil
+	if wanted("caddy") {
+		if t.caddy, err = buildCaddy(ctx, say); err != nil {
+			return t, err
+		}
+	}
+	t.self, err = os.Executable()
+	return t, err
 }

@@ -19,11 +19,12 @@ const wrkOutput = `Running 5s test @ http://127.0.0.1:41000/
   501234 requests in 5.01s, 123.80MB read
 Requests/sec: 100046.71
 Transfer/sec:     24.71MB
+  99.9%  1890.00us
 `
 
 func TestParseWrk(t *testing.T) {
 	r, err := parseWrk(wrkOutput)
-	want := wrkResult{Requests: 501234, Elapsed: 5010 * time.Millisecond, RequestsPerSecond: 100046.71, P50: 581 * time.Microsecond, P99: 1070 * time.Microsecond}
+	want := loaded{Requests: 501234, Elapsed: 5010 * time.Millisecond, P50: 581 * time.Microsecond, P99: 1070 * time.Microsecond, P999: 1890 * time.Microsecond}
 	if err != nil || r != want {
 		t.Errorf("%+v, %v, want %+v", r, err, want)
 	}
@@ -41,6 +42,7 @@ func TestParseWrkRefusesRunsThatAreNoMeasurement(t *testing.T) {
 		"no latency":    {strings.NewReplacer("50%", "51%", "99%", "98%").Replace(wrkOutput), "without --latency"},
 		"no answer":     {strings.Replace(wrkOutput, "501234 requests", "0 requests", 1), "finished no request"},
 		"not a time":    {strings.Replace(wrkOutput, "581.00us", "581.00xs", 1), `wrk's time "581.00xs"`},
+		"no script":     {strings.Replace(wrkOutput, "99.9%", "98%", 1), "and our script"},
 		"nothing":       {"unable to connect to 127.0.0.1:1 Connection refused\n", "has no totals"},
 	} {
 		if r, err := parseWrk(c.out); err == nil || !strings.Contains(err.Error(), c.want) {

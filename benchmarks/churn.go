@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sluice-gateway/sluice/benchmarks/loadgen"
+)
+
+// churn is the trial of endpoints that come and go under load: a time without changes, and
+// a longer one with them, at the same steady rate of requests.
+type churn struct{}
+
+const (
+	churnRate        = 1000 // requests/s, far from saturation
+	churnConnections = 64
+	churnLonger      = 3                     // times the load without changes
+	churnEvery       = 10 * time.Millisecond // between changes
+)
+
+func (churn) enter(ctx context.Context, c *contender) error { return c.launch(ctx) }
+
+func (churn) takes(b *bench) time.Duration { return (1 + churnLonger) * b.load() }
+
+func (churn) turn(ctx context.Context, c *contender, seconds int) (values, error) {
+	load := loadgen.Config{Kind: "steady", Address: c.site.address(), Host: host, Connections: churnConnections,
+		Duration: time.Duration(seconds) * time.Second, Rate: churnRate}
+	calm, err := c.st.generate(ctx, load)
+	if err != nil {
+		return nil, err
+	}
+	if calm.Failures > 0 {
+		return nil, fmt.Errorf("%d requests failed before any change: %v", calm.Failures, calm.Reasons)
+	}
+	load.Duration *= churnLonger
+	changing, stop := context.WithCancel(ctx)
+	type made struct {
+		changes int
+		err     error
+	}
+	done := make(chan made, 1)
+	go func() {
+		n, err := c.changeEndpoints(changing)
+		done <- made{n, err}
+	}()
+	busy, err := c.st.generate(ctx, load)
+	stop()
+	changes := <-done
+	if err != nil {
+		return nil, err
+	}
+	if changes.err != nil {
+		return nil, changes.err
+	}
+	if gone := c.process.ended(); gone != nil {
+		return nil, gone
+	}
+	for reason, n := range busy.Reasons {
+		c.st.say("%s: %s: %d x %s", c.st.sc.Name, c.name, n, reason)
+	}
+	return values{
+		churnErrors: float64(busy.Failures),
+		churnClosed: float64(busy.Closed),
+		changeRate:  float64(changes.changes) / busy.Elapsed.Seconds(),
+		p50:         micros(busy.P50),
+		p99:         micros(busy.P99),
+		calmP99:     micros(calm.P99),
+		churnRatio:  float64(busy.P99) / float64(calm.P99),
+	}, nil
+}
+
+// changeEndpoints adds and removes the second endpoint again and again until ctx ends. A
+// peer that is slower than the beat makes fewer changes.
+func (c *contender) changeEndpoints(ctx context.Context) (changes int, err error) {
+	beat := time.NewTicker(churnEvery)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return changes, nil
+		case <-beat.C:
+		}
+		c.site.Upstreams[0].Endpoints = c.st.origins[:1+(changes+1)%2]
+		if err := c.setEndpoints(ctx, c); err != nil && ctx.Err() == nil {
+			return changes, fmt.Errorf("change %d: %w", changes, err)
+		}
+		changes++
+	}
+}
