@@ -48,7 +48,7 @@ func (x *exchange) responseHead(dst []byte) []byte {
 // another request.
 func (x *exchange) deliver() bool {
 	r, w := x.req(), &x.toClient
-	again := r.KeepAlive() && x.bodyRead() && !x.c.p.closing.Load() && !(r.WebSocket && x.c.in.buf.n > r.Size)
+	again := r.KeepAlive() && x.bodyRead() && !x.c.p.closing.Load() && !r.WebSocket // what comes next may be meant for the tunnel that is none
 	w.chunked = r.Minor == 1 && (x.resp.Framing == http1.ChunkedTE || x.resp.Framing == http1.UntilClose)
 	if x.resp.Framing != http1.NoBody && x.resp.Framing != http1.Length && !w.chunked {
 		again = false // HTTP/1.0 finds the end by the close

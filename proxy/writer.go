@@ -52,7 +52,7 @@ func (w *writer) end(trailers http1.Fields, b []byte) error {
 // appendTrailers appends the trailer fields that may be passed on.
 func appendTrailers(dst []byte, trailers http1.Fields, b []byte) []byte {
 	return http1.AppendFields(dst, b, trailers, func(i int) bool {
-		return trailers[i].Key == http1.KeyOther || trailers[i].Key == http1.KeyDate
+		return trailers[i].Trails(b)
 	})
 }
 
