@@ -122,9 +122,7 @@ func (x *exchange) finish(s side, err error, again bool) bool {
 		return false
 	}
 	if !again {
-		if !x.bodyRead() {
-			x.c.linger()
-		}
+		x.c.linger() // the client may be sending, and a reset would take the answer away from it
 		return false
 	}
 	x.consume()

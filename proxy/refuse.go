@@ -59,7 +59,7 @@ func (x *exchange) fail(err error) bool {
 // when a body is still on its way.
 func (x *exchange) refuse(e *http1.Error) bool {
 	again := !x.headless && e.Status != 400 && e.Status != 408 && e.Status != 413 && e.Status != 417 &&
-		x.bodyRead() && x.req().KeepAlive() && !x.c.p.closing.Load()
+		x.bodyRead() && x.req().KeepAlive() && !x.req().WebSocket && !x.c.p.closing.Load()
 	x.status = e.Status
 	if x.reason == "" {
 		x.reason = e.Class

@@ -154,6 +154,7 @@ func version(v []byte) (minor uint8, err *Error) {
 func (r *Request) finish(b []byte) *Error {
 	f := frame{length: -1, minor: r.Minor}
 	var host, upgrade *Field
+	upgrades := 0
 	for i := range r.Fields {
 		fl := &r.Fields[i]
 		switch fl.Key {
@@ -173,6 +174,7 @@ func (r *Request) finish(b []byte) *Error {
 			}
 		case KeyUpgrade:
 			upgrade = fl
+			upgrades++
 		case KeyExpect:
 			if err := r.expect(b, fl); err != nil {
 				return err
@@ -188,7 +190,7 @@ func (r *Request) finish(b []byte) *Error {
 		return err
 	}
 	r.frame(f)
-	r.WebSocket = upgrade != nil && r.Options.Upgrade && r.Method == MethodGet && r.Minor == 1 &&
+	r.WebSocket = upgrades == 1 && r.Options.Upgrade && r.Method == MethodGet && r.Minor == 1 &&
 		r.Framing == NoBody && fold(upgrade.Value.Of(b), "websocket")
 	r.Continue = r.Continue && r.Framing != NoBody
 	return nil

@@ -55,6 +55,7 @@ type sight struct {
 //	rfc PARAGRAPH              holds for the cases that follow, too
 //	> TEXT                     the client sends TEXT and CRLF; a "\" at the end: no CRLF
 //	>! wait                    the client waits for one more answer before it goes on
+//	>! settle                  the client waits until the origin has played its script
 //	>! end                     the client closes its direction; no request follows
 //	< TEXT                     the origin answers TEXT and CRLF, after the whole request
 //	<! early|pause|close|reset|expect TEXT

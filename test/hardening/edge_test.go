@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -101,14 +100,23 @@ func serve(t *testing.T, p *proxy.Proxy, l proxy.Listener) string {
 type user struct {
 	net.Conn
 	br *bufio.Reader
+	o  *origin
 }
 
-func dial(addr string) (*user, error) {
-	c, err := net.Dial("tcp", addr)
+// dial connects to the listener that the case uses.
+func (e *edge) dial(c *rawCase) (*user, error) {
+	to := "plain"
+	switch {
+	case c.trusted:
+		to = "trusted"
+	case c.short:
+		to = "short"
+	}
+	nc, err := net.Dial("tcp", e.addr[to])
 	if err != nil {
 		return nil, err
 	}
-	return &user{c, bufio.NewReader(c)}, c.SetDeadline(time.Now().Add(patience))
+	return &user{nc, bufio.NewReader(nc), e.o}, nc.SetDeadline(time.Now().Add(patience))
 }
 
 // follow is the request behind the bytes of every case. The origin sees it if and only if
@@ -136,6 +144,9 @@ func (u *user) play(c *rawCase, cut func(string) []string, got <-chan int) {
 			case <-got:
 			case <-time.After(patience):
 			}
+		case "settle":
+			flush()
+			u.o.settled()
 		case "end":
 			flush()
 			_ = u.Conn.(*net.TCPConn).CloseWrite() // the proxy may have closed
@@ -154,25 +165,4 @@ func (u *user) closed() (rest string, ok bool) {
 
 func isReset(err error) bool {
 	return strings.Contains(err.Error(), "reset by peer") || strings.Contains(err.Error(), "broken pipe")
-}
-
-// via is the address that the case uses.
-func (e *edge) via(c *rawCase) string {
-	switch {
-	case c.trusted:
-		return e.addr["trusted"]
-	case c.short:
-		return e.addr["short"]
-	}
-	return e.addr["plain"]
-}
-
-// connsOf are the connections that requests came on.
-func connsOf(all []seen) (ids []int) {
-	for _, s := range all {
-		if !slices.Contains(ids, s.conn) {
-			ids = append(ids, s.conn)
-		}
-	}
-	return ids
 }

@@ -110,12 +110,6 @@ func (o *origin) settled() (all []seen, faults []string, ok bool) {
 	}
 }
 
-func (o *origin) snapshot() []seen {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return slices.Clone(o.seen)
-}
-
 func (o *origin) fault(format string, args ...any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

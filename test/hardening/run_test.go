@@ -18,7 +18,7 @@ func (v *verdict) add(format string, args ...any) {
 func (e *edge) run(c *rawCase, cut func(string) []string) []string {
 	v := &verdict{}
 	e.o.begin(c.script, cut)
-	u, err := dial(e.via(c))
+	u, err := e.dial(c)
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -38,7 +38,7 @@ func (e *edge) run(c *rawCase, cut func(string) []string) []string {
 		v.add("%s", f)
 	}
 	v.requests(c, all, bodies)
-	e.victim(v, c, connsOf(all))
+	e.victim(v, c)
 	return v.wrong
 }
 
@@ -183,14 +183,13 @@ func (v *verdict) request(w *sight, s *seen) {
 
 // victim is another user, whose requests come right after the case and must get their own
 // answers.
-func (e *edge) victim(v *verdict, c *rawCase, used []int) {
-	u, err := dial(e.via(c))
+func (e *edge) victim(v *verdict, c *rawCase) {
+	u, err := e.dial(c)
 	if err != nil {
 		v.add("%v", err)
 		return
 	}
 	defer func() { _ = u.Close() }()
-	before := len(e.o.snapshot())
 	for i := range 2 {
 		path := fmt.Sprintf("/victim/%s/%d", strings.Map(plain, c.name), i)
 		_, _ = io.WriteString(u, "GET "+path+" HTTP/1.1\r\nHost: victim.test\r\n\r\n") // reading tells
@@ -203,20 +202,27 @@ func (e *edge) victim(v *verdict, c *rawCase, used []int) {
 			v.add("another user who asked for %s got %d %q %q", path, status, m.body, m.fields)
 		}
 	}
-	after, faults, _ := e.o.settled()
+	all, faults, _ := e.o.settled()
 	if len(faults) > 0 {
 		v.add("after another user's requests: %q", faults)
 	}
-	if c.kept == "" {
-		return
-	}
-	kept := false
-	for _, s := range after[min(before, len(after)):] {
-		kept = kept || slices.Contains(used, s.conn)
-	}
-	if kept != (c.kept == "kept") {
+	if kept := usedAgain(all); c.kept != "" && kept != (c.kept == "kept") {
 		v.add("the connection to the origin is used again: %v, want it %s", kept, c.kept)
 	}
+}
+
+// usedAgain says whether a request behind the case came on a connection that the case used.
+func usedAgain(all []seen) bool {
+	var used []int
+	for _, s := range all {
+		switch {
+		case s.target != "/next" && !strings.HasPrefix(s.target, "/victim/"):
+			used = append(used, s.conn)
+		case slices.Contains(used, s.conn):
+			return true
+		}
+	}
+	return false
 }
 
 func plain(r rune) rune {
