@@ -280,8 +280,8 @@ func unescape(s string) (string, error) {
 	return out, bad
 }
 
-// load reads every file of a folder, in order.
-func load(t testing.TB, folder string) map[string][]*rawCase {
+// loadCases reads every file of a folder, in order.
+func loadCases(t testing.TB, folder string) map[string][]*rawCase {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("testdata", folder, "*.txt"))
 	if err != nil || len(files) == 0 {

@@ -11,13 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/proxy"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds every wait, for a machine that is busy with other work.
 const patience = 20 * time.Second

@@ -19,7 +19,7 @@ func TestRawResponses(t *testing.T) { suite(t, "responses", 100) }
 func suite(t *testing.T, folder string, atLeast int) {
 	var total, failed atomic.Int32
 	t.Run("classes", func(t *testing.T) {
-		for class, cases := range load(t, folder) {
+		for class, cases := range loadCases(t, folder) {
 			t.Run(class, func(t *testing.T) {
 				t.Parallel()
 				e := startEdge(t)
