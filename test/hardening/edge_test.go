@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,8 +24,32 @@ const maxBody = 1 << 20
 
 // edge is a proxy before an origin, with a listener for each kind of client.
 type edge struct {
-	o    *origin
-	addr map[string]string // by "plain", "trusted" and "short"
+	o      *origin
+	addr   map[string]string // by "plain", "trusted" and "short"
+	blamed blamed
+}
+
+// blamed collects what the proxy holds against the origin.
+type blamed struct {
+	mu  sync.Mutex
+	all []gateway.Failure // guarded by mu
+}
+
+func (b *blamed) Observe(o gateway.Outcome) {
+	if o.Failure != "" {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.all = append(b.all, o.Failure)
+	}
+}
+
+// take returns what there is and forgets it.
+func (b *blamed) take() []gateway.Failure {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := b.all
+	b.all = nil
+	return all
 }
 
 // startEdge serves three hosts: api.test has a route for /api only, rules.test sends /admin
@@ -34,7 +59,8 @@ func startEdge(t *testing.T) *edge {
 	o := startOrigin(t, "main", "admin")
 	e := &edge{o: o, addr: map[string]string{}}
 	snap := snapshot(o.addr)
-	usual, short := proxy.New(proxy.Config{}), proxy.New(proxy.Config{
+	usual, short := proxy.New(proxy.Config{Observer: &e.blamed}), proxy.New(proxy.Config{
+		Observer:      &e.blamed,
 		HeaderTimeout: time.Second, IdleTimeout: time.Second, BodyTimeout: time.Second, WriteTimeout: time.Second,
 	})
 	for _, p := range []*proxy.Proxy{usual, short} {

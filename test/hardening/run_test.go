@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/sluice-gateway/sluice/gateway"
 )
 
 // verdict collects what is wrong with one run of a case.
@@ -18,6 +20,7 @@ func (v *verdict) add(format string, args ...any) {
 func (e *edge) run(c *rawCase, cut func(string) []string) []string {
 	v := &verdict{}
 	e.o.begin(c.script, cut)
+	e.blamed.take()
 	u, err := e.dial(c)
 	if err != nil {
 		return []string{err.Error()}
@@ -39,7 +42,20 @@ func (e *edge) run(c *rawCase, cut func(string) []string) []string {
 	}
 	v.requests(c, all, bodies)
 	e.victim(v, c)
+	v.blame(c, e.blamed.take())
 	return v.wrong
+}
+
+// blame says that a fault is the origin's where the client gets 502 or a broken body, and
+// nobody's else: a client that could have an origin ejected would have a weapon.
+func (v *verdict) blame(c *rawCase, failures []gateway.Failure) {
+	theirs := false
+	for _, a := range c.answers {
+		theirs = theirs || a.cut || slices.Contains(a.statuses, 502)
+	}
+	if theirs != (len(failures) > 0) {
+		v.add("held against the origin: %q", failures)
+	}
 }
 
 // answers reads what the client may get. It returns the bodies of the final answers.
@@ -113,6 +129,13 @@ func (v *verdict) answer(c *rawCase, want *answer, m *message, status int, last 
 	}
 	if status < 200 {
 		return
+	}
+	if status >= 400 && len(c.script) == 0 || status == 502 { // an answer of Sluice's own
+		for _, want := range []string{fmt.Sprintf("%d ", status), "\nreason: ", "\nrequest id: "} {
+			if !strings.Contains(m.body, want) {
+				v.add("the answer lacks %q: %q", want, m.body)
+			}
+		}
 	}
 	if _, n := m.value("Date"); n != 1 {
 		v.add("%d Date fields", n)
