@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -244,61 +243,4 @@ func (c *rawCase) field(word, line string) error {
 		s.lack = append(s.lack, line)
 	}
 	return nil
-}
-
-var escape = regexp.MustCompile(`\\(?:x[0-9a-fA-F]{2}|\(\d+ [^)]*\)|.)`)
-
-func unescape(s string) (string, error) {
-	var bad error
-	out := escape.ReplaceAllStringFunc(s, func(e string) string {
-		switch e[1] {
-		case 'r':
-			return "\r"
-		case 'n':
-			return "\n"
-		case 't':
-			return "\t"
-		case '0':
-			return "\x00"
-		case '\\', '"':
-			return e[1:]
-		case 'x':
-			v, _ := strconv.ParseUint(e[2:], 16, 8) // two hex digits, says the pattern
-			return string([]byte{byte(v)})
-		case '(':
-			count, text, _ := strings.Cut(e[2:len(e)-1], " ")
-			n, _ := strconv.Atoi(count) // digits, says the pattern
-			text, err := unescape(text)
-			if err != nil {
-				bad = err
-			}
-			return strings.Repeat(text, n)
-		}
-		bad = fmt.Errorf("unknown escape %q", e)
-		return ""
-	})
-	return out, bad
-}
-
-// loadCases reads every file of a folder, in order.
-func loadCases(t testing.TB, folder string) map[string][]*rawCase {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join("testdata", folder, "*.txt"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no cases in testdata/%s: %v", folder, err)
-	}
-	slices.Sort(files)
-	all := map[string][]*rawCase{}
-	names := map[string]bool{}
-	for _, f := range files {
-		class := strings.TrimSuffix(filepath.Base(f), ".txt")
-		all[class] = parseCases(t, f)
-		for _, c := range all[class] {
-			if names[class+c.name] {
-				t.Fatalf("%s:%d: second case %q", f, c.line, c.name)
-			}
-			names[class+c.name] = true
-		}
-	}
-	return all
 }

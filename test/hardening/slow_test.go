@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -34,40 +33,25 @@ func TestSlowClients(t *testing.T) {
 		_, _ = io.WriteString(w, "hello")
 	}))
 	p.normal(2 * time.Second) // connections and pools are warm
-	usual := []time.Duration{p.normal(6 * time.Second)}
+	const window = 4 * time.Second
+	usual := []time.Duration{p.normal(window)}
 	var beside []time.Duration
 	before, stop := p.rss(), p.peak()
 
-	ctx, end := context.WithCancel(context.Background())
-	var all sync.WaitGroup
-	defer all.Wait()
-	defer end()
-	var open atomic.Int32
-	slow := func(n int, do func(context.Context, *atomic.Int32)) {
-		target := open.Load()*9/10 + int32(n)*9/10 // some are cut off and dial again at any time
-		for range n {
-			all.Go(func() { do(ctx, &open) })
-			time.Sleep(4 * time.Millisecond) // else all of them are cut off at the same moment
-		}
-		for until := time.Now().Add(time.Minute); open.Load() < target; time.Sleep(10 * time.Millisecond) {
-			if time.Now().After(until) {
-				t.Fatalf("only %d slow clients are connected", open.Load())
-			}
-		}
-	}
-	slow(slowHeads, p.slowHead)
-	for range 2 { // long enough for the first ones to be cut off
-		beside = append(beside, p.normal(6*time.Second))
+	s := &slowClients{p: p}
+	defer s.leave()
+	s.add(slowHeads, p.slowHead)
+	for range 2 { // and after 10 s the first ones are cut off
+		beside = append(beside, p.normal(window))
 	}
 	heads := stop() - before
 	stop = p.peak()
-	slow(slowReaders, p.slowReader)
+	s.add(slowReaders, p.slowReader)
 	time.Sleep(2 * time.Second) // 200 large answers fill the buffers of the kernel first
-	beside = append(beside, p.normal(6*time.Second))
+	beside = append(beside, p.normal(window))
 	both := stop() - before
-	end()
-	all.Wait()
-	usual = append(usual, p.normal(6*time.Second), p.normal(6*time.Second))
+	s.leave()
+	usual = append(usual, p.normal(window), p.normal(window))
 
 	slices.Sort(usual)
 	slices.Sort(beside)
@@ -84,6 +68,39 @@ func TestSlowClients(t *testing.T) {
 	if both > 64 {
 		t.Errorf("%.1f MB for %d slow clients", both, slowHeads+slowReaders)
 	}
+}
+
+// slowClients are many clients that dial again whenever they are cut off.
+type slowClients struct {
+	p    *process
+	open atomic.Int32
+	all  sync.WaitGroup
+	ends []context.CancelFunc
+}
+
+// add starts n of them and waits until nearly all are connected.
+func (s *slowClients) add(n int, do func(ctx context.Context, open *atomic.Int32)) {
+	s.p.t.Helper()
+	ctx, end := context.WithCancel(context.Background())
+	s.ends = append(s.ends, end)
+	target := s.open.Load()*9/10 + int32(n)*9/10 // some are cut off and dial again at any time
+	for range n {
+		s.all.Go(func() { do(ctx, &s.open) })
+		time.Sleep(4 * time.Millisecond) // else all of them are cut off at the same moment
+	}
+	for until := time.Now().Add(time.Minute); s.open.Load() < target; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(until) {
+			s.p.t.Fatalf("only %d slow clients are connected", s.open.Load())
+		}
+	}
+}
+
+// leave ends them all.
+func (s *slowClients) leave() {
+	for _, end := range s.ends {
+		end()
+	}
+	s.all.Wait()
 }
 
 // moreFiles lets this process, and sluice after it, have that many connections.
@@ -164,11 +181,6 @@ func pause(ctx context.Context) bool {
 	}
 }
 
-// zeros is a body without end.
-type zeros struct{}
-
-func (zeros) Read(p []byte) (int, error) { return len(p), nil }
-
 // httpOrigin serves with net/http and returns its address.
 func httpOrigin(t *testing.T, h http.HandlerFunc) string {
 	t.Helper()
@@ -188,68 +200,3 @@ func httpOrigin(t *testing.T, h http.HandlerFunc) string {
 	})
 	return ln.Addr().String()
 }
-
-const gib = 1 << 30
-
-// A body of 1 GiB passes in either direction and framing, and takes next to no memory.
-func TestGibBodies(t *testing.T) {
-	p := startProcess(t, httpOrigin(t, func(w http.ResponseWriter, r *http.Request) {
-		got, _ := io.Copy(io.Discard, r.Body)
-		switch r.URL.Path {
-		case "/down":
-			w.Header().Set("Content-Length", fmt.Sprint(gib))
-			_, _ = io.CopyBuffer(w, onlyReader{io.LimitReader(zeros{}, gib)}, make([]byte, 1<<20))
-		case "/down-chunked":
-			_, _ = io.CopyBuffer(onlyWriter{w}, onlyReader{io.LimitReader(zeros{}, gib)}, make([]byte, 1<<20))
-		default:
-			_, _ = fmt.Fprint(w, got)
-		}
-	}))
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, WriteBufferSize: 256 << 10}, Timeout: 5 * time.Minute}
-	most := 0.0
-	for _, path := range []string{"/up", "/up-chunked", "/down", "/down-chunked"} {
-		before := p.rss()
-		stop := p.peak()
-		method, body := http.MethodGet, io.Reader(nil)
-		if strings.HasPrefix(path, "/up") {
-			method, body = http.MethodPost, io.LimitReader(zeros{}, gib)
-		}
-		req, err := http.NewRequest(method, "http://"+p.addr+path, body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Host = "shop.test"
-		if path == "/up" {
-			req.ContentLength = gib
-		}
-		begin := time.Now()
-		resp, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, n := "", int64(0)
-		if body != nil {
-			var b []byte
-			b, err = io.ReadAll(resp.Body)
-			text = string(b)
-		} else {
-			n, err = io.CopyBuffer(onlyWriter{io.Discard}, resp.Body, make([]byte, 1<<20))
-		}
-		_ = resp.Body.Close()
-		grown := stop() - before
-		if err != nil || resp.StatusCode != 200 || body != nil && text != fmt.Sprint(gib) || body == nil && n != gib {
-			t.Errorf("%s: status %d, %q, %d bytes, %v", path, resp.StatusCode, text, n, err)
-		}
-		t.Logf("%s: %.1f MB more, %v", path, grown, time.Since(begin))
-		most = max(most, grown)
-	}
-	fmt.Printf("figure gib_rss_mb %.1f MB goal 32\n", most)
-	if most > 64 {
-		t.Errorf("%.1f MB for a body of 1 GiB", most)
-	}
-}
-
-// onlyReader and onlyWriter hide other methods, so that the copy goes through its buffer.
-type onlyReader struct{ io.Reader }
-
-type onlyWriter struct{ io.Writer }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 )
@@ -17,14 +20,17 @@ func TestRawResponses(t *testing.T) { suite(t, "responses", 100) }
 
 // suite runs the cases of a folder, class by class.
 func suite(t *testing.T, folder string, atLeast int) {
-	var total, failed atomic.Int32
+	total, failed := 0, atomic.Int32{}
+	classes := loadCases(t, folder)
+	for _, cases := range classes {
+		total += len(cases)
+	}
 	t.Run("classes", func(t *testing.T) {
-		for class, cases := range loadCases(t, folder) {
+		for class, cases := range classes {
 			t.Run(class, func(t *testing.T) {
 				t.Parallel()
 				e := startEdge(t)
 				for _, c := range cases {
-					total.Add(1)
 					t.Run(c.name, func(t *testing.T) {
 						if !e.stands(t, c) {
 							failed.Add(1)
@@ -35,9 +41,9 @@ func suite(t *testing.T, folder string, atLeast int) {
 		}
 	})
 	fmt.Printf("figure raw_%s_failed %d cases goal 0\n", folder, failed.Load())
-	fmt.Printf("figure raw_%s_total %d cases goal %d\n", folder, total.Load(), atLeast)
-	if int(total.Load()) < atLeast {
-		t.Errorf("%d cases, want at least %d", total.Load(), atLeast)
+	fmt.Printf("figure raw_%s_total %d cases goal %d\n", folder, total, atLeast)
+	if total < atLeast {
+		t.Errorf("%d cases, want at least %d", total, atLeast)
 	}
 }
 
@@ -63,4 +69,27 @@ func (e *edge) stands(t *testing.T, c *rawCase) bool {
 		}
 	}
 	return !t.Failed()
+}
+
+// loadCases reads every file of a folder, in order.
+func loadCases(t testing.TB, folder string) map[string][]*rawCase {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", folder, "*.txt"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases in testdata/%s: %v", folder, err)
+	}
+	slices.Sort(files)
+	all := map[string][]*rawCase{}
+	names := map[string]bool{}
+	for _, f := range files {
+		class := strings.TrimSuffix(filepath.Base(f), ".txt")
+		all[class] = parseCases(t, f)
+		for _, c := range all[class] {
+			if names[class+c.name] {
+				t.Fatalf("%s:%d: second case %q", f, c.line, c.name)
+			}
+			names[class+c.name] = true
+		}
+	}
+	return all
 }
