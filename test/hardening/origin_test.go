@@ -29,6 +29,7 @@ type origin struct {
 	conns    []net.Conn            // guarded by mu
 	script   []step                // guarded by mu; for /case
 	cut      func(string) []string // guarded by mu
+	told     chan struct{}         // steps "told" and "tell" meet a test here
 	shutdown bool                  // guarded by mu
 
 	addr  map[string]string

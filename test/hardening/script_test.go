@@ -44,6 +44,10 @@ func (o *origin) play(c net.Conn, br *bufio.Reader, script []step, cut func(stri
 		}
 		flush()
 		switch s.do {
+		case "told":
+			<-o.told
+		case "tell":
+			o.told <- struct{}{}
 		case "pause":
 			time.Sleep(30 * time.Millisecond)
 		case "close":

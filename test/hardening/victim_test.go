@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"testing"
 )
 
 // victim is another user, whose requests come right after the case and must get their own
@@ -56,4 +57,35 @@ func plain(r rune) rune {
 		return r
 	}
 	return '-'
+}
+
+// An origin that sends a second answer when the first one has arrived never has it read by
+// the next user, however soon that one comes: each reuse looks first.
+func TestStrayAnswers(t *testing.T) {
+	e := startEdge(t)
+	e.o.told = make(chan struct{})
+	e.o.begin([]step{
+		{text: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"}, {do: "told"},
+		{text: "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"}, {do: "tell"},
+	}, whole)
+	u, err := e.dial(&rawCase{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = u.Close() }()
+	ask := func(path, want string) {
+		t.Helper()
+		if _, err := io.WriteString(u, "GET "+path+" HTTP/1.1\r\nHost: own.test\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if m, status, err := readAnswer(u.br, "GET"); err != nil || status != 200 || m.body != want {
+			t.Fatalf("%s: %d, %+v, %v", path, status, m, err)
+		}
+	}
+	for range 200 {
+		ask("/case", "hello")
+		e.o.told <- struct{}{}
+		<-e.o.told // the stray answer has been sent
+		ask("/own", "GET /own own.test")
+	}
 }
