@@ -79,12 +79,18 @@ bench: packages bin/sluice ## compare with nginx, HAProxy and Caddy: CPU per req
 figures: packages ## run the measuring tests and print one line for each figure
 	sh test/kube/build.sh
 	@mkdir -p .cache
-	@set -o pipefail; go test -count=1 -p 1 -timeout 20m -v ./test/e2e/ ./discovery/... | tee .cache/figures.log | grep -Eo 'figure .*' || { grep -E -A20 '^ *--- FAIL|^panic|^FAIL' .cache/figures.log; exit 1; }
+	@set -o pipefail; go test -count=1 -p 1 -timeout 20m -v ./test/e2e/ ./test/hardening/ ./discovery/... | tee .cache/figures.log | grep -Eo 'figure .*' || { grep -E -A20 '^ *--- FAIL|^panic|^FAIL' .cache/figures.log; exit 1; }
 	@set -o pipefail; $(MAKE) --no-print-directory bench | grep -E '^(figure|missing) '
 
+# The end of the 60 s may hit a worker in the middle of an input, which go test reports as a failure
+# without one (golang/go issue 75804, mended in Go 1.27).
 fuzz: ## run every fuzz target for 60 s
 	@for p in $$(go list ./...); do \
-		for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do echo "== $$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s -fuzzminimizetime 1x $$p || exit 1; done; done
+		for f in $$(go test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "== $$p $$f"; \
+			out=$$(go test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s -fuzzminimizetime 1x $$p 2>&1); ok=$$?; \
+			echo "$$out" | tail -n 20; \
+			if [ $$ok != 0 ] && { [[ "$$out" == *"Failing input"* ]] || [[ "$$out" != *"context deadline exceeded"* ]]; }; then exit 1; fi; done; done
 
 clean: ## remove what was built
 	rm -rf bin web-admin/dist/assets web-admin/dist/index.html

@@ -36,6 +36,7 @@ type conn struct {
 
 	borrowFn func() []byte
 	giveUpFn func()
+	lingers  bool // see linger
 }
 
 // inbound is the memory for a request's head and what follows it. Idle connections have
@@ -82,6 +83,9 @@ func (c *conn) serve() {
 
 func (c *conn) close() {
 	panicked := c.survived(recover())
+	if !panicked && c.lingers {
+		c.readRest()
+	}
 	_ = c.s.Close() // the peer may be gone already
 	switch {
 	case panicked:
@@ -240,23 +244,4 @@ func (c *conn) reject(e *http1.Error) {
 	x.headless = true
 	x.refuse(e)
 	x.release()
-}
-
-// linger reads what the client is still sending, for a while, so that closing does not
-// reset the connection under the answer that is on its way.
-func (c *conn) linger() {
-	if c.s.CloseWrite() != nil {
-		return
-	}
-	const most, patience = 4 << 20, int64(2e9)
-	c.s.SetReadDeadline(socket.Now() + patience)
-	b := getBytes(sizeSmall)
-	defer putBytes(b)
-	for got := 0; got < most; {
-		n, err := c.s.Read(b)
-		if err != nil || c.killed.Load() {
-			return
-		}
-		got += n
-	}
 }

@@ -76,7 +76,7 @@ func (c *conn) interim(x *exchange) error {
 // answer queues the head; it leaves with the first piece of the body.
 func (c *conn) answer(x *exchange) (sink, error) {
 	r, w := &c.in.req, &x.toClient
-	x.again = r.KeepAlive() && x.bodyRead() && !c.p.closing.Load() && !(r.WebSocket && c.in.buf.n > r.Size)
+	x.again = r.KeepAlive() && x.bodyRead() && !c.p.closing.Load() && !r.WebSocket // what comes next may be meant for the tunnel that is none
 	w.chunked = r.Minor == 1 && (x.resp.Framing == http1.ChunkedTE || x.resp.Framing == http1.UntilClose)
 	if x.resp.Framing != http1.NoBody && x.resp.Framing != http1.Length && !w.chunked {
 		x.again = false // HTTP/1.0 finds the end by the close
@@ -122,7 +122,7 @@ func (x *exchange) passes(i int, chunked bool) bool {
 // where the next request starts, or a body is still on its way.
 func (c *conn) refuse(x *exchange, e *http1.Error) bool {
 	again := !x.headless && e.Status != 400 && e.Status != 408 && e.Status != 413 && e.Status != 417 &&
-		x.bodyRead() && c.in.req.KeepAlive() && !c.p.closing.Load()
+		x.bodyRead() && c.in.req.KeepAlive() && !c.in.req.WebSocket && !c.p.closing.Load()
 	b := http1.AppendStatus(make([]byte, 0, 512), e.Status, []byte(statusText(e.Status)))
 	text := x.ownText(e)
 	b = x.ownFields(b, e, len(text))
@@ -151,9 +151,7 @@ func (c *conn) finish(x *exchange, whole bool) bool {
 		return false
 	}
 	if !x.again {
-		if !x.bodyRead() {
-			c.linger()
-		}
+		c.linger() // the client may be sending, and a reset would take the answer away from it
 		return false
 	}
 	x.consume()

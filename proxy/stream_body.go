@@ -83,7 +83,7 @@ func (w *streamSink) last(p []byte, trailers http1.Fields, b []byte) error {
 	}
 	w.block = w.block[:0]
 	for i := range trailers {
-		if passesAsTrailer(trailers[i].Key) {
+		if trailers[i].Trails(b) {
 			w.block = http2.AppendField(w.block, trailers[i].Name.Of(b), trailers[i].Value.Of(b))
 		}
 	}

@@ -108,14 +108,16 @@ func TestTunnelBytes(t *testing.T) {
 	}
 }
 
-// An endpoint that refuses to upgrade answers like to any request.
+// An endpoint that refuses to upgrade answers like to any request. The client's connection
+// ends: what it sends next may have been meant for the tunnel, and is no request.
 func TestUpgradeRefused(t *testing.T) {
 	c := before(t, rawOrigin(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno", false)).dial(t)
-	for range 2 {
-		c.send(upgrade)
-		if resp, body := c.answer("GET"); resp.StatusCode != 403 || body != "no" {
-			t.Errorf("%d, %q", resp.StatusCode, body)
-		}
+	c.send(upgrade)
+	if resp, body := c.answer("GET"); resp.StatusCode != 403 || body != "no" || !resp.Close {
+		t.Errorf("%d, %q, close: %v", resp.StatusCode, body, resp.Close)
+	}
+	if !c.closed() {
+		t.Error("the connection goes on")
 	}
 }
 

@@ -57,11 +57,9 @@ func (w *writer) last(p []byte, trailers http1.Fields, b []byte) error {
 // appendTrailers appends the trailer fields that may be passed on.
 func appendTrailers(dst []byte, trailers http1.Fields, b []byte) []byte {
 	return http1.AppendFields(dst, b, trailers, func(i int) bool {
-		return passesAsTrailer(trailers[i].Key)
+		return trailers[i].Trails(b)
 	})
 }
-
-func passesAsTrailer(k http1.Key) bool { return k == http1.KeyOther || k == http1.KeyDate }
 
 func (w *writer) renew(now int64) { w.s.SetWriteDeadline(now + w.stall) }
 func (w *writer) count() int64    { return w.sent }

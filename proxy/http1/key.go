@@ -112,10 +112,9 @@ func pick(name []byte, want string, k Key) Key {
 }
 
 func lookalike(name []byte) Key {
+	// No name that is looked for is longer, but X-Forwarded- has any number of endings.
 	var dashed [32]byte
-	if len(name) > len(dashed) {
-		return KeyOther
-	}
+	name = name[:min(len(name), len(dashed))]
 	for i, c := range name {
 		if c == '_' {
 			c = '-'

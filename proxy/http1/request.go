@@ -95,8 +95,12 @@ func (r *Request) Parse(b []byte, lim Limits) (done bool, err *Error) {
 
 // tooLong judges a line that is still on its way.
 func (r *Request) tooLong(b []byte, lim Limits) *Error {
+	n := len(b) - r.next
+	if n > 0 && b[len(b)-1] == '\r' { // the line's end, which does not count, may be half there
+		n--
+	}
 	switch {
-	case !r.started && len(b)-r.next > lim.Line:
+	case !r.started && n > lim.Line:
 		return ErrLineTooLong
 	case len(b) > lim.Head:
 		return ErrHeadTooLarge
@@ -149,7 +153,8 @@ func version(v []byte) (minor uint8, err *Error) {
 // finish judges the head as a whole.
 func (r *Request) finish(b []byte) *Error {
 	f := frame{length: -1, minor: r.Minor}
-	var host, upgrade, expect *Field
+	var host, upgrade *Field
+	upgrades := 0
 	for i := range r.Fields {
 		fl := &r.Fields[i]
 		switch fl.Key {
@@ -169,8 +174,11 @@ func (r *Request) finish(b []byte) *Error {
 			}
 		case KeyUpgrade:
 			upgrade = fl
+			upgrades++
 		case KeyExpect:
-			expect = fl
+			if err := r.expect(b, fl); err != nil {
+				return err
+			}
 		case KeyTE:
 			r.Trailers = r.Trailers || hasToken(fl.Value.Of(b), "trailers")
 		}
@@ -182,9 +190,10 @@ func (r *Request) finish(b []byte) *Error {
 		return err
 	}
 	r.frame(f)
-	r.WebSocket = upgrade != nil && r.Options.Upgrade && r.Method == MethodGet && r.Minor == 1 &&
+	r.WebSocket = upgrades == 1 && r.Options.Upgrade && r.Method == MethodGet && r.Minor == 1 &&
 		r.Framing == NoBody && fold(upgrade.Value.Of(b), "websocket")
-	return r.expect(b, expect)
+	r.Continue = r.Continue && r.Framing != NoBody
+	return nil
 }
 
 func (r *Request) frame(f frame) {
@@ -198,13 +207,13 @@ func (r *Request) frame(f frame) {
 
 // expect takes 100-continue; an HTTP/1.0 client can not mean it (RFC 9110 section 10.1.1).
 func (r *Request) expect(b []byte, e *Field) *Error {
-	if e == nil || r.Minor == 0 {
+	if r.Minor == 0 {
 		return nil
 	}
 	if !EqualFold(e.Value.Of(b), continueText) {
 		return ErrExpect
 	}
-	r.Continue = r.Framing != NoBody
+	r.Continue = true
 	return nil
 }
 

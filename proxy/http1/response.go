@@ -110,6 +110,7 @@ func (r *Response) statusLine(b []byte, start, end int) *Error {
 // finish judges the head as a whole.
 func (r *Response) finish(b []byte, method Method) *Error {
 	f := frame{length: -1, minor: r.Minor}
+	upgrades := 0
 	for i := range r.Fields {
 		fl := &r.Fields[i]
 		switch fl.Key {
@@ -123,7 +124,8 @@ func (r *Response) finish(b []byte, method Method) *Error {
 				return err
 			}
 		case KeyUpgrade:
-			r.WebSocket = fold(fl.Value.Of(b), "websocket")
+			upgrades++
+			r.WebSocket = upgrades == 1 && fold(fl.Value.Of(b), "websocket")
 		case KeyDate:
 			r.HasDate = true
 		}

@@ -1,6 +1,9 @@
 package http1
 
-import "bytes"
+import (
+	"bytes"
+	"net/netip"
+)
 
 // target splits the request target (RFC 9112 section 3.2): origin form, absolute form, or
 // the asterisk of OPTIONS.
@@ -121,28 +124,10 @@ func splitHost(h []byte) (n int, ok bool) {
 
 var dots = []byte("..")
 
-// ipv6 checks the bytes of an address coarsely: groups of hex digits, no zone.
+// ipv6 checks an address without a zone: a zone means something on one machine only.
 func ipv6(b []byte) bool {
-	colons, run, double := 0, 0, 0
-	for i, c := range b {
-		switch {
-		case c == ':':
-			if i > 0 && b[i-1] == ':' {
-				double++
-			}
-			colons, run = colons+1, 0
-		case is(c, isHex):
-			run++
-		case c == '.': // an IPv4 tail
-			run = 0
-		default:
-			return false
-		}
-		if run > 4 {
-			return false
-		}
-	}
-	return colons >= 2 && colons <= 7 && double <= 1
+	a, err := netip.ParseAddr(string(b))
+	return err == nil && a.Is6() && a.Zone() == ""
 }
 
 // port checks ":" and a number from 1 to 65535.

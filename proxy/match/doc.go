@@ -19,6 +19,7 @@
 // //admin, /%61dmin, /%2fadmin, /x/../admin and /admin;v=1 are all matched as /admin.
 //
 // What origins are known to read in different ways is refused: a dot segment hidden in
-// %2f or behind ";" (..%2f, ..;), one that climbs above the root or over an empty segment,
-// encoded control characters, and the backslash in either form.
+// %2f, behind ";" or by encoding it twice (..%2f, ..;, %252e%252e), one that climbs above the
+// root or over an empty segment, encoded control characters, overlong UTF-8, and the
+// backslash in either form. docs/paths.md has a table of examples.
 package match

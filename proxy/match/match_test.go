@@ -1,96 +1,10 @@
 package match
 
 import (
-	"bytes"
 	"math/rand/v2"
 	"strings"
 	"testing"
 )
-
-func TestNormalise(t *testing.T) {
-	for _, c := range []struct{ path, forward, match string }{
-		{"/", "/", "/"},
-		{"/a/b", "/a/b", "/a/b"},
-		{"/a/", "/a/", "/a/"},
-		{"/a.b/.c", "/a.b/.c", "/a.b/.c"},
-		{"/a/...", "/a/...", "/a/..."},
-		{"/a/./b", "/a/b", "/a/b"},
-		{"/a/../b", "/b", "/b"},
-		{"/a/b/..", "/a/", "/a/"},
-		{"/a/.", "/a/", "/a/"},
-		{"/a/..", "/", "/"},
-		{"/%61dmin", "/admin", "/admin"},
-		{"/%41", "/A", "/A"},
-		{"/%2e/a", "/a", "/a"},
-		{"/x/%2e%2E/a", "/a", "/a"},
-		{"/x/.%2e/a", "/a", "/a"},
-		{"//a", "//a", "/a"},
-		{"/a//b", "/a//b", "/a/b"},
-		{"/a%2fb", "/a%2fb", "/a/b"},
-		{"/%2Fadmin", "/%2Fadmin", "/admin"},
-		{"/a;x=1/b", "/a;x=1/b", "/a/b"},
-		{"/a%3bx/b", "/a%3bx/b", "/a/b"},
-		{"/a;", "/a;", "/a"},
-		{"/%40me", "/%40me", "/@me"},
-		{"/%252e%252e/a", "/%252e%252e/a", "/%2e%2e/a"},
-		{"/caf%C3%A9", "/caf%C3%A9", "/caf\xc3\xa9"},
-		{"/a%20b", "/a%20b", "/a b"},
-	} {
-		forward, match, _, err := Normalise([]byte(c.path), nil)
-		if err != nil || string(forward) != c.forward || string(match) != c.match {
-			t.Errorf("%s: forward %q, match %q, error %v", c.path, forward, match, err)
-		}
-	}
-	for _, path := range []string{
-		"/..", "/../a", "/a/../../b", "/a//../b", "//..", "/..;/a", "/a/..;x=1/b", "/.;/a",
-		"/..%2fa", "/a/..%2f..%2fb", "/a%2f../b", "/a%2f..%2fb", "/%2e%2e%2fa", "/a%2f.%2fb", "/..%3b/a",
-		"/a\\b", "/a%5cb", "/..%5ca", "/a%00", "/a%0d%0ab", "/%7f",
-	} {
-		if forward, match, _, err := Normalise([]byte(path), nil); err == nil {
-			t.Errorf("%s: forward %q, match %q, want an error", path, forward, match)
-		}
-	}
-}
-
-// Whatever comes in, no dot segment comes out, and the forward form is stable.
-func FuzzNormalise(f *testing.F) {
-	for _, s := range []string{"/a/../b", "/%2e%2e/a", "/a%2f..;/b", "//a//./b", "/a;b/..;c"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, path []byte) {
-		if len(path) == 0 || path[0] != '/' || !validPercent(path) {
-			return
-		}
-		forward, match, _, err := Normalise(path, nil)
-		if err != nil {
-			return
-		}
-		for _, form := range [][]byte{forward, match} {
-			for seg := range bytes.SplitSeq(form, []byte("/")) {
-				if string(seg) == "." || string(seg) == ".." {
-					t.Fatalf("%q: forward %q, match %q", path, forward, match)
-				}
-			}
-		}
-		if bytes.Contains(match, []byte("//")) || len(match) == 0 || match[0] != '/' {
-			t.Fatalf("%q: match %q", path, match)
-		}
-		f2, m2, _, err := Normalise(bytes.Clone(forward), nil)
-		if err != nil || !bytes.Equal(f2, forward) || !bytes.Equal(m2, match) {
-			t.Fatalf("%q: %q is not stable: %q, %v", path, forward, f2, err)
-		}
-	})
-}
-
-func validPercent(p []byte) bool {
-	for i, c := range p {
-		if c == '%' && (i+2 >= len(p) || !strings.ContainsRune("0123456789abcdefABCDEF", rune(p[i+1])) ||
-			!strings.ContainsRune("0123456789abcdefABCDEF", rune(p[i+2]))) {
-			return false
-		}
-	}
-	return true
-}
 
 // find is the dumb reference: the exact path, else the longest prefix of whole elements.
 func find(exact, prefixes []string, path string) string {

@@ -132,10 +132,56 @@ func matchForm(buf []byte, n int) ([]byte, error) {
 			buf = append(buf, c)
 		}
 	}
-	if hidden(buf[seg+1:]) {
+	if hidden(buf[seg+1:]) || misread(buf[n:]) {
 		return buf, ErrPath
 	}
 	return buf, nil
+}
+
+// misread says whether an origin that decodes once more than it should, or that takes
+// overlong UTF-8 for ASCII, finds a dot segment, a NUL or a slash that is not there. %25 and
+// 8-bit bytes are rare, so most paths are only looked through.
+func misread(match []byte) bool {
+	dots, only := 0, true // of the segment so far: how many, and nothing else
+	for i := 0; i < len(match); i++ {
+		c := match[i]
+		if c >= 0xc0 && overlong(match[i:]) {
+			return true
+		}
+		if c == '%' && i+2 < len(match) && isHex(match[i+1]) && isHex(match[i+2]) {
+			c = unhex(match[i+1])<<4 | unhex(match[i+2])
+			i += 2
+		}
+		switch c {
+		case 0:
+			return true
+		case '/', '\\', ';':
+			if only && (dots == 1 || dots == 2) {
+				return true
+			}
+			dots, only = 0, true
+		case '.':
+			dots++
+		default:
+			only = false
+		}
+	}
+	return only && (dots == 1 || dots == 2)
+}
+
+// overlong says whether b begins with an ASCII character in two, three or four bytes, which
+// is no UTF-8 (RFC 3629 section 3) and was a way into many servers.
+func overlong(b []byte) bool {
+	continues := func(i int, below byte) bool { return i < len(b) && 0x80 <= b[i] && b[i] < below }
+	switch b[0] {
+	case 0xc0, 0xc1:
+		return continues(1, 0xc0)
+	case 0xe0:
+		return continues(1, 0xa0) && continues(2, 0xc0)
+	case 0xf0:
+		return continues(1, 0x90) && continues(2, 0xc0) && continues(3, 0xc0)
+	}
+	return false
 }
 
 // hidden says whether a segment of the match form is a dot segment: the plain ones are
@@ -147,6 +193,8 @@ func hidden(seg []byte) bool {
 func unreserved(c byte) bool {
 	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
 }
+
+func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
 func unhex(c byte) byte {
 	if c <= '9' {

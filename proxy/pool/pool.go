@@ -9,10 +9,6 @@ type Conn interface {
 	Close() error
 }
 
-// trust is how long ago a connection may have been used to be given out without a look: a
-// system call that would have seen nothing. In nanoseconds.
-const trust = 1e6
-
 // Pool holds idle connections, the one used last on top, so that the others grow old and a
 // quiet time closes them.
 type Pool[C Conn] struct {
@@ -31,7 +27,10 @@ type entry[C Conn] struct {
 // New makes a pool that keeps at most limit idle connections.
 func New[C Conn](limit int) *Pool[C] { return &Pool[C]{max: limit} }
 
-// Get takes the connection that was used last. Those that turn out to be dead are closed.
+// Get takes the connection that was used last. Those that turn out to be dead are closed, and
+// those on which something has arrived that nobody asked for: it would be read as the next
+// answer. The look is a system call that every reuse pays, since a stray answer may come at
+// any moment.
 // now and idle (how long a connection may have waited) are nanoseconds.
 func (p *Pool[C]) Get(now, idle int64) (c C, ok bool) {
 	for {
@@ -46,7 +45,7 @@ func (p *Pool[C]) Get(now, idle int64) (c C, ok bool) {
 		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
 		waited := now - e.at
-		if waited <= trust || waited < idle && e.conn.Alive() {
+		if waited < idle && e.conn.Alive() {
 			return e.conn, true
 		}
 		_ = e.conn.Close() // its failure has no one to tell
@@ -72,7 +71,7 @@ func (p *Pool[C]) Sweep(now, idle int64) {
 	p.mu.Lock()
 	kept := p.idle[:0]
 	for _, e := range p.idle {
-		if waited := now - e.at; waited >= idle || waited > trust && !e.conn.Alive() {
+		if waited := now - e.at; waited >= idle || !e.conn.Alive() {
 			drop = append(drop, e.conn)
 			continue
 		}
