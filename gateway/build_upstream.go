@@ -62,10 +62,11 @@ func (c *upstreamChecker) problem(field, code, format string, args ...any) {
 
 func (c *upstreamChecker) protocol(s UpstreamSpec) {
 	c.out.Protocol = cmp.Or(s.Protocol, "http")
-	if c.out.Protocol != "http" {
-		c.problem("spec.protocol", "protocol_unknown", "Protocol %q is not known, so http is spoken: this version speaks http.", s.Protocol)
+	if c.out.Protocol != "http" && c.out.Protocol != "https" {
+		c.problem("spec.protocol", "protocol_unknown", "Protocol %q is not known, so http is spoken: this version speaks http and https.", s.Protocol)
 		c.out.Protocol = "http"
 	}
+	c.tls(s)
 	c.out.Balance.Policy = cmp.Or(s.Balance.Policy, "round_robin")
 	if c.out.Balance.Policy != "round_robin" {
 		c.problem("spec.balance.policy", "policy_unknown", "Policy %q is not known, so round_robin is in force: this version has round_robin.", s.Balance.Policy)

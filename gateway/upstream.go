@@ -22,8 +22,11 @@ func (k UpstreamKey) String() string { return k.Tenant + "/" + k.Name }
 
 // UpstreamSpec is what a person writes.
 type UpstreamSpec struct {
-	// Protocol spoken to the endpoints. Default and only value for now: "http" (HTTP/1.1).
+	// Protocol spoken to the endpoints: "http" (HTTP/1.1, the default) or "https" (HTTP/1.1
+	// over TLS).
 	Protocol string `json:"protocol,omitempty"`
+	// TLS says how endpoints are verified. Only with protocol https.
+	TLS *UpstreamTLS `json:"tls,omitempty"`
 	// Endpoints given by hand: services outside containers.
 	Endpoints []ManualEndpoint `json:"endpoints,omitempty"`
 	// Discover names where further endpoints are discovered. All sources are merged; an
