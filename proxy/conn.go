@@ -60,6 +60,9 @@ func newConn(l *listener, nc net.Conn) *conn {
 // serve answers requests until one side wants no more.
 func (c *conn) serve() {
 	defer c.close()
+	if c.l.shake != nil && !c.handshake() {
+		return
+	}
 	for c.await() && c.readHead() && c.exchange() {
 	}
 }
@@ -85,7 +88,7 @@ func (c *conn) survived(panicked any) bool {
 // kill ends the connection from outside.
 func (c *conn) kill() {
 	c.killed.Store(true)
-	_ = c.s.Close()
+	_ = c.s.Net().Close() // without TLS's goodbye, which could wait for the writer
 }
 
 func (c *conn) borrow() []byte {

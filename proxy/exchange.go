@@ -120,6 +120,9 @@ func (x *exchange) find() *http1.Error {
 	if !ok {
 		return errNoHost
 	}
+	if !x.c.admitted(x.table.certs, r.Host.Of(b)) {
+		return errMisdirected
+	}
 	var err error
 	if x.forward, x.matched, in.scratch, err = match.Normalise(r.PathText(b), in.scratch); err != nil {
 		return errPath
@@ -150,7 +153,7 @@ func (x *exchange) try() error {
 			return err
 		}
 		x.tried = append(x.tried, x.ep)
-		if err = x.ask(); !errors.Is(err, errConnect) && !errors.Is(err, errConnectSlow) {
+		if err = x.ask(); !unreached(err) {
 			return err
 		}
 		if x.deadline > 0 && socket.Now() >= x.deadline {
@@ -251,5 +254,6 @@ func (x *exchange) report(f gateway.Failure) {
 		Latency:     socket.Span(x.sentAt, now),
 		Status:      status,
 		Failure:     f,
+		Reason:      x.reason,
 	})
 }

@@ -58,7 +58,7 @@ func (x *exchange) fail(err error) bool {
 // not after a mistake of the client's, since it is unclear where the next one starts, nor
 // when a body is still on its way.
 func (x *exchange) refuse(e *http1.Error) bool {
-	again := !x.headless && e.Status != 400 && e.Status != 408 && e.Status != 413 && e.Status != 417 &&
+	again := !x.headless && e.Status != 400 && e.Status != 408 && e.Status != 413 && e.Status != 417 && e.Status != 421 &&
 		x.bodyRead() && x.req().KeepAlive() && !x.c.p.closing.Load()
 	x.status = e.Status
 	if x.reason == "" {

@@ -26,6 +26,7 @@ type rotation struct {
 	response int64 // nanoseconds, as the next two
 	idle     int64
 	attempts int
+	tls      *clientTLS // nil: connections are not encrypted
 }
 
 // group is the endpoints of one priority.
