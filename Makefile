@@ -13,6 +13,8 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 run: build ## build everything and run the quick start: four sample backends and one Sluice
+	bin/sluice cert self-signed --keep --cert-file data/quickstart.pem --key-file data/quickstart.key \
+		shop.example.com '*.acme.example.com' www.globex.example localhost 127.0.0.1
 	exec examples/quickstart/run.sh
 
 build: ui bin/sluice bin/backend ## build the UI and the binaries

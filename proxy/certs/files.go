@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
@@ -100,6 +101,9 @@ func (p *filePair) look() string {
 		if err != nil {
 			fmt.Fprintln(&b, err)
 			continue
+		}
+		if s, ok := info.Sys().(*syscall.Stat_t); ok { // a rename within one tick of the file system's clock
+			fmt.Fprint(&b, s.Ino, " ")
 		}
 		fmt.Fprintln(&b, info.ModTime().UnixNano(), info.Size())
 	}

@@ -80,7 +80,7 @@ func NewTickets(cfg TicketsConfig) *Tickets {
 }
 
 // ticketsRetry is the pause after a rotation that failed.
-const ticketsRetry = 10 * time.Second
+const ticketsRetry = time.Minute
 
 // Run follows and rotates the keys until ctx ends. Call it once.
 func (t *Tickets) Run(ctx context.Context) error {

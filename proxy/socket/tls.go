@@ -172,6 +172,7 @@ func (c *Conn) readTLSInto(borrow func() []byte, giveUp func()) (int, error) {
 			return n, err
 		}
 		giveUp()
+		trim(c.tls)
 		if err := c.awaitReadable(); err != nil {
 			return 0, err
 		}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/sluice-gateway/sluice/gateway/certtest"
 )
@@ -180,6 +181,39 @@ func TestTLSStalledPeer(t *testing.T) {
 	case <-closed:
 	case <-time.After(10 * time.Second):
 		t.Fatal("Close waits for a peer that takes nothing")
+	}
+}
+
+// A connection that waits gives up what crypto/tls had read into, and goes on after it.
+func TestTLSTrims(t *testing.T) {
+	if rawInputAt == 0 || handAt == 0 {
+		t.Fatal("crypto/tls has changed its buffers: see tls_memory.go")
+	}
+	c, far := tlsPair(t, tls.VersionTLS13)
+	raw := (*bytes.Buffer)(unsafe.Add(unsafe.Pointer(c.tls), rawInputAt))
+	b := make([]byte, 100<<10)
+	for round := range 3 {
+		want := bytes.Repeat([]byte{byte(round)}, 80<<10)
+		go func() { _, _ = far.Write(want) }()
+		got := 0
+		for got < len(want) {
+			n, err := c.Read(b[got:])
+			if got += n; err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(b[:got], want) {
+			t.Fatal("differs")
+		}
+		before := raw.Cap()
+		c.SetReadDeadline(Now() + int64(time.Millisecond))
+		if _, err := c.ReadInto(func() []byte { return b }, func() {}); !errors.Is(err, ErrTimeout) {
+			t.Fatal(err)
+		}
+		c.SetReadDeadline(0)
+		if held := raw.Cap(); held > keepBuffer || before <= keepBuffer {
+			t.Errorf("held %d bytes while it waited, %d before", held, before)
+		}
 	}
 }
 
