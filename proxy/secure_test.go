@@ -39,6 +39,13 @@ func serveTLS(t testing.TB, cfg Config, l TLS, o *origin) *secured {
 	return &secured{start(t, cfg, Listener{TLS: &l}, snap([]string{o.addr}, nil)), certtest.NewCA(t, "ca", time.Now())}
 }
 
+// shake is what the listener counts.
+func (s *secured) shake() *handshakes {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listeners[0].shake
+}
+
 // use swaps the certificates.
 func (s *secured) use(list ...*gateway.EffectiveCertificate) {
 	next := *s.snap
@@ -182,7 +189,7 @@ func TestTLSVersionsAndProtocols(t *testing.T) {
 		t.Errorf("no protocol in common: %v", err)
 	}
 	eventually(t, "failures are counted by reason", func() bool {
-		f := &s.listeners[0].shake.failed
+		f := &s.shake().failed
 		return f[tlsFaultVersion].Load() == 1 && f[tlsFaultCipher].Load() == 1 && f[tlsFaultALPN].Load() == 1
 	})
 }
@@ -192,7 +199,7 @@ func TestTLSHandshakeFailures(t *testing.T) {
 	s := serveTLS(t, Config{HandshakeTimeout: 300 * time.Millisecond}, TLS{}, rawOrigin(t, hello, false))
 	s.use(s.cert(t, "a", nil, "a.example.com"))
 	failed := func(f tlsFault) func() bool {
-		return func() bool { return s.listeners[0].shake.failed[f].Load() == 1 }
+		return func() bool { return s.shake().failed[f].Load() == 1 }
 	}
 	raw := func(send string) net.Conn {
 		c, err := net.Dial("tcp", s.addr)
@@ -296,7 +303,7 @@ func TestTLSClientCertificates(t *testing.T) {
 			t.Errorf("%s asked for %s: %d, %v; want %d", c.name, c.host, status, err, c.status)
 		}
 	}
-	eventually(t, "refusals are counted", func() bool { return s.listeners[0].shake.failed[tlsFaultClient].Load() == 3 })
+	eventually(t, "refusals are counted", func() bool { return s.shake().failed[tlsFaultClient].Load() == 3 })
 
 	// A host that begins to ask is closed to connections from before.
 	before := s.must(t, "open.example.com", nil)
