@@ -4,7 +4,7 @@ SHELL := /bin/bash
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
 OAPI := go tool -modfile=tools/go.mod oapi-codegen
-PACKAGES := nginx haproxy libnginx-mod-http-lua chromium fonts-noto-cjk wrk nghttp2-client iproute2 curl
+PACKAGES := nginx haproxy libnginx-mod-http-lua chromium fonts-noto-cjk wrk nghttp2-client iproute2 curl openssl
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help run build ui test test-go test-ui check bench figures generate fmt fuzz packages clean
@@ -13,6 +13,8 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 run: build ## build everything and run the quick start: four sample backends and one Sluice
+	bin/sluice cert self-signed --keep --cert-file data/quickstart.pem --key-file data/quickstart.key \
+		shop.example.com '*.acme.example.com' www.globex.example localhost 127.0.0.1
 	exec examples/quickstart/run.sh
 
 build: ui bin/sluice bin/backend ## build the UI and the binaries

@@ -62,7 +62,7 @@ func (s *server) prune(ctx context.Context, p api.Prune, keep map[gateway.Ref]bo
 // plain is an object as JSON knows it, without what the server sets, so that a nil and an
 // empty slice compare equal where JSON leaves both out.
 func plain(o gateway.Object) map[string]any {
-	b, err := json.Marshal(o)
+	b, err := gateway.MarshalClear(o)
 	if err != nil {
 		panic("admin: objects always marshal: " + err.Error())
 	}

@@ -165,3 +165,29 @@ func (s *server) PutOverride(ctx context.Context, r api.PutOverrideRequestObject
 func (s *server) DeleteOverride(ctx context.Context, r api.DeleteOverrideRequestObject) (api.DeleteOverrideResponseObject, error) {
 	return s.delete(ctx, gateway.Ref{Kind: gateway.KindOverride, Tenant: r.Tenant, Name: r.Override}, r.Params.DryRun, r.Params.IfMatch)
 }
+
+// ListCertificates lists certificates as written.
+func (s *server) ListCertificates(ctx context.Context, r api.ListCertificatesRequestObject) (api.ListCertificatesResponseObject, error) {
+	items, err := list[gateway.Certificate](ctx, s, gateway.KindCertificate, r.Tenant)
+	return api.ListCertificates200JSONResponse{Items: items}, err
+}
+
+// GetCertificate reads a certificate.
+func (s *server) GetCertificate(ctx context.Context, r api.GetCertificateRequestObject) (api.GetCertificateResponseObject, error) {
+	obj, err := get[*gateway.Certificate](ctx, s, gateway.Ref{Kind: gateway.KindCertificate, Tenant: r.Tenant, Name: r.Certificate})
+	if err != nil {
+		return nil, err
+	}
+	tag := etag(obj.Revision)
+	return api.GetCertificate200JSONResponse{Body: *obj, Headers: api.GetCertificate200ResponseHeaders{ETag: &tag}}, nil
+}
+
+// PutCertificate creates or replaces a certificate.
+func (s *server) PutCertificate(ctx context.Context, r api.PutCertificateRequestObject) (api.PutCertificateResponseObject, error) {
+	return s.put(ctx, gateway.Ref{Kind: gateway.KindCertificate, Tenant: r.Tenant, Name: r.Certificate}, r.Body, r.Params.DryRun, r.Params.IfMatch, r.Params.IfNoneMatch != nil)
+}
+
+// DeleteCertificate deletes a certificate.
+func (s *server) DeleteCertificate(ctx context.Context, r api.DeleteCertificateRequestObject) (api.DeleteCertificateResponseObject, error) {
+	return s.delete(ctx, gateway.Ref{Kind: gateway.KindCertificate, Tenant: r.Tenant, Name: r.Certificate}, r.Params.DryRun, r.Params.IfMatch)
+}

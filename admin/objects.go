@@ -16,7 +16,7 @@ func get[T gateway.Object](ctx context.Context, s *server, ref gateway.Ref) (T, 
 	if err != nil {
 		return none, err
 	}
-	return obj.(T), nil
+	return withStatus(obj).(T), nil
 }
 
 // list reads all objects of a known type.
@@ -30,7 +30,7 @@ func list[T any, P interface {
 	}
 	out := make([]T, 0, len(objs))
 	for _, o := range objs {
-		out = append(out, *o.(P))
+		out = append(out, *withStatus(o).(P))
 	}
 	return out, nil
 }
@@ -44,10 +44,21 @@ func (s *server) ListObjects(ctx context.Context, r api.ListObjectsRequestObject
 	out := api.ListObjects200JSONResponse{Items: []api.Object{}}
 	for _, o := range objs {
 		if hasLabels(o, deref(r.Params.Label)) {
-			out.Items = append(out.Items, api.Object{Object: o})
+			out.Items = append(out.Items, api.Object{Object: withStatus(o)})
 		}
 	}
 	return out, nil
+}
+
+// withStatus is an object with what is worked out from it for people.
+func withStatus(o gateway.Object) gateway.Object {
+	c, ok := o.(*gateway.Certificate)
+	if !ok {
+		return o
+	}
+	with := *c
+	with.Status = gateway.DescribeCertificate(c.Spec.Certificate)
+	return &with
 }
 
 // hasLabels says whether the object carries every label, each written "key=value".

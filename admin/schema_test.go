@@ -22,7 +22,7 @@ func TestSchemasFollowTheVocabulary(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, v := range []any{
-		gateway.Tenant{}, gateway.Fleet{}, gateway.Policy{}, gateway.Upstream{}, gateway.Route{}, gateway.Override{},
+		gateway.Tenant{}, gateway.Fleet{}, gateway.Policy{}, gateway.Upstream{}, gateway.Route{}, gateway.Override{}, gateway.Certificate{},
 		gateway.Ref{}, gateway.UpstreamKey{}, gateway.Problem{}, gateway.Verdict{}, gateway.Node{}, gateway.Snapshot{},
 	} {
 		typ := reflect.TypeOf(v)

@@ -195,6 +195,8 @@ func (c *control) inputs(changes []gateway.Change) (gateway.Inputs, error) {
 			in.Routes = append(in.Routes, o)
 		case *gateway.Override:
 			in.Overrides = append(in.Overrides, o)
+		case *gateway.Certificate:
+			in.Certificates = append(in.Certificates, o)
 		}
 	}
 	in.Verdicts = c.verdicts

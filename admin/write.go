@@ -158,6 +158,9 @@ func (s *server) before(ctx context.Context, changes []gateway.Change) ([]gatewa
 			fresh.CreatedBy, fresh.UpdatedBy, fresh.UpdatedAt = o.CreatedBy, o.UpdatedBy, o.UpdatedAt
 		}
 		*head = fresh
+		if err := gateway.KeepSecrets(c.Object, obj); err != nil {
+			return nil, err
+		}
 	}
 	return old, nil
 }

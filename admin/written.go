@@ -37,6 +37,12 @@ func (w written) VisitPutPolicyResponse(rw http.ResponseWriter) error { return w
 // VisitDeletePolicyResponse answers the operation.
 func (w written) VisitDeletePolicyResponse(rw http.ResponseWriter) error { return w.send(rw) }
 
+// VisitPutCertificateResponse answers the operation.
+func (w written) VisitPutCertificateResponse(rw http.ResponseWriter) error { return w.send(rw) }
+
+// VisitDeleteCertificateResponse answers the operation.
+func (w written) VisitDeleteCertificateResponse(rw http.ResponseWriter) error { return w.send(rw) }
+
 // VisitPutFleetResponse answers the operation.
 func (w written) VisitPutFleetResponse(rw http.ResponseWriter) error { return w.send(rw) }
 

@@ -100,6 +100,8 @@ func (in *inputs) gateway(static func([]*gateway.Upstream) []gateway.EndpointSet
 			out.Policies = append(out.Policies, o)
 		case *gateway.Fleet:
 			out.Fleets = append(out.Fleets, o)
+		case *gateway.Certificate:
+			out.Certificates = append(out.Certificates, o)
 		case *gateway.Override:
 			at := o.Spec.Expires
 			if !at.IsZero() && !at.After(now) {

@@ -29,7 +29,7 @@ type Loop struct {
 	cfg    Config
 	live   atomic.Pointer[gateway.Snapshot]
 	wake   chan struct{} // one slot: something is dirty
-	expiry *time.Timer   // wakes Run when an override expires; owned by Run
+	expiry *time.Timer   // wakes Run when an override or a certificate expires; owned by Run
 
 	mu      sync.Mutex
 	in      *inputs
@@ -126,8 +126,10 @@ func (l *Loop) DryRun(_ context.Context, changes []gateway.Change) (*gateway.Sna
 	for _, c := range changes {
 		in.change(c)
 	}
-	given, _ := in.gateway(l.cfg.Static, time.Now())
+	now := time.Now()
+	given, _ := in.gateway(l.cfg.Static, now)
 	l.mu.Unlock()
+	given.Now, given.Before = now, l.Snapshot()
 	return gateway.Build(given, l.Snapshot().Generation), nil
 }
 
@@ -200,10 +202,15 @@ func (l *Loop) decide(now time.Time) *gateway.Snapshot {
 	l.full = false
 	clear(l.dirty)
 	l.mu.Unlock()
+	given.Now, given.Before = now, prev
+	s := gateway.Build(given, prev.Generation+1)
+	if nextExpiry.IsZero() || !s.Next.IsZero() && s.Next.Before(nextExpiry) {
+		nextExpiry = s.Next
+	}
 	if !nextExpiry.IsZero() {
 		l.expiry.Reset(nextExpiry.Sub(now))
 	}
-	return gateway.Build(given, prev.Generation+1)
+	return s
 }
 
 // subscribers hands the newest snapshot to each subscriber without ever waiting for one.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Build decides. It reads no clock, file, socket or random source: equal inputs in any
@@ -14,6 +15,7 @@ func Build(in Inputs, generation uint64) *Snapshot {
 	b := newBuilder(in)
 	b.claimHosts()
 	b.checkFleets()
+	b.buildCertificates()
 	b.buildUpstreams()
 	b.buildRoutes()
 	b.checkOverrides()
@@ -28,6 +30,8 @@ type builder struct {
 	claims    map[string]string // host to tenant
 	hosts     map[string]*Host
 	upstreams map[UpstreamKey]*EffectiveUpstream
+	certs     []*EffectiveCertificate // by age
+	next      time.Time
 	problems  []Problem
 }
 
@@ -41,6 +45,7 @@ func newBuilder(in Inputs) *builder {
 		upstreams: make(map[UpstreamKey]*EffectiveUpstream, len(in.Upstreams)),
 	}
 	b.in.Tenants = slices.SortedFunc(slices.Values(in.Tenants), func(x, y *Tenant) int { return older(&x.Meta, &y.Meta) })
+	b.in.Certificates = slices.SortedFunc(slices.Values(in.Certificates), func(x, y *Certificate) int { return older(&x.Meta, &y.Meta) })
 	b.in.Routes = slices.SortedFunc(slices.Values(in.Routes), func(x, y *Route) int { return older(&x.Meta, &y.Meta) })
 	for _, t := range in.Tenants {
 		b.tenants[t.Name] = t
@@ -111,6 +116,8 @@ func (b *builder) snapshot(generation uint64) *Snapshot {
 		Tenants:         sortedByName(b.in.Tenants),
 		Fleets:          sortedByName(b.in.Fleets),
 		NginxDirectives: b.limits.nginx,
+		Certificates:    sortedCertificates(b.certs),
+		Next:            b.next,
 		Hosts:           make([]*Host, 0, len(b.hosts)),
 		Upstreams:       make([]*EffectiveUpstream, 0, len(b.upstreams)),
 		otherProblems:   b.problems,
@@ -151,6 +158,9 @@ func (s *Snapshot) digestOthers() digest {
 	for _, h := range s.Hosts {
 		parts = append(parts, part{"Host", h.Name, h.digest.String()})
 	}
+	for _, c := range s.Certificates {
+		parts = append(parts, part{KindCertificate, c.Key.String(), digestOf(c).String()})
+	}
 	return digestOf([]any{parts, s.NginxDirectives})
 }
 
@@ -167,6 +177,7 @@ func (s *Snapshot) finish() {
 		}
 		s.Problems = append(s.Problems, u.problems...)
 	}
+	s.Problems = append(s.Problems, s.certificateProblems()...)
 	slices.SortFunc(s.Problems, Problem.Compare)
 	s.Digest = digest(all.Sum(nil)).String()
 	s.VerdictDigest = digest(verdicts.Sum(nil)).String()

@@ -238,7 +238,8 @@ func raisedCodes(t *testing.T) []string {
 	}
 	codes := map[string]bool{}
 	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
+		// Those of certificates and of TLS to endpoints have a table in certificate_test.go.
+		if strings.HasSuffix(name, "_test.go") || name == "build_certificate.go" || name == "upstream_tls.go" {
 			continue
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)

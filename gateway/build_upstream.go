@@ -66,6 +66,7 @@ func (c *upstreamChecker) protocol(s UpstreamSpec) {
 		c.problem("spec.protocol", "protocol_unknown", "Protocol %q is not known, so http is spoken: this version speaks %s.", s.Protocol, strings.Join(Protocols, ", "))
 		c.out.Protocol = "http"
 	}
+	c.tls(s)
 	c.out.Balance.Policy = cmp.Or(s.Balance.Policy, "round_robin")
 	if c.out.Balance.Policy != "round_robin" {
 		c.problem("spec.balance.policy", "policy_unknown", "Policy %q is not known, so round_robin is in force: this version has round_robin.", s.Balance.Policy)

@@ -1,7 +1,7 @@
 // Package gateway is the vocabulary of Sluice, and the pure function that decides.
 //
 // What people want arrives as objects ([Tenant], [Route], [Upstream], [Override],
-// [Policy], [Fleet]); what is true arrives as [EndpointSet] from discovery and
+// [Policy], [Fleet], [Certificate]); what is true arrives as [EndpointSet] from discovery and
 // [Verdict] from health. Together they are the [Inputs], and [Build] turns them into
 // one immutable [Snapshot] that the proxy serves, health probes, configsync renders and
 // the admin API shows.

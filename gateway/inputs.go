@@ -1,5 +1,7 @@
 package gateway
 
+import "time"
+
 // Inputs is everything that Build decides from: intent (what people wrote) and observed
 // (what sources and health report). The slices may be in any order.
 type Inputs struct {
@@ -10,6 +12,13 @@ type Inputs struct {
 	Overrides []*Override
 	Policies  []*Policy
 	Fleets    []*Fleet
+	// Certificates are judged by their dates at Now.
+	Certificates []*Certificate
+	// Now is the present. Zero: no certificate is too old or too young.
+	Now time.Time
+	// Before is an earlier snapshot: certificates that it holds are not parsed again. It
+	// saves time and decides nothing.
+	Before *Snapshot
 
 	// Sets is what sources report, at most one set per upstream, source and place.
 	Sets []EndpointSet

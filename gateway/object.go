@@ -11,21 +11,22 @@ type Kind string
 
 // The kinds of objects that people write.
 const (
-	KindTenant   Kind = "Tenant"
-	KindUpstream Kind = "Upstream"
-	KindRoute    Kind = "Route"
-	KindOverride Kind = "Override"
-	KindPolicy   Kind = "Policy"
-	KindFleet    Kind = "Fleet"
+	KindTenant      Kind = "Tenant"
+	KindUpstream    Kind = "Upstream"
+	KindRoute       Kind = "Route"
+	KindOverride    Kind = "Override"
+	KindPolicy      Kind = "Policy"
+	KindFleet       Kind = "Fleet"
+	KindCertificate Kind = "Certificate"
 )
 
 // Kinds lists every kind in the order in which objects depend on each other: applying in
 // this order never names something that does not exist yet.
-var Kinds = []Kind{KindTenant, KindFleet, KindPolicy, KindUpstream, KindRoute, KindOverride}
+var Kinds = []Kind{KindTenant, KindFleet, KindPolicy, KindCertificate, KindUpstream, KindRoute, KindOverride}
 
 // Owned says whether objects of the kind belong to a tenant.
 func (k Kind) Owned() bool {
-	return k == KindUpstream || k == KindRoute || k == KindOverride
+	return k == KindUpstream || k == KindRoute || k == KindOverride || k == KindCertificate
 }
 
 // Meta is what every object carries besides its spec. The writer sets kind, name, tenant
@@ -53,7 +54,8 @@ func (m *Meta) Head() *Meta { return m }
 // Ref names the object.
 func (m *Meta) Ref() Ref { return Ref{Kind: m.Kind, Tenant: m.Tenant, Name: m.Name} }
 
-// Object is any of the objects: *Tenant, *Upstream, *Route, *Override, *Policy, *Fleet.
+// Object is any of the objects: *Tenant, *Upstream, *Route, *Override, *Policy, *Fleet,
+// *Certificate.
 type Object interface {
 	Head() *Meta
 }
@@ -74,6 +76,8 @@ func NewObject(kind Kind) (Object, error) {
 		return &Policy{Meta: m}, nil
 	case KindFleet:
 		return &Fleet{Meta: m}, nil
+	case KindCertificate:
+		return &Certificate{Meta: m}, nil
 	}
 	return nil, fmt.Errorf("unknown kind %q: known kinds are %v", kind, Kinds)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Snapshot is everything decided. It is finished when Build returns; everyone after that
@@ -21,8 +22,14 @@ type Snapshot struct {
 	Hosts     []*Host              `json:"hosts"`
 	Upstreams []*EffectiveUpstream `json:"upstreams"`
 	Problems  []Problem            `json:"problems"`
+	// Certificates are those that can be used.
+	Certificates []*EffectiveCertificate `json:"certificates,omitempty"`
 	// NginxDirectives are those that overrides may use, from all policies.
 	NginxDirectives []string `json:"nginxDirectives,omitempty"`
+
+	// Next is when a certificate's dates will have decided otherwise: the time for the next
+	// Build, if nothing else changes. Zero: never.
+	Next time.Time `json:"-"`
 
 	otherDigest   digest    // of everything but the upstreams
 	otherProblems []Problem // of everything but the upstreams
@@ -130,6 +137,8 @@ type EffectiveUpstream struct {
 	Health   EffectiveCheck `json:"health"`
 	Timeouts Timeouts       `json:"timeouts"`
 	Retry    Retry          `json:"retry"`
+	// TLS is set when the protocol runs over TLS.
+	TLS *UpstreamTLS `json:"tls,omitempty"`
 	// Panic is set when less than half of the endpoints would be in rotation for health
 	// reasons: verdicts are then ignored, except that none of them is dropped for good.
 	Panic bool `json:"panic,omitempty"`

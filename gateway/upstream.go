@@ -24,6 +24,8 @@ func (k UpstreamKey) String() string { return k.Tenant + "/" + k.Name }
 type UpstreamSpec struct {
 	// Protocol spoken to the endpoints, one of Protocols. Default "http".
 	Protocol string `json:"protocol,omitempty"`
+	// TLS says how endpoints are verified. Only with protocol https or h2.
+	TLS *UpstreamTLS `json:"tls,omitempty"`
 	// Endpoints given by hand: services outside containers.
 	Endpoints []ManualEndpoint `json:"endpoints,omitempty"`
 	// Discover names where further endpoints are discovered. All sources are merged; an
@@ -36,9 +38,10 @@ type UpstreamSpec struct {
 	Retry    Retry      `json:"retry,omitzero"`
 }
 
-// Protocols are what endpoints may speak: "http" is HTTP/1.1, "h2c" HTTP/2 without TLS, by
-// prior knowledge, as gRPC servers do.
-var Protocols = []string{"http", "h2c"}
+// Protocols are what endpoints may speak: "http" is HTTP/1.1 and "https" the same over TLS;
+// "h2c" is HTTP/2 without TLS, by prior knowledge, as most gRPC servers speak, and "h2" HTTP/2
+// over TLS.
+var Protocols = []string{"http", "https", "h2c", "h2"}
 
 // ManualEndpoint is an endpoint given by hand.
 type ManualEndpoint struct {

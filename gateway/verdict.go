@@ -69,6 +69,9 @@ type Outcome struct {
 	Latency time.Duration // until the head of the answer
 	// Status of the answer; 0 when there was none.
 	Status int
+	// Reason says more about a failure in a stable word, if there is more to say, such as
+	// "upstream_tls_name".
+	Reason string
 	// Failure is empty, or names what went wrong between Sluice and the endpoint.
 	Failure Failure
 }

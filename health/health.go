@@ -72,7 +72,7 @@ func (h *Health) Apply(s *gateway.Snapshot) {
 	// no endpoint yet and is ignored, which is right for an endpoint that is just starting.
 	h.live.Store(&next)
 	for _, eu := range s.Upstreams {
-		next[eu.Key].configure(now, eu, h.prober, &h.outbox)
+		next[eu.Key].configure(now, eu, secureOf(eu, s), h.prober, &h.outbox)
 	}
 	for key, u := range old {
 		if next[key] == nil {

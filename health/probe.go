@@ -38,8 +38,12 @@ func (p *Prober) newProbe(t Target) probe {
 	if err != nil {
 		return func(context.Context) (int, error) { return 0, err }
 	}
+	dial, err := p.dialer(t)
+	if err != nil {
+		return func(context.Context) (int, error) { return 0, err }
+	}
 	return func(ctx context.Context) (int, error) {
-		conn, err := p.dial(ctx, "tcp", t.Address)
+		conn, err := dial(ctx)
 		if err != nil {
 			return 0, err
 		}

@@ -26,6 +26,8 @@ const (
 type Target struct {
 	gateway.EndpointKey
 	Check gateway.ActiveCheck
+	// Secure is set when the endpoint speaks TLS.
+	Secure *Secure
 }
 
 // Prober probes targets: each one serially, all of them in parallel, so that one that never

@@ -95,3 +95,11 @@ func inARow(n int, thing string) string {
 	}
 	return fmt.Sprintf("%d %ss in a row", n, thing)
 }
+
+// failureDetail is the failure with its reason, if the proxy gave one.
+func failureDetail(o gateway.Outcome) string {
+	if o.Failure == "" || o.Reason == "" || o.Reason == string(o.Failure) {
+		return string(o.Failure)
+	}
+	return string(o.Failure) + ": " + o.Reason
+}

@@ -97,7 +97,7 @@ func (t *Tracker) Request(now time.Time, o gateway.Outcome) []gateway.Verdict {
 	if e == nil || o.Status == 0 && o.Failure == "" {
 		return nil
 	}
-	e.sample(gateway.Sample{At: o.At, Kind: "request", Status: o.Status, Error: string(o.Failure), Latency: gateway.Duration(o.Latency)})
+	e.sample(gateway.Sample{At: o.At, Kind: "request", Status: o.Status, Error: failureDetail(o), Latency: gateway.Duration(o.Latency)})
 	switch {
 	case t.check.Passive != nil && t.isStale(e, o):
 	case isGatewayError(&o):

@@ -20,6 +20,7 @@ type upstream struct {
 	mu      sync.Mutex
 	tracker *Tracker
 	applied *gateway.EffectiveUpstream // nil before the first
+	secure  *Secure
 	probes  probeCounts
 }
 
@@ -40,14 +41,14 @@ func newUpstream(t *Tracker) *upstream {
 }
 
 // configure takes over a definition unless it is as before.
-func (u *upstream) configure(now time.Time, eu *gateway.EffectiveUpstream, p *Prober, out *outbox) {
+func (u *upstream) configure(now time.Time, eu *gateway.EffectiveUpstream, secure *Secure, p *Prober, out *outbox) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.applied != nil && sameDefinition(u.applied, eu) {
+	if u.applied != nil && sameDefinition(u.applied, eu) && reflect.DeepEqual(u.secure, secure) {
 		u.applied = eu
 		return
 	}
-	u.applied = eu
+	u.applied, u.secure = eu, secure
 	changed := u.tracker.Configure(now, eu.Health, eu.Endpoints)
 
 	old, cells := *u.cells.Load(), make(map[string]*cell, len(eu.Endpoints))
@@ -62,7 +63,7 @@ func (u *upstream) configure(now time.Time, eu *gateway.EffectiveUpstream, p *Pr
 	u.cells.Store(&cells)
 	// Still under the lock: a result of a probe that ends here is out of date when its
 	// goroutine gets the lock, and sees it by its context.
-	p.Set(u.key, targets(eu))
+	p.Set(u.key, targets(eu, secure))
 	u.publish(changed, out)
 	u.schedule(out)
 }
@@ -146,7 +147,7 @@ func (u *upstream) refresh(address string) {
 
 // targets lists what to probe. Terminating endpoints finish what they have and close their
 // listeners, so probing them would only report what is known.
-func targets(eu *gateway.EffectiveUpstream) []Target {
+func targets(eu *gateway.EffectiveUpstream, secure *Secure) []Target {
 	check := filled(eu.Health).Active
 	if check == nil {
 		return nil
@@ -154,7 +155,7 @@ func targets(eu *gateway.EffectiveUpstream) []Target {
 	var ts []Target
 	for _, e := range eu.Endpoints {
 		if !e.Terminating {
-			ts = append(ts, Target{EndpointKey: gateway.EndpointKey{Upstream: eu.Key, Address: e.Address}, Check: *check})
+			ts = append(ts, Target{EndpointKey: gateway.EndpointKey{Upstream: eu.Key, Address: e.Address}, Check: *check, Secure: secure})
 		}
 	}
 	return ts

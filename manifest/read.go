@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -159,7 +160,7 @@ func line(n ast.Node) int {
 // located turns goccy's "[line:column] message" and its excerpt into "file:line:column:
 // message", which editors and people can follow.
 func located(name string, err error) error {
-	text := yaml.FormatError(err, false, true)
+	text := hideKeys(yaml.FormatError(err, false, true))
 	if rest, ok := strings.CutPrefix(text, "["); ok {
 		if pos, msg, ok := strings.Cut(rest, "] "); ok {
 			return fmt.Errorf("%s:%s: %s", name, pos, strings.TrimRight(msg, "\n"))
@@ -167,6 +168,13 @@ func located(name string, err error) error {
 	}
 	return fmt.Errorf("%s: %s", name, strings.TrimRight(text, "\n"))
 }
+
+// keyLine is a line of an excerpt that may be a part of a private key: the whole of it in a
+// quoted string, or one line of PEM.
+var keyLine = regexp.MustCompile(`(?m)(-----BEGIN [A-Z ]*PRIVATE KEY-----|^>? *[0-9]+ \| *)[A-Za-z0-9+/=\\]{16,}.*$`)
+
+// hideKeys takes private keys out of an excerpt, which goes into logs and problems.
+func hideKeys(text string) string { return keyLine.ReplaceAllString(text, "${1}...") }
 
 // pointAt gives a position to an error of a value's own reader (a duration, a size), which
 // begins with the quoted value and knows nothing of the file.

@@ -43,6 +43,9 @@ func encode(o gateway.Object) ([]byte, error) {
 		return nil, err
 	}
 	m := written.Head()
+	if c, ok := written.(*gateway.Certificate); ok {
+		c.Status = nil
+	}
 	m.Revision, m.CreatedRevision, m.CreatedBy, m.UpdatedBy, m.UpdatedAt = 0, 0, "", "", time.Time{}
 	return yaml.MarshalWithOptions(written, yaml.UseJSONMarshaler(), yaml.IndentSequence(true))
 }

@@ -64,12 +64,15 @@ func newConn(l *listener, nc net.Conn) *conn {
 // serve answers requests until one side wants no more.
 func (c *conn) serve() {
 	defer c.close()
-	if c.l.HTTP2Only {
+	if c.l.shake != nil && !c.handshake() {
+		return
+	}
+	if c.l.HTTP2Only || c.agreedOnHTTP2() {
 		c.serveHTTP2(nil)
 		return
 	}
 	for c.await() {
-		if !c.began && c.speaksHTTP2() {
+		if !c.began && c.l.shake == nil && c.speaksHTTP2() {
 			first := bytes.Clone(c.in.buf.filled())
 			c.putInbound()
 			c.serveHTTP2(first)
@@ -112,7 +115,7 @@ func (c *conn) survived(panicked any) bool {
 // kill ends the connection from outside.
 func (c *conn) kill() {
 	c.killed.Store(true)
-	_ = c.s.Close()
+	_ = c.s.Net().Close() // without TLS's goodbye, which could wait for the writer
 }
 
 func (c *conn) borrow() []byte {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/proxy/http1"
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
@@ -17,11 +18,8 @@ func (x *exchange) open() error {
 	if x.rot.http2 {
 		return x.openStream()
 	}
-	if !x.replayed {
-		if uc, ok := x.ep.pool.Get(x.startedAt, x.rot.idle); ok {
-			x.link.conn, x.reused = uc, true
-			return nil
-		}
+	if !x.replayed && x.takeKept() {
+		return nil
 	}
 	s, err := x.connect()
 	x.link.conn, x.reused = s, false
@@ -38,21 +36,65 @@ func (x *exchange) connect() (*socket.Conn, error) {
 	if timeout <= 0 {
 		return nil, errSlowUpstream
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	nc, err := dialer.DialContext(ctx, "tcp", x.ep.key.Address)
+	uc, err := x.dial(timeout)
 	if err != nil {
 		x.ep.skipUntil.Store(socket.Now() + skipFor)
+		x.reason = errorClass(err)
 		x.report(gateway.FailureConnect)
-		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
-			return nil, errConnectSlow
-		}
-		return nil, errConnect
+		return nil, err
 	}
 	if x.ep.skipUntil.Load() != 0 {
 		x.ep.skipUntil.Store(0)
 	}
-	return socket.New(nc), nil
+	x.reason = ""
+	return uc, nil
+}
+
+// takeKept takes a kept connection, if there is one that was made as they are made now: an
+// upstream's TLS settings may have changed since.
+func (x *exchange) takeKept() bool {
+	for {
+		uc, ok := x.ep.pool.Get(x.startedAt, x.rot.idle)
+		if !ok {
+			return false
+		}
+		if x.rot.tls.secured(uc, x.ep) {
+			x.link.conn, x.reused, x.reason = uc, true, ""
+			return true
+		}
+		_ = uc.Close() // its failure has no one to tell
+	}
+}
+
+// dial makes a new connection to x.ep.
+func (x *exchange) dial(timeout time.Duration) (*socket.Conn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	nc, err := dialer.DialContext(ctx, "tcp", x.ep.key.Address)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return nil, errConnectSlow
+	case err != nil:
+		return nil, errConnect
+	}
+	uc := socket.New(nc)
+	if x.rot.tls == nil {
+		return uc, nil
+	}
+	if err := x.rot.tls.secure(uc, x.ep, x.sentAt+int64(timeout)); err != nil {
+		_ = uc.Close()
+		return nil, err
+	}
+	return uc, nil
+}
+
+// errorClass is the class of an error of ours, or "".
+func errorClass(err error) string {
+	var e *http1.Error
+	if errors.As(err, &e) {
+		return e.Class
+	}
+	return ""
 }
 
 // dialer keeps the kernel's keep-alive probes on, which find peers that vanished.

@@ -135,6 +135,9 @@ func (x *exchange) find() *http1.Error {
 	if !ok {
 		return errNoHost
 	}
+	if !x.c.admitted(x.table.certs, r.Host.Of(b)) {
+		return errMisdirected
+	}
 	var err error
 	if x.forward, x.matched, x.scratch, err = match.Normalise(r.PathText(b), x.scratch); err != nil {
 		return errPath
@@ -183,8 +186,7 @@ func (x *exchange) try() error {
 			return err
 		}
 		x.tried = append(x.tried, x.ep)
-		if err = x.ask(); !errors.Is(err, errConnect) && !errors.Is(err, errConnectSlow) &&
-			(!errors.Is(err, errRefused) || !x.whole) {
+		if err = x.ask(); !unreached(err) && (!errors.Is(err, errRefused) || !x.whole) {
 			return err
 		}
 		if x.deadline > 0 && socket.Now() >= x.deadline {
@@ -316,5 +318,6 @@ func (x *exchange) report(f gateway.Failure) {
 		Latency:     socket.Span(x.sentAt, now),
 		Status:      status,
 		Failure:     f,
+		Reason:      x.reason,
 	})
 }

@@ -121,7 +121,7 @@ func (x *exchange) passes(i int, chunked bool) bool {
 // refuse keeps the connection unless the mistake was the client's, since it is then unclear
 // where the next request starts, or a body is still on its way.
 func (c *conn) refuse(x *exchange, e *http1.Error) bool {
-	again := !x.headless && e.Status != 400 && e.Status != 408 && e.Status != 413 && e.Status != 417 &&
+	again := !x.headless && e.Status != 400 && e.Status != 408 && e.Status != 413 && e.Status != 417 && e.Status != 421 &&
 		x.bodyRead() && c.in.req.KeepAlive() && !c.in.req.WebSocket && !c.p.closing.Load()
 	b := http1.AppendStatus(make([]byte, 0, 512), e.Status, []byte(statusText(e.Status)))
 	text := x.ownText(e)

@@ -18,7 +18,8 @@ type listener struct {
 	Listener
 	p     *Proxy
 	ln    net.Listener
-	index int // in the arrays of counters
+	index int         // in the arrays of counters
+	shake *handshakes // nil: no TLS
 }
 
 func (p *Proxy) listen(ln net.Listener, l Listener) (*listener, error) {
@@ -32,6 +33,9 @@ func (p *Proxy) listen(ln net.Listener, l Listener) (*listener, error) {
 		return nil, fmt.Errorf("listen on %s: more than %d listeners", ln.Addr(), maxListeners)
 	}
 	lst := &listener{Listener: l, p: p, ln: ln, index: len(p.listeners)}
+	if l.TLS != nil {
+		lst.secure()
+	}
 	p.listeners = append(p.listeners, lst)
 	if !p.running {
 		p.running = true

@@ -19,6 +19,12 @@ var (
 	descConnections = prometheus.NewDesc("sluice_connections",
 		"Open connections from clients.",
 		[]string{"listener", "state"}, nil)
+	descHandshakes = prometheus.NewDesc("sluice_tls_handshakes_total",
+		"TLS handshakes with clients that succeeded.",
+		[]string{"listener", "resumed"}, nil)
+	descHandshakeFailures = prometheus.NewDesc("sluice_tls_handshake_failures_total",
+		"TLS handshakes with clients that failed, by reason.",
+		[]string{"listener", "reason"}, nil)
 	descDropped = prometheus.NewDesc("sluice_access_log_dropped_total",
 		"Access log lines that were dropped because the writer could not keep up.", nil, nil)
 	descFaults = prometheus.NewDesc("sluice_http2_faults_total",
@@ -28,7 +34,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (p *Proxy) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRequests, descSeconds, descUpstream, descConnections, descDropped, descFaults} {
+	for _, d := range []*prometheus.Desc{descRequests, descSeconds, descUpstream, descConnections, descHandshakes, descHandshakeFailures, descDropped, descFaults} {
 		ch <- d
 	}
 }
@@ -42,6 +48,9 @@ func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
 		idle, active := p.conns.count(l)
 		ch <- prometheus.MustNewConstMetric(descConnections, prometheus.GaugeValue, float64(idle), l.Name, "idle")
 		ch <- prometheus.MustNewConstMetric(descConnections, prometheus.GaugeValue, float64(active), l.Name, "active")
+		if l.shake != nil {
+			l.shake.collect(ch, l.Name)
+		}
 	}
 	if p.access != nil {
 		ch <- prometheus.MustNewConstMetric(descDropped, prometheus.CounterValue, float64(p.access.dropped.Load()))
@@ -57,6 +66,17 @@ func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
 	}
 	p.apply.Unlock()
 	collectRequests(ch, all, listeners)
+}
+
+func (h *handshakes) collect(ch chan<- prometheus.Metric, listener string) {
+	resumed := h.resumed.Load() // before done, which is never less
+	ch <- prometheus.MustNewConstMetric(descHandshakes, prometheus.CounterValue, float64(h.done.Load()-resumed), listener, "false")
+	ch <- prometheus.MustNewConstMetric(descHandshakes, prometheus.CounterValue, float64(resumed), listener, "true")
+	for f := range h.failed {
+		if n := h.failed[f].Load(); n > 0 {
+			ch <- prometheus.MustNewConstMetric(descHandshakeFailures, prometheus.CounterValue, float64(n), listener, tlsFaultNames[f])
+		}
+	}
 }
 
 func (e *endpoint) collect(ch chan<- prometheus.Metric) {

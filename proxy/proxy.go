@@ -30,6 +30,8 @@ type Config struct {
 	// AccessLog gets one JSON line per request, from one goroutine. Default: none.
 	AccessLog io.Writer
 
+	// HandshakeTimeout bounds a TLS handshake. Default 10s.
+	HandshakeTimeout time.Duration
 	// HeaderTimeout bounds the time from the first byte of a head to its last. Default 10s.
 	HeaderTimeout time.Duration
 	// IdleTimeout is how long a client connection may wait for its next request. Default 75s.
@@ -55,6 +57,8 @@ type Listener struct {
 	// HTTP2Only: clients speak HTTP/2 from the first byte. Otherwise those that do are
 	// recognised by their preface.
 	HTTP2Only bool
+	// TLS makes it a listener for TLS, and Scheme "https". Default: nil.
+	TLS *TLS
 	// Limits of request heads. Default: 8 KiB a request line, 64 KiB a head.
 	Limits http1.Limits
 }
@@ -79,15 +83,16 @@ type Proxy struct {
 	apply    sync.Mutex // held while a snapshot is compiled
 	compiled *registry  // guarded by apply; read by Collect under it
 
-	mu        sync.Mutex
-	listeners []*listener   // guarded by mu
-	quit      chan struct{} // closed by Shutdown
-	running   bool          // guarded by mu: the housekeeper was started
-	work      sync.WaitGroup
+	mu         sync.Mutex
+	listeners  []*listener   // guarded by mu
+	ticketKeys [][32]byte    // guarded by mu
+	quit       chan struct{} // closed by Shutdown
+	running    bool          // guarded by mu: the housekeeper was started
+	work       sync.WaitGroup
 }
 
 // timeouts are the Config's in nanoseconds.
-type timeouts struct{ header, idle, body, write int64 }
+type timeouts struct{ handshake, header, idle, body, write int64 }
 
 // New makes a Proxy. It answers 503 until the first Apply.
 func New(cfg Config) *Proxy {
@@ -96,10 +101,11 @@ func New(cfg Config) *Proxy {
 	p := &Proxy{
 		cfg: cfg,
 		times: timeouts{
-			header: int64(cmp.Or(cfg.HeaderTimeout, 10*time.Second)),
-			idle:   int64(cmp.Or(cfg.IdleTimeout, 75*time.Second)),
-			body:   int64(cmp.Or(cfg.BodyTimeout, 60*time.Second)),
-			write:  int64(cmp.Or(cfg.WriteTimeout, 60*time.Second)),
+			handshake: int64(cmp.Or(cfg.HandshakeTimeout, 10*time.Second)),
+			header:    int64(cmp.Or(cfg.HeaderTimeout, 10*time.Second)),
+			idle:      int64(cmp.Or(cfg.IdleTimeout, 75*time.Second)),
+			body:      int64(cmp.Or(cfg.BodyTimeout, 60*time.Second)),
+			write:     int64(cmp.Or(cfg.WriteTimeout, 60*time.Second)),
 		},
 		unmatched: newStats(statsKey{}),
 		compiled:  newRegistry(cfg.MaxIdlePerEndpoint),

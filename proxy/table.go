@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/proxy/balance"
+	"github.com/sluice-gateway/sluice/proxy/certs"
 	"github.com/sluice-gateway/sluice/proxy/match"
 )
 
@@ -14,6 +15,9 @@ type table struct {
 	from       []*gateway.Host
 	hosts      *match.Hosts[*host]
 	byName     map[string]*host
+	// certs are those of certFrom.
+	certs    *certs.Table
+	certFrom []*gateway.EffectiveCertificate
 }
 
 // host is one host's paths.
@@ -72,9 +76,10 @@ func newRegistry(maxIdle int) *registry {
 // moment before the table is published: a request that is on its way reads it at most once.
 func (r *registry) compile(s *gateway.Snapshot, before *table) *table {
 	for _, u := range s.Upstreams {
-		r.update(u)
+		r.update(u, s)
 	}
 	t := &table{generation: s.Generation, from: s.Hosts}
+	t.compileCerts(s, before)
 	if before != nil && slices.Equal(before.from, s.Hosts) {
 		t.hosts, t.byName = before.hosts, before.byName
 		return t
@@ -121,11 +126,30 @@ func (r *registry) upstream(k gateway.UpstreamKey) *upstream {
 	return up
 }
 
-func (r *registry) update(u *gateway.EffectiveUpstream) {
+func (r *registry) update(u *gateway.EffectiveUpstream, s *gateway.Snapshot) {
 	up := r.upstream(u.Key)
 	if before := up.live.Load(); before.from != u {
-		up.live.Store(newRotation(u, before, r.endpoint))
+		next := newRotation(u, before, r.endpoint)
+		var own *gateway.EffectiveCertificate
+		if u.TLS != nil && u.TLS.Certificate != "" {
+			own = s.Certificate(gateway.CertificateKey{Tenant: u.Key.Tenant, Name: u.TLS.Certificate})
+		}
+		next.tls = newClientTLS(u, next.all, own, before.tls)
+		up.live.Store(next)
 	}
+}
+
+// compileCerts makes the table's certificates, or takes them over when they are the same.
+func (t *table) compileCerts(s *gateway.Snapshot, before *table) {
+	t.certFrom = s.Certificates
+	var old *certs.Table
+	if before != nil {
+		if old = before.certs; slices.Equal(before.certFrom, s.Certificates) {
+			t.certs = old
+			return
+		}
+	}
+	t.certs = certs.Compile(s.Certificates, old)
 }
 
 func (r *registry) endpoint(k gateway.EndpointKey) *endpoint {

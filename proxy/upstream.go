@@ -26,8 +26,9 @@ type rotation struct {
 	response int64 // nanoseconds, as the next two
 	idle     int64
 	attempts int
-	http2    bool   // the endpoints speak HTTP/2
-	scheme   string // of requests over HTTP/2
+	http2    bool       // the endpoints speak HTTP/2
+	scheme   string     // of requests over HTTP/2
+	tls      *clientTLS // nil: connections are not encrypted
 }
 
 // group is the endpoints of one priority.
@@ -47,7 +48,7 @@ func newRotation(u *gateway.EffectiveUpstream, before *rotation, endpoint func(g
 		idle:     int64(orDefault(u.Timeouts.Idle, 30*time.Second)),
 		attempts: max(u.Retry.Attempts, 1),
 		http2:    u.Protocol == "h2c" || u.Protocol == "h2",
-		scheme:   "http",
+		scheme:   map[bool]string{false: "http", true: "https"}[u.Protocol == "h2"],
 	}
 	if u.Retry.Attempts == 0 {
 		r.attempts = 2

@@ -79,7 +79,7 @@ func (st *step) ops(w Write, at time.Time) ([]clientv3.Op, int, error) {
 		if st.now != nil {
 			h.CreatedBy = st.now.Head().CreatedBy
 		}
-		b, err := json.Marshal(st.put)
+		b, err := gateway.MarshalClear(st.put)
 		if err != nil {
 			return nil, 0, invalid("%s: %s", st.ref, err)
 		}

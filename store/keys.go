@@ -19,11 +19,13 @@ import (
 //	/sluice/v1/objects/<kind>/<tenant or ->/<name>                    the object
 //	/sluice/v1/history/<kind>/<tenant or ->/<name>/<max - revision>   one entry for each write
 //	/sluice/v1/audit/<max - nanoseconds>-<random>                     one record for each write
+//	/sluice/v1/shared/<name>                                          what nodes share besides
 const (
 	root          = "/sluice/v1/"
 	objectsPrefix = root + "objects/"
 	historyPrefix = root + "history/"
 	auditPrefix   = root + "audit/"
+	sharedPrefix  = root + "shared/"
 	noTenant      = "-"
 )
 

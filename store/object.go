@@ -36,7 +36,7 @@ func decodeKV(ref gateway.Ref, kv *mvccpb.KeyValue) (gateway.Object, error) {
 
 // clone copies an object without the fields that the server sets.
 func clone(obj gateway.Object) (gateway.Object, error) {
-	b, err := json.Marshal(obj)
+	b, err := gateway.MarshalClear(obj)
 	if err != nil {
 		return nil, invalid("%s: %s", obj.Head().Ref(), err)
 	}
@@ -59,7 +59,7 @@ func same(a, b gateway.Object) bool {
 	if errA != nil || errB != nil {
 		return false
 	}
-	x, errX := json.Marshal(a)
-	y, errY := json.Marshal(b)
+	x, errX := gateway.MarshalClear(a)
+	y, errY := gateway.MarshalClear(b)
 	return errX == nil && errY == nil && bytes.Equal(x, y)
 }

@@ -115,6 +115,9 @@ func (s *Store) try(ctx context.Context, steps []*step, w Write) (revision int64
 		if err := st.check(); err != nil {
 			return 0, false, err
 		}
+		if err := gateway.KeepSecrets(st.put, st.now); err != nil {
+			return 0, false, err
+		}
 		ifs = append(ifs, st.unchanged())
 		verb := st.verb()
 		if verb == "" {

@@ -196,6 +196,21 @@ func (e PutTenantParamsIfNoneMatch) Valid() bool {
 	}
 }
 
+// Defines values for PutCertificateParamsIfNoneMatch.
+const (
+	PutCertificateParamsIfNoneMatchAsterisk PutCertificateParamsIfNoneMatch = "*"
+)
+
+// Valid indicates whether the value is a known member of the PutCertificateParamsIfNoneMatch enum.
+func (e PutCertificateParamsIfNoneMatch) Valid() bool {
+	switch e {
+	case PutCertificateParamsIfNoneMatchAsterisk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PutOverrideParamsIfNoneMatch.
 const (
 	PutOverrideParamsIfNoneMatchAsterisk PutOverrideParamsIfNoneMatch = "*"
@@ -254,13 +269,26 @@ type ApplyFailure = gateway.ApplyFailure
 type ApplyRequest struct {
 	Objects []Object `json:"objects"`
 
-	// Prune Also deletes the upstreams, routes and overrides of these tenants that are not among the objects.
+	// Prune Also deletes the upstreams, routes, overrides and certificates of these tenants that are not among the objects.
 	// Tenants, fleets and policies are never pruned.
 	Prune *Prune `json:"prune,omitempty"`
 }
 
 // Balance Chooses among the endpoints in rotation.
 type Balance = gateway.Balance
+
+// Certificate Proves who a tenant's hosts are, to clients, or who Sluice is, to endpoints that ask for a client
+// certificate.
+type Certificate = gateway.Certificate
+
+// CertificateSpec defines model for CertificateSpec.
+type CertificateSpec = gateway.CertificateSpec
+
+// CertificateStatus What a certificate says about itself. Worked out when it is read, ignored when it is written.
+type CertificateStatus = gateway.CertificateStatus
+
+// ClientAuth Asks clients for certificates. Default is that they are not asked.
+type ClientAuth = gateway.ClientAuth
 
 // Counts defines model for Counts.
 type Counts struct {
@@ -296,6 +324,9 @@ type Effect struct {
 	ProblemsFixed []Problem        `json:"problemsFixed"`
 	Upstreams     []UpstreamChange `json:"upstreams"`
 }
+
+// EffectiveCertificate A certificate that can be used, with the hosts that it is used for.
+type EffectiveCertificate = gateway.EffectiveCertificate
 
 // EffectiveRoute A route after policy and overrides, with every default filled in.
 type EffectiveRoute = gateway.EffectiveRoute
@@ -512,7 +543,7 @@ type ProblemsEvent struct {
 	Problems []Problem `json:"problems"`
 }
 
-// Prune Also deletes the upstreams, routes and overrides of these tenants that are not among the objects.
+// Prune Also deletes the upstreams, routes, overrides and certificates of these tenants that are not among the objects.
 // Tenants, fleets and policies are never pruned.
 type Prune struct {
 	// Label Only objects that carry this label, written `key=value`.
@@ -698,6 +729,9 @@ type UpstreamKey = gateway.UpstreamKey
 // UpstreamSpec defines model for UpstreamSpec.
 type UpstreamSpec = gateway.UpstreamSpec
 
+// UpstreamTLS How connections to endpoints that speak `https` are made.
+type UpstreamTLS = gateway.UpstreamTLS
+
 // UpstreamView An upstream as it is served now, with what a page about it shows.
 type UpstreamView struct {
 	// Problems Of this upstream.
@@ -734,6 +768,9 @@ type WriteResult struct {
 	// Effect How the snapshot differs with the change from the one without it.
 	Effect Effect `json:"effect"`
 }
+
+// CertificateName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
+type CertificateName = Name
 
 // DryRun defines model for DryRun.
 type DryRun = bool
@@ -927,6 +964,30 @@ type PutTenantParams struct {
 // PutTenantParamsIfNoneMatch defines parameters for PutTenant.
 type PutTenantParamsIfNoneMatch string
 
+// DeleteCertificateParams defines parameters for DeleteCertificate.
+type DeleteCertificateParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+
+	// IfMatch Write only when the object still has this ETag.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutCertificateParams defines parameters for PutCertificate.
+type PutCertificateParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+
+	// IfMatch Write only when the object still has this ETag.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch `*` writes only when there is no such object yet.
+	IfNoneMatch *PutCertificateParamsIfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// PutCertificateParamsIfNoneMatch defines parameters for PutCertificate.
+type PutCertificateParamsIfNoneMatch string
+
 // DeleteOverrideParams defines parameters for DeleteOverride.
 type DeleteOverrideParams struct {
 	// DryRun Change nothing; return the effect that the write would have.
@@ -1038,6 +1099,9 @@ type PutPolicyJSONRequestBody = Policy
 // PutTenantJSONRequestBody defines body for PutTenant for application/json ContentType.
 type PutTenantJSONRequestBody = Tenant
 
+// PutCertificateJSONRequestBody defines body for PutCertificate for application/json ContentType.
+type PutCertificateJSONRequestBody = Certificate
+
 // PutOverrideJSONRequestBody defines body for PutOverride for application/json ContentType.
 type PutOverrideJSONRequestBody = Override
 
@@ -1136,6 +1200,18 @@ type ServerInterface interface {
 	// PutTenant Create or replace a tenant
 	// (PUT /tenants/{tenant})
 	PutTenant(w http.ResponseWriter, r *http.Request, tenant TenantName, params PutTenantParams)
+	// ListCertificates List a tenant's certificates
+	// (GET /tenants/{tenant}/certificates)
+	ListCertificates(w http.ResponseWriter, r *http.Request, tenant TenantName)
+	// DeleteCertificate Delete a certificate
+	// (DELETE /tenants/{tenant}/certificates/{certificate})
+	DeleteCertificate(w http.ResponseWriter, r *http.Request, tenant TenantName, certificate CertificateName, params DeleteCertificateParams)
+	// GetCertificate Read a certificate
+	// (GET /tenants/{tenant}/certificates/{certificate})
+	GetCertificate(w http.ResponseWriter, r *http.Request, tenant TenantName, certificate CertificateName)
+	// PutCertificate Create or replace a certificate
+	// (PUT /tenants/{tenant}/certificates/{certificate})
+	PutCertificate(w http.ResponseWriter, r *http.Request, tenant TenantName, certificate CertificateName, params PutCertificateParams)
 	// ListOverrides List a tenant's overrides
 	// (GET /tenants/{tenant}/overrides)
 	ListOverrides(w http.ResponseWriter, r *http.Request, tenant TenantName)
@@ -2353,6 +2429,230 @@ func (siw *ServerInterfaceWrapper) PutTenant(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// ListCertificates operation middleware
+func (siw *ServerInterfaceWrapper) ListCertificates(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListCertificates(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteCertificate operation middleware
+func (siw *ServerInterfaceWrapper) DeleteCertificate(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "certificate" -------------
+	var certificate CertificateName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "certificate", r.PathValue("certificate"), &certificate, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "certificate", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteCertificateParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteCertificate(w, r, tenant, certificate, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetCertificate operation middleware
+func (siw *ServerInterfaceWrapper) GetCertificate(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "certificate" -------------
+	var certificate CertificateName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "certificate", r.PathValue("certificate"), &certificate, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "certificate", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetCertificate(w, r, tenant, certificate)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutCertificate operation middleware
+func (siw *ServerInterfaceWrapper) PutCertificate(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "certificate" -------------
+	var certificate CertificateName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "certificate", r.PathValue("certificate"), &certificate, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "certificate", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutCertificateParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch PutCertificateParamsIfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutCertificate(w, r, tenant, certificate, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListOverrides operation middleware
 func (siw *ServerInterfaceWrapper) ListOverrides(w http.ResponseWriter, r *http.Request) {
 
@@ -3423,6 +3723,10 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/overrides/{override}", wrapper.DeleteOverride)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/overrides/{override}", wrapper.GetOverride)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/tenants/{tenant}/overrides/{override}", wrapper.PutOverride)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/certificates", wrapper.ListCertificates)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/certificates/{certificate}", wrapper.DeleteCertificate)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/certificates/{certificate}", wrapper.GetCertificate)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/tenants/{tenant}/certificates/{certificate}", wrapper.PutCertificate)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets", wrapper.ListFleets)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/fleets/{fleet}", wrapper.DeleteFleet)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}", wrapper.GetFleet)
@@ -4629,6 +4933,186 @@ func (response PutTenantdefaultApplicationProblemPlusJSONResponse) VisitPutTenan
 	return err
 }
 
+type ListCertificatesRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+}
+
+type ListCertificatesResponseObject interface {
+	VisitListCertificatesResponse(w http.ResponseWriter) error
+}
+
+type ListCertificates200JSONResponse struct {
+	Items []Certificate `json:"items"`
+}
+
+func (response ListCertificates200JSONResponse) VisitListCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCertificatesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListCertificatesdefaultApplicationProblemPlusJSONResponse) VisitListCertificatesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCertificateRequestObject struct {
+	Tenant      TenantName      `json:"tenant"`
+	Certificate CertificateName `json:"certificate"`
+	Params      DeleteCertificateParams
+}
+
+type DeleteCertificateResponseObject interface {
+	VisitDeleteCertificateResponse(w http.ResponseWriter) error
+}
+
+type DeleteCertificate200JSONResponse struct{ WrittenJSONResponse }
+
+func (response DeleteCertificate200JSONResponse) VisitDeleteCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCertificatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response DeleteCertificatedefaultApplicationProblemPlusJSONResponse) VisitDeleteCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificateRequestObject struct {
+	Tenant      TenantName      `json:"tenant"`
+	Certificate CertificateName `json:"certificate"`
+}
+
+type GetCertificateResponseObject interface {
+	VisitGetCertificateResponse(w http.ResponseWriter) error
+}
+
+type GetCertificate200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetCertificate200JSONResponse struct {
+	Body    Certificate
+	Headers GetCertificate200ResponseHeaders
+}
+
+func (response GetCertificate200JSONResponse) VisitGetCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCertificatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetCertificatedefaultApplicationProblemPlusJSONResponse) VisitGetCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutCertificateRequestObject struct {
+	Tenant      TenantName      `json:"tenant"`
+	Certificate CertificateName `json:"certificate"`
+	Params      PutCertificateParams
+	Body        *PutCertificateJSONRequestBody
+}
+
+type PutCertificateResponseObject interface {
+	VisitPutCertificateResponse(w http.ResponseWriter) error
+}
+
+type PutCertificate200JSONResponse struct{ WrittenJSONResponse }
+
+func (response PutCertificate200JSONResponse) VisitPutCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutCertificatedefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response PutCertificatedefaultApplicationProblemPlusJSONResponse) VisitPutCertificateResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListOverridesRequestObject struct {
 	Tenant TenantName `json:"tenant"`
 }
@@ -5470,6 +5954,18 @@ type StrictServerInterface interface {
 	// PutTenant Create or replace a tenant
 	// (PUT /tenants/{tenant})
 	PutTenant(ctx context.Context, request PutTenantRequestObject) (PutTenantResponseObject, error)
+	// ListCertificates List a tenant's certificates
+	// (GET /tenants/{tenant}/certificates)
+	ListCertificates(ctx context.Context, request ListCertificatesRequestObject) (ListCertificatesResponseObject, error)
+	// DeleteCertificate Delete a certificate
+	// (DELETE /tenants/{tenant}/certificates/{certificate})
+	DeleteCertificate(ctx context.Context, request DeleteCertificateRequestObject) (DeleteCertificateResponseObject, error)
+	// GetCertificate Read a certificate
+	// (GET /tenants/{tenant}/certificates/{certificate})
+	GetCertificate(ctx context.Context, request GetCertificateRequestObject) (GetCertificateResponseObject, error)
+	// PutCertificate Create or replace a certificate
+	// (PUT /tenants/{tenant}/certificates/{certificate})
+	PutCertificate(ctx context.Context, request PutCertificateRequestObject) (PutCertificateResponseObject, error)
 	// ListOverrides List a tenant's overrides
 	// (GET /tenants/{tenant}/overrides)
 	ListOverrides(ctx context.Context, request ListOverridesRequestObject) (ListOverridesResponseObject, error)
@@ -6291,6 +6787,122 @@ func (sh *strictHandler) PutTenant(w http.ResponseWriter, r *http.Request, tenan
 	}
 }
 
+// ListCertificates operation middleware
+func (sh *strictHandler) ListCertificates(w http.ResponseWriter, r *http.Request, tenant TenantName) {
+	var request ListCertificatesRequestObject
+
+	request.Tenant = tenant
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCertificates(ctx, request.(ListCertificatesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCertificates")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListCertificatesResponseObject); ok {
+		if err := validResponse.VisitListCertificatesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteCertificate operation middleware
+func (sh *strictHandler) DeleteCertificate(w http.ResponseWriter, r *http.Request, tenant TenantName, certificate CertificateName, params DeleteCertificateParams) {
+	var request DeleteCertificateRequestObject
+
+	request.Tenant = tenant
+	request.Certificate = certificate
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteCertificate(ctx, request.(DeleteCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteCertificate")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteCertificateResponseObject); ok {
+		if err := validResponse.VisitDeleteCertificateResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetCertificate operation middleware
+func (sh *strictHandler) GetCertificate(w http.ResponseWriter, r *http.Request, tenant TenantName, certificate CertificateName) {
+	var request GetCertificateRequestObject
+
+	request.Tenant = tenant
+	request.Certificate = certificate
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCertificate(ctx, request.(GetCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCertificate")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetCertificateResponseObject); ok {
+		if err := validResponse.VisitGetCertificateResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutCertificate operation middleware
+func (sh *strictHandler) PutCertificate(w http.ResponseWriter, r *http.Request, tenant TenantName, certificate CertificateName, params PutCertificateParams) {
+	var request PutCertificateRequestObject
+
+	request.Tenant = tenant
+	request.Certificate = certificate
+	request.Params = params
+
+	var body PutCertificateJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutCertificate(ctx, request.(PutCertificateRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutCertificate")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutCertificateResponseObject); ok {
+		if err := validResponse.VisitPutCertificateResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListOverrides operation middleware
 func (sh *strictHandler) ListOverrides(w http.ResponseWriter, r *http.Request, tenant TenantName) {
 	var request ListOverridesRequestObject
@@ -6796,205 +7408,224 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H1/c9s20v9bwej7zDTJ0bLdtPdMnbm5cZukzdM28SRp+0fiqyASknCmABYALauJ3/t3sAuAoARKVKQk",
-	"vusfd3UkigQXi/29n303yOW8koIJowdn7wYzRgum4M8nr+nU/rdgOle8MlyKwdng9YwRxa655lIQOSFm",
-	"xogc/5vlhnBB/qilofZKMqfqSmdkIhUZPZsc/UxNPhsNB9lA5zM2p/bGZlmxwdlAG8XFdHB7e5sNKqro",
-	"nBm3gsdq+bIW62v4bkbFlBEhzYyL6SOimKmVgKWwycQuxcyogX8vFDeMLGRdFmRGr5ldAbf3+KNmajnI",
-	"BoLO7SIKfFS8vIJNaF2awdmElpplfrljKUtGxcAu92nJmHkOd1hdo/3U02diLwtPrqiZNQ+G7wbZQLE/",
-	"aq5YMTgzqmbxOv5HscngbPD/jpudOsZv9TE8267k2QQovL6O34AAUpRLspgxEe+XNrwsyYxqYmZcE7vf",
-	"YZHIB80y/RZu3EC7jOdSsI6ljB6McD90ez2KEa6JkETX+cwvbhlRLLEY+5jEipio54OzN4MHg8sssbyf",
-	"+Jyb9YWdGzKX2iAZ5lQsh+Qxbj45PTnpYpkSbpbkmNOTk2wwpzd8bpdzegL/5ML9M6yMC8OmTMHSnsuC",
-	"beckIQvWwUj2q418tE6OF9dMKd7nudJd2fFs//X+fHwhS54vty+ogus6loNf7r+Yl7I2PYij7GUdS4Hv",
-	"9l/Jayao6CFpDFzXsRb8cv/F/FJpoxidb19O7a7sWJD/et8l3drf60oKzVBzKSWV/SOXwjABJ55WVclz",
-	"0E3HlZLjks3/9m8tQbv0exjc9bHM67m9JTx1RdRapbNgwpCFkmKakQU3M0KJNnRcMpLD2b3NQCQbJjYs",
-	"cLeFgYh/ybQVPYllPZaCZUQqt54RqrpRRhawXlCNY0YKKYCJExZA6uHusmO45hYe69Zjf3Ge48MbiZwr",
-	"Rg0rBtmgrgr/l8hBk9u/C1Yy++m63M7gbtfsuxnLr4BSRcHt7Wl5oWTFlOF2252Wbr/7hZJjpgm7ZmpJ",
-	"mCgqyfF4VNEv3w3YTcXyhGJ4ZaipNdPk3ujLk5PRfUJFQZRdsvvo6OE334zuo7mRy1oYQrVVYznTulEi",
-	"7kI4BYbN4ZEVNYYp+5B/vTk9+vryzcnRN/h/945WPrj/z/8ZJKjiPqBK0aX994SW5forPKW8rBXT1jqj",
-	"RMmFs43oFSNUBJqQQi5Es+KHdq2bNFY2mEmdoNgPVo8ibwRRbfeguTVYae6pX2hCi0JZYqXe0D5NXdNy",
-	"2wF4XCs4NwOwIE3C9HiRXMroeJR8ruI6Idhe4baukXJsf9ai5ZjmV9Hub6el4XMma7PLe+JNVtcY3mxm",
-	"TDV65E68yasRoSSXQjA4mLhwWTGhrelFA8sOsnBg7R0scfIqbUu5T9BcG2SDm6OpPHIfTqlhC7ocxgc3",
-	"uuKIzyupjDsGM/sDbmb1eJjL+bEua56zI3cL989j90948nlVlUvH1wmDd8bzGdGGVZYBF/CvcS2KkpEJ",
-	"5SUrMrt/YsrFzReayIUgC6kKvS4UKCxwItXc/jWwQuvIblSKYwo+ZXgc1r6a8JIlvyi5iL+I2GHOtKbT",
-	"9K/si8VyVRt7ZTbIHZEnJa9An5aSWrl6zRSfLNNb2CjdN/4N3AOaNWSWDpc9tzvemAPv90v2R+1IvFH+",
-	"t/cQlwt/Bsm76YS9wNe7Bev9Gf7iSzDfV6VtpWrcvk23u4CLVkntF7VG1dts8C0tqcjZjmruu5mUVjDR",
-	"uRTTloQFYaWcU77O485SjvhJyVoUvys55uLDz71/i8PxwHdWueKS25rbv2f6JIWvn4mXjgjpC8EN77iJ",
-	"1XQdX1mnS3dvVuon7Z37dmnNQ3Qf1pgBnAedisFQQ6h1mwXRTF3zPP59rFfA4u9YiLe+k1+vsKy/kSdG",
-	"WFt8m4jcgzTpA5095VJH4DGfTJhi7hR4vqRFAXZiYzEqNpfXHRbjY65z65TueI5eCEaqkuaMLCAs0Zwi",
-	"S+3C3ZQVQ/LkhuamXBIpGLliS6tFNUYs5vQmfs4p6P6VT1Z42OTFjgt9KstSLjQcdS60sadNo1ZXbMq1",
-	"YYrUwhphlFSKTfhN4uzD50k7Z2bN2NGx4y19TCveZSrB09Sy2w+0hpHJC+BVONfDJZ2XjXnENXkFnztt",
-	"rI1ULPGsFY50q08x0FU9Zkows+lkbqXqE7f1r0pLAfsidqtfNaetTcy8rC3RN5CBuEs6CTFy4aM0oa3L",
-	"rCuap60CL1pTz1ZE1PMx2uOU2Cu9Za7h3YbkZ7q0HmDJJobI2qwE5ux7S1Euk8tyLJKOL8X71ay/+dH6",
-	"5vXUL+F4H07BBNt6PTpIrNVHdEVFhiFKezi+PjmZ61FGRl/qkaXx6HT28GQOe9eYjP6eWezu3QOn7m/3",
-	"3r4d4l/3/3lP6Pe1fj/X7/X7+fvZ/ft/+5/3/zpZ9/o6qNE85lDUeAJh9JR7t0DOEbTSM2lIAcJao6Nh",
-	"v0H5TCZKzjFyKBh8afmKJ1xvtDvPJ+7wdFjW37KJVGnWD9q5l4Fn/VNMH6RcaBcY0uegbPre8wJ/temG",
-	"T/nNYW7YUtq9buajdV1vnfQDHL2z1vY0yj/W+W2arb5ySj4jc/FrBvHV1IED44JQ+1QX6YXIiw8zaxfK",
-	"wrCOE5tkwsuSWT2zzmRzevOtLJav+J9bTXa45taHKBP8Bp5ji/orLoePhW950Es2QRPtxmyXnlGAHX6Q",
-	"Iusqq0jFp1zoZDCE0XzmjmpBJpyVRUYWM2ltGHdK+7lL8IjUww1VU7ZyLtt0CsHfnvz7I4MbLxifzkwP",
-	"kzUKLrvf9CGai5GnNn7nIE3ShvbR74ZEWYs9e7raK2fo0JKfX7Nfov1ZOZ8iBPYbuT9nyvJSYzFba6Ms",
-	"iZa1sgaUPb+9z+u48YI3kdq7maAmGoO/F+sGEyLBBC2ncs1fiyKWvZ7kLcnUk2aMlql45bkgdKyZMMG5",
-	"WHCTz1hB5GSSCFXBjm1bSByNg0ip1j1+dYGXuZ/dpuxtttzxEFdU8Hz9rX9iGpwYQWa0nHgrtWGpkKuI",
-	"YhpQYYBkJIpRLYXOiJbkmqmC585z41Mhrds2WM/iAymNzGWZPPSKOedmsyi3FzUiYitLvPbXrcoIS8po",
-	"RW2PehyiKo5togf6le4qPn5ppOTBJIjn93XFI5g/PeirUqEX1npUGNxLBWHx8uTe8FZMZzUKzKwDQwRb",
-	"hLuTOV2SqSRGOh2X4gUuFTfLdMTEybLU0yQBB4dwk6GBbJQU1nQiE650f436Ch7xIxdFWjupORfUWAKs",
-	"Z3q44HrGNOb1uCEzqjNiVQwRMiZE+tXdgdm2wF/dZRtVcTb4U4oeTqHf3XCvhsbNglob3Ze/PQ8ekK2V",
-	"kuo7WbSiUlxc05IXEM8yv09kLSBGJcWkxKXXgtZmJhX/E4zjiVRjXhRM4FfXlJd0XLKBy3UJWibDWe3U",
-	"c8JgdkY3Kdw15N7Lp9+Rb776+n/vJ2IVcrt12rwthCwN5WWK7akhC6ox3w0qHnjPSFLI4Sbv9Uhf8epI",
-	"VhiYOYK9ssrbqJpZBWyfrtMChAmjlqRiCu3W3ifrqb0aKwNWT1b/hflYW7ouzrJVKApZO2s7U0FD9jl9",
-	"vgw3HWmldGJwRMeyNmfjkoqr0Rl66rJgRNOlFVrWVNsec4Nv/bPD+jJkqKSnd1OVlAtWnIOgX3cCokzX",
-	"+k5b+4eJnIGKr5isSpaMQVVK3nB0r9NKINoPayPkM7BHW/UA6/KwoX6C6TFiSbjRrJwENQZxM25IIZmV",
-	"uSYRlO+7+2vRTnzFJi+3kdwva2SOlXM/k5rF+Y9Y8bm0+WZL0Myw5A5WR3Va8S4tCaxUMPSKCYg/SpMO",
-	"Hnv/f0uoF4uGfCmVe42whI2UiL2YDZmjvQ35PWzglc3YQT7MaCoB/iKqSvuisa0ycmIF82k7QilrVD9u",
-	"ERgp3snPRpO10d+wqNhw7dwf0W27KUZoOLJTyXTmtMsyYSIG2bJx81ZE0W02mDLBmqBvoEnNhfn7V4P+",
-	"NS8/yQVTJKeaZSHUaS2NJM/bWzwRyYyJVSF5Sfm8KdHBXIT9TRR6fjBkN3RupWEu56MhOUdPEaSPkGNZ",
-	"LPE2um3m7qx/7GNfbjjmUC4L6jj5pnNmZrJIpyuSRTrP7Q6UXLcctYS02LjN7biI/Vldpkz2JxCLsF96",
-	"jW1f13qWELVWroBpbuUdF9P+3n5LBu8QYeq/L60Y8DoLha+bKniMp2omikYeECN3f6kgTreFkaOzFTjB",
-	"nZ/MC/SIv/w2tUPL7mSnBEhkza1JdrAL12lj1ZffX3tIohOlK5YPg8R6c3I5RHk2yqz6gsLrkMYLLQod",
-	"TN9VurNCIFzkZn3+lJfsMZ9MUqocgvlbY1whk36bDUo2SQivJ/PKRK0BE166anyDGcC0xeXOb6Jyrq00",
-	"mm9qwSdJI+0X/AIySZg2gjykkQRu1iMTjNzkSOLe0y+leXAngRWfdMQqgBhwiHyaC9a38MdKgAU9azWX",
-	"dO2T9xjnssD1ZKGkYVMhQ+G2P0mzLFoPN34lY2aJ5z/kepcd3EJaWE1PF7yh7eF8cOi32TGpfw5ntyBT",
-	"JWsoCZxzKzZYgTWAsImJwJOrV/4W9LRitHghyqWvTl8jp7v6pWuMatkT3pzouElkXlxxUcS8gq+bYouS",
-	"jlm5VWz/hFdF2aztxfR2nXu9hJWlW31x+2Kv7IW3oR78vLvcciv53S16bdaq+cohZONyMrD4vgzuOrcO",
-	"ytyvHPV2YPAf5MKl8jR6t0E2YRKmaT9rcziWiH5bF9Odz5R9pJwY690JJwbxbjojmluXHdaBn5GS0Wv0",
-	"uGVZkIVUV0yRMZtxUZBaGF5aP5qUVJu4RNkaK4lKfWu2wWrL8sVkcPambzLuMkuYSnomlbEuBlR4jJlZ",
-	"MKsHF9K/jq/7gb6rqClMD1OpkNsdGAc2+nDM8wNkBF4ZalraphZXQi5ESBm47MLYW2bMLhP7L+xll/0K",
-	"TuKHHfAVks6V1cPgzbACLXTIOFqGAYtxo8HeZp3OjH7wEDoy1bvHRj7EU9kU9Ngrc50oxBqEy3vKuh/Q",
-	"cD/kVn8XTKP9TVvvl29+c+d9uAekaPqjU8BrBWDLCqx/vDLuknjtk/peG1z43sMos+Zz9L7fsu85+xF1",
-	"06Go/lMwGrZUK0fmZzvDpBhUux5d07JmpKLcmsQhOAshGvtPzUrL2ngIN7HXnFZv8GGXzTN/4tpY7/FV",
-	"CMD2Twl2nnFT6j1ibekj5BeS4qSfqahpGadCdzFZo16iKb9mgoyXZEZFsTE/2r7Hs4szyyuPyLOL679b",
-	"KTlWNL9iRg/Jc8hUUmWV9qTW1o/w5RNLopiWpVXXkM/siLc3SdLVkzLjU0i7YsUp18TeP2r3FrJ5NTBO",
-	"SgieNdfH7QpB4Z60WqhOUmZnE69cqWae2ReVk7U46MnJSaTRH5ETcsVYpVslB6S0vFiEqJ5mouBiGsdQ",
-	"XIytq9k7udbdkqM9RfQKxx1ObKTbfCHoeZRTzUjJjGFKWy6ackvg2bKaMYE1P4U0+hHRhirjioBEoX1n",
-	"LP6SSIU/fUSo68T/+0Nr0iqa2xs7+v7ExNSu/u8Pgb7+n6et4to39OhPaKJ0fwyPLh/4z1J9lG1aNjz+",
-	"3OVI142RFfeRapdME0bJklQlhcwVlAIMyWMon8TD5prQsKIy5XHOWH4VQlqJpBM+EDJ2rXiNJlLYE3zl",
-	"CmSENMRar2cQQwfSu28mlJdEyEXyWBdMI+slH97EF1QtNv3+FXf50Z6dc+nwy1N4ryj20lQUOzqGAAyk",
-	"mqxnYaRfW8+EsA9QJJtp8+1lPJZJnsKF8AteIvU21mDFLXLQHSimTFUqXS8zwZI5gDlBYiAPgG+S3ISJ",
-	"j5Csq0bH0WtfSPGY66uNPIfcA86cFJ6nks/Hm+3IA1bzLJqm+JUAZWGNfacAXdkQKamVG44TZtQ6vtC3",
-	"Uxxm9533l9Am4Nxa1qNTBv3LgRRroZJ1ue9u+zRwymFvboX8xjhKwvMRIllL9BuSeaKYnnmPHaPxXckZ",
-	"vNOOG6+9v7rtlKGvuRZDdza3gz7BM+vv2gi0Fm16atPneMuD6dAgKTpILXDPCZQQQRMOFGyAowtnMGH6",
-	"2R/8ypRuNzVGQUkpJhddkXpUQ2hrd6Vgg4j1BQ72A/whHkRurMRNS6Ky89bUuEpgxURhOQqaGJlCa0tY",
-	"ddY6xluRD+ayWHPht/4IqLqJfBUvOmpvFGMXveLnrWdEGxLdI2vv4w7s+dSx+yF5NASQVlsC55rUFaHA",
-	"DljhuJAqrm4M/ei8ZGB+On3oNDweQ1mWaHRx8bteiryvI9ws7XCv61q9E6XXS+fnPyKjKy6KkTe5eD4b",
-	"DrDUXHGow0RTbU6ryklRl6DYEPWOwwBdXRVNs4eLJnQFnXyswTXSdFQnu+iDC1V0lST7QEZTMbO5jMVV",
-	"XlmB5PCaMJYORgDrEZt1T7zNeuQKtl7lSLHtsmjxW0q6XfnAlv4Xv1O3l23GPRfLBkoA/+qKd9EAlbOt",
-	"dh+BP2Tg2x7dRXEuZ4XNobkqQOSFKhLANimgNEKEgM7CF3o6lJ4+JskHxlaC2HN0SQVXXNvRupgK59Sj",
-	"yBUs5wUrrCnDWVl8oQmErtaVaagZWLeolZz3onZHgh9+31Osuxc7oJCLmtF2ypliePgL7fs5pSBGVhiy",
-	"CXhndy9j2h1h/c9Pmvp383nTJuDfZ4F3KcsaOuF2SbdGWvHQp+MDkq6IMoR1Vdz4/GtGZnKRuaQmxGg6",
-	"qxbZTcWVkz29fKXQd7qC+MQVppGIYTcGpHVT8SVFq8iB2A0jhf+Fb8IJLbaAftAR8mU5K1iy8v3FhGhr",
-	"z9OyadD1eVNcBlTXYWAY28GFBhtSNKVVsBItlUsEDztcXF+M2LuUOBtotito0Ad0C39Ib+h68jg+MR2J",
-	"v81n48BJ5Vbr327n4//qYsp01Ls3XmKetja5nCODKEbLpvWLvIA0h+sOTfWEavbk36yXtRQDpeVSaJbX",
-	"luG/x3d70tFdgp+voLtBhrzVLRCSBl9vB3YruKZjF+xZL7qf05snmIC/YCpnHSFAGrXbwpLmCNfhcveE",
-	"GiJFHpUnPDxZzUhsRZ/tw2Qtbjgkk/nM+Y6YV3JeUeUqpEUoHYYmnCHxkL5tfJ5HRNgPuHagOB4BcB2z",
-	"Z1VY0zwdVe0C0fltJkvXEMRKNrfceUZGx7TiI1fYbf8G9QDoOjcZGdcGQvf23zfpssd+2+TpecA94mL6",
-	"5Nox6Iei5K2mt9IN+RcBkWwXXmC85GKKCaZS5ldetRWW77VR1lXXpKotQ7j6TUS0gsOkU+VRd8GcdcT4",
-	"LzRm8c3+00sAQwDmYAetIcuOHltVlZxBQhpjqw4JmkTWGZh53ElMS4scat+wmAPQaxNZSThNqfwcKwt3",
-	"yhqrzx4mK8LQHI4K7J19NNoxrts2xHYz4fqZbik8AzCZg13d0WWxZkWLQIcvNBnBPUZAkFqz3V47MiYP",
-	"+8pbzM/+HH9oO9PhHa0HdOScRclPSiqmtBQ4swDQakzJhuQFdHk6WE3ItdeCQnkdK7rbn9egnsdlzLIz",
-	"qc3v0MKYBmTr0WWCK1rtMwEQpTenl6NtDSSpLHzfXutdA4XYdt+VCHINnZCcOiOjcc3LYpQRGtUN4Q2g",
-	"X2YEOaPn5z8/GW3v3gjclmPGrbMfpoMfHescnBl1h73j4a0SEdWydK1k895Z6E6kr/X+X3xq0mTyULS7",
-	"6ItSSxfN1S2ofp2h067biFvuzTQLhpPxIKRW4DfAs+4UDt8KjO/rDOvP8X5BBcEPrV4iAKRbDN+KddVj",
-	"jZdUEU65DIcdkdepUq4dEX6TEVdNQEZXbPkPUHDAinGh0L/+cfm3fwwfpKHVG9zUXtvoDac5Fw40+HTL",
-	"hvonpPbzJculKtLVRxCsj+HPIvEY4lDFfmDW42Ua4QSlQCTOwLxOizEXEOtNQXxnVnRj83UFf/r3TXYn",
-	"Q1zLNECPZmROC+bjFZgc6VOBsRq/8Q8DAG0gakOV7l0PFPiUeaJVzyx33QHuFunVTtJ4o9jnEeqk2+9w",
-	"1VFfbT9H1QF1X6MQxpw0ZWAOvz9nWhOK1m4nUGrazOpZIB+7Az21kKXG4TTQS4859UEdOU3fPNfEKA7l",
-	"t4QKCUZS9wwMKxrnVapC5bXiUUQXb5657VHQM52XdcGKaOTBI3JKTK2EJooZ9/PJtnDZbV9iG3VInyug",
-	"UO5A7lftVmrAIJPaKzlqZmCfBp16N6MLL1dCzP81wQV4sb9omuzQeJANLXdzRwMs70qM/YbmxmGlSUUW",
-	"vCxyqgpNuNC8YNEQqy+0Q7HY7DxvMLmywTw9iO68BKwt8N4fRQIT9MyEG4d5jbY8iFHrBg4J9spzP08I",
-	"Is3x4nYgz449Zbc9GsBWoyW9GiQxCnK5XgBQSjFlKpAGUEW4DkWg5KvTh3FD5Hy4GrnYtz/zW+tsom+y",
-	"gGA6u3G1CAFz1MvXLGiZoIpgNbKjHSSS3L7nswHN8NjokJUETrS2ILaX9Pbr4NS8BoDX3fwCj7Bs5E4H",
-	"/sABmXj5u/F1jOq7dlY39+g0PqRDxl1pz0H4EuHGlG3qsOlCAt6Fou7tD0fTVwDZk/bq5BgqYAufHt3P",
-	"f2O+h2Ttm1ULAOZhuel7THdBDRgm8uUuKddu4Lr1HJBbVM+tcUQ84K4w7Y2RdLfwuhsMHCqvmCBjZqWk",
-	"NfUeNZUMLvZH64IbUsppB5ZRuTLdZN41byfReAi/TnllXvavIWCEARDjpWG+/UoQ7yqTWnBDRlejjIzm",
-	"OM5gOiL3KglV33JCTk++/Op+5Pn//asrN/VgdeaBtktoR1pOjr65fHeanX59++bqx/nP0+8v/9l3tMEr",
-	"vNvBdtuNLeiAg8JYiqsZ7BpVkBhHLK8Z1A0YJozvccOyh0eE/VHT0npgaDNAaBTsjJnrHNPINFVtNnT0",
-	"9A+k+HLZNfOgjXa2+gY1hvSayQ7B4XM+d2uTt0Ck7TaOobM4v52C6Z8/iUO0+85b2DUSGIqaDzC5YR2k",
-	"OXFbh5L7eDNvejTs7fH4FnBXGArXfkoWzYMKA502zYboLd79+Tz8ke8I528Y3Pdh8IDJdKHU7tAvANmw",
-	"KFiRhfEL0lrZgAC1W5qwOxPxg1zAGGs3w4cq1lVPB00YHUCE3EozK6XmXGtWEB2ScVbE+WZQRos4EE2n",
-	"lIs0oOpG2LoPodAOYJtbT80hDkXYkPYhCBPT2ErLS6S3G9TvyCiI5lhlOCTMOnmiToFEd5yn5r4HPFFw",
-	"01cd8LgQiBTM5QOtEolGEWpSyCQ2izdM+0Ojl1Q3Z3otZwkwvIAopCkvCBXInm3s00029IY0LJQ4wBBR",
-	"GYEU7wO02RmyrqvNoMaOyL49T8jFkPhu7ebttQGQ5zArECocxRIQS3c+qkG2NB7zBMamtcFG9+wCcYau",
-	"i4fVVfrUdACE5GFW5CZ2chMlNw9v3V0HlA69pL+aX8E7SVlDXa3b+6uAaKTBDvMJupcKHcu7NSFD1m3r",
-	"c+1FzWO3yW+4oqOzc4XVrkN7pmsjbl4h213wO96L5xjg+8WckWbm5gV7YlVvthD6i59+JScHlXjzZA3O",
-	"iM3HzKp+9C2tyuuaOrkhh/CBEigD1/XbpVlpytj/toaWLDTGr+aRDFnMuIOzAJE9lbIguaxczTKEhcYs",
-	"p7VmTZKa5FRA4cWYOUT7or9uQ62yKvVXjsUcD0OX6F2K3EPN6A8bzbw7/voKws22mpnNCOSvQ1pol/mw",
-	"C6Ex0eerZLJID7YKZu5myu/1Kurbf03OD9/sP72gOHRhH8pYj8iya4Obg6WIS+jJVGHtlyTUVxivt9KG",
-	"gNW6V4ndaK4gDJtZAE4Ji7d8zXLIs1l5970krJg2I2j7O8idKci8rDW/driS+gy6e0JeMiM0pCVXsfbJ",
-	"PUgMKjK3MhhPzH0sXHmARSvgCr8VgFSJgD0IyM9K7Z83JJYScAfLGnzCcwf7L614oSBgHkEeaiFd/NDh",
-	"+UOBXVkw9Va41BRilnGD9XN9aXO7CzceOLf0OpqRtovodcPgWklAKdiGihYHJrtL5oIXJdvlesV0JYVm",
-	"e1Red5C+Gex2MMIr1oEmDzy2wYfAKizqEGE0nXc4E3DdxugOYnllZJzInm9Fa7JrTxzzNK59mGIOEXcr",
-	"QY5O0ax0sED+s7SB2YFjvyLoV6DmkY6eDkmrQ7G1ME/B9VWEVpTSzfEUmw+APtfMtAMxDn4PBwpyMXUd",
-	"wJklWCiyXygJzc1305L5ZT2p+19jy/h3+4uWMH2EmZQrQ7APAjocjtP6tPCtpglrfCec/bDTrz9odHL3",
-	"eOQw3mHljRLLTMm0+CndJcGhhZnmSmpv6+kdYLr71u+25yzvyHM/suVHYLsPqJ/bbwRyqolnUqtWCTBq",
-	"dP8rVgzJeTyvWfmZzo/QDYjGtga4B6yQeyug8KGBz6XGKD6GJhJfTeXHoZ55JEcHAMFM7v/8MaQ7VozZ",
-	"jzDG+fsYVTlzoNUQHNfEml28QEhXyoUDoD1IhCIe+LwDL3ze8c7xfOQVG6uCMhgj23Oam7otiIiIcul6",
-	"TCcwC3BhPbvRzJhqRO798Pr1xfHp8PR+jCFnv0vq9U8wjXkXYXFgz8jf9lfOFpunrlONo318fFDIhesJ",
-	"Wrg+STplAUGS6JnDdenbygbOFtfhgfv3szmEFt2lIZycCKW/rgfNiRtRNBWbfijV4dVlot6iW2lGMX/3",
-	"Zind+GszVDkRXnFjywNIGexXBDWSNaWu7JoXPujeHw7f/yrh8jkklRRyvMM/yRyUWglA2x6sh90AqEba",
-	"AXR1jKoj+BNqnzRdJGcTWvsYoi0pPmELpk1AB+qXrcJywe3xjw0DTTsm0YZiuDPyNXGnmLAVBJl7X598",
-	"eb8DL7dMJlwAVaoumWeKqOYuArL53T3wd3xg2ofV6ZTDb34rASYX+nrt26ldMgi9cHvjKTEwAM6kZ0gD",
-	"ShbxDBnm/vTNZRzUFG4GkuMr9rQefw2jyg+lCyJg2nV2dClLQOPrbrbbtWFw9xbRD2w5f5E4c4fo6TxI",
-	"i+YG2MnfFDfsJdN1abo8SL1hSHohBfbHL/yYPvwEe3lpAK3M2jONYADII9cmbUWv3k0GttBHE9qxUMuX",
-	"dcdUaAYasZ/eXCOvu3HT9Rrud5lCn7CyTXGzfGXv6sbRWPPS/gFPgrUxqiD56n4PluLtLUxmn8gO4nuB",
-	"bWk6wrM2Irmcz615iqDyjCzYmPzyjECWVXrUS/hSkgU1+czN/B6+FW/Fgwe/zeTwwQPipsi6JpmcKuhC",
-	"GZ27mf8Q8z0j38KqyesXPz55PsLwP3ZOtpIrX2gsK38rcAwKtlcP4bOR54mCGuqwR6RausXgFusHD8Br",
-	"WzTvTBZUmDPva/tO/Cy04cNU5YzIhWWt8TIkdaKsZvZWpPAAhuRJw7FQJUjJyB+okTcduCa01BJQzEdP",
-	"XtPpaEheWWuOGzKm+RWh+q0YPZscQZvTCB5BsecaZlW4SKVVfZOS52aEoIpazlmTVQFkCqoNU4/AVMQ7",
-	"PpeC4W3PyIMR7CnEITGPRH7BwWjkii1bo3CCxcUVRqiRwo8RENdu+eifyNj/sBJohL21S7dmP4ZPyKZQ",
-	"UjFshAUrDvj/zGOoj9lEKvZWwGtPDFNZ1EW6MsbXQ+p4u9PhL1QVo4o0kxGsn89vAE/Brhsh7RxjuJ+S",
-	"QuY1IJKRey+ffke++err/73vQ8IaYFAsxQs2gpv41AWSCQW0bqySr09O5nqUkdGX2nUEzB6ezEePiOZ/",
-	"svZvVtsP3orQf7DSetDZaUCsr4Z3tUt/+PDhNxgsMNxYg2rgBvPD0SHnF88GUSXQ4PoUlFTFBK344Gzw",
-	"cHgyfOjmEYPAOaZVVYJqq5LD6CKIDzxqCDOR4ZB7wYbkRYxLYS/B/F0YyKqxfgOL8tzwmKW9ELngirHK",
-	"cZ8/TENy7nV8g3YBEBrRgcMqHcS8aIYtISqEfiu04WWJc2pqpZhAEx4IZ3UY7O+zwsFIwYxAP+RYd7bw",
-	"NZccP0ZJf3sZOom+lcXSpeCMq9GEnv0cHnX8b6f1UYP0mpnii0xu22ommAGYh4Nd/PLkpOuW4brj39y8",
-	"ERhcA9GK7b/B4TygrOr5nKrl4GxwUUfxMLf5rlDKKCp0AFMwdKobwBs9uLT3OYY2Iftk12rX3o7vmTmH",
-	"C9Z2JAGJ4oUPNZYdqcP35hqGW4K5YC/9o2bQPY9hVuckZNFO9IPy27iCsQNjcYkkqVCxda1hMZOtFSQe",
-	"toUBf+Jzbhz/rTNCbyZsW3TButoBwGRrURLeK2EA3abmkyq4qR7uzaW/zWSopreCKCMC3WmwQyLuLOXU",
-	"cSa7Zi506lhztXLNOvpHgBmPlzqTAGwBQUbw4Qh74jAOyEjJsa/6/169eA7S3ZozozOrZt7jXch7NHHe",
-	"g8+NYuz9W/H+6Ogo/M9ePPJ9SiPynoxaTR72E4eJarWzHykrpi7OHMo0LA1CvxO5h+ENoApaGe5Uu/Jm",
-	"tNAhgv5HzfOrcnmf4FJcOSis5Nfm7yiQ80XowAm7gD/12hx+20Kesp9ATSDXkLwNer99A2H1tP3xc/eH",
-	"G/eLwZaVh3ExxQd5OE/7LyTF6ddEs1yKQtuL34qIvri7MOAcNpYXoyE59w0iqJIA0hcsOjTYfqLaHMEj",
-	"jp49HpEpswYgNkCcETCc3gouwC5ESxg3f+Eq91NdJ2e4e+mGk7fiWyUXmil9hldw6NoeTZi1K/1Q4hGs",
-	"CEuYR6GEEsKLoakzpRVfgSH2BA/EFlFsjy0vfDwTKjrx3TSLJOCM0QL8GCcCW/TaKAy3yzjDbgye3qMm",
-	"NtJ9w6TgcWFf8syQQqJBa5nZ0pQbzcrJ/iLpKR6rRWPc6kgOCbnwcuimKilOe0gKIoyZQcEVE0Ytve8B",
-	"UTQHvw7rB5fanl/tLwnejP9gpUICDbG4d67NF0/c0rawRChFsd7q2fGxnskqLisDAOCcKjPC8IAfNglO",
-	"LxmlLh916dJalYNV+2iLbl3Bk3epm9H3T153PsUeSVkMdrrxeXCTkfkjkDZ71zPiYNrIzwhvrVgFdSNW",
-	"1gAY48j90M96Q5cKNt6dtl9e/tS14nDgmhU3055jVLizy7+ddaHCtRX7vtbGxpCK5SzhS8aSR5Q1lxzC",
-	"PoAukbBFU+mCA/b0JI9lU+WZtFx/4to89a2hn80o62iG3ssm8zGU8RJsm/1pb0lFQhutp7T7ICb28Tv4",
-	"7y3KwJKlJnU9M9qN/gdXcuGQ05Z+MmZ7lx7DXfxcqg9z+rZb588mDsXm8nM6aviu3j5KUTrrdMI8hT7a",
-	"eXeMuoHjhjjDv3CdZU9e02nXTd1lx3CNu+cehHtp7amNZNuNceBdsVjtMhtUdYLkF7X5ZEzZ59LnUrCY",
-	"hw8f44gY4A4FN75zIdOgczfxwbqgOi5cuXHyXD3mk4n1WnqZ1ODOSIyBQ7kt0bzojGq4Tr49zKDVZ5Zs",
-	"4h4ZiltAtjoHzHXDWx+pa01geu5p2n84f4Xi7y4ZszpveX+95gZ0uKGRPuiLHjSOkXTGrguNmpiKhxY0",
-	"CeYENdnpVjzGcuwszNaGWD5OuYViaprP3GsELG77CnSpm9Gt4ChlCdPI8/1ns4xgvu1hDSOg56HtIj+C",
-	"VuPouY+ihLp44/id/c/tpujscy9oPtKxxW3qpvf+VHba3UnMQ9J1u2K1b9dvD47DmPiuncBZ3p/T1+ge",
-	"KP7Bx+oF9DcZtSQVUyCjYxGtd5iJv7+D6KoYfEjRD2SX4j+Ae4xibGioGk7/7DZH5EKUkhZWU26zSEZW",
-	"I4zIPUfS+5B+8yDVsAF+4nhAZp9RnYXeo1FK5XWnRzgMc+qv6BEjZUd7Yvonr9qnIWSCxlxQWFGv2CEQ",
-	"mzzBvKdiTEMJi0uEQgJ4xZf5Dhd09JjrSmqehii7ULKSGtKecA6E60LbENjc22N0HBEhkYMSugvcPuPa",
-	"SKyF7pKIP7hL1paVYjLXttNtMW/iOcdvWfrWHrRwP2NcLgRTWKlv16o9iN418+WoqWc3/Uf/2dlFXw54",
-	"WIvNVUYcIL8Y380DB/pqtq2ZRp8R70w1oiQdL2Hn29VxckIKVjFRMJEv/VBRV8ME//ByYt0Gd6UavXLr",
-	"kM62T2/cP8ybwWcdzOfO1K5naNu0E0Qdxa6Lpml+rwNwmAErq5H7R4SWJZnXsPmdK8QpL9sD85vGtRw2",
-	"ML/PQX3RAc+91zn1M3UO41L5nZXNZDiQqJ01Kr5acGOw/8Jf9BmJ78bxHZb4Ta3kYT3bqiGYJ3v4qE33",
-	"43fYnr0S+E+F8sNAwr9ILL/y75sgYXc4P1Dpo/ntnhM3sNTys0f0NxNvNw7CF94a1f90/Hk3wvoxH9zx",
-	"uP4mbgBpFHULJs00X74E9h8qkAyUjO8oFlAWg6PokxbZRdNTt90kq6LHRYaQf4x3sOVC6D2Mo89pS/Qd",
-	"DrijPnN0A33me4cOEh5Kj+dMVg/oBnY/yUvnDtH0q5NTX8rsQfc5loZBGF55aEItCSWlnHIo75tDbZdR",
-	"0NDgK0/XtICH/v+IasA/omMrclqWh8i0/DaThM7Js4jUnsCO3BHufZLeznIvqZoybFD55RkU0mkyOg6d",
-	"CNigMTrG+Q4jwoU2jBZp6jZQ3h+PvP4ZXVVs7vv9KfxkddRi3Hqd5vAA5dllhTiwz49JH4eXuk4dF0/I",
-	"XCeKzryUzvwQxIBWCnvup0PvS8cf5MKVhrtJfh4SOknDCHy/0+94HZDoP5uc7sL830tMh56tA+fTArk8",
-	"ucMk0pjkx+/wj621RtvGxkKbC7a8ZETWBr1OQNrIMIfqGo98cxKC5gEmgJX5XtQ3UY6U2xNgE/8ibk8w",
-	"XNY3sdvrCUT6eEUG7iBs4ujP7vVspN1u/IPvu9Xp+XTceTecnpgN7rjTs4EZUtLwOAi2jTrpRbjqc0Yi",
-	"3SIOHYtsauYPq5loA/4iI/qFkGT4bM9zunlfj9/5P3tE2wKJ/yqKR4St6dyZLu0T0eqj6Z+G5Tfz7ufW",
-	"QT3I+OEMvp2nPJm2Kq5Pyd93Q3W1OehuK6+tXJSUdA0MV6f6eomXfM5mWhhifOBeWofX/9G0lvJk83vh",
-	"ccE+gr7CWx+/g//20FR+KvRfxD9S7nUTO9GlnzyFPppycjy9gTk/u2u0gWwfUx8BZbYqo0/GwndDE0Xs",
-	"csd9qE6uSUqu1mixZCz6qVQBLKUZWuZwshq42hjHVhShSzcjmjHoXiVR4Dqdb0I2/SWa1ffZNF73iM+9",
-	"lF4Unvtoei8agBNAaCJ2aDb8YyjCcPfjd/7PHuowQhj/qzhuEchheme6FGNEq4+mGyPA1Y1s/PkdtxiC",
-	"9+Px+nb28hTbqjY/JavfDc3ZZqa77sNtOZe9hd5xC+286zCHmW2f4jQDjvWWE52Csj5MOXI0dnbViPC2",
-	"As5q9xjJd+MYO9y5FVi2ogig8ncMnG0V8v6OnbnzooiBmBrIf6k8yCcUkwvmIV+4Jg0KcAdH1MmSFdfi",
-	"UnKNGK5ULLFKPUsCQzbzEhqov8dJ81YxBLCRtR/0uIJPFE9j/GQ2zeF5KTlV8q5x1M/0irmCsxkji5ks",
-	"G5CuZs+m8YCJw8n243eONzcauTit5TAS43ORGd+hdXb70PRTiuu1xolnF2eVVCYjFVM5E+aIiVwWALnH",
-	"7BlmrGDFI/Ls4vrvVj6MFc2vmGnKEwEoPFQnNlKof+sUOEnbXezfAHI6MKvlXOhmwSKgLK0ghyR45h5d",
-	"GCaEgb+9gZE7nO/Y7e7ZgONdzjtTz9keD95dgBZQXqFjt4Vuv2GU+IdFENDq2hJFaM213iekEBXdHia6",
-	"cF6W7YhCIN2mgrsIPxw4yCGHv7m0G44zKZC1alUOzgaAuHZ9CiLO3Wl1+5zDVzhk51VQ7WEE7OGaZaw8",
-	"aDGiTogIxMSCOmgYhepAE1o4TfDYGVTKsWWA4wjPc/2m0eNCpXb0WSMEog9daC76pMkXra8VinodoDLQ",
-	"ELBl4STO5ZwJExDChjH0yiJ5q1X8Ufwllub6TjA5jZfmS1hvL2//fwAAAP//",
+	"5H1tc9s2tv9XwejemSZZ+qlpe/91ZmfHTZxtbtPEE6fbF03uCiIhCWsKYAHQspr6u/8H5wAgKIESZcmN",
+	"d/tit45EkeDBwXk+v/NpkMtZJQUTRg9OPw2mjBZMwZ/n7+nE/rdgOle8MlyKweng/ZQRxa655lIQOSZm",
+	"yogc/YvlhnBBfq2lofZKMqPqSmdkLBUZvhof/EhNPh0eDrKBzqdsRu2NzaJig9OBNoqLyeD29jYbVFTR",
+	"GTNuBc+ZMnzMc2rYGzpjq4uxn/pF5M3F9jHcfl9RMx1kAwE/HkRXDLKBYr/WXLFicGpUzeJ1/bdi48Hp",
+	"4L+OGtIc4bf6CNZhV/pCLd7VYnVJz6dUTBgR0ky5mDwjiplaCVghG48tmcyUGvj3XHHDyFzWZUGm9LpZ",
+	"9q81U4tm3QU+Kl5iwca0Ls3gdExLzTJPypGUJaMCFviyZMxsJtvYXtZBMPhud1K9GsPur67jZyCAFOWC",
+	"zKdMxLykDS9LMqWamCnXxPJiWCTyaLNMz15rmcsu440UrGMpwydD3A/dXo9ihGsiJNF1PvWLW0QUSyzG",
+	"PiaxIibq2eD0l8GTwccssbzXfMbN6sLODJlJbZAMMyoWh+QFbj45OT7uYpkSbpbkmJPj42wwozd8Zpdz",
+	"cgz/5ML9M6yMC8MmTMHS3siixwEUsug6efartXy0So6310wp3ue50l3Z8Wz/9e58fCFLni82L6iC6zqW",
+	"g1/uvph3su4jFZW9rGMp8N3uK3nPBBU9JI2B6zrWgl/uvpifKm0Uo7PNy6ndlR0L8l/vuqRb+3tdSaEZ",
+	"alWlpLJ/5FIYJuDE06oqrVriUhxVSo5KNvvLv7QE7dLvYXDXFzKvZ/aW8NQlUWuVzpwJQ+ZKiklG5txM",
+	"CSXa0FHJSA5n9zYDkWyYWLPA7RYGIv4d01b0JJb1QgqWEanceoao6oYZmcN6QTWOGCmkACZOWCeph7vL",
+	"juCaW3isW4/9xVmOD28kcq4YNawYZIO6KvxfIgdNbv8uWMnsp6tyO4O7XbPnU5ZfAaWKgtvb0/JCycoa",
+	"HHbbnZZuv/uFkiOmCbtmakGYKCrJ8XhU0S8/DdhNxfKEYrg01NSaafJo+OXx8fAxoaIgyi7ZfXTw9Ntv",
+	"h4/R3MhlLQyh2qqxnGndKBF3IZwCw2bwyIoaw5R9yP/9cnLw9cdfjg++xf97dLD0weO//fcgQRX3AVWK",
+	"Luy/x7QsV1/hJeVlrZi2liMlSs6dbUSvGKEi0IQUci6aFT+1a12nsbLBVOoExb63ehR5I4hquwfNrcFK",
+	"c0/9QhNaFMoSK/WG9mnqmpabDsCLWsG5GYB1axKmx9vkUoZHw+RzFdcJwXaJ27pCypH9WYuWI5pfRbu/",
+	"mZaGz5iszTbviTdZXmN4s6kx1fCZO/Emr4aEklwKweBg4sJlxYS2phcNLDvIwoG1d7DEyau0LeU+QXNt",
+	"kA1uDibywH04oYbN6eIwPrjRFQd8Vkll3DGY2h9wM61Hh7mcHemy5jk7cLdw/zxy/4Qnn1VVuXB8nTB4",
+	"pzyfEm1YZRlwDv8a1aIoGRlTXrIis/snJlzcfKGJnAsyl6rQq0KBwgLHUs3sXwMrtA7sRqU4puAThsdh",
+	"5asxL1nyi5KL+IuIHWZMazpJ/8q+WCxXtbFXZoPcEXlc8gr0aSmplavXTPHxIr2FjdL9xb+Be0CzhszS",
+	"4WPP7Y43Zs/7/Y79WjsSr5X/7T3E5cKfQfKuO2Fv8fVuwXp/hb/4Esz3ZWlbqRq3b93tLuCiZVL7Ra1Q",
+	"9TYbfEdLKnK2pZp7PpXSCiY6k2LSkrAgrJQLGKzyuLOUI35SshbFP5UccXH3c+/fYn88EIUptjcBrpkm",
+	"86kk1NnHX2hitZcmVLGMGEnyktt9s1YSXHgJCyBcw7cNLUFsUn0FIRfqfvZBxGGRD2KFyM70+Q7orBgt",
+	"3opy4Q3dlQPurn7n4j8tGcSF+eYrON3Jm0Qi5IqLIt7WmH4pE6ukI1ZuPB6v8apbb8H3sc7tand6FV2x",
+	"fNOjote7tJeDoLS22zY/xB9YFkdHqefrOXv2rFtdbNxzd4teHLIkTGCj3X5kjYsHROsptp+3Ynb3cGIv",
+	"3Q5uIbjz9nlfjY/mU8qFFW4X5z9my8FJwo1m5ZiMudIGvhWE0XxKuNY1U6SuiJEZGdUGLCRZ40VESWmS",
+	"FiGe9LMabcu1DNVc6YxknfKRlZJzjSEdOmO6CVi23kKTWrPCSpvGnLT2WlmSF28u3U8tGUzLt9joKlyx",
+	"RZqqleLX9slXbOFoSx5d/PD8kvzX/8sI/nFiheTl+XNy8viQvIL1zNGhBe9IWF+LWB4+dW4XFXrOFNF0",
+	"oT+I4SPNcsXMY/A/eT7Nwq+t1ZyRK8YqJIw2UrHCLgWF6vpz0A482xfcnvuBT+/nBARhlAgZ0NamWzoR",
+	"OpK1cVx8SH6W6ooVxH4EMVMOVLc0zgifCCBT9IUjaMLN9XGR5UUsVlgvp0JIQ0bMP2ZMtEwejTEXE6Yq",
+	"xUXKgf7+7ODLr79J5A8se03ZTdrvg1Oa5OQrtni5xQOrelTyHNj50eXFD68er3ssHKfVW74yujlt250z",
+	"Ic3Z2OCr9HMkhDTfsbFEx6bfT3SN7J0M8W57ApBP93gGWoJzC7PtTF9pb5eBuRXxjm5JQy86F9acI5Zr",
+	"qb5ixSr757RDlUR39lIP+EdqBubgjC5Qc7gFtdeS2pOZLBJ6a+gE1pAoNoa4kn9Bp4UIJde05EX8gGcE",
+	"fsa0GZKSgRFq18WdEz+l1/alBQN19gFOrVu59f2lYHgdZFgM3h7labD4cVEuCGt9rI3O4gxzDTntLWQb",
+	"Ntgjb8naZVSXxJy319Pedfj6lXjnHKP0hZCa67hJUOyrXwlZuABCkttTP2mzyXcLYo1XFnFW4yBCQkGn",
+	"GNlqEgWMoZm65nn8+zjWBCZix0J8RD759RIT+Bt5YoS1xbeJyD1Ikz7Q2VMu5Ra/4OMxU8x5xp5zaVFA",
+	"7LiJIis2k9cdUeQXXOfyGoXxFoLorWCkKmluRQFTsWdtqV24m7LikJzf0NyUCzhzYEBpojGLOaM38XNO",
+	"IB649MkSD5u82HKhL2VZeqOSC22sB+6ko2ITro01fEXBrOdaKTbmN4l4AHyejH1OCdVkeOR4Sx/RineF",
+	"T+FpatGdG6KC2BcEXoVzfbigs7Il1dEFdxE6MAUPN9qAbvUpBrqqR0wJZtadzI1UPXdbf1laCtgXsVt9",
+	"2Zy2JX1T1top/w4yEHdJJyGGLqU87DZYKpqnI4VetKaerYioZyOM0VNir/QWk4Z3OyQ/0oW1/ko2No3h",
+	"GZL19r2lKBfJZTkWSRsk8X41629+tLp5Pa2YcLz3p2BCvH21YoBYa4zoiooMyxbs4fj6+HimhxkZfqmH",
+	"lsbDk+nT4xnsXWPK+XtmcQroESR6/vLow4dD/Ovx3x4J/Xutf5/p3/Xvs9+njx//5b9//7/j1UxQBzWa",
+	"x+yLGudQWpNK+cyRcwSt9FQaUoCwRqMGzX6s1xkrOcNqAsGCxcMT6TiMRQfLuSPa3tjJKxcE7dwr6Pu9",
+	"1AZLilI2vEsW6zNQNn3veYG/WnfDl/xmPzdsKe1eN/MZ/K63TuYGHL2z1vY0yj/W+W2aLb9ySj4jc/Fr",
+	"9nxd4Oes5UFi1pUKK6dqzYqs4TgM76Lha1pxlFUpPaVc9HYM/ojo0PsQFZqDIT+lotBTemUXYVw4RWeE",
+	"WXPDniUNgZc5L4ucqgK9JXvEIKZ7p8BQm0I+1rv66xAnXS/nQ1QS7rR9XOYHttijHHMxrh9SMbCzck4X",
+	"mjRRqrSCu2toeTl2C+/lD5D2vjdyZGuhPWmWPEX71gD8mkFhVOp4ggdAqBUNrkQLeNPXh2l3RDEw6Gwb",
+	"MuZlyawxuHo4Z/TmO1ksLvlvG7MNcE2UmVi1liZc3LRE5FKu0BexbXjQOzZG5r/pwfpRZRz8ICX7lg+h",
+	"VHzChU5WMUAU2/k7ZMxZaaXeVFpHYzkKvDbPCY9IPdxQNWFLyrNNp1C11VPJWP69zQZzxidT08OvjKrC",
+	"3G/6EK1TFt2humKt+GpIlLXYc9sj+s5VBu79cP4U7c/S+RShIq9RlTOmLC81bq11CcqSaFmr3OmW3ud1",
+	"1KSv15Ha54fBlmu88l6sG+z8BBO0Ij8rQZWo1KjXk7y7l3rSlNEyVWh0JggdaSZMiADMucmnrCByPE7U",
+	"mMCObVpIXEYDJU5a9/jVBV7mfnabcopRBW5xiCsqeL761q+ZBmtLkCktx96VbFgqFBlGxQhgpiAZiWJU",
+	"S6EzoiW5ZqrguQuvuOxGpIVD+T2Q0shclslDr5iLQKwX5faiRkRsZIn3/jr7m7K3nf3+9WWH8g/v0A6U",
+	"jUIBhWO0aIn+3bYVOD81cnVvMsefkFVVJZg/b65qAs1W4mLMqXorvDy5m7wVql1OXzEzZYoINg93h5D9",
+	"RBIjnVZMcQ+XiptFOhDqpF/qadLnXV3SWBslhfWIMN3cW7xcwiN+4KJI6zM144IaS4DVok4uuJ6Cg4Ae",
+	"zpTqjFilRISMCZF+dXfENi3wH+6ytco7G/wmRY9Yj9/dcK+Gxs2CWhvdl789D+6RrZWS6rlL4fhgMxeQ",
+	"O4EwtfnnWNZQd5FLMS5x6bWgtZlKxX8Dn3cs1YgXBRP41TXlJR2VbODKWgUtk1HqdpV5wsR2vjQp3DXk",
+	"0buXz8m3X339P48Tzq3cbM82bwuZCEN52ZGonlONpe3ocELeTZIikReO90Jf8epAVhhvPYC9sureqJpZ",
+	"lW2frtMChAmjFqRiCi3d3ifrpb0amwCWT1b/hfkQekehBDXT0P+xcta2pkLjUaaKg01HBWm6BngIxQOn",
+	"o5KKq+EpBuBk4QoLuLHG3eZQOnzrnx37ppZPkgGcm6qkXLDiDAT9qtsQFbWu7rS1mJjIGRgFFZNVyZKe",
+	"d6XkDceoWVoJRPthrYp8ChZsq/R/VR7qddUZvhYQK4q8GvPlFoVkkFhN5Nr67v5KEgNfsSnBXUvudzUy",
+	"x3JQS2oWpzVjxUc3x6kuqJlidx2sjuq04l1YElipYOgVE5BW6CigUj5isCGDg/1BvmvKvUZYwlpKxH7P",
+	"moTwzqb/Dlbz0mZsIR+mNFXr/jZqQPuisa0ycmwF80k78SBrVD9uEZgA2sozR5O10d+wqNhw7dwf0W27",
+	"KUZoOLITyXTmtMsiYSIG2bJ285ZE0W02mDDBmlxOoEntq1D7tre8lnOmSE41y0IGw1oaSZ63tzgXyUQo",
+	"RJdLymdNN44Ogesoo/TkkN3QmZWGuZwND8kZ+pYgfYQcyWKBt9FtM3dr/WMf+27NMYfOWFDH6XIXZqay",
+	"SGchk/04b+wOlFy3XLuEtFi7ze1Iiv1ZXaZM9nOIXtgvvca2r4sVNIxI5XqVZlbecTHpHx9oyeAtYlL9",
+	"96WV2lllofB1Uz+KEVjNRNHIA2Lk9i8VxOmm7FB0tgInuPOTeYEe8ZffpnbGyJ3slACJrLkVyQ524Spt",
+	"rPry+2sPSXSidMXywyCxfjn+eIjybAjF/74g1+XFPVJCB9N3deksEQgXuV6fv+Qle8HH45QqhxzdxqhY",
+	"KJC5zQYlGyeE1/msMhEKwJiXzJeFQWI/bXG585tokmsrjaiaXfBx0kj7Cb+ABDFmg6G8wEgCN+tR4IHc",
+	"5Eji3tMvpXlwJ4EVH3fEKoAYcIh89hrWN/fHSoAFPW3hSHTtk/cYZ7LA9WShUmldfVLhtj9JsyxaDzd+",
+	"JSNmiTcPac5tdnADaWE1PV3whrb788EBWmPbmlE4uwWZKFlD99+MW7HBCmz3g01MBJ4eQn8Ovu5/YGcO",
+	"vJjvyXlIrTLbdMi8dCAte2XuXl0xq6U2eEI1erdBNmHapkGaaXM4doN+VxeTrc+UfaQcG+vdCScG8W46",
+	"I5pblx3WgZ+RktFr9LhlWZC5VFdMkRGbclGQWhheWj+alFSbuBvZGiuJbgVrtsFqy/LteHD6S9/03ccs",
+	"YSrpqVTGuhhQuDViZs6sHpxL/zq+nA8gViL8F32YSp7cbsE4e24r+R4yApfGVch4CVKLKyHnIqQMXHZh",
+	"5C0zZpeJUAv2so/96sjih+3xFZLOldXD4M2wAi10yFFahgGLca3B3rNiJXgIHbnt7WMjd/FU1gU9dsp1",
+	"J+orm6bAnrLuezTc97nVz4NptLtp6/3y9W/uvA/3gBRNf3AKeKWuc1GB9Y9XxoAI730ZgNcGFx5mqF1t",
+	"E+XZfI7fAy31PXU/oKba1x68DibEhpaEyBht55sUg5L2g2ta1oxUlCsdhWohYGP/qVlpGR2P5Dpmm9Hq",
+	"F3zYx+aZr7k21pdsmuX6Jwi7a9RKvUPkLX2g/EJSfPUjFTUt48ToNgZsBCIy4ddMkNECyv/WZkuX2tUu",
+	"Ti2vPCOvLq6/sTJzpGh+xYw+JG8gb0kVc/1HRRb6FxZEMS1Lq7xDn1si+t6kTJfPzZRPIAmLZeW+4rLB",
+	"eRNNHz2aKiWE0prrY5yCoH6PW9gpxykjtIleLrUsTO2LyvFKVPT4+DjS78/IcdRzGpZYWl4sQoxPM1Fw",
+	"MYkjKi7i1oXyllzrdqnSngJ7ieP2JzbS+F4QAj3IqWakZMZAKWrBJ9wSeLqopkxgzVAhjX5GtKHKuCIi",
+	"UWgPiYW/JFLhT58R6iD4vnlqDVxFc3tjR9/XTEzs6r95CvT1/zxpVdD/Qg9+A/Qk98fhwccn/rMUgFKb",
+	"lg2Pv0l27lnTZMmZpNql1oRRsiRVSSGPBYUBh+QF1EjjYXPoM1g2nfI/pyy/Ou/qzaXGPRDyd63ojSZS",
+	"2BN85QpshDTE2rKnEFEH0rtvxpSXRMh58lgXTCPrJR/eRBtULdb9/pK7bGlPyJx0MOYlvFcUiWnaBhwd",
+	"QzgGEk/WzzDSr61netiHK5IoWvnmMiDLJC/hQvgFL5F6a2u4YmycTW3Tb8dYcgf4pkgM5AHwVNJt2D5e",
+	"kmgpLtKqUYoXXF+t5TnkHnDtpPA8lXw+3mxLHrCaZ96g4S2FKwtr+jsF6IqISEmt3HCcMKXWDYbmvGI/",
+	"u+98wYQ2AVfXsh6dMECQCaRYCZysyn1325eBU/Z7cyvk10ZVEn6QEMnKIgdIMFZMT73/jrH5rlQN3mnL",
+	"jdfee910ytDzXImoOwvcYZ7imfV3bQRaizY9tekbvOXedGiQFB2kFrjnBAqKoNMuYD/gGUyYfvYH/2BK",
+	"tzuXoxClFOOLrrg9qiG0tbsSskHE+nIH+wH+MDTVqFqkJVHZeWtqXCWxYqKwHAWdykyhtSWsOtuuXWUm",
+	"ixWHfjMog6XqOvJVvOioxFGMXfSKpreeEW1IdI+svY9bsOdLx+775NEQTlru+51pUleEAjtgveNcqrjW",
+	"MQDR8ZKB+en0odPweAxlWaLRxcU/9ULkfR3hZmn7e923AS5j2flaOK//GRlecVEMvcnF8+nhAEvVFYeq",
+	"TDTVZrSqnBRtta1t7AcKQYR1QfM4btDVxtF0l7hgRFfMyocqXOdORzm0C1e4SEdXDbSPgzQFN+urYFzh",
+	"lpVgDtkZQ/FgNbAeoV33xNusR6ph41WOFJsui3dr07XRi26oN3eVChuac/yu3n5sn4ozsWgACvGvrtAa",
+	"DQC8mxoLEE5UhkPRo/UpThstnSHo/ArA+6FgBRBTC6jCECFaNPc1pQ77t4+9c8fATZCpji6pyI3riVqV",
+	"gUEIeGz6guW8YIW1kzgriy80gbjYqqYO5Qmr5rqSs17U7qglgN/31BnuxfYoQaNOua3SswF+0XWES0GM",
+	"rDAeFFDUH15ytjt8+++fn/Xv5lO0fzLsw0iD7vt03CG/i9jFWMLFjU/1ZmQq55nLn0IAqLNAkt1UXDnZ",
+	"0w9vzDfFLuFIc4UZK2LYjQFp3RSXSdGqpyB2w0jhf+H7fUL/L+CndMSTWc4Kliyyfzsm2joLtGy6h32K",
+	"FpcBhXwYdUZACaEd1GOo4oKVaKlczvmww3/2dY+9q5azgWbbQhHfoZX5Lo2rq3nq+MR05BjXn409569b",
+	"fYnbnY//rYsJ01Fj4QiRC2VtcjlDBlGMlk2XGXkLORTXuppqWNXs/F+sl7UUw6/nUmiW15bh/47vdt7R",
+	"yIKfL2HGQzK+1ZgQMhJfb4aLL7imIxdJWq3vn9Gbc8z1XzCVs474Io16gWFJMwT8cWUChBoiRR5VQjw9",
+	"Xk53bJxp04fJWtywTybzSfotkbTlrKLKFWOLUKUM/T6HxA8KaiN8PQP8PfsPBKDycwVWUb+WhTXN0yHb",
+	"Lhiun6eydL1HrGQzy52nZHhEKz50NeT2b1APgM91gxi3Qhr49026wrLfNnl67nGPuJicXzsGvSv2/nLu",
+	"LI0WcBFwzrfhBcZLLiaYvSplfuVVW2H5XhtFjT3ZVW0ZwpWKIiYeHCadqsR6COasI8Z/oDGLb/bvXm0Y",
+	"gjV7O2gNWbb02Kqq5Ayy3Ri4dfOlSGSdgZnHmcdsVjyHMjusFIGZOImUJ5ymVPKPlYU7ZY3VZw+TFWFo",
+	"Dke1/M4+Gm4ZNG4bYtuZcP1MtxTYApjMwa7uaOhYsaJFoMMXmgzhHkMgSK3Zdq8dGZP7feUN5md/jt+3",
+	"nekQ01YDOnLGoswqJRVTWgqchAhQOqZkh+QtNJS6YR2QyK8FhUq+JLhwsm7gEkZ/RSw7ldr8E7olhx1o",
+	"2hsbWnBFyy0tgCL1y8nH4aZelVSKv29b97aBQuzw78oyud5RyHydkuGo5mUxzAiNipLwBtCaM4SE1Juz",
+	"H8+HmxtFArflmM7rbL3p4EfHOntnRt1h73iAvBQiWem61ma9U9ydWIGrrcb41KTJ5AfcbKMvSi1dNFe3",
+	"BgDqDJ12nUVy3XJbC2IP31OzYEYZD2oMqN5huI07k4cfBGYGdIaF73jLoJDghzCOAIb1FKnZLGDwpOp9",
+	"ykU4+g5nUCnXBwm/aeYWDK/Y4q+g7oAx45qk//vrx7/89fBJenxbg8Pca1O9GTXjwg0mOtmwvf4Jqd19",
+	"x3KpinShE4TuY6S2SFiGqFSx28Cs0SINrYIyIRJuYGynhZoLj/WmIL4zK7qxPrtCQf0bNrtTI65XG6CM",
+	"MzKjBfPRC0yV9Cn2WI7m+IfBkC4gakOV7l0PFPgjs0bLflru2hLcLdKrHafxi7HBJBRot9/hqqOw236O",
+	"igRKzIYhqDluKs7cjMCcaU0o2r6dwMs7IWLGzkFPnWSpsT999M7DY92pFahp2OeaGMWh0pdQIcFk6p6z",
+	"aUXjrEpinioexXfx5pnbHgXN2nlZF6yIxio+IyfE1EpoophxPx9vCp7d9iW2Ufv0wAJg5hbkvmz3cANc",
+	"Gk4tExiPAms1aNiHGWt4txRw/o8JNcCL/UmTZvuGrmxouZ1z2oGfDHMYHEibVBEwMheaFywalP2FdvAZ",
+	"613pNSZXNpilh92flQDyBb78s0hggp4Zc+Mw9NGyBzFqncJDgk363M8shrhzvLgtyLNlM9ttj86z5dhJ",
+	"r85MjIl8XC0HKKWYwLAwJA3AmXAd6k3JVydP407M2eFyHGPXxtDvrOuJnsocQuvsxlUmBHhUL1+zoGWC",
+	"KoLVyI7Ok0hy+2bTBq3Dz1qAHCVworUFsZOlt5cHp+Y9YNFu5xd4wGkjtzrwew7PxMvfjq9jAOKVs7q+",
+	"HajxIR2I71InEOKmCDcKfV0zTxdo8TYUdW+/P5peAlZQ2quTIyi2LXyydDf/LYySW53QtmQBwMzttcOl",
+	"rC1gmMgX2yRguxHzVjNCblE9t8YRcY+7wrQ3RtJtyqtuMHCovGKCjJiVktbUe9bUNbhIIK0LbkgpJx0g",
+	"SuXStKRZ10zfRI8j/DrllXnZvwK9EQbKjBaG+U4vQbyrTGrBDRleDTMynOF4lMmQPKokFJjLMTk5/vKr",
+	"x5Hn/81XV26KyvIMFW2X0I60HB98+/HTSXby9e0vVz/Mfpz8/ePf+o5KucS77W233RiUDhwqjKW4CsKE",
+	"zR7Fw/qj1aVg/xPau5lSvpz0vmZQomCYML5XDyssnhH2a01L696hQQJRWDd5TjdajIuqNms6k/q/jK/i",
+	"XVl9G8Nt+Q1qjBc2Y2iCN+kc+hYHbQB+2252TGeTQTvb0z9VE0eDdx0Os22YMdRa72HMzCr0dOK2Dvv3",
+	"xXre9Kjgm0P/LTiyMNW+/ZQsGl4Xps+tG2TTW3f4w79/edKROWjO9Apb3Q30MJmZlNod+jngNRYFK7Iw",
+	"hkJaEx5wrbbLSHYnPb6XczKjYuEGjlHFukr3oJmkA14RRnVaKTXjWrOC6JD3syLON7UyWsRRbjqhXKRh",
+	"YteC8d2FQltAiG48Nfs4FGFD2ocgjHdkS607kVHQYJlHFkc0dC/DiYbWgxR1Cvq64zw1993jiYKbdo1k",
+	"hiinYC71aJVIU27INSlkEnHGW739Ad9LqpszvZIeBXBhwEnSlBeECmTPNqLrOgN9TcYXqikya0TKCHp5",
+	"F/jQznh4Xa2HanZE9m2GQs4Pie86b95eG4CuDoNNoZhSLACHdeujGmRL446PYcZjG0J1x4YTZ0W7YFtd",
+	"pU9NB9BJHgbbru1Qwqtadt0edEDpUFj6q/kl3JbkHOyOFvTdVUA0qGGLqQvdS4XO6+2aqSGlt/G59qLm",
+	"sZvkN1zR0aG6xGrXoc3UtUM3r5BtL/gd78XTGfD9Ys5IM3Pzgj0RuNdbCP3FT7/qlr1KvI4B32w2Ylb1",
+	"o+NqVV7XiNw1CYo7SqAM/OLvFmap/2P32xpastDgv5ykMmQ+5Q6WA0T2RMqC5LJy5dEQcxqxnNaaNRlw",
+	"mNsopCEj5nD6i/66DbXKstRPzyjvEr0LkXvIHP3Ohaa2C0Nujyq/hNSzqTxnPa76+5Bz2maY9VxozCI2",
+	"BTmNHmyN6nuY+cT3y1h2/zEJRXyzf/fa5dAcvi9jPSLLtr10Dl4jrtYnE4WFZZJQX8y82rUbAlaJuazQ",
+	"+OaqzbBvBmChsDLMl0eHJJ6Vd3+XhBWTZl52fwe5M7+Zl7Xm1w4tU59CI1FIemaEhpzn8gQB8giyjorM",
+	"rAzGE/MYq2KeYEUMuMIfBOBvIvAQjhlgpfbPOySWEnAHyxp8zHM3zEBa8UJBwDyDJNdcuvihm1IA1Xtl",
+	"wdQH4fJeiL3GDRbn9aXN7TbcuOfE1ftoVtw2otcNxWtlGKVga8plHETuNmkRXpRsm+sV05UUmu1Q5N1B",
+	"+mZc3d4Ir1gHRj7w2BofAku8qEO20XTW4UzAdWujO4hJlpFRIjW/EXXKrj1xzNNo/Zc+DwIRdytBDk7Q",
+	"rHTwRv6ztIHZgc6/JOiXAPSRjp4OSatDsZUwT8H1VYS6lNLN8WyeOwC6a2bagRgHI4hjErmYuGbjzBIs",
+	"1PPPlYQ+6odpyfy0mjH+j7Fl/Lv9Seuj7mHS5tLE/r1AKYfjhGP6t0pRscZ3wokWW/36TiOku8dEh6EV",
+	"S2+UWGZKpsVP6a43Dt3SNFdSe1tPbwE+fq/j8uOX2D/b3aE4b7dR0Kl+oXGtWvXFqNH9r1hxSM7iudXK",
+	"z7Z+hm5ANIw2IEtg+d0HAVUVDQwwNUbxUd30pDRDXk89IqXDmmAm93/+ENIdS8bsPYyz/nuMDp058G0I",
+	"jmtizS5eIDQt5cIB6e4lQhEPvt6CFz7vmOt4TvSSjVVBjY2R7XnVGRlOjamG5NH3799fHJ0cnmApukOR",
+	"eAxWmL1CR5dA5IS8f335OEbFs1cNMviPTmr6BzmnehuBs2fvKl7KHYajhKEi2LQcJAUe+4rRq7BzICBo",
+	"kcKcoh0p5bhZjQtycf4jygfrHsynEhpzudY1a/PTF61fNiWHLkCgF9qw2Rfp6pk8BhbsUE4kqvtJ1ZYi",
+	"5EhLauqpnIuAJr0gVF+11uVLIBOTuDXLa8Uur3j1D6b4ODXdEKAoIEPXLOyQvJSKjDkCqcvauLlVLjr/",
+	"DCdYEUpcMYsLK+OnDkshMboVAETTSOWXoZrppkJQE1c313dj/HVfaPLqwmuQu2NoxKy9/wPzD87mKVDL",
+	"yHDRgZoQlBdy7rr85q4Pmk5YgJ8FFkmYN90pO4hwcB0euHu/qkNg0l2c73g9FPPj1V7Hi6Kpwfbz7fZv",
+	"oyaKnLot1SjR5t4sZZD+o5nPnohpogZuQAhhvyIooawpXmfXvPCZrv6zNPyvEnEWh5SUGjvh8I0yB5VY",
+	"Akq/B+NiNwCak466uMpk1RFxDQWHms6TY06tGIAQZ4pP2JxpE9C/+qWIsQB4c9BxzWzkjqHWobz1lHxN",
+	"3CkmbAkh6tHXx18+7gDbLpNZTkCNq0vmmSKqoo2Aqv7pHvhPfGA6cKTTeb6f/VYCxjb07du3U9uk7XqB",
+	"fscDp2CWpEmPowcUPOIZMowQ65tA3Kv/6Q+Tf8WeLps/5vvTBRGq9So7ujoBQNvsbp/dtgV4+6bvO0JK",
+	"vE2cuX10ae+l6XoNrOzPihv2jum6NF1hmy5weMDGlQLxL+Z+4id+gt35NIDSZu3xaDA96JkDPrCiV28n",
+	"A1vowqlScrV4V3cMmGegEfvpzRXyuhs3fezhfh9T6DJgjHKzuLR3dbOsrE9n/4AnwdoYVVDx4H4PTtnt",
+	"LVizY9lBfC+wLU2HeNaGJJezmbUocSIFI3M2Ij+9IlDaID2qLXwpyZyafEou4ZeHH8QH8eTJz1N5+OQJ",
+	"cQOpXdtbThX0lQ3PajOViv8GiZZT8h2smrx/+8P5myHm3LAXupXR/EJjo8gHgTOUEDDhED4bep4oqKEO",
+	"W0iqhVsMbrF+8gQcgnnzzmROhTn1AS6PrZEFYA0Y0J4RObesNVqETGpUSpB9EM4Wa9cUkPOGY6E0l5Kh",
+	"P1BDbzpYL6DUEkYgDM/f08nwkFxaa44bMqL5FaH6gxi+Gh9A4+IQHkERRQEG3bj0gFV945LnZoh+jpYz",
+	"1qQyAXmGasPUMzAV8Y5vpGB421PyZAh7CsF/TN6Sn3DGIrlii9YcrWBxcYVpIaTwCwS8tls+/Bsy9l+t",
+	"BBpit/zCrdlP9BSyqU5WDFvbwYoD/j/1AxhGbCwV+yDgtceGqSzqC1+aCO4hs7zd6RBVqopRRZqxKsqy",
+	"1g0gpNh1I2SlYwz3U1LIvAbEQfLo3cvn5Nuvvv6fxz4PowHmyFK8YEO4ic8XOm8TBLRurJKvj49nepiR",
+	"4Zfa9fhMnx7Phs+I5r+x9m+WG4o+iNBRtNRM1Nk7RN5zP/jMLv3p06ffYoTOcGMNqgEeUjxY5Ozi1SAq",
+	"vxtcn4CSqpigFR+cDp4eHh8+daPNQeAc0aoqQbVVybmWEYQPHjUEjgGpDn42eRsjzdhLMGkeZjtrLJrC",
+	"Slg3eWphL0QuuGKsctznD9MhOfM6vsGvAVCc6MCh840oNs2kNsR50R+ENrwscchVrZR1pu1igXBWh8H+",
+	"viocTByMG/Xz0nVnU25zydELlPS3H0Nv4HeyWLi8t3GF0YDCkcOjjv7ltD5qkF4Dl3xl121bzQQzAJPf",
+	"sItfHh933TJcd/SzG1YEU68gVrD5NzjZC5RVPZtRtRicDi7qKAjtNt9VJxpFhQ7wKIZOdANopQcf7X2O",
+	"oPHPPtk1z7a34+/MnMEFKzuSADnywocay47U4fdzDXNywVywl/5aM8DDwNyGcxKyaCf6QXWuXcHIwSu5",
+	"7K1UqNi61jCfytYKEg/bwICv+Ywbx3+rjNCbCdsWXbCutoAk2lgJiPdKGEC3qVHHCm6qD3fm0p+nMrSw",
+	"WEGUEYHuNNghEXeWcuI4k10zl69wrLkckrOO/gHMhMBLnUkAtoAgQ/hwiF2uYDoIRkqOSAn/e/n2DUh3",
+	"a84MT62a+R3vQn5HE+d38LlRjP3+Qfx+cHAQ/mcvHvrmwCH5nQxbnVX2E4d5bLWzDySLiUvuhNooS4PQ",
+	"ZEgeYXgDqIJWhjvVrqcALXRIW/1a8/yqXDwmuBRXgw0r+UfzdxTI+SK0vYVdwJ96bQ6/bSHL2U+gEJdr",
+	"qJgIer99A2H1tP3xG/eHmxyOwZalh3ExwQd5uF77LyTFyddEs1yKQtuLP4iIvri7ZEqvGWwsL4aH5Mx3",
+	"ZaFKAshusOjQYHtNtTmARxy8ejEkE2YNQOw6OiVgOH0QXIBdiJYwbv7ctcukWr1OcffSXV4fxHdKzjVT",
+	"+hSv4IDDMBwza1f6+eZDWBH2DQxD3TKEF0ObdkorXoIhdo4HYoMotseWFz6eCWXU+G6aRRJwymgBfowT",
+	"gS16rRWGm2WcYTcGT+9BExvpvmFS8LiwL3llSCHRoLXMbGnKjWbleHeR9BKP1bwxbnUkh4Scezl0U5UU",
+	"p7kkBRHGzKDKkQmjFt73gCiaG68A6weX2p5f7S8J3oz/YKksCQ2xuGG1zRfnbmkbWCLUf1lv9fToSE9l",
+	"FddyAsB3TpUZYnjAT6oFp5cMU5cPu3RprcrBsn20QbcuzYtwiZPh38/fdz7FHklZDLa68Vlwk5H5I9hF",
+	"e9dT4oAXyY8IX69YBcVaVtYA2OrQ/dAPikSXCjbenbaf3r3uWnE4cM2Km8HxMc7j6ce/nHbhPLYV+67W",
+	"xtqQiuUs4es0k0eUNZfswz6A1qywRRPpggP29CSPZVNanbRcX3NtXvp+7M9mlHUgEOxkk/kYymgBts3u",
+	"tLekIqF33VPafRAT++gT/PcWZWDJUnnkV0bjMBd0JecOC3Hhx+q2d+kF3MXPqLub07fZOn81drhUHz+n",
+	"o4bv6u2jFKWzTifMU+jezrtj1DUcZzcPhRg8/Pw9nXTd1F12BNe4e+5AuHfWnlpLtu0YB94VK0Q/ZoOq",
+	"TpD8ojZ/GFP2ufSNFCzm4f3HOCIGeEDBjecuZBp07jo+WBVUR4Wr8U+eqxd8PLZeSy+TGtwZiTFwqHEn",
+	"mhedUQ3XPruDGbT8zJKN3SNDaQnIVueAOQgK6yN1rQlMzx1N+7vzV+i46JIxy8Pad9drbgCPmzjrg77o",
+	"QeMMWmfsutCoiam4b0GTYE5Qk51uxQvsgcjCYH6I5eOIbOhgoPnUvUbA2revQBe6mfsMjlKWMI083382",
+	"ywiGY+/XMAJ67tsu8vOrNY6WvBcl1MUbR5/sf27XRWffeEFzT8cWt6mb3rtT2Wl3JzH3SdfNitW+Xb89",
+	"OIIJ1Ot24gVc8Dl9DV4yXMT+jtVbaCo0akEqpkBGxyJak7GSMzgio1oUZTTtfQ4DUErIXoPlv7uD6KoY",
+	"fEjRFaxD/vPBc49RjB0aqg4nv3WbI3IuSkkLqyk3WSRDqxGG5FEoI+c6uFq4AYpVUhlWhFkLU6qz0PA3",
+	"TKm87vQIh2Ft/RU9AhNtaU9MfuNV+zSETNCICwor6hU7BGKTc8x7KsY0lLC4RCgkgJd8mee4oIMXXFdS",
+	"8zQu4IWSldSQ9oRzIFzr55rA5s4eo+OIaLYAKKGHwO1Tro3EdoMuifi9u2RlWSkmc71y3RbzOp5z/Jal",
+	"b+1hSHczxuVcMIXtMXat2iNXXjNfjpp6dtP09++dXfTlgPu12FxlxB7yi/HdPFqnr2bbmGn0GfHOVCNK",
+	"0tECdr5dHSfHpGAVEwUT+cIPDXY1TPAPLydWbXBXqtErtw7pbPv0xv3DvBl81sF87kxte4Y2zS9CHGFs",
+	"dWqQKnY6APsZmbQcuX9GaFmSWQ2b37lCnNu0OTC/bgDTfgPzuxzUtx2A+zudUz8laz8uld9Z2Ux+BIna",
+	"WaPiqwXXBvsv/EWfkfhu3OZ+id/USu7Xs60agnmyh4/adD/6hJgIS4H/VCg/DBz9k8TyK/++CRJ2h/MD",
+	"le7Nb/ecuIalFp89or+eeNtxEL7wxqj+H8efDyOsH/PBA4/rr+MGkEZRt2DSTPPlS2D/oQLJQMn4Nn4B",
+	"ZTHgmKctsoump26zSVZFj4sMIf8Y72DLudA7GEef05boO/xzS33m6Ab6zPcO7SU8lB6/m6we0M0gjSQv",
+	"nTkY4a+OT0JrsxujwbE0DMLwyuOBakkoKeWEQ3nfDGq7jIKGBl95uqIF/DCPe1QD/hEdW5HTstxHpuXn",
+	"qSR0Rl5FpPYEduSOJlkk6e0s95KqCcMGlZ9eQSGdJsOj0ImADRrDI5zYMiRcaMNokaZug59/f+T1z+iq",
+	"YnPf707h8+XhqXHrdZrDA35ulxXiEHbvkz4OpHiVOi6ekLlOFJ15KZ35saYBIhiH+7rp77vS8Xs5d6Xh",
+	"bjanx2FP0jCaeNHpd7wP4x8+m5zuGrSxk5gOPVt7zqcFcnlyh9nCMcmPPuEfG2uNthsLDU0v2ACTAXAE",
+	"+KAAdpNhRtW1IflWJcStBIQAqwG84G9iHiknKCCX/kmcoGDGrG5ptw8UiHR/JQfuWKzj78/uA62l3Xb8",
+	"g++70QX647jzYbhAMRs8cBdoDTOkZOPR8oivTiX1PL7wM2qqtVPFdlJXMSn2rbNoNOO1TUi/T62Pdzy5",
+	"G3f66FP0rx4xuZjofxqdlLdeunOfurRTm2b3pqJa52EjY392ZdWTqHdn/s1sFlFso6b7gxn/Yai7FZZ6",
+	"4DqvF08lZWKw89eqvrfhqs+ZlXOL2HderukfuzeNJyP6hfRc+Ow+dF24+9En/2cPLRdI/GdRcSJsTefO",
+	"dGm3iFb3ptoall/Pu59bqfUg433qM0+mjcrsj+Tvh6HJ2hz0sNXYRi5KSroGkrJTfb3DSz4nsIRdwb5x",
+	"JVyo7t60lvJk83vhMTLvQV/hrY8+wX97aCok6J/GE1PudRM70aWfPIXuTTk5nl7DnJ/d11pDtvvUR0CZ",
+	"jcroD2Phh6GJInZ54N5UJ9ckJVdrtm0yL/tSqgAc1kzNdZiRzbyEGBJcFAGxIiOaMUByIFESN117gWz6",
+	"UzQs+rNpvO4Z8zspvShVdW96L5rAGADZInZoNvw+FGG4+9En/2cPdRiNuPmzOG4R4G96Z7oUY0Sre9ON",
+	"Efj4Wjb+/I5bDEd/f7y+mb08xTaqzT+S1R+G5mwz00P34Tacy95C76g1bqfrMIehwX/EaYaZDhtOdGqs",
+	"w35acxrzYMWI8LYCjtfw8wIexjF2GKxLEKVFEaYaPTCg0uWZSw/szJ0VRQxK2MycksoDXkNjlWAe/oxr",
+	"0iDid3BEnSzfdO2eJdeIZ07FAju2siRIcjOwq4G9fZE0bxVDMDdZ+0njS1h98TjwP8ym2T8vJceaPzSO",
+	"+pFeMVd8PYW5SWUDWNns2SSecLY/2X70yfHmWiMXxwXuR2J8LjLjO7TObh+a/pHieqWJ8NXFaSWVyUjF",
+	"VM6EOWAilwXAzzJ7hhkrWPGMvLq4/sbKh5Gi+RUzTak+DM0IlfqNFOrfRgxO0mYX+2cYvxCY1XIudHZi",
+	"QWyWVpA4AquFtA8jasHfXsPIHc537Hb3bEb1LueD6W2YMOFeKz39JwDtesRzQK9oTXqpuwZ3ZHeMIKDV",
+	"tSGKEC082ymkEDWg7Ce6cFaW7YhCIN264vNolgZwkJui8ctHu+E4nwlZq1bl4HQA6KPXJyDi3J2Wt885",
+	"fIWbcrA8YOIwArlyjaNWHrQYUSdERFwVh8gKIY4CYxCgEYErUil+bZ2FMKvBNx8Dpe1phVaFaBmt8oXV",
+	"ByMwJTQjTbi48chFLbBEuPkUytXZImBihSc40IfoPUO7VPRZI32iD11MMPqkSVStrhU6a9xUA9g8AHgH",
+	"ETCTMyZMgOk8jPHP5slbLYOA4y+xP8a3Y8tJvDTfR3L78fb/BwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -28,6 +28,7 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/health"
 	"github.com/sluice-gateway/sluice/proxy"
+	"github.com/sluice-gateway/sluice/proxy/certs"
 	"github.com/sluice-gateway/sluice/store"
 	webadmin "github.com/sluice-gateway/sluice/web-admin"
 )
@@ -61,8 +62,9 @@ type App struct {
 
 // edge is one listener of the proxy.
 type edge struct {
-	ln  net.Listener
-	cfg proxy.Listener
+	ln    net.Listener
+	cfg   proxy.Listener
+	files *certs.Files // nil: none
 }
 
 // NewApp opens everything that can fail: sockets, store, tokens, objects. The caller calls
@@ -113,7 +115,11 @@ func (a *App) listen() error {
 		if err != nil {
 			return err
 		}
-		a.edges = append(a.edges, edge{ln, proxy.Listener{Name: l.Name, TrustedProxies: trusted}})
+		e := edge{ln: ln, cfg: proxy.Listener{Name: l.Name, TrustedProxies: trusted}}
+		a.edges = append(a.edges, e)
+		if err := a.edges[len(a.edges)-1].secure(l.TLS, a.log); err != nil {
+			return fmt.Errorf("listener %s: %w", l.Name, err)
+		}
 	}
 	var err error
 	if a.admin, err = newHTTPServer("admin", a.cfg.Admin.Address, a.cfg.Admin.TLS); err != nil {
@@ -181,7 +187,7 @@ func (a *App) serveAdmin(notice io.Writer) error {
 	handler, err := admin.New(admin.Config{
 		Store:       adminStore{a.store},
 		Control:     a.loop,
-		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems}},
+		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems}},
 		Tokens:      tokens,
 		Sources:     sourceStatus(a.sources),
 		StoreStatus: storeStatus(a.store),
@@ -231,7 +237,11 @@ func (a *App) Run(ctx context.Context) error {
 	run(a.mirror)
 	for _, e := range a.edges {
 		g.Go(func() error { return a.proxy.Serve(e.ln, e.cfg) })
+		if e.files != nil {
+			run(func(ctx context.Context) error { return e.files.Run(ctx, time.Second) })
+		}
 	}
+	run(a.shareTickets)
 	g.Go(a.admin.serve)
 	g.Go(a.ops.serve)
 	a.log.Info("sluice serves", "node", a.cfg.Node, "version", version, "http", a.edges[0].ln.Addr().String(),

@@ -29,10 +29,10 @@ func applyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			req := api.ApplyRequest{Objects: []api.Object{}}
+			req := applyRequest{Objects: []clearObject{}}
 			var tenants []string
 			for _, i := range items {
-				req.Objects = append(req.Objects, api.Object{Object: i.Object})
+				req.Objects = append(req.Objects, clearObject{i.Object})
 				tenants = append(tenants, tenantOf(i.Object))
 			}
 			if prune {
@@ -52,6 +52,18 @@ func applyCommand() *cobra.Command {
 	_ = cmd.MarkFlagRequired("file")
 	return cmd
 }
+
+// applyRequest is [api.ApplyRequest] with the secrets that are to be stored.
+type applyRequest struct {
+	Objects []clearObject `json:"objects"`
+	Prune   *api.Prune    `json:"prune,omitempty"`
+}
+
+// clearObject is sent with its secrets, which JSON leaves out otherwise.
+type clearObject struct{ gateway.Object }
+
+// MarshalJSON implements json.Marshaler.
+func (o clearObject) MarshalJSON() ([]byte, error) { return gateway.MarshalClear(o.Object) }
 
 func tenantOf(o gateway.Object) string {
 	if t, ok := o.(*gateway.Tenant); ok {

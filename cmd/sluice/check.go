@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -93,9 +94,12 @@ func checkObjects(items []manifest.Item) []string {
 			in.Policies = append(in.Policies, o)
 		case *gateway.Fleet:
 			in.Fleets = append(in.Fleets, o)
+		case *gateway.Certificate:
+			in.Certificates = append(in.Certificates, o)
 		}
 	}
 	in.Sets = manual.Sets(in.Upstreams)
+	in.Now = time.Now()
 	var out []string
 	for _, p := range gateway.Build(in, 1).Problems {
 		out = append(out, fmt.Sprintf("%s: %s: %s: %s", where[p.Object], p.Object, p.Field, p.Message))

@@ -41,6 +41,20 @@ type ListenerConfig struct {
 	Address string `yaml:"address"`
 	// TrustedProxies are networks whose X-Forwarded-* fields are believed. Default: none.
 	TrustedProxies []string `yaml:"trustedProxies"`
+	// TLS makes it a listener for https; `tls: {}` with the certificates of objects alone.
+	// Default: plain HTTP.
+	TLS *ListenerTLS `yaml:"tls"`
+}
+
+// ListenerTLS is where a listener's certificates come from besides objects of kind
+// Certificate, which come first. Files are read again when they change.
+type ListenerTLS struct {
+	// CertFile and KeyFile are for names that nothing else is good for. Default: such
+	// handshakes are refused.
+	CertFile string `yaml:"certFile"`
+	KeyFile  string `yaml:"keyFile"`
+	// Certificates are for the names that they hold.
+	Certificates []TLSConfig `yaml:"certificates"`
 }
 
 // AdminConfig is where the API and the UI listen. Default 127.0.0.1:9080; an address that is
@@ -177,6 +191,9 @@ func (c *Config) check() []error {
 		if _, err := prefixes(l.TrustedProxies); err != nil {
 			bad("listeners[%d].trustedProxies: %w", i, err)
 		}
+		for _, where := range l.TLS.incomplete() {
+			bad("listeners[%d].tls%s: certFile and keyFile belong together: give both", i, where)
+		}
 	}
 	if err := checkListen(c.Admin.Address); err != nil {
 		bad("admin.address: %w", err)
@@ -206,6 +223,22 @@ func (c *Config) check() []error {
 		bad("log.format: %q is not text or json", c.Log.Format)
 	}
 	return errs
+}
+
+// incomplete names the pairs of files of which one is missing.
+func (t *ListenerTLS) incomplete() (where []string) {
+	if t == nil {
+		return nil
+	}
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		where = append(where, "")
+	}
+	for i, c := range t.Certificates {
+		if c.CertFile == "" || c.KeyFile == "" {
+			where = append(where, fmt.Sprintf(".certificates[%d]", i))
+		}
+	}
+	return where
 }
 
 func checkListen(address string) error {

@@ -44,6 +44,9 @@ func getCommand() *cobra.Command {
 			if form, _ := cmd.Flags().GetString("output"); form == "yaml" {
 				return manifest.Write(cmd.OutOrStdout(), found...)
 			}
+			if kind, err := kindOf(args[0]); err == nil && kind == gateway.KindCertificate {
+				return showCertificates(cmd, found)
+			}
 			return show(cmd, found, func(row func(...any)) {
 				row("KIND", "TENANT", "NAME", "REVISION", "UPDATED", "BY")
 				for _, o := range found {
@@ -56,6 +59,24 @@ func getCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&tenant, "tenant", "t", "", "only this tenant's")
 	outputFlag(cmd)
 	return cmd
+}
+
+// showCertificates shows what people ask of certificates. Their keys stay at the server.
+func showCertificates(cmd *cobra.Command, found []gateway.Object) error {
+	return show(cmd, found, func(row func(...any)) {
+		row("TENANT", "NAME", "NAMES", "EXPIRES", "ISSUER", "FINGERPRINT", "REVISION")
+		for _, o := range found {
+			c, ok := o.(*gateway.Certificate)
+			if !ok || c.Status == nil {
+				continue
+			}
+			if c.Status.Error != "" {
+				row(c.Tenant, c.Name, c.Status.Error, "", "", "", c.Revision)
+				continue
+			}
+			row(c.Tenant, c.Name, strings.Join(c.Status.Names, ","), c.Status.NotAfter, c.Status.Issuer, c.Status.Fingerprint[:16], c.Revision)
+		}
+	})
 }
 
 // find lists the objects that KIND [NAME] means; NAME may be TENANT/NAME.

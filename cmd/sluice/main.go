@@ -37,7 +37,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(serveCommand(), agentCommand(), checkCommand(), versionCommand())
+	root.AddCommand(serveCommand(), agentCommand(), checkCommand(), certCommand(), versionCommand())
 	root.AddCommand(clientCommands()...)
 	return root.ExecuteContext(ctx)
 }

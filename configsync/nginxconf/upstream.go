@@ -21,6 +21,13 @@ func (r *renderer) upstream(u *gateway.EffectiveUpstream) {
 	name, ref := upstreamName(u.Key), upstreamRef(u.Key)
 	w := newWriter("upstreams/"+name+".conf", ref)
 	w.comment(commentName(ref))
+	if u.TLS != nil {
+		// In the clear its requests would be worse off than refused.
+		r.problem(ref, "spec.protocol", "not_portable", "protocol https is not spoken on nginx nodes, whose routes to this upstream answer 503: serve them by the Go edge alone, or speak http")
+		w.comment("It speaks https, which these nodes do not: its routes answer 503.")
+		r.add(w)
+		return
+	}
 	endpoints := r.endpoints(u)
 	if len(endpoints) == 0 {
 		w.comment("It has no endpoints: its routes answer 503.")
@@ -87,7 +94,7 @@ func zoneSize(endpoints int) string {
 // usable says whether requests for the upstream have somewhere to go.
 func (r *renderer) usable(k gateway.UpstreamKey) bool {
 	u := r.snapshot.Upstream(k)
-	if u == nil {
+	if u == nil || u.TLS != nil {
 		return false
 	}
 	for _, e := range u.Endpoints {

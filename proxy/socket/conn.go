@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"sync/atomic"
@@ -17,7 +18,9 @@ var ErrInterrupted = errors.New("interrupted")
 // Conn is a connection with cheap deadlines.
 type Conn struct {
 	nc  net.Conn
-	raw syscall.RawConn // nil when nc is no plain TCP connection, such as TLS
+	raw syscall.RawConn // nil when nc is no TCP connection
+	tls *tls.Conn       // over nc by way of low; nil: nothing is encrypted
+	low *Lower
 
 	in  half
 	out half
@@ -33,6 +36,9 @@ type Conn struct {
 	readFn  func(fd uintptr) bool
 	writeFn func(fd uintptr) bool
 	peekFn  func(fd uintptr)
+	waitFn  func(fd uintptr) bool // for TLS; these two are nil until they are needed
+	nowFn   func(fd uintptr)
+	one     [1]byte
 	borrow  func() []byte
 	giveUp  func()
 	peeked  int
@@ -58,7 +64,7 @@ func New(nc net.Conn) *Conn {
 	return c
 }
 
-// Net is the wrapped connection.
+// Net is the wrapped connection, below TLS.
 func (c *Conn) Net() net.Conn { return c.nc }
 
 // SetReadDeadline sets when a waiting read ends with ErrTimeout, in the unit of Now.
@@ -99,11 +105,22 @@ func (c *Conn) Resume() {
 	_ = c.nc.SetReadDeadline(deadline(c.in.want, &c.in.armed))
 }
 
-// Close closes the connection.
-func (c *Conn) Close() error { return c.nc.Close() }
+// Close closes the connection. It never waits, so what the peer has not taken by then is
+// lost in the case of TLS's goodbye only.
+func (c *Conn) Close() error {
+	if c.tls != nil {
+		return c.closeTLS()
+	}
+	return c.nc.Close()
+}
 
 // CloseWrite tells the peer that nothing more comes.
 func (c *Conn) CloseWrite() error {
+	if c.tls != nil {
+		if err := c.tls.CloseWrite(); err != nil {
+			return bare(err)
+		}
+	}
 	if w, ok := c.nc.(interface{ CloseWrite() error }); ok {
 		return w.CloseWrite()
 	}

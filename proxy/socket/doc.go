@@ -6,6 +6,10 @@
 // connection holds none. [Conn.Splice] moves large bodies between two TCP connections
 // inside the kernel, and [Conn.Alive] looks for a dead peer without waiting.
 //
+// [Conn.StartTLS] puts crypto/tls on top, and everything above stays true: an idle TLS
+// connection holds none of our buffers either, and a head with the start of its body goes
+// out in one record.
+//
 // One goroutine reads and one writes at a time; Interrupt, Gone and Close may be called by
 // any other. What is read and written belongs to packages http1 and proxy.
 package socket

@@ -1,11 +1,19 @@
 package socket
 
-import "syscall"
+import (
+	"errors"
+	"syscall"
+)
 
 // Alive says whether an idle connection can be used: open, and nothing has arrived that
 // nobody asked for. It does not wait. A connection that can not be looked into counts as
 // alive.
 func (c *Conn) Alive() bool {
+	if c.tls != nil && c.raw != nil {
+		// A look at the socket would take session tickets for unasked bytes.
+		_, err := c.readTLS(c.one[:], instant)
+		return errors.Is(err, errWait)
+	}
 	n, err := c.look()
 	return n < 0 && err == nil
 }
@@ -18,6 +26,10 @@ func (c *Conn) Gone() bool {
 	}
 	gone := false
 	err := c.raw.Control(func(fd uintptr) {
+		if c.tls != nil {
+			gone = tlsGone(fd)
+			return
+		}
 		n, errno := rawPeek(fd)
 		gone = errno == 0 && n == 0 || errno != 0 && errno != syscall.EAGAIN && errno != syscall.EINTR
 	})
@@ -53,6 +65,10 @@ func (c *Conn) Last(p []byte) int {
 	if c.raw == nil {
 		return 0
 	}
+	if c.tls != nil {
+		n, _ := c.readTLS(p, instant) // nothing is nothing, whatever the reason
+		return n
+	}
 	got := 0
 	if err := c.raw.Control(func(fd uintptr) {
 		if n, errno := rawRead(fd, p); errno == 0 {
@@ -62,4 +78,22 @@ func (c *Conn) Last(p []byte) int {
 		return 0
 	}
 	return got
+}
+
+// tlsGoodbye is the size of the longest record that a close_notify fits in: header, nonce or
+// type, alert and tag.
+const tlsGoodbye = 31
+
+// tlsGone says whether the peer has closed and left nothing, or nothing but a goodbye: no
+// record with a request is as short as that.
+func tlsGone(fd uintptr) bool {
+	var b [tlsGoodbye + 1]byte
+	n, errno := rawPeekInto(fd, b[:])
+	switch {
+	case errno == syscall.EAGAIN || errno == syscall.EINTR:
+		return false
+	case errno != 0 || n == 0:
+		return true
+	}
+	return n <= tlsGoodbye && halfClosed(fd)
 }

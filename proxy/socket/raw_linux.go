@@ -18,9 +18,23 @@ func rawRead(fd uintptr, p []byte) (int, syscall.Errno) {
 
 func rawPeek(fd uintptr) (int, syscall.Errno) {
 	var b [1]byte
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b[0])), 1,
+	return rawPeekInto(fd, b[:])
+}
+
+// rawPeekInto reads without taking away. b is not empty.
+func rawPeekInto(fd uintptr, b []byte) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)),
 		syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
 	return int(n), errno
+}
+
+// halfClosed says whether the peer has sent its FIN, read or not.
+func halfClosed(fd uintptr) bool {
+	const timeWait = 6 // of the kernel's TCP states; this one and those after it have seen a FIN or a reset
+	state, size := [4]byte{}, uint32(4)
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO,
+		uintptr(unsafe.Pointer(&state[0])), uintptr(unsafe.Pointer(&size)), 0)
+	return errno == 0 && state[0] >= timeWait
 }
 
 func rawWrite2(fd uintptr, p, q []byte, vec *[2]syscall.Iovec) (int, syscall.Errno) {

@@ -10,24 +10,30 @@ import (
 // Read reads at least one byte into p, or returns io.EOF, ErrTimeout, ErrInterrupted or
 // what the network says.
 func (c *Conn) Read(p []byte) (int, error) {
+	if c.tls != nil {
+		return c.readTLS(p, waits)
+	}
 	c.dst = p
-	return c.read()
+	return c.readSocket()
 }
 
 // ReadInto is Read for a connection that may stay idle: borrow is called for the buffer
 // when it is time to read, and giveUp takes it back when there was nothing to read yet.
 func (c *Conn) ReadInto(borrow func() []byte, giveUp func()) (int, error) {
+	if c.tls != nil && c.raw != nil {
+		return c.readTLSInto(borrow, giveUp)
+	}
 	if c.raw == nil {
-		c.dst = borrow()
-		return c.read()
+		return c.Read(borrow())
 	}
 	c.dst, c.borrow, c.giveUp = nil, borrow, giveUp
-	n, err := c.read()
+	n, err := c.readSocket()
 	c.borrow, c.giveUp = nil, nil
 	return n, err
 }
 
-func (c *Conn) read() (n int, err error) {
+// readSocket reads below TLS, into dst.
+func (c *Conn) readSocket() (n int, err error) {
 	for {
 		if c.raw != nil {
 			if err = c.raw.Read(c.readFn); err == nil {
@@ -100,4 +106,60 @@ func (c *Conn) tryRead(fd uintptr) bool {
 		c.n, c.err = 0, os.NewSyscallError("read", errno)
 		return true
 	}
+}
+
+// readNow takes what has arrived below TLS, or returns errWait.
+func (c *Conn) readNow(p []byte) (n int, err error) {
+	if c.nowFn == nil {
+		c.nowFn = c.takeNow
+	}
+	c.dst = p
+	if err := c.raw.Control(c.nowFn); err != nil {
+		return 0, err
+	}
+	c.dst = nil
+	return c.n, c.err
+}
+
+func (c *Conn) takeNow(fd uintptr) {
+	n, errno := rawRead(fd, c.dst)
+	for errno == syscall.EINTR {
+		n, errno = rawRead(fd, c.dst)
+	}
+	switch {
+	case errno == syscall.EAGAIN:
+		c.n, c.err = 0, errWait
+	case errno != 0:
+		c.n, c.err = 0, os.NewSyscallError("read", errno)
+	case n == 0:
+		c.n, c.err = 0, io.EOF
+	default:
+		c.n, c.err = n, nil
+	}
+}
+
+// awaitReadable waits until there is something to read, or the end of the stream.
+func (c *Conn) awaitReadable() error {
+	if c.waitFn == nil {
+		c.waitFn = c.readable
+	}
+	for {
+		err := c.raw.Read(c.waitFn)
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		if err = c.readTimeout(); err != nil {
+			return err
+		}
+	}
+}
+
+// readable is called by the runtime: it looks, since bytes that arrived before the call
+// wake nobody.
+func (c *Conn) readable(fd uintptr) bool {
+	if _, errno := rawPeek(fd); errno != syscall.EAGAIN && errno != syscall.EINTR {
+		return true
+	}
+	c.armRead()
+	return false
 }

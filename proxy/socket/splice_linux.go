@@ -64,7 +64,9 @@ func putPipe(p *pipe) {
 }
 
 // CanSplice says whether bytes may be moved from c to dst inside the kernel.
-func (c *Conn) CanSplice(dst *Conn) bool { return c.raw != nil && dst.raw != nil }
+func (c *Conn) CanSplice(dst *Conn) bool {
+	return c.raw != nil && dst.raw != nil && c.tls == nil && dst.tls == nil
+}
 
 // Splice moves n bytes from c to dst inside the kernel. After each step it calls
 // progress with the number of bytes that have been taken from c, so that the deadlines can

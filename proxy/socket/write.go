@@ -20,6 +20,14 @@ func (c *Conn) Write(p []byte) (int, error) { return c.Write2(p, nil) }
 
 // Write2 writes p and q whole, in one system call where possible.
 func (c *Conn) Write2(p, q []byte) (int, error) {
+	if c.tls != nil {
+		return c.writeTLS(p, q)
+	}
+	return c.writeSocket(p, q)
+}
+
+// writeSocket writes below TLS.
+func (c *Conn) writeSocket(p, q []byte) (int, error) {
 	c.written = 0
 	if c.raw == nil {
 		return c.writePlain(p, q)
@@ -100,4 +108,20 @@ func (c *Conn) tryWrite(fd uintptr) bool {
 			return true
 		}
 	}
+}
+
+// writeNow writes below TLS what there is room for, and gives up on the rest.
+func (c *Conn) writeNow(p []byte) (n int, err error) {
+	if c.raw == nil {
+		return 0, ErrTimeout
+	}
+	var errno syscall.Errno
+	var vec [2]syscall.Iovec
+	if err := c.raw.Control(func(fd uintptr) { n, errno = rawWrite2(fd, p, nil, &vec) }); err != nil {
+		return 0, err
+	}
+	if errno != 0 {
+		return 0, os.NewSyscallError("write", errno)
+	}
+	return n, nil
 }

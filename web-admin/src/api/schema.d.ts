@@ -100,7 +100,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a tenant
-         * @description Its upstreams, routes and overrides stay stored, out of service, each with a problem that names the missing tenant.
+         * @description Its upstreams, routes, overrides and certificates stay stored, out of service, each with a problem that names the missing tenant.
          */
         delete: operations["deleteTenant"];
         options?: never;
@@ -328,6 +328,50 @@ export interface paths {
         post?: never;
         /** Delete an override */
         delete: operations["deleteOverride"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tenants/{tenant}/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+            };
+            cookie?: never;
+        };
+        /** List a tenant's certificates */
+        get: operations["listCertificates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tenants/{tenant}/certificates/{certificate}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the certificate. */
+                certificate: components["parameters"]["CertificateName"];
+            };
+            cookie?: never;
+        };
+        /** Read a certificate */
+        get: operations["getCertificate"];
+        /** Create or replace a certificate */
+        put: operations["putCertificate"];
+        post?: never;
+        /** Delete a certificate */
+        delete: operations["deleteCertificate"];
         options?: never;
         head?: never;
         patch?: never;
@@ -655,7 +699,7 @@ export interface components {
          * @description A type of object.
          * @enum {string}
          */
-        Kind: "Tenant" | "Fleet" | "Policy" | "Upstream" | "Route" | "Override";
+        Kind: "Tenant" | "Fleet" | "Policy" | "Certificate" | "Upstream" | "Route" | "Override";
         /** @description Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters. */
         Name: string;
         /** @description Free key-value pairs for people and for selecting. */
@@ -685,7 +729,7 @@ export interface components {
             name: string;
         };
         /** @description Any object; `kind` says which. */
-        Object: components["schemas"]["Tenant"] | components["schemas"]["Fleet"] | components["schemas"]["Policy"] | components["schemas"]["Upstream"] | components["schemas"]["Route"] | components["schemas"]["Override"];
+        Object: components["schemas"]["Tenant"] | components["schemas"]["Fleet"] | components["schemas"]["Policy"] | components["schemas"]["Certificate"] | components["schemas"]["Upstream"] | components["schemas"]["Route"] | components["schemas"]["Override"];
         /** @description Owns hosts, routes, upstreams and overrides. */
         Tenant: {
             /**
@@ -775,6 +819,81 @@ export interface components {
             /** @description The directives that an override's `nginx` may use. */
             nginxDirectives?: string[];
         };
+        /**
+         * @description Proves who a tenant's hosts are, to clients, or who Sluice is, to endpoints that ask for a client
+         *     certificate.
+         */
+        Certificate: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "Certificate";
+            name: components["schemas"]["Name"];
+            tenant: components["schemas"]["Name"];
+            labels?: components["schemas"]["Labels"];
+            spec: components["schemas"]["CertificateSpec"];
+            status?: components["schemas"]["CertificateStatus"];
+            /** Format: int64 */
+            readonly revision?: number;
+            /** Format: int64 */
+            readonly createdRevision?: number;
+            readonly createdBy?: string;
+            readonly updatedBy?: string;
+            /** Format: date-time */
+            readonly updatedAt?: string;
+        };
+        CertificateSpec: {
+            /** @description The chain in PEM, the certificate itself first, then each issuer up to, but without, the root. */
+            certificate: string;
+            /**
+             * @description The private key in PEM (PKCS #8, PKCS #1 or SEC 1). It is written and never read: every answer says
+             *     `(secret)`, which, written back, keeps the stored key.
+             */
+            key: string;
+            /** @description Narrows the names that the certificate is used for. Default is all DNS names in it. */
+            hosts?: string[];
+            clientAuth?: components["schemas"]["ClientAuth"];
+        };
+        /** @description What a certificate says about itself. Worked out when it is read, ignored when it is written. */
+        CertificateStatus: {
+            /** @description Its DNS names. */
+            names?: string[];
+            subject?: string;
+            issuer?: string;
+            /** Format: date-time */
+            notBefore?: string;
+            /** Format: date-time */
+            notAfter?: string;
+            /** @description SHA-256 of the certificate in hex. */
+            fingerprint?: string;
+            /** @description SHA-256 of the public key (SPKI) in hex. */
+            keyFingerprint?: string;
+            /** @description Why the certificate cannot be read, if so. */
+            error?: string;
+        };
+        /** @description Asks clients for certificates. Default is that they are not asked. */
+        ClientAuth: {
+            /**
+             * @description `require` refuses clients without a valid certificate; `request` lets those in that have none, but
+             *     not those with one that is not valid.
+             * @enum {string}
+             */
+            mode: "require" | "request";
+            /** @description The certificates in PEM of those who may issue client certificates. */
+            ca: string;
+        };
+        /** @description How connections to endpoints that speak `https` are made. */
+        UpstreamTLS: {
+            /** @description The certificates in PEM of those who may issue the endpoints' certificates. Default is the system's. */
+            ca?: string;
+            /** @description Sent and expected in the endpoints' certificates. Default is the endpoint's IP address. */
+            serverName?: string;
+            /** @description Takes any certificate. For finding out what is wrong; it is a Problem while it is set. */
+            insecureSkipVerify?: boolean;
+            /** @description Names a Certificate of the same tenant that endpoints are shown when they ask. Default is none. */
+            certificate?: string;
+        };
         /** @description A named set of endpoints with a balancing policy, as a person wrote it. */
         Upstream: {
             /**
@@ -797,10 +916,11 @@ export interface components {
         };
         UpstreamSpec: {
             /**
-             * @description Spoken to the endpoints. Default and only value for now is `http` (HTTP/1.1).
+             * @description Spoken to the endpoints, `http` (HTTP/1.1, the default) or `https` (HTTP/1.1 over TLS).
              * @enum {string}
              */
-            protocol?: "http";
+            protocol?: "http" | "https";
+            tls?: components["schemas"]["UpstreamTLS"];
             /** @description Given by hand, for services outside containers. */
             endpoints?: components["schemas"]["ManualEndpoint"][];
             /**
@@ -975,7 +1095,7 @@ export interface components {
             prune?: components["schemas"]["Prune"];
         };
         /**
-         * @description Also deletes the upstreams, routes and overrides of these tenants that are not among the objects.
+         * @description Also deletes the upstreams, routes, overrides and certificates of these tenants that are not among the objects.
          *     Tenants, fleets and policies are never pruned.
          */
         Prune: {
@@ -1092,6 +1212,21 @@ export interface components {
             /** @description Whether new requests may go to it. */
             inRotation: boolean;
         };
+        /** @description A certificate that can be used, with the hosts that it is used for. */
+        EffectiveCertificate: {
+            key: {
+                tenant: string;
+                name: string;
+            };
+            /** @description The names whose handshakes it answers, exact ones and wildcards for one label. */
+            hosts: string[];
+            status: components["schemas"]["CertificateStatus"];
+            /** @description The certificates in PEM. */
+            chain: string;
+            /** @description Always `(secret)`. */
+            privateKey: string;
+            clientAuth?: components["schemas"]["ClientAuth"];
+        };
         /** @description An upstream with the merged endpoints of all sources and every default filled in. */
         EffectiveUpstream: {
             key: components["schemas"]["UpstreamKey"];
@@ -1107,6 +1242,7 @@ export interface components {
             };
             timeouts: components["schemas"]["Timeouts"];
             retry: components["schemas"]["Retry"];
+            tls?: components["schemas"]["UpstreamTLS"];
             /** @description Less than half of the endpoints would be in rotation for health reasons, so verdicts are ignored. */
             panic?: boolean;
         };
@@ -1166,6 +1302,7 @@ export interface components {
             upstreams: components["schemas"]["EffectiveUpstream"][];
             problems: components["schemas"]["Problem"][];
             nginxDirectives?: string[];
+            certificates?: components["schemas"]["EffectiveCertificate"][];
         };
         Status: {
             version: string;
@@ -1492,6 +1629,8 @@ export interface components {
         OverrideName: components["schemas"]["Name"];
         /** @description Name of the fleet. */
         FleetName: components["schemas"]["Name"];
+        /** @description Name of the certificate. */
+        CertificateName: components["schemas"]["Name"];
         /** @description Name of the node. */
         NodeName: string;
         /** @description Change nothing; return the effect that the write would have. */
@@ -2193,6 +2332,113 @@ export interface operations {
                 tenant: components["parameters"]["TenantName"];
                 /** @description Name of the override. */
                 override: components["parameters"]["OverrideName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listCertificates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The certificates, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Certificate"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getCertificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the certificate. */
+                certificate: components["parameters"]["CertificateName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The certificate. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putCertificate: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; return the effect that the write would have. */
+                dryRun?: components["parameters"]["DryRun"];
+            };
+            header?: {
+                /** @description Write only when the object still has this ETag. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /** @description `*` writes only when there is no such object yet. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the certificate. */
+                certificate: components["parameters"]["CertificateName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Certificate"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteCertificate: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; return the effect that the write would have. */
+                dryRun?: components["parameters"]["DryRun"];
+            };
+            header?: {
+                /** @description Write only when the object still has this ETag. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the certificate. */
+                certificate: components["parameters"]["CertificateName"];
             };
             cookie?: never;
         };
