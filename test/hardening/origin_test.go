@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // seen is a request as the origin got it.
@@ -26,7 +24,9 @@ type origin struct {
 	seen     []seen                // guarded by mu; in the order of arrival
 	faults   []string              // guarded by mu; what no origin should get to see
 	busy     int                   // guarded by mu; connections with a request that is not yet answered
-	conns    []net.Conn            // guarded by mu
+	conns    map[int]*net.TCPConn  // guarded by mu; those that are open
+	last     int                   // guarded by mu; id of the youngest connection
+	accepted map[string]bool       // guarded by mu; by the address of the peer, see barrier
 	script   []step                // guarded by mu; for /case
 	cut      func(string) []string // guarded by mu
 	told     chan struct{}         // steps "told" and "tell" meet a test here
@@ -40,7 +40,7 @@ type origin struct {
 // startOrigin listens at one address for each name.
 func startOrigin(t testing.TB, names ...string) *origin {
 	t.Helper()
-	o := &origin{addr: map[string]string{}}
+	o := &origin{addr: map[string]string{}, conns: map[int]*net.TCPConn{}, accepted: map[string]bool{}}
 	for _, name := range names {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -74,17 +74,18 @@ func (o *origin) accept(ln net.Listener, name string) {
 			return
 		}
 		o.mu.Lock()
-		o.conns = append(o.conns, c)
-		id := len(o.conns)
-		closing := o.shutdown
+		o.accepted[c.RemoteAddr().String()] = true
+		o.last++
+		id, closing := o.last, o.shutdown
+		tcp := c.(*net.TCPConn)
+		o.conns[id] = tcp
 		o.mu.Unlock()
 		if closing {
 			_ = c.Close()
 			return
 		}
 		o.tasks.Go(func() {
-			defer func() { _ = c.Close() }()
-			o.serve(c, name, id)
+			o.serve(tcp, name, id)
 		})
 	}
 }
@@ -96,18 +97,6 @@ func (o *origin) begin(script []step, split func(string) []string) {
 	o.seen, o.faults, o.script, o.cut = nil, nil, script, split
 }
 
-// settled waits until no request is under way, and returns what was seen.
-func (o *origin) settled() (all []seen, faults []string, ok bool) {
-	for end := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		o.mu.Lock()
-		if o.busy == 0 || time.Now().After(end) {
-			defer o.mu.Unlock()
-			return slices.Clone(o.seen), slices.Clone(o.faults), o.busy == 0
-		}
-		o.mu.Unlock()
-	}
-}
-
 func (o *origin) fault(format string, args ...any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -116,29 +105,35 @@ func (o *origin) fault(format string, args ...any) {
 	}
 }
 
-func (o *origin) work(n int) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.busy += n
-}
-
 func (o *origin) note(s seen) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.seen = append(o.seen, s)
 }
 
-func (o *origin) serve(c net.Conn, name string, id int) {
+func (o *origin) serve(c *net.TCPConn, name string, id int) {
 	br := bufio.NewReader(c)
-	for {
-		if _, err := br.Peek(1); err != nil {
-			return
-		}
-		o.work(1)
-		again := o.one(c, br, name, id)
+	for again := true; again; {
+		readable(c)
+		o.work(1) // before the bytes leave the kernel, where settled looks for them
+		again = o.rush(c, br, name, id)
 		o.work(-1)
-		if !again {
-			return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.conns, id)
+	delete(o.accepted, c.RemoteAddr().String())
+	_ = c.Close()
+}
+
+// rush answers the requests that have arrived and reports whether the connection goes on.
+func (o *origin) rush(c net.Conn, br *bufio.Reader, name string, id int) bool {
+	for {
+		if _, err := br.Peek(1); err != nil || !o.one(c, br, name, id) {
+			return false
+		}
+		if br.Buffered() == 0 {
+			return true
 		}
 	}
 }

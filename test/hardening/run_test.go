@@ -172,7 +172,7 @@ func (v *verdict) requests(c *rawCase, all []seen, bodies []string) {
 		all = all[1:]
 	}
 	for _, s := range all {
-		v.add("the origin saw %s %q", s.start, s.fields)
+		v.add("the origin saw %s %q, %d bytes of body, cut: %v, on connection %d", s.start, s.fields, len(s.body), s.cut, s.conn)
 	}
 }
 
