@@ -81,8 +81,8 @@ func (st *stage) leaveOut(ctx context.Context, result *scenarioResult, c *conten
 // oneLine shortens a message of a program for a table.
 func oneLine(text string) string {
 	text = strings.ReplaceAll(strings.Join(strings.Fields(text), " "), "|", "/")
-	if len(text) > 160 {
-		text = text[:160] + "..."
+	if len(text) > 300 {
+		text = text[:300] + "..."
 	}
 	return text
 }
