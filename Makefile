@@ -75,7 +75,7 @@ generate: web-admin/node_modules/.package-lock.json ## make the code that comes 
 fmt: ## format the Go code
 	gofmt -w $$(git ls-files '*.go')
 
-bench: packages bin/sluice ## compare with nginx, HAProxy and Caddy: CPU per request and more, about 21 minutes
+bench: packages bin/sluice ## compare with nginx, HAProxy and Caddy: CPU per request and more, about 20 minutes
 	go run ./benchmarks
 
 figures: packages ## run the measuring tests and print one line for each figure

@@ -21,11 +21,15 @@ const (
 
 func (churn) enter(ctx context.Context, c *contender) error { return c.launch(ctx) }
 
-func (churn) takes(b *bench) time.Duration { return (1 + churnLonger) * b.load() }
+func (churn) takes(b *bench) time.Duration { return (1+churnLonger)*b.load() + settleTime }
 
 func (churn) turn(ctx context.Context, c *contender, seconds int) (values, error) {
 	load := loadgen.Config{Kind: "steady", Address: c.site.address(), Host: host, Connections: churnConnections,
 		Duration: time.Duration(seconds) * time.Second, Rate: churnRate}
+	// What earlier changes left behind is over: nginx reloads after the signal.
+	if err := sleep(ctx, settleTime); err != nil {
+		return nil, err
+	}
 	calm, err := c.st.generate(ctx, load)
 	if err != nil {
 		return nil, err
