@@ -138,10 +138,12 @@ func (c *Conn) takeNow(fd uintptr) {
 	}
 }
 
-// awaitReadable waits until there is something to read, or the end of the stream.
-func (c *Conn) awaitReadable() error {
+// readAhead waits until there is something to read below TLS, and reads it: two system
+// calls for a wait, as without TLS. It is called when nothing is left ahead. The end of the
+// stream is left for the next read.
+func (c *Conn) readAhead() error {
 	if c.waitFn == nil {
-		c.waitFn = c.readable
+		c.waitFn = c.tryAhead
 	}
 	for {
 		err := c.raw.Read(c.waitFn)
@@ -154,12 +156,23 @@ func (c *Conn) awaitReadable() error {
 	}
 }
 
-// readable is called by the runtime: it looks, since bytes that arrived before the call
-// wake nobody.
-func (c *Conn) readable(fd uintptr) bool {
-	if _, errno := rawPeek(fd); errno != syscall.EAGAIN && errno != syscall.EINTR {
+// tryAhead is called by the runtime as tryRead is. It holds a buffer only when it got
+// something.
+func (c *Conn) tryAhead(fd uintptr) bool {
+	l := c.low
+	l.ahead = aheads.Get().(*[aheadSize]byte)
+	n, errno := rawRead(fd, l.ahead[:])
+	for errno == syscall.EINTR {
+		n, errno = rawRead(fd, l.ahead[:])
+	}
+	if n > 0 && errno == 0 {
+		l.from, l.to = 0, n
 		return true
 	}
-	c.armRead()
-	return false
+	l.release()
+	if errno == syscall.EAGAIN {
+		c.armRead()
+		return false
+	}
+	return true
 }

@@ -39,8 +39,12 @@ func (c *Conn) Noted() any {
 // deadlines. What a wait is ended by is a temporary error, so that crypto/tls goes on after
 // it.
 type Lower struct {
-	c       *Conn
-	mode    readMode
+	c    *Conn
+	mode readMode
+	// ahead[from:to] has been read from the socket and not been taken yet.
+	ahead    *[aheadSize]byte
+	from, to int
+
 	ended   bool        // the peer closed the socket, which is less than a close_notify
 	closing atomic.Bool // writes do not wait any more
 	noted   any
@@ -104,6 +108,9 @@ func bare(err error) error {
 
 // Read implements net.Conn.
 func (l *Lower) Read(p []byte) (int, error) {
+	if l.from < l.to {
+		return l.take(p), nil
+	}
 	var n int
 	var err error
 	switch l.mode {
@@ -119,6 +126,25 @@ func (l *Lower) Read(p []byte) (int, error) {
 		l.ended = true
 	}
 	return n, paused(err)
+}
+
+// aheadSize is how much a wait reads at once: most requests, whole.
+const aheadSize = 4 << 10
+
+var aheads = sync.Pool{New: func() any { return new([aheadSize]byte) }}
+
+// take gives what has been read ahead.
+func (l *Lower) take(p []byte) int {
+	n := copy(p, l.ahead[l.from:l.to])
+	if l.from += n; l.from == l.to {
+		l.release()
+	}
+	return n
+}
+
+func (l *Lower) release() {
+	aheads.Put(l.ahead)
+	l.ahead, l.from, l.to = nil, 0, 0
 }
 
 // Write implements net.Conn.
@@ -173,7 +199,7 @@ func (c *Conn) readTLSInto(borrow func() []byte, giveUp func()) (int, error) {
 		}
 		giveUp()
 		trim(c.tls)
-		if err := c.awaitReadable(); err != nil {
+		if err := c.readAhead(); err != nil {
 			return 0, err
 		}
 	}
