@@ -115,7 +115,7 @@ func (a *App) listen() error {
 		if err != nil {
 			return err
 		}
-		e := edge{ln: ln, cfg: proxy.Listener{Name: l.Name, TrustedProxies: trusted}}
+		e := edge{ln: ln, cfg: proxy.Listener{Name: l.Name, TrustedProxies: trusted, HTTP2Only: l.HTTP2Only}}
 		a.edges = append(a.edges, e)
 		if err := a.edges[len(a.edges)-1].secure(l.TLS, a.log); err != nil {
 			return fmt.Errorf("listener %s: %w", l.Name, err)

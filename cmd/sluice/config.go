@@ -39,6 +39,9 @@ type Config struct {
 type ListenerConfig struct {
 	Name    string `yaml:"name"`
 	Address string `yaml:"address"`
+	// HTTP2Only is for clients that speak HTTP/2 from the first byte. Without it HTTP/1.1 and
+	// HTTP/2 are told apart, by ALPN under TLS and by HTTP/2's preface otherwise.
+	HTTP2Only bool `yaml:"http2Only"`
 	// TrustedProxies are networks whose X-Forwarded-* fields are believed. Default: none.
 	TrustedProxies []string `yaml:"trustedProxies"`
 	// TLS makes it a listener for https; `tls: {}` with the certificates of objects alone.

@@ -1,0 +1,111 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/gateway/certtest"
+)
+
+// overTLS is a client of net/http that dials addr whatever the URL says, with HTTP/2 or not.
+func overTLS(t testing.TB, ca *certtest.CA, addr string, h2 bool) *http.Client {
+	tr := &http.Transport{
+		TLSClientConfig:    &tls.Config{RootCAs: ca.Pool},
+		Protocols:          new(http.Protocols),
+		DisableCompression: true,
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, addr)
+		},
+	}
+	tr.Protocols.SetHTTP1(!h2)
+	tr.Protocols.SetHTTP2(h2)
+	t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Timeout: patience, Transport: tr}
+}
+
+// By ALPN both codecs are served on one port, and endpoints are asked over TLS in HTTP/2.
+func TestHTTP2OverTLS(t *testing.T) {
+	ca := certtest.NewCA(t, "origin", time.Now())
+	o := startTLSOrigin(t, &tls.Config{NextProtos: []string{"h2"}, Certificates: []tls.Certificate{ca.Issue(t, time.Now(), "api.test").TLS(t)}}, describe)
+	s := &secured{ca: certtest.NewCA(t, "ca", time.Now())}
+	to := toTLS(&gateway.UpstreamTLS{CA: ca.PEM, ServerName: "api.test"}, nil, o.addr)
+	to.Upstreams[0].Protocol = "h2"
+	s.edge = start(t, Config{}, Listener{TLS: &TLS{}}, to)
+	s.use(s.cert(t, "shop", nil, "shop.test"))
+	for _, h2 := range []bool{true, false} {
+		client := overTLS(t, s.ca, s.addr, h2)
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				body := bytes.Repeat([]byte{byte('a' + i)}, 10_000*i)
+				resp, err := client.Post("https://shop.test/x", "text/plain", bytes.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer func() { _ = resp.Body.Close() }()
+				got, err := io.ReadAll(resp.Body)
+				if err != nil || !bytes.Equal(got, body) || resp.ProtoMajor == 2 != h2 {
+					t.Errorf("%d bytes of %d, %s, %v", len(got), len(body), resp.Proto, err)
+				}
+				if seen := resp.Header.Get("X-Seen"); !bytes.HasPrefix([]byte(seen), []byte("HTTP/2.0 POST shop.test /x ")) {
+					t.Errorf("the origin saw %s", seen)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	if fs := s.observed.failures(); len(fs) > 0 {
+		t.Errorf("failures %v", fs)
+	}
+	if n := o.full.Load() + o.resumed.Load(); n > 4 {
+		t.Errorf("%d connections for requests that can share one", n)
+	}
+}
+
+func TestH2SpecOverTLS(t *testing.T) {
+	o := httpOrigin(t, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		_, _ = io.WriteString(w, "hello, here are some bytes of body")
+	})
+	s := serveTLS(t, Config{}, TLS{}, o)
+	s.use(s.cert(t, "local", nil, "localhost"))
+	_, port, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "tool", "-modfile=../tools/go.mod", "h2spec", "-h", "localhost", "-p", port, "-t", "-k", "-o", "10").CombinedOutput()
+	if err != nil || !bytes.Contains(out, []byte("145 tests, 145 passed, 0 skipped, 0 failed")) {
+		t.Errorf("h2spec: %v\n%s", err, out)
+	}
+}
+
+// A WebSocket over TLS still gets HTTP/1.1, since its client offers nothing else.
+func TestWebSocketOverTLS(t *testing.T) {
+	s := serveTLS(t, Config{}, TLS{}, httpOrigin(t, echoSocket))
+	s.use(s.cert(t, "shop", nil, "shop.test"))
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	c, _, err := websocket.Dial(ctx, "wss://shop.test/chat", &websocket.DialOptions{HTTPClient: overTLS(t, s.ca, s.addr, false)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.CloseNow() }()
+	if err := c.Write(ctx, websocket.MessageText, []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if _, got, err := c.Read(ctx); err != nil || string(got) != "hello" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
