@@ -19,6 +19,7 @@ func buildUpstream(u *Upstream, sets []EndpointSet, verdicts []Verdict) *Effecti
 	c.protocol(u.Spec)
 	c.health(u.Spec.Health)
 	c.timing(u.Spec)
+	c.limits(u.Spec)
 	c.endpoints(wanted(u, sets))
 	e.digest = digestOf(e)
 	e.judge(verdicts)

@@ -27,6 +27,7 @@ func (r *renderer) upstream(u *gateway.EffectiveUpstream) {
 		r.add(w)
 		return
 	}
+	r.limitProblems(u)
 	first := endpoints[0].Priority
 	for _, e := range endpoints {
 		first = min(first, e.Priority)
@@ -87,7 +88,7 @@ func zoneSize(endpoints int) string {
 // usable says whether requests for the upstream have somewhere to go.
 func (r *renderer) usable(k gateway.UpstreamKey) bool {
 	u := r.snapshot.Upstream(k)
-	if u == nil {
+	if u == nil || u.ProxyProtocol != "" {
 		return false
 	}
 	for _, e := range u.Endpoints {
