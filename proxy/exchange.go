@@ -34,6 +34,8 @@ type exchange struct {
 	toUp     writer
 	upload   *upload // nil unless the body is streamed
 	replayed bool
+	slot     *limiter // where the exchange has a place; nil: nowhere
+	queued   int64    // nanoseconds that it waited for one
 
 	// The way back.
 	resp     http1.Response
@@ -98,7 +100,14 @@ func (x *exchange) run() bool {
 	if e := x.find(); e != nil {
 		return x.refuse(e)
 	}
+	if x.route.respond != nil {
+		return x.respond()
+	}
 	if err := x.prepare(); err != nil {
+		return x.fail(err)
+	}
+	defer x.leave()
+	if err := x.enter(); err != nil {
 		return x.fail(err)
 	}
 	if err := x.try(); err != nil {
@@ -126,6 +135,10 @@ func (x *exchange) find() *http1.Error {
 	}
 	if x.route, ok = h.paths.Find(x.matched); !ok {
 		return errNoPath
+	}
+	if x.route.respond != nil {
+		x.target = x.route.respond.target
+		return nil
 	}
 	if x.target = x.route.target(); x.target == nil {
 		return errNoEndpoint

@@ -28,6 +28,9 @@ func (p *Proxy) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descRequests, descSeconds, descUpstream, descConnections, descDropped} {
 		ch <- d
 	}
+	for _, d := range upstreamDescs {
+		ch <- d
+	}
 }
 
 // Collect implements prometheus.Collector. It sums up what the connections count.
@@ -50,6 +53,9 @@ func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, e := range p.compiled.endpoints {
 		e.collect(ch)
+	}
+	for _, up := range p.compiled.upstreams {
+		up.collect(ch)
 	}
 	p.apply.Unlock()
 	collectRequests(ch, all, listeners)

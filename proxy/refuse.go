@@ -58,7 +58,7 @@ func (x *exchange) fail(err error) bool {
 // not after a mistake of the client's, since it is unclear where the next one starts, nor
 // when a body is still on its way.
 func (x *exchange) refuse(e *http1.Error) bool {
-	again := !x.headless && e.Status != 400 && e.Status != 408 && e.Status != 413 && e.Status != 417 &&
+	again := !x.headless && (x.fixed(e) != nil || e.Status != 400 && e.Status != 408 && e.Status != 413 && e.Status != 417) &&
 		x.bodyRead() && x.req().KeepAlive() && !x.c.p.closing.Load()
 	x.status = e.Status
 	if x.reason == "" {
@@ -85,6 +85,10 @@ func (x *exchange) bodyRead() bool {
 
 // ownAnswer builds a small text answer that names the request and the reason.
 func (x *exchange) ownAnswer(e *http1.Error, again bool) []byte {
+	if f := x.fixed(e); f != nil {
+		x.toClient.out = x.appendFixed(x.toClient.out[:0], f, again)
+		return x.toClient.out
+	}
 	text := make([]byte, 0, 160)
 	text = strconv.AppendInt(text, int64(e.Status), 10)
 	text = append(text, ' ')
@@ -101,6 +105,7 @@ func (x *exchange) ownAnswer(e *http1.Error, again bool) []byte {
 	if e.Status == 405 {
 		b = append(b, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"...)
 	}
+	b = append(b, retryAfter(e)...)
 	b = append(b, "X-Request-Id: "...)
 	b = append(appendID(b, x.requestID()), '\r', '\n')
 	b = append(b, x.connectionField(again)...)

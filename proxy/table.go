@@ -29,6 +29,7 @@ type route struct {
 	turns   *balance.RoundRobin
 	timeout int64 // nanoseconds; 0: none
 	maxBody int64
+	respond *fixed // nil: requests go to a target
 }
 
 // target is one upstream of a route, with the counters of the pair.
@@ -101,6 +102,9 @@ func (r *registry) mention(s *gateway.Snapshot) {
 	for _, h := range s.Hosts {
 		for i := range h.Rules {
 			rt := h.Rules[i].Route
+			if rt.Respond != nil {
+				r.counted[statsKey{tenant: rt.Tenant, route: rt.Name}] = true
+			}
 			for _, t := range rt.Targets {
 				r.pointed[t.Upstream] = true
 				r.counted[statsKey{rt.Tenant, rt.Name, t.Upstream}] = true
@@ -124,7 +128,9 @@ func (r *registry) upstream(k gateway.UpstreamKey) *upstream {
 func (r *registry) update(u *gateway.EffectiveUpstream) {
 	up := r.upstream(u.Key)
 	if before := up.live.Load(); before.from != u {
-		up.live.Store(newRotation(u, before, r.endpoint))
+		next := newRotation(u, before, r.endpoint)
+		next.limit = up.limited(u.Limits)
+		up.live.Store(next)
 	}
 }
 
@@ -158,20 +164,27 @@ func (r *registry) host(h *gateway.Host) *host {
 
 func (r *registry) route(e *gateway.EffectiveRoute) *route {
 	out := &route{from: e, timeout: int64(e.Timeout), maxBody: int64(e.MaxBodySize)}
+	if e.Respond != nil {
+		out.respond = newFixed(e.Respond, r.counters(statsKey{tenant: e.Tenant, route: e.Name}))
+	}
 	var weights []int
 	for _, t := range e.Targets {
 		if t.Weight <= 0 {
 			continue
 		}
-		k := statsKey{e.Tenant, e.Name, t.Upstream}
-		if r.stats[k] == nil {
-			r.stats[k] = newStats(k)
-		}
-		out.targets = append(out.targets, &target{r.upstream(t.Upstream), r.stats[k]})
+		out.targets = append(out.targets, &target{r.upstream(t.Upstream), r.counters(statsKey{e.Tenant, e.Name, t.Upstream})})
 		weights = append(weights, t.Weight)
 	}
 	out.turns = balance.New(weights, nil)
 	return out
+}
+
+// counters returns those of that key.
+func (r *registry) counters(k statsKey) *stats {
+	if r.stats[k] == nil {
+		r.stats[k] = newStats(k)
+	}
+	return r.stats[k]
 }
 
 // release lets go of what s does not mention. Requests that are under way finish; their

@@ -12,8 +12,9 @@ import (
 // upstream is what routes point at. It stays the same from snapshot to snapshot and its
 // rotation is replaced, so that an endpoint change leaves the host tables alone.
 type upstream struct {
-	key  gateway.UpstreamKey
-	live atomic.Pointer[rotation]
+	key   gateway.UpstreamKey
+	live  atomic.Pointer[rotation]
+	limit limiter
 }
 
 // rotation is an upstream as compiled from one snapshot. It is only read.
@@ -26,6 +27,7 @@ type rotation struct {
 	response int64 // nanoseconds, as the next two
 	idle     int64
 	attempts int
+	limit    *limiter // nil: no limit
 }
 
 // group is the endpoints of one priority.
