@@ -15,7 +15,7 @@ import (
 // always gets.
 func (x *exchange) open() error {
 	if !x.replayed {
-		if uc, ok := x.ep.pool.Get(x.startedAt, x.rot.idle); ok {
+		if uc, ok := x.ep.pool.Get(x.tryAt(), x.rot.idle); ok {
 			x.uc, x.reused = uc, true
 			return nil
 		}

@@ -36,6 +36,7 @@ type exchange struct {
 	replayed bool
 	slot     *limiter // where the exchange has a place; nil: nowhere
 	queued   int64    // nanoseconds that it waited for one
+	late     bool     // startedAt is some time ago
 
 	// The way back.
 	resp     http1.Response
@@ -153,26 +154,6 @@ func (x *exchange) find() *http1.Error {
 	return nil
 }
 
-// try sends the request to one endpoint after the other until one takes the connection.
-// Each is asked at most once.
-func (x *exchange) try() error {
-	err := error(errNoEndpoint)
-	for range x.rot.attempts {
-		x.ep = x.rot.pick(x.startedAt, x.tried)
-		if x.ep == nil {
-			return err
-		}
-		x.tried = append(x.tried, x.ep)
-		if err = x.ask(); !errors.Is(err, errConnect) && !errors.Is(err, errConnectSlow) {
-			return err
-		}
-		if x.deadline > 0 && socket.Now() >= x.deadline {
-			return errSlowUpstream
-		}
-	}
-	return err
-}
-
 // ask sends the request to x.ep and waits for the head of the answer. A kept connection
 // that turns out to be closed is replaced once by a new one.
 func (x *exchange) ask() error {
@@ -225,7 +206,7 @@ func (x *exchange) drop() {
 // many bytes were taken.
 func (x *exchange) send() (int, error) {
 	x.sentAt = x.startedAt
-	if !x.reused {
+	if !x.reused || x.late {
 		x.sentAt = socket.Now()
 	}
 	x.uc.SetWriteDeadline(x.sentAt + x.c.p.times.write)

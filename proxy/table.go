@@ -130,6 +130,7 @@ func (r *registry) update(u *gateway.EffectiveUpstream) {
 	if before := up.live.Load(); before.from != u {
 		next := newRotation(u, before, r.endpoint)
 		next.limit = up.limited(u.Limits)
+		up.depart(before, next)
 		up.live.Store(next)
 	}
 }
@@ -221,6 +222,7 @@ func (r *registry) release(s *gateway.Snapshot) {
 // sweep drops connections that have waited too long.
 func (r *registry) sweep(now int64) {
 	for _, up := range r.upstreams {
+		up.budget.tick(up.exchanges())
 		rot := up.live.Load()
 		for _, e := range rot.all {
 			e.pool.Sweep(now, rot.idle)

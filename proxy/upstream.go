@@ -12,9 +12,10 @@ import (
 // upstream is what routes point at. It stays the same from snapshot to snapshot and its
 // rotation is replaced, so that an endpoint change leaves the host tables alone.
 type upstream struct {
-	key   gateway.UpstreamKey
-	live  atomic.Pointer[rotation]
-	limit limiter
+	key    gateway.UpstreamKey
+	live   atomic.Pointer[rotation]
+	limit  limiter
+	budget retryBudget
 }
 
 // rotation is an upstream as compiled from one snapshot. It is only read.
@@ -27,6 +28,7 @@ type rotation struct {
 	response int64 // nanoseconds, as the next two
 	idle     int64
 	attempts int
+	retry    retryRules
 	limit    *limiter // nil: no limit
 }
 
@@ -46,6 +48,7 @@ func newRotation(u *gateway.EffectiveUpstream, before *rotation, endpoint func(g
 		response: int64(orDefault(u.Timeouts.Response, 60*time.Second)),
 		idle:     int64(orDefault(u.Timeouts.Idle, 30*time.Second)),
 		attempts: max(u.Retry.Attempts, 1),
+		retry:    newRetryRules(u.Retry),
 	}
 	if u.Retry.Attempts == 0 {
 		r.attempts = 2
