@@ -113,6 +113,7 @@ func (c *conn) putInbound() {
 func (c *conn) await() bool {
 	now := socket.Now()
 	c.readyAt = now
+	c.s.PaceReads(socket.Pace{})
 	if c.in != nil && c.in.buf.n > 0 { // pipelined
 		return true
 	}

@@ -63,6 +63,7 @@ func (x *exchange) deliver() bool {
 	w.out = append(w.out, x.connectionField(again)...)
 	w.out = append(w.out, '\r', '\n')
 	x.c.s.SetWriteDeadline(x.headAt + w.stall)
+	x.c.s.PaceWrites(x.c.p.send)
 	x.status = x.resp.Status
 
 	s, err := noSide, error(nil)

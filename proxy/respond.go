@@ -62,6 +62,7 @@ func (x *exchange) gather() error {
 		return nil
 	}
 	x.body.start(x.c.s, &in.buf, r.Size, r.Framing, r.Length, 0, x.c.p.times.body)
+	x.c.s.PaceReads(x.c.p.body)
 	switch {
 	case r.Continue && in.buf.n == r.Size:
 	case r.Framing == http1.Length && r.Length <= smallBody:

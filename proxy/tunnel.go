@@ -32,6 +32,7 @@ func (x *exchange) tunnel() bool {
 // relayBoth copies both ways until both ends are done or one failed.
 func (x *exchange) relayBoth() {
 	c, uc := x.c.s, x.uc
+	c.PaceWrites(socket.Pace{})
 	x.up.release() // a silent tunnel holds no buffer
 	c.SetReadDeadline(0)
 	uc.SetReadDeadline(0)

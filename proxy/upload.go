@@ -31,6 +31,9 @@ func (x *exchange) prepare() error {
 	x.toUp.chunked = r.Framing == http1.ChunkedTE
 	x.toUp.out = x.requestHead(x.toUp.out[:0])
 	x.body.start(x.c.s, &in.buf, r.Size, r.Framing, r.Length, limit, x.c.p.times.body)
+	if r.Framing != http1.NoBody {
+		x.c.s.PaceReads(x.c.p.body)
+	}
 	waits := r.Continue && in.buf.n == r.Size // the body comes after our 100
 	switch {
 	case r.Framing == http1.NoBody:

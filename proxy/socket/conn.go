@@ -35,6 +35,8 @@ type Conn struct {
 	peekFn  func(fd uintptr)
 	borrow  func() []byte
 	giveUp  func()
+	pushed  int64 // bytes written since PaceWrites
+	queue   int64 // of them, those that the peer had not taken at the last look
 	peeked  int
 	peekErr error
 }
@@ -44,6 +46,7 @@ type half struct {
 	want    int64 // 0: none
 	armed   int64 // 0: none
 	stopped atomic.Bool
+	pace    pace
 }
 
 // New wraps nc.

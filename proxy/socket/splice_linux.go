@@ -107,7 +107,7 @@ func (c *Conn) fillPipe(p *pipe, want int64) error {
 				case syscall.EINTR:
 					continue
 				case syscall.EAGAIN:
-					c.armRead()
+					c.waitRead()
 					return false
 				}
 				return true
@@ -125,6 +125,9 @@ func (c *Conn) fillPipe(p *pipe, want int64) error {
 			return os.NewSyscallError("splice", errno)
 		case n == 0:
 			return io.EOF
+		}
+		if c.in.pace.Rate > 0 {
+			c.in.pace.end(n)
 		}
 		p.holds = n
 		return nil
@@ -145,7 +148,7 @@ func (c *Conn) drainPipe(p *pipe) (int, error) {
 				case syscall.EINTR:
 					continue
 				case syscall.EAGAIN:
-					c.armWrite()
+					c.waitWrite(fd)
 					return false
 				}
 				return true
@@ -163,6 +166,7 @@ func (c *Conn) drainPipe(p *pipe) (int, error) {
 			return 0, os.NewSyscallError("splice", errno)
 		}
 		p.holds -= n
+		c.wrote(n)
 		return n, nil
 	}
 }
