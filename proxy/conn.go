@@ -22,6 +22,8 @@ type conn struct {
 	killed atomic.Bool
 	shard  uint32 // of the counters
 
+	from, to  netip.AddrPort // client and where it connected to; to may be unset
+	enlisted  bool           // counted among its client's connections
 	peer      netip.Addr
 	trusted   bool   // peer's word on forwarding is taken
 	forwarded []byte // the fields that name peer, the same for every request
@@ -48,11 +50,7 @@ var connCount atomic.Uint32
 
 func newConn(l *listener, nc net.Conn) *conn {
 	c := &conn{p: l.p, l: l, s: socket.New(nc), shard: connCount.Add(1)}
-	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
-		c.peer = a.AddrPort().Addr().Unmap()
-	}
-	c.trusted = l.trusts(c.peer)
-	c.forwarded = forwardedFields(c.peer, l.Scheme)
+	c.identify(addrPort(nc.RemoteAddr()))
 	c.borrowFn, c.giveUpFn = c.borrow, c.giveUp
 	return c
 }
@@ -60,6 +58,9 @@ func newConn(l *listener, nc net.Conn) *conn {
 // serve answers requests until one side wants no more.
 func (c *conn) serve() {
 	defer c.close()
+	if !c.arrive() {
+		return
+	}
 	for c.await() && c.readHead() && c.exchange() {
 	}
 }
@@ -70,6 +71,7 @@ func (c *conn) close() {
 	if c.in != nil {
 		c.putInbound()
 	}
+	c.l.depart(c)
 	c.p.conns.remove(c)
 }
 
@@ -152,6 +154,7 @@ func (c *conn) readHead() bool {
 	for {
 		done, bad := in.req.Parse(in.buf.filled(), c.l.Limits)
 		if bad != nil {
+			c.suspect(in.buf.filled())
 			c.refuse(bad)
 			return false
 		}

@@ -14,7 +14,7 @@ import (
 // open gives x.uc a connection to x.ep: a kept one, or a new one, which a repeated request
 // always gets.
 func (x *exchange) open() error {
-	if !x.replayed {
+	if !x.replayed && x.rot.proxyProtocol == 0 {
 		if uc, ok := x.ep.pool.Get(x.tryAt(), x.rot.idle); ok {
 			x.uc, x.reused = uc, true
 			return nil
@@ -43,7 +43,7 @@ func (x *exchange) open() error {
 		x.ep.skipUntil.Store(0)
 	}
 	x.uc, x.reused = socket.New(nc), false
-	return nil
+	return x.introduce()
 }
 
 // dialer keeps the kernel's keep-alive probes on, which find peers that vanished.

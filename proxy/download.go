@@ -101,7 +101,7 @@ func (x *exchange) finish(s side, err error, again bool) bool {
 		now = socket.Now()
 	}
 	x.ep.inFlight.Add(-1)
-	if s == noSide && sentAll && x.resp.KeepAlive() && x.answer.pos == x.up.n {
+	if s == noSide && sentAll && x.resp.KeepAlive() && x.answer.pos == x.up.n && x.rot.proxyProtocol == 0 {
 		x.ep.pool.Put(x.uc, now)
 	} else {
 		_ = x.uc.Close()

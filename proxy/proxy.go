@@ -63,6 +63,17 @@ type Listener struct {
 	// TrustedProxies are the peers whose X-Forwarded-* and Forwarded fields are kept and
 	// added to. From everyone else they are replaced. Default: nobody.
 	TrustedProxies []netip.Prefix
+	// ProxyProtocol are the peers that begin each connection with a PROXY header, version 1 or
+	// 2, which names the client. A connection of theirs without one is closed; from everyone
+	// else a header is refused. Default: nobody.
+	ProxyProtocol []netip.Prefix
+	// MaxConnections bounds the open connections. When there are as many, idle ones are closed,
+	// and new ones wait in the kernel's queue for one to close. Default 100,000; negative: any
+	// number.
+	MaxConnections int
+	// MaxConnectionsPerClient bounds the open connections of one address, or of one IPv6 /64;
+	// further ones are closed at once. Default 0: any number.
+	MaxConnectionsPerClient int
 	// Limits of request heads. Default: 8 KiB a request line, 64 KiB a head.
 	Limits http1.Limits
 }

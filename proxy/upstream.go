@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/proxy/balance"
+	"github.com/sluice-gateway/sluice/proxy/proxyproto"
 )
 
 // upstream is what routes point at. It stays the same from snapshot to snapshot and its
@@ -29,7 +30,9 @@ type rotation struct {
 	idle     int64
 	attempts int
 	retry    retryRules
-	limit    *limiter // nil: no limit
+	// proxyProtocol is the version of the header that connections begin with; 0: none.
+	proxyProtocol proxyproto.Version
+	limit         *limiter // nil: no limit
 }
 
 // group is the endpoints of one priority.
@@ -49,6 +52,8 @@ func newRotation(u *gateway.EffectiveUpstream, before *rotation, endpoint func(g
 		idle:     int64(orDefault(u.Timeouts.Idle, 30*time.Second)),
 		attempts: max(u.Retry.Attempts, 1),
 		retry:    newRetryRules(u.Retry),
+
+		proxyProtocol: proxyVersion(u.ProxyProtocol),
 	}
 	if u.Retry.Attempts == 0 {
 		r.attempts = 2

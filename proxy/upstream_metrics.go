@@ -17,7 +17,7 @@ var (
 		"Failures that were not retried, since retries would have been more than their share of the requests.", []string{"upstream"}, nil)
 )
 
-var upstreamDescs = []*prometheus.Desc{descActive, descPending, descQueue, descTurnedAway, descRetries, descNoBudget}
+var upstreamDescs = []*prometheus.Desc{descActive, descPending, descQueue, descTurnedAway, descRetries, descNoBudget, descRefused, descPaused}
 
 // collect reports what an upstream counts besides its endpoints.
 func (up *upstream) collect(ch chan<- prometheus.Metric) {
