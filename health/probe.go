@@ -79,6 +79,7 @@ func httpProbe(t Target) (func(net.Conn) (int, error), error) {
 	req := &http.Request{Method: http.MethodGet, URL: u, Host: t.Check.Host, Close: true,
 		Header: http.Header{"User-Agent": {UserAgent}, "Accept": {"*/*"}}}
 	var head bytes.Buffer
+	head.WriteString(proxyHeaders[t.ProxyProtocol])
 	if err := req.Write(&head); err != nil {
 		return nil, fmt.Errorf("cannot write the probe of %s for host %q: %w", t.Check.Path, t.Check.Host, err)
 	}
@@ -90,6 +91,10 @@ func httpProbe(t Target) (func(net.Conn) (int, error), error) {
 		return status, err
 	}, nil
 }
+
+// proxyHeaders are PROXY headers by version, for connections that serve nobody: the endpoint
+// takes the connection's own addresses.
+var proxyHeaders = map[string]string{"v1": "PROXY UNKNOWN\r\n", "v2": "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"}
 
 // exchange sends the head and returns the status of the final answer.
 func exchange(conn net.Conn, req *http.Request, head []byte) (int, error) {

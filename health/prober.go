@@ -26,6 +26,8 @@ const (
 type Target struct {
 	gateway.EndpointKey
 	Check gateway.ActiveCheck
+	// ProxyProtocol is the upstream's: its endpoints take no connection without a header.
+	ProxyProtocol string
 }
 
 // Prober probes targets: each one serially, all of them in parallel, so that one that never

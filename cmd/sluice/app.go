@@ -89,7 +89,9 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	if err != nil {
 		return nil, err
 	}
-	a.proxy = proxy.New(proxy.Config{Observer: a.health, Log: log, AccessLog: access})
+	data := proxy.Config{Observer: a.health, Log: log, AccessLog: access}
+	cfg.Limits.apply(&data)
+	a.proxy = proxy.New(data)
 	a.fleets = configsync.New(configsync.Config{Log: log})
 	a.objects = &objectFiles{paths: cfg.Objects, store: a.store, log: log}
 	if err := a.objects.apply(ctx); err != nil {
@@ -109,11 +111,12 @@ func (a *App) listen() error {
 		if err != nil {
 			return err
 		}
-		trusted, err := prefixes(l.TrustedProxies)
+		cfg, err := l.proxyListener()
 		if err != nil {
+			_ = ln.Close()
 			return err
 		}
-		a.edges = append(a.edges, edge{ln, proxy.Listener{Name: l.Name, TrustedProxies: trusted}})
+		a.edges = append(a.edges, edge{ln, cfg})
 	}
 	var err error
 	if a.admin, err = newHTTPServer("admin", a.cfg.Admin.Address, a.cfg.Admin.TLS); err != nil {

@@ -24,6 +24,7 @@ type Config struct {
 	// DataDir holds the embedded store and the administrator's token. Default "./data".
 	DataDir   string           `yaml:"dataDir"`
 	Listeners []ListenerConfig `yaml:"listeners"`
+	Limits    LimitsConfig     `yaml:"limits"`
 	Admin     AdminConfig      `yaml:"admin"`
 	Ops       OpsConfig        `yaml:"ops"`
 	Store     StoreConfig      `yaml:"store"`
@@ -43,6 +44,9 @@ type ListenerConfig struct {
 	Address string `yaml:"address"`
 	// TrustedProxies are networks whose X-Forwarded-* fields are believed. Default: none.
 	TrustedProxies []string `yaml:"trustedProxies"`
+	// ProxyProtocol makes peers name their clients by PROXY headers. Default: none does.
+	ProxyProtocol *ProxyProtocolConfig `yaml:"proxyProtocol"`
+	Limits        ListenerLimits       `yaml:"limits"`
 }
 
 // AdminConfig is where the API and the UI listen. Default 127.0.0.1:9080; an address that is
@@ -177,6 +181,9 @@ func (c *Config) check() error {
 		if _, err := prefixes(l.TrustedProxies); err != nil {
 			bad("listeners[%d].trustedProxies: %w", i, err)
 		}
+		l.checkLimits(func(key, format string, args ...any) {
+			bad("listeners[%d]."+key+": "+format, append([]any{i}, args...)...)
+		})
 	}
 	if err := checkListen(c.Admin.Address); err != nil {
 		bad("admin.address: %w", err)
