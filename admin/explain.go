@@ -169,6 +169,8 @@ func explainTargets(x *api.Explanation, snap *gateway.Snapshot, route *gateway.E
 	}
 	name := route.Tenant + "/" + route.Name
 	switch {
+	case route.Respond != nil:
+		x.Answer = api.ExplainedAnswer{Status: route.Respond.Status, Message: fmt.Sprintf("Sluice answers %d: the respond filter of route %s says so.", route.Respond.Status, name)}
 	case len(route.Targets) == 0:
 		x.Answer = api.ExplainedAnswer{Status: http.StatusServiceUnavailable, Message: fmt.Sprintf("Sluice answers 503: route %s has no upstream to send requests to.", name)}
 	case len(ready) == 0:

@@ -20,6 +20,7 @@ func TestExplain(t *testing.T) {
 		{"kind":"Route","name":"api","tenant":"acme","spec":{"hosts":["shop.example.com"],"match":[{"path":{"prefix":"/api"}}],"to":[{"upstream":"api","weight":3},{"upstream":"empty","weight":1}]}},
 		{"kind":"Route","name":"exact","tenant":"acme","spec":{"hosts":["shop.example.com"],"match":[{"path":{"exact":"/api/v1"}}],"to":[{"upstream":"api"}]}},
 		{"kind":"Route","name":"dead","tenant":"acme","spec":{"hosts":["*.acme.example.com"],"to":[{"upstream":"empty"}]}},
+		{"kind":"Route","name":"deny","tenant":"acme","spec":{"hosts":["shop.example.com"],"match":[{"path":{"prefix":"/internal"}}],"filters":[{"respond":{"status":403,"headers":{"x-a":"b"},"body":"no"}}]}},
 		{"kind":"Override","name":"slow","tenant":"acme","spec":{"route":"api","set":{"timeout":"9s"},"reason":"OPS-1"}}]}`)
 	for _, c := range []struct {
 		url, header   string
@@ -30,7 +31,8 @@ func TestExplain(t *testing.T) {
 	}{
 		{url: "http://shop.example.com/api/v1", entry: "shop.example.com", route: "exact", proxied: true, message: "Route acme/exact sends the request to acme/api.", rule: "exact /api/v1 is more specific"},
 		{url: "https://SHOP.example.com.:443/api/v2?x=1", entry: "shop.example.com", route: "api", proxied: true, message: "Those that fall to acme/empty are answered 503", rule: "The path begins with /api."},
-		{url: "shop.example.com/apix", entry: "shop.example.com", status: 404, message: "none of the 2 rules", rule: "whole path elements only"},
+		{url: "shop.example.com/apix", entry: "shop.example.com", status: 404, message: "none of the 3 rules", rule: "whole path elements only"},
+		{url: "shop.example.com/internal/x", entry: "shop.example.com", route: "deny", status: 403, message: "the respond filter of route acme/deny says so", rule: "The path begins with /internal."},
 		{url: "shop.example.com", entry: "shop.example.com", status: 404, message: "takes the path /.", rule: "does not begin with /api"},
 		{url: "127.0.0.1:8080/api", header: "Host: shop.example.com", entry: "shop.example.com", route: "api", proxied: true, message: "Route acme/api"},
 		{url: "a.b.acme.example.com/x", entry: "*.acme.example.com", route: "dead", status: 503, message: "no endpoint of acme/empty is in rotation", rule: "The path begins with /."},

@@ -161,7 +161,8 @@ func checkPath(p string) error {
 }
 
 func (b *builder) effectiveRoute(r *Route, overrides []*Override) *EffectiveRoute {
-	e := &EffectiveRoute{Tenant: r.Tenant, Name: r.Name, Targets: b.targets(r), Timeout: r.Spec.Timeout,
+	respond := b.respond(r)
+	e := &EffectiveRoute{Tenant: r.Tenant, Name: r.Name, Respond: respond, Targets: b.targets(r, respond), Timeout: r.Spec.Timeout,
 		MaxBodySize: cmp.Or(r.Spec.MaxBodySize, DefaultMaxBodySize)}
 	slices.SortFunc(overrides, func(x, y *Override) int {
 		return cmp.Or(cmp.Compare(x.Spec.Precedence, y.Spec.Precedence), cmp.Compare(x.Name, y.Name))
@@ -196,8 +197,15 @@ func (b *builder) effectiveRoute(r *Route, overrides []*Override) *EffectiveRout
 
 // targets returns the usable targets of a route. A route that is left without one stays,
 // and answers 503, so that its requests do not fall to a broader route.
-func (b *builder) targets(r *Route) []Target {
+func (b *builder) targets(r *Route, respond *Respond) []Target {
 	out := []Target{}
+	if respond != nil {
+		if len(r.Spec.To) > 0 {
+			b.report(Problem{Object: r.Ref(), Field: "spec.to", Code: "target_unused",
+				Message: "The respond filter answers every request of this route, so nothing is sent to its upstreams: take out spec.to or the filter."})
+		}
+		return out
+	}
 	for i, t := range r.Spec.To {
 		weight := 1
 		if t.Weight != nil {

@@ -19,6 +19,7 @@ func buildUpstream(u *Upstream, sets []EndpointSet, verdicts []Verdict) *Effecti
 	c.protocol(u.Spec)
 	c.health(u.Spec.Health)
 	c.timing(u.Spec)
+	c.limits(u.Spec)
 	c.endpoints(wanted(u, sets))
 	e.digest = digestOf(e)
 	e.judge(verdicts)
@@ -101,6 +102,10 @@ func (c *upstreamChecker) health(h Health) {
 	if a.Type != "http" && a.Type != "tcp" {
 		c.problem("spec.health.active.type", "check_unknown", "Check type %q is not known, so endpoints are not probed: write http or tcp.", a.Type)
 		return
+	}
+	if a.Type == "http" && (c.out.Protocol == "h2c" || c.out.Protocol == "h2") {
+		c.problem("spec.health.active.type", "check_invalid", "Checks of type http speak HTTP/1.1, which endpoints of protocol %s do not, so they are checked by tcp: write type: tcp.", c.out.Protocol)
+		a.Type = "tcp"
 	}
 	if a.Type == "http" {
 		a.Path = cmp.Or(a.Path, "/")

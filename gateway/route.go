@@ -15,7 +15,10 @@ type RouteSpec struct {
 	// Match lists alternatives; a request that fits one of them is taken. Empty: every path.
 	Match []Match `json:"match,omitempty"`
 	// To shares requests between upstreams of the same tenant by weight.
-	To []RouteTarget `json:"to"`
+	// A route with a respond filter needs none.
+	To []RouteTarget `json:"to,omitempty"`
+	// Filters change requests and answers. For now there is one, respond.
+	Filters []Filter `json:"filters,omitempty"`
 	// Timeout bounds the whole exchange with the upstream, retries included. Default: no
 	// bound besides the upstream's own timeouts.
 	Timeout Duration `json:"timeout,omitempty"`

@@ -102,6 +102,8 @@ type EffectiveRoute struct {
 	Targets     []Target `json:"targets"` // those with a weight above 0
 	Timeout     Duration `json:"timeout,omitempty"`
 	MaxBodySize Size     `json:"maxBodySize"`
+	// Respond answers the requests; there are no targets then.
+	Respond *Respond `json:"respond,omitempty"`
 	// Nginx is what overrides add to the location blocks, strongest last.
 	Nginx []NginxText `json:"nginx,omitempty"`
 	// Origins says of each changed field who set it, sorted by field.
@@ -139,6 +141,9 @@ type EffectiveUpstream struct {
 	Retry    Retry          `json:"retry"`
 	// TLS is set when the protocol runs over TLS.
 	TLS *UpstreamTLS `json:"tls,omitempty"`
+	// Limits are zero, or complete.
+	Limits        UpstreamLimits `json:"limits,omitzero"`
+	ProxyProtocol string         `json:"proxyProtocol,omitempty"`
 	// Panic is set when less than half of the endpoints would be in rotation for health
 	// reasons: verdicts are then ignored, except that none of them is dropped for good.
 	Panic bool `json:"panic,omitempty"`

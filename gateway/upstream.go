@@ -36,6 +36,12 @@ type UpstreamSpec struct {
 	Health   Health     `json:"health,omitzero"`
 	Timeouts Timeouts   `json:"timeouts,omitzero"`
 	Retry    Retry      `json:"retry,omitzero"`
+	// Limits bound how much is sent to the endpoints at a time. Default: no limit.
+	Limits UpstreamLimits `json:"limits,omitzero"`
+	// ProxyProtocol is the version, "v1" or "v2", of the PROXY header that each connection to
+	// an endpoint begins with, which tells it the client's address. Such a connection serves
+	// one exchange. Default: none.
+	ProxyProtocol string `json:"proxyProtocol,omitempty"`
 }
 
 // Protocols are what endpoints may speak: "http" is HTTP/1.1 and "https" the same over TLS;
@@ -155,10 +161,17 @@ type Timeouts struct {
 	Idle Duration `json:"idle,omitempty"`
 }
 
-// Retry says how often a request is tried on another endpoint.
+// Retry says how often, and why, a request is tried on another endpoint.
 type Retry struct {
-	// Attempts is the total number of tries of one request, the first included. Only a
-	// failed connect, or a reused connection that was closed before any byte of the answer
-	// while the request can be sent again, is retried. Default 2; 1 turns retries off.
+	// Attempts is the total number of tries of one request, the first included. Default 2; 1
+	// turns retries off. A reused connection that turns out to be closed before any byte of
+	// the answer is replaced once besides, if the request can be sent again.
 	Attempts int `json:"attempts,omitempty"`
+	// On lists the reasons, such as RetryConnect. Default: RetryConnect alone, which is safe
+	// for every request. Add the others when the endpoints answer idempotent requests alike.
+	On []string `json:"on,omitempty"`
+	// BudgetPercent bounds retries to this share of the requests of the last ten seconds, but
+	// allows three a second in any case. Default 20: an upstream that fails as a whole then
+	// gets a fifth more requests, and not twice as many.
+	BudgetPercent *int `json:"budgetPercent,omitempty"`
 }

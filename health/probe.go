@@ -95,6 +95,10 @@ func httpProbe(t Target) (func(net.Conn) (int, error), error) {
 	}, nil
 }
 
+// proxyHeaders are PROXY headers by version, for connections that serve nobody: the endpoint
+// takes the connection's own addresses.
+var proxyHeaders = map[string]string{"v1": "PROXY UNKNOWN\r\n", "v2": "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"}
+
 // exchange sends the head and returns the status of the final answer.
 func exchange(conn net.Conn, req *http.Request, head []byte) (int, error) {
 	if _, err := conn.Write(head); err != nil {

@@ -28,6 +28,8 @@ type Target struct {
 	Check gateway.ActiveCheck
 	// Secure is set when the endpoint speaks TLS.
 	Secure *Secure
+	// ProxyProtocol is the upstream's: its endpoints take no connection without a header.
+	ProxyProtocol string
 }
 
 // Prober probes targets: each one serially, all of them in parallel, so that one that never

@@ -48,6 +48,7 @@ func TestSameDefinition(t *testing.T) {
 		{"address", func(u *gateway.EffectiveUpstream) { u.Endpoints[0].Address = "e0" }, false},
 		{"one less", func(u *gateway.EffectiveUpstream) { u.Endpoints = u.Endpoints[:1] }, false},
 		{"check", func(u *gateway.EffectiveUpstream) { u.Health.Passive = nil }, false},
+		{"PROXY header", func(u *gateway.EffectiveUpstream) { u.ProxyProtocol = "v1" }, false},
 	} {
 		a, b := effective(passiveOnly, "e1", "e2"), effective(passiveOnly, "e1", "e2")
 		c.change(b)

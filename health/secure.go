@@ -31,7 +31,17 @@ func secureOf(eu *gateway.EffectiveUpstream, s *gateway.Snapshot) *Secure {
 // dialer opens connections to the target, with the handshake where it wants one. A target
 // that cannot be connected to as it wants is refused with the reason.
 func (p *Prober) dialer(t Target) (func(context.Context) (net.Conn, error), error) {
-	plain := func(ctx context.Context) (net.Conn, error) { return p.dial(ctx, "tcp", t.Address) }
+	plain := func(ctx context.Context) (net.Conn, error) {
+		nc, err := p.dial(ctx, "tcp", t.Address)
+		if err != nil || t.ProxyProtocol == "" {
+			return nc, err
+		}
+		if _, err := nc.Write([]byte(proxyHeaders[t.ProxyProtocol])); err != nil { // before TLS
+			closeQuietly(nc)
+			return nil, err
+		}
+		return nc, nil
+	}
 	if t.Secure == nil {
 		return plain, nil
 	}

@@ -155,7 +155,7 @@ func targets(eu *gateway.EffectiveUpstream, secure *Secure) []Target {
 	var ts []Target
 	for _, e := range eu.Endpoints {
 		if !e.Terminating {
-			ts = append(ts, Target{EndpointKey: gateway.EndpointKey{Upstream: eu.Key, Address: e.Address}, Check: *check, Secure: secure})
+			ts = append(ts, Target{EndpointKey: gateway.EndpointKey{Upstream: eu.Key, Address: e.Address}, Check: *check, Secure: secure, ProxyProtocol: eu.ProxyProtocol})
 		}
 	}
 	return ts
@@ -167,7 +167,7 @@ func sameDefinition(a, b *gateway.EffectiveUpstream) bool {
 	if a == b {
 		return true
 	}
-	if len(a.Endpoints) != len(b.Endpoints) {
+	if len(a.Endpoints) != len(b.Endpoints) || a.ProxyProtocol != b.ProxyProtocol {
 		return false
 	}
 	for i := range a.Endpoints {

@@ -121,11 +121,15 @@ func appendLine(b []byte, x *exchange, now int64) []byte {
 	b = strconv.AppendInt(b, x.sent(), 10)
 	b = append(b, `,"duration":`...)
 	b = strconv.AppendFloat(b, time.Duration(now-x.startedAt).Seconds(), 'f', 6, 64)
+	if x.queued > 0 {
+		b = append(b, `,"queued":`...)
+		b = strconv.AppendFloat(b, time.Duration(x.queued).Seconds(), 'f', 6, 64)
+	}
 	if x.route != nil {
 		b = quote(append(b, `,"tenant":`...), x.route.from.Tenant)
 		b = quote(append(b, `,"route":`...), x.route.from.Name)
 	}
-	if x.target != nil {
+	if x.target != nil && x.target.upstream != nil {
 		b = quote(append(b, `,"upstream":`...), x.target.upstream.key.Name)
 	}
 	if x.ep != nil {

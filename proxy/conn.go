@@ -24,6 +24,8 @@ type conn struct {
 	killed atomic.Bool
 	shard  uint32 // of the counters
 
+	from, to  netip.AddrPort // client and where it connected to; to may be unset
+	enlisted  bool           // counted among its client's connections
 	peer      netip.Addr
 	trusted   bool   // peer's word on forwarding is taken
 	forwarded []byte // the fields that name peer, the same for every request
@@ -52,11 +54,7 @@ var connCount atomic.Uint32
 
 func newConn(l *listener, nc net.Conn) *conn {
 	c := &conn{p: l.p, l: l, s: socket.New(nc), shard: connCount.Add(1)}
-	if a, ok := nc.RemoteAddr().(*net.TCPAddr); ok {
-		c.peer = a.AddrPort().Addr().Unmap()
-	}
-	c.trusted = l.trusts(c.peer)
-	c.forwarded = forwardedFields(c.peer, l.Scheme)
+	c.identify(addrPort(nc.RemoteAddr()))
 	c.borrowFn, c.giveUpFn = c.borrow, c.giveUp
 	return c
 }
@@ -64,7 +62,7 @@ func newConn(l *listener, nc net.Conn) *conn {
 // serve answers requests until one side wants no more.
 func (c *conn) serve() {
 	defer c.close()
-	if c.l.shake != nil && !c.handshake() {
+	if !c.arrive() || c.l.shake != nil && !c.handshake() {
 		return
 	}
 	if c.l.HTTP2Only || c.agreedOnHTTP2() {
@@ -100,6 +98,7 @@ func (c *conn) close() {
 	case c.in != nil:
 		c.putInbound()
 	}
+	c.l.depart(c)
 	c.p.conns.remove(c)
 }
 
@@ -143,6 +142,7 @@ func (c *conn) putInbound() {
 func (c *conn) await() bool {
 	now := socket.Now()
 	c.readyAt = now
+	c.s.PaceReads(socket.Pace{})
 	if c.in != nil && c.in.buf.n > 0 { // pipelined
 		return true
 	}
@@ -202,6 +202,7 @@ func (c *conn) readHead() bool {
 	for {
 		done, bad := in.req.Parse(in.buf.filled(), c.l.Limits)
 		if bad != nil {
+			c.suspect(in.buf.filled())
 			c.reject(bad)
 			return false
 		}

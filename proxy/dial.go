@@ -18,7 +18,7 @@ func (x *exchange) open() error {
 	if x.rot.http2 {
 		return x.openStream()
 	}
-	if !x.replayed && x.takeKept() {
+	if !x.replayed && x.rot.proxyProtocol == 0 && x.takeKept() {
 		return nil
 	}
 	s, err := x.connect()
@@ -54,7 +54,7 @@ func (x *exchange) connect() (*socket.Conn, error) {
 // upstream's TLS settings may have changed since.
 func (x *exchange) takeKept() bool {
 	for {
-		uc, ok := x.ep.pool.Get(x.startedAt, x.rot.idle)
+		uc, ok := x.ep.pool.Get(x.tryAt(), x.rot.idle)
 		if !ok {
 			return false
 		}
@@ -78,6 +78,10 @@ func (x *exchange) dial(timeout time.Duration) (*socket.Conn, error) {
 		return nil, errConnect
 	}
 	uc := socket.New(nc)
+	if err := x.introduce(uc); err != nil {
+		_ = uc.Close() // nothing of the request was sent
+		return nil, err
+	}
 	if x.rot.tls == nil {
 		return uc, nil
 	}

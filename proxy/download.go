@@ -98,7 +98,7 @@ func (x *exchange) finish(s side, err error) bool {
 // part gives the link back, to be used again if it can be.
 func (x *exchange) part(usable bool, now int64) {
 	usable = x.front.unwatch() && usable
-	if usable && x.link.conn != nil {
+	if usable && x.link.conn != nil && x.rot.proxyProtocol == 0 {
 		x.ep.pool.Put(x.link.conn, now)
 		x.link = link{}
 		return

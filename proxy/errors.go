@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"net/http"
 
 	"github.com/sluice-gateway/sluice/proxy/http1"
 )
@@ -27,6 +28,9 @@ var (
 	errNoAnswer = &http1.Error{Status: 502, Class: "reset", Text: "the endpoint closed the connection without an answer"}
 	// errCut: closed within the head of an answer.
 	errCut = &http1.Error{Status: 502, Class: "reset", Text: "the endpoint closed the connection within its answer"}
+	// errQueueFull and errQueueLate: the upstream has as much to do as its limits allow.
+	errQueueFull = &http1.Error{Status: 503, Class: "queue_full", Text: "the upstream is busy, and so is its queue"}
+	errQueueLate = &http1.Error{Status: 503, Class: "queue_timeout", Text: "the upstream was busy for too long"}
 
 	// errRefused: the endpoint did not begin to process the request.
 	errRefused = &http1.Error{Status: 502, Class: "refused", Text: "the endpoint refused the request before it began with it"}
@@ -38,10 +42,18 @@ var (
 	errInterims  = &http1.Error{Status: 502, Class: "interim_flood", Text: "the endpoint sends interim answers without end"}
 )
 
+// retryAfter is a field for clients that may come again soon.
+func retryAfter(e *http1.Error) string {
+	if e == errQueueFull || e == errQueueLate {
+		return "Retry-After: 1\r\n"
+	}
+	return ""
+}
+
 // errClientGone: there is nobody to answer.
 var errClientGone = errors.New("client left")
 
-// statusText is the reason phrase of the statuses that Sluice answers itself.
+// statusText is the reason phrase of a status; those that Sluice answers itself come first.
 func statusText(status int) string {
 	switch status {
 	case 400:
@@ -73,5 +85,5 @@ func statusText(status int) string {
 	case 505:
 		return "HTTP Version Not Supported"
 	}
-	return "Error"
+	return http.StatusText(status)
 }

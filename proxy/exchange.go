@@ -44,6 +44,9 @@ type exchange struct {
 	block               []byte  // the head for an endpoint that speaks HTTP/2
 	upload              *upload // nil unless the body is streamed
 	replayed            bool
+	slot                *limiter // where the exchange has a place; nil: nowhere
+	queued              int64    // nanoseconds that it waited for one
+	late                bool     // startedAt is some time ago
 
 	// The way back.
 	resp         http1.Response
@@ -113,7 +116,14 @@ func (x *exchange) run() bool {
 	if e := x.find(); e != nil {
 		return x.refuse(e)
 	}
+	if x.route.respond != nil {
+		return x.respond()
+	}
 	if err := x.prepare(); err != nil {
+		return x.fail(err)
+	}
+	defer x.leave()
+	if err := x.enter(); err != nil {
 		return x.fail(err)
 	}
 	if err := x.try(); err != nil {
@@ -145,6 +155,10 @@ func (x *exchange) find() *http1.Error {
 	if x.route, ok = h.paths.Find(x.matched); !ok {
 		return errNoPath
 	}
+	if x.route.respond != nil {
+		x.target = x.route.respond.target
+		return nil
+	}
 	if x.target = x.route.target(); x.target == nil {
 		return errNoEndpoint
 	}
@@ -174,26 +188,6 @@ func (x *exchange) setDeadline() {
 	if t := callTime(r, b); t > 0 && (x.deadline == 0 || x.startedAt+t < x.deadline) {
 		x.deadline = x.startedAt + t
 	}
-}
-
-// try sends the request to one endpoint after the other until one takes the connection.
-// Each is asked at most once.
-func (x *exchange) try() error {
-	err := error(errNoEndpoint)
-	for range x.rot.attempts {
-		x.ep = x.rot.pick(x.startedAt, x.tried)
-		if x.ep == nil {
-			return err
-		}
-		x.tried = append(x.tried, x.ep)
-		if err = x.ask(); !unreached(err) && (!errors.Is(err, errRefused) || !x.whole) {
-			return err
-		}
-		if x.deadline > 0 && socket.Now() >= x.deadline {
-			return errSlowUpstream
-		}
-	}
-	return err
 }
 
 // ask sends the request to x.ep and waits for the head of the answer. A kept connection
@@ -275,7 +269,7 @@ func (x *exchange) drop() {
 // many bytes were taken.
 func (x *exchange) send() (int, error) {
 	x.sentAt = x.startedAt
-	if !x.reused {
+	if !x.reused || x.late {
 		x.sentAt = socket.Now()
 	}
 	if x.link.stream != nil {

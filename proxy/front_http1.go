@@ -15,6 +15,9 @@ func (c *conn) head() []byte { return c.in.buf.filled() }
 
 func (c *conn) body(x *exchange) source {
 	r := &c.in.req
+	if r.Framing != http1.NoBody {
+		c.s.PaceReads(c.p.body)
+	}
 	x.fromClient.start(c.s, &c.in.buf, r.Size, r.Framing, r.Length, x.route.maxBody, c.p.times.body)
 	return &x.fromClient
 }
@@ -91,6 +94,7 @@ func (c *conn) answer(x *exchange) (sink, error) {
 	w.out = append(w.out, c.connectionField(x.again)...)
 	w.out = append(w.out, '\r', '\n')
 	c.s.SetWriteDeadline(x.headAt + w.stall)
+	c.s.PaceWrites(c.p.send)
 	return w, nil
 }
 
@@ -121,16 +125,23 @@ func (x *exchange) passes(i int, chunked bool) bool {
 // refuse keeps the connection unless the mistake was the client's, since it is then unclear
 // where the next request starts, or a body is still on its way.
 func (c *conn) refuse(x *exchange, e *http1.Error) bool {
-	again := !x.headless && e.Status != 400 && e.Status != 408 && e.Status != 413 && e.Status != 417 && e.Status != 421 &&
+	fixed := x.fixed(e)
+	again := !x.headless && (fixed != nil || e.Status != 400 && e.Status != 408 && e.Status != 413 && e.Status != 417 && e.Status != 421) &&
 		x.bodyRead() && c.in.req.KeepAlive() && !c.in.req.WebSocket && !c.p.closing.Load()
-	b := http1.AppendStatus(make([]byte, 0, 512), e.Status, []byte(statusText(e.Status)))
-	text := x.ownText(e)
-	b = x.ownFields(b, e, len(text))
-	b = append(b, c.connectionField(again)...)
-	b = append(b, '\r', '\n')
+	var text []byte
+	b := http1.AppendStatus(x.toClient.out[:0], e.Status, []byte(statusText(e.Status)))
+	if fixed != nil {
+		text = fixed.body
+		b = append(append(b, *c.p.date.Load()...), fixed.fields...)
+	} else {
+		text = x.ownText(e)
+		b = x.ownFields(b, e, len(text))
+	}
+	b = append(append(b, c.connectionField(again)...), '\r', '\n')
 	if x.headless || c.in.req.Method != http1.MethodHead {
 		b = append(b, text...)
 	}
+	x.toClient.out = b
 	now := socket.Now()
 	c.s.SetWriteDeadline(now + c.p.times.write)
 	_, err := c.s.Write(b)
@@ -192,5 +203,7 @@ func (c *conn) tunnel(x *exchange) error {
 		return err
 	}
 	c.s.SetReadDeadline(0)
+	c.s.PaceReads(socket.Pace{})
+	c.s.PaceWrites(socket.Pace{})
 	return x.relayBoth(&socketEnd{c.s, c.p.times.write})
 }

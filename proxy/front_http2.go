@@ -205,14 +205,20 @@ func appendLines(dst, lines []byte) []byte {
 
 func (f *streamFront) refuse(x *exchange, e *http1.Error) bool {
 	defer func() { x.account(socket.Now()) }()
-	if !x.headless && isGRPC(&f.req, f.head()) {
+	if !x.headless && x.fixed(e) == nil && isGRPC(&f.req, f.head()) {
 		f.out.block = f.appendStatus(x, e)
 		return f.st.SendHead(f.out.block, true, f.out.stall) == nil
 	}
-	text := x.ownText(e)
-	f.text = x.ownFields(f.text[:0], e, len(text))
+	var text []byte
+	if fixed := x.fixed(e); fixed != nil {
+		text = fixed.body
+		f.text = append(append(f.text[:0], *f.c.p.date.Load()...), fixed.fields...)
+	} else {
+		text = x.ownText(e)
+		f.text = x.ownFields(f.text[:0], e, len(text))
+	}
 	f.out.block = appendLines(http2.AppendStatus(f.out.block[:0], e.Status), f.text)
-	bodyless := f.req.Method == http1.MethodHead
+	bodyless := f.req.Method == http1.MethodHead || len(text) == 0
 	err := f.st.SendHead(f.out.block, bodyless, f.out.stall)
 	if err == nil && !bodyless {
 		err = f.st.Send(text, true, f.out.stall)

@@ -20,6 +20,7 @@ type listener struct {
 	ln    net.Listener
 	index int         // in the arrays of counters
 	shake *handshakes // nil: no TLS
+	arrivals
 }
 
 func (p *Proxy) listen(ln net.Listener, l Listener) (*listener, error) {
@@ -32,10 +33,12 @@ func (p *Proxy) listen(ln net.Listener, l Listener) (*listener, error) {
 	if len(p.listeners) == maxListeners {
 		return nil, fmt.Errorf("listen on %s: more than %d listeners", ln.Addr(), maxListeners)
 	}
+	l.MaxConnections = cmp.Or(l.MaxConnections, defaultMaxConnections)
 	lst := &listener{Listener: l, p: p, ln: ln, index: len(p.listeners)}
 	if l.TLS != nil {
 		lst.secure()
 	}
+	lst.freed, lst.clients = make(chan struct{}, 1), map[netip.Addr]int{}
 	p.listeners = append(p.listeners, lst)
 	if !p.running {
 		p.running = true
@@ -50,6 +53,9 @@ func (p *Proxy) listen(ln net.Listener, l Listener) (*listener, error) {
 func (l *listener) accept() error {
 	var pause time.Duration
 	for {
+		if !l.awaitRoom() {
+			return nil
+		}
 		nc, err := l.ln.Accept()
 		switch {
 		case err == nil:
@@ -79,8 +85,10 @@ func temporary(err error) bool {
 
 func (l *listener) start(nc net.Conn) {
 	c := newConn(l, nc)
+	l.open.Add(1)
 	if !l.p.conns.add(c) { // shut down meanwhile
 		_ = nc.Close()
+		l.depart(c)
 		return
 	}
 	go c.serve()

@@ -37,6 +37,9 @@ func (p *Proxy) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descRequests, descSeconds, descUpstream, descConnections, descHandshakes, descHandshakeFailures, descDropped, descFaults} {
 		ch <- d
 	}
+	for _, d := range upstreamDescs {
+		ch <- d
+	}
 }
 
 // Collect implements prometheus.Collector. It sums up what the connections count.
@@ -48,6 +51,7 @@ func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
 		idle, active := p.conns.count(l)
 		ch <- prometheus.MustNewConstMetric(descConnections, prometheus.GaugeValue, float64(idle), l.Name, "idle")
 		ch <- prometheus.MustNewConstMetric(descConnections, prometheus.GaugeValue, float64(active), l.Name, "active")
+		l.arrivals.collect(ch, l.Name)
 		if l.shake != nil {
 			l.shake.collect(ch, l.Name)
 		}
@@ -63,6 +67,9 @@ func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, e := range p.compiled.endpoints {
 		e.collect(ch)
+	}
+	for _, up := range p.compiled.upstreams {
+		up.collect(ch)
 	}
 	p.apply.Unlock()
 	collectRequests(ch, all, listeners)

@@ -40,6 +40,17 @@ type Config struct {
 	BodyTimeout time.Duration
 	// WriteTimeout bounds each time that a peer takes nothing at all. Default 60s.
 	WriteTimeout time.Duration
+	// MinBodyRate is the least average speed of a request body in bytes a second, measured
+	// over the time that is spent waiting for the client; a slower one is answered 408.
+	// Default 240, as Kestrel has it: below what a modem does, and enough to end those who
+	// send a byte now and then to keep a connection. Negative: any speed.
+	MinBodyRate int64
+	// MinSendRate is the least average speed at which a client takes an answer, measured in
+	// the same way; a slower one is cut off. Default 240. Negative: any speed.
+	MinSendRate int64
+	// RateGrace is how long a client may keep us waiting in one message whatever its speed,
+	// since a lost packet alone can take seconds. Default 10s.
+	RateGrace time.Duration
 	// MaxIdlePerEndpoint bounds the kept-alive connections to one endpoint. Default 256.
 	// Raise it when more requests than that are under way to one endpoint at a time.
 	MaxIdlePerEndpoint int
@@ -59,6 +70,17 @@ type Listener struct {
 	HTTP2Only bool
 	// TLS makes it a listener for TLS, and Scheme "https". Default: nil.
 	TLS *TLS
+	// ProxyProtocol are the peers that begin each connection with a PROXY header, version 1 or
+	// 2, which names the client. A connection of theirs without one is closed; from everyone
+	// else a header is refused. Default: nobody.
+	ProxyProtocol []netip.Prefix
+	// MaxConnections bounds the open connections. When there are as many, idle ones are closed,
+	// and new ones wait in the kernel's queue for one to close. Default 100,000; negative: any
+	// number.
+	MaxConnections int
+	// MaxConnectionsPerClient bounds the open connections of one address, or of one IPv6 /64;
+	// further ones are closed at once. Default 0: any number.
+	MaxConnectionsPerClient int
 	// Limits of request heads. Default: 8 KiB a request line, 64 KiB a head.
 	Limits http1.Limits
 }
@@ -70,6 +92,8 @@ var ErrClosed = errors.New("proxy is shut down")
 type Proxy struct {
 	cfg   Config
 	times timeouts
+	body  socket.Pace // of request bodies
+	send  socket.Pace // of answers
 	live  atomic.Pointer[table]
 	// unmatched counts requests that no route took.
 	unmatched *stats
@@ -90,6 +114,9 @@ type Proxy struct {
 	running    bool          // guarded by mu: the housekeeper was started
 	work       sync.WaitGroup
 }
+
+// defaultRate is in bytes a second.
+const defaultRate = 240
 
 // timeouts are the Config's in nanoseconds.
 type timeouts struct{ handshake, header, idle, body, write int64 }
@@ -112,6 +139,9 @@ func New(cfg Config) *Proxy {
 		ids:       newRequestIDs(),
 		quit:      make(chan struct{}),
 	}
+	grace := int64(cmp.Or(cfg.RateGrace, 10*time.Second))
+	p.body = socket.Pace{Rate: max(0, cmp.Or(cfg.MinBodyRate, defaultRate)), Grace: grace}
+	p.send = socket.Pace{Rate: max(0, cmp.Or(cfg.MinSendRate, defaultRate)), Grace: grace, Stall: p.times.write}
 	p.conns.init()
 	p.setDate(time.Now())
 	if cfg.AccessLog != nil {

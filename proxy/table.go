@@ -33,6 +33,7 @@ type route struct {
 	turns   *balance.RoundRobin
 	timeout int64 // nanoseconds; 0: none
 	maxBody int64
+	respond *fixed // nil: requests go to a target
 }
 
 // target is one upstream of a route, with the counters of the pair.
@@ -106,6 +107,9 @@ func (r *registry) mention(s *gateway.Snapshot) {
 	for _, h := range s.Hosts {
 		for i := range h.Rules {
 			rt := h.Rules[i].Route
+			if rt.Respond != nil {
+				r.counted[statsKey{tenant: rt.Tenant, route: rt.Name}] = true
+			}
 			for _, t := range rt.Targets {
 				r.pointed[t.Upstream] = true
 				r.counted[statsKey{rt.Tenant, rt.Name, t.Upstream}] = true
@@ -135,6 +139,8 @@ func (r *registry) update(u *gateway.EffectiveUpstream, s *gateway.Snapshot) {
 			own = s.Certificate(gateway.CertificateKey{Tenant: u.Key.Tenant, Name: u.TLS.Certificate})
 		}
 		next.tls = newClientTLS(u, next.all, own, before.tls)
+		next.limit = up.limited(u.Limits)
+		up.depart(before, next)
 		up.live.Store(next)
 	}
 }
@@ -182,20 +188,27 @@ func (r *registry) host(h *gateway.Host) *host {
 
 func (r *registry) route(e *gateway.EffectiveRoute) *route {
 	out := &route{from: e, timeout: int64(e.Timeout), maxBody: int64(e.MaxBodySize)}
+	if e.Respond != nil {
+		out.respond = newFixed(e.Respond, r.counters(statsKey{tenant: e.Tenant, route: e.Name}))
+	}
 	var weights []int
 	for _, t := range e.Targets {
 		if t.Weight <= 0 {
 			continue
 		}
-		k := statsKey{e.Tenant, e.Name, t.Upstream}
-		if r.stats[k] == nil {
-			r.stats[k] = newStats(k)
-		}
-		out.targets = append(out.targets, &target{r.upstream(t.Upstream), r.stats[k]})
+		out.targets = append(out.targets, &target{r.upstream(t.Upstream), r.counters(statsKey{e.Tenant, e.Name, t.Upstream})})
 		weights = append(weights, t.Weight)
 	}
 	out.turns = balance.New(weights, nil)
 	return out
+}
+
+// counters returns those of that key.
+func (r *registry) counters(k statsKey) *stats {
+	if r.stats[k] == nil {
+		r.stats[k] = newStats(k)
+	}
+	return r.stats[k]
 }
 
 // release lets go of what s does not mention. Requests that are under way finish; their
@@ -232,6 +245,7 @@ func (r *registry) release(s *gateway.Snapshot) {
 // sweep drops connections that have waited too long.
 func (r *registry) sweep(now int64) {
 	for _, up := range r.upstreams {
+		up.budget.tick(up.exchanges())
 		rot := up.live.Load()
 		for _, e := range rot.all {
 			e.pool.Sweep(now, rot.idle)

@@ -7,13 +7,16 @@ import (
 
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/proxy/balance"
+	"github.com/sluice-gateway/sluice/proxy/proxyproto"
 )
 
 // upstream is what routes point at. It stays the same from snapshot to snapshot and its
 // rotation is replaced, so that an endpoint change leaves the host tables alone.
 type upstream struct {
-	key  gateway.UpstreamKey
-	live atomic.Pointer[rotation]
+	key    gateway.UpstreamKey
+	live   atomic.Pointer[rotation]
+	limit  limiter
+	budget retryBudget
 }
 
 // rotation is an upstream as compiled from one snapshot. It is only read.
@@ -29,6 +32,10 @@ type rotation struct {
 	http2    bool       // the endpoints speak HTTP/2
 	scheme   string     // of requests over HTTP/2
 	tls      *clientTLS // nil: connections are not encrypted
+	retry    retryRules
+	// proxyProtocol is the version of the header that connections begin with; 0: none.
+	proxyProtocol proxyproto.Version
+	limit         *limiter // nil: no limit
 }
 
 // group is the endpoints of one priority.
@@ -47,8 +54,11 @@ func newRotation(u *gateway.EffectiveUpstream, before *rotation, endpoint func(g
 		response: int64(orDefault(u.Timeouts.Response, 60*time.Second)),
 		idle:     int64(orDefault(u.Timeouts.Idle, 30*time.Second)),
 		attempts: max(u.Retry.Attempts, 1),
-		http2:    u.Protocol == "h2c" || u.Protocol == "h2",
-		scheme:   map[bool]string{false: "http", true: "https"}[u.Protocol == "h2"],
+		retry:    newRetryRules(u.Retry),
+
+		proxyProtocol: proxyVersion(u.ProxyProtocol),
+		http2:         u.Protocol == "h2c" || u.Protocol == "h2",
+		scheme:        map[bool]string{false: "http", true: "https"}[u.Protocol == "h2"],
 	}
 	if u.Retry.Attempts == 0 {
 		r.attempts = 2

@@ -448,6 +448,9 @@ type FileDiff struct {
 // FileDrift One file that differs from what the node should have.
 type FileDrift = gateway.FileDrift
 
+// Filter Changes requests or answers of a route. Exactly one key is set.
+type Filter = gateway.Filter
+
 // Fleet A named group of mirrored nginx nodes.
 type Fleet = gateway.Fleet
 
@@ -575,7 +578,10 @@ type RecordedChange struct {
 // Ref Names an object.
 type Ref = gateway.Ref
 
-// Retry How often a request is tried on another endpoint.
+// Respond A fixed answer, given instead of asking an upstream. It denies a path, for example.
+type Respond = gateway.Respond
+
+// Retry How often, and why, a request is tried on another endpoint.
 type Retry = gateway.Retry
 
 // Route Sends requests for hosts and paths to upstreams.
@@ -725,6 +731,9 @@ type UpstreamChange struct {
 
 // UpstreamKey Names an upstream across tenants.
 type UpstreamKey = gateway.UpstreamKey
+
+// UpstreamLimits What one edge sends to the upstream's endpoints at a time.
+type UpstreamLimits = gateway.UpstreamLimits
 
 // UpstreamSpec defines model for UpstreamSpec.
 type UpstreamSpec = gateway.UpstreamSpec

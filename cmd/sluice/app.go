@@ -91,7 +91,9 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	if err != nil {
 		return nil, err
 	}
-	a.proxy = proxy.New(proxy.Config{Observer: a.health, Log: log, AccessLog: access})
+	data := proxy.Config{Observer: a.health, Log: log, AccessLog: access}
+	cfg.Limits.apply(&data)
+	a.proxy = proxy.New(data)
 	a.fleets = configsync.New(configsync.Config{Log: log})
 	a.objects = &objectFiles{paths: cfg.Objects, store: a.store, log: log}
 	if err := a.objects.apply(ctx); err != nil {
@@ -111,15 +113,17 @@ func (a *App) listen() error {
 		if err != nil {
 			return err
 		}
-		trusted, err := prefixes(l.TrustedProxies)
+		cfg, err := l.proxyListener()
 		if err != nil {
+			_ = ln.Close()
 			return err
 		}
-		e := edge{ln: ln, cfg: proxy.Listener{Name: l.Name, TrustedProxies: trusted, HTTP2Only: l.HTTP2Only}}
-		a.edges = append(a.edges, e)
-		if err := a.edges[len(a.edges)-1].secure(l.TLS, a.log); err != nil {
+		cfg.HTTP2Only = l.HTTP2Only
+		e := edge{ln: ln, cfg: cfg}
+		if err := e.secure(l.TLS, a.log); err != nil {
 			return fmt.Errorf("listener %s: %w", l.Name, err)
 		}
+		a.edges = append(a.edges, e)
 	}
 	var err error
 	if a.admin, err = newHTTPServer("admin", a.cfg.Admin.Address, a.cfg.Admin.TLS); err != nil {

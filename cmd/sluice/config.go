@@ -22,6 +22,7 @@ type Config struct {
 	// DataDir holds the embedded store and the administrator's token. Default "./data".
 	DataDir   string           `yaml:"dataDir"`
 	Listeners []ListenerConfig `yaml:"listeners"`
+	Limits    LimitsConfig     `yaml:"limits"`
 	Admin     AdminConfig      `yaml:"admin"`
 	Ops       OpsConfig        `yaml:"ops"`
 	Store     StoreConfig      `yaml:"store"`
@@ -44,6 +45,9 @@ type ListenerConfig struct {
 	HTTP2Only bool `yaml:"http2Only"`
 	// TrustedProxies are networks whose X-Forwarded-* fields are believed. Default: none.
 	TrustedProxies []string `yaml:"trustedProxies"`
+	// ProxyProtocol makes peers name their clients by PROXY headers. Default: none does.
+	ProxyProtocol *ProxyProtocolConfig `yaml:"proxyProtocol"`
+	Limits        ListenerLimits       `yaml:"limits"`
 	// TLS makes it a listener for https; `tls: {}` with the certificates of objects alone.
 	// Default: plain HTTP.
 	TLS *ListenerTLS `yaml:"tls"`
@@ -197,6 +201,9 @@ func (c *Config) check() []error {
 		for _, where := range l.TLS.incomplete() {
 			bad("listeners[%d].tls%s: certFile and keyFile belong together: give both", i, where)
 		}
+		l.checkLimits(func(key, format string, args ...any) {
+			bad("listeners[%d]."+key+": "+format, append([]any{i}, args...)...)
+		})
 	}
 	if err := checkListen(c.Admin.Address); err != nil {
 		bad("admin.address: %w", err)

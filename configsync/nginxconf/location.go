@@ -62,6 +62,9 @@ func (r *renderer) location(w *writer, route *gateway.EffectiveRoute, taken map[
 
 // body lists what Sluice itself puts into a location of the route.
 func (r *renderer) body(route *gateway.EffectiveRoute) locationBody {
+	if route.Respond != nil {
+		return r.respond(route)
+	}
 	b := locationBody{owner: routeRef(route)}
 	size := route.MaxBodySize
 	if size <= 0 {
@@ -80,7 +83,7 @@ func (r *renderer) body(route *gateway.EffectiveRoute) locationBody {
 	if attempts == 1 {
 		b.add("proxy_next_upstream", "off")
 	} else {
-		b.add("proxy_next_upstream", "error", "timeout")
+		b.add(append([]string{"proxy_next_upstream"}, r.nextUpstream(route)...)...)
 		b.add("proxy_next_upstream_tries", itoa(attempts))
 		if route.Timeout > 0 {
 			b.add("proxy_next_upstream_timeout", nginxTime(route.Timeout, 0))

@@ -14,6 +14,8 @@ type locationBody struct {
 	stmts []ownedStmt
 	// guard is a variable that is empty when the chosen upstream has no endpoint.
 	guard string
+	// noTypes keeps nginx from choosing a Content-Type by the path's extension.
+	noTypes bool
 }
 
 type ownedStmt struct {
@@ -36,6 +38,10 @@ func (b *locationBody) write(w *writer) {
 		w.put("if (" + b.guard + ` = "") {`)
 		w.depth++
 		w.stmt("return", "503")
+		w.close()
+	}
+	if b.noTypes {
+		w.open("types")
 		w.close()
 	}
 	if len(headers) > 0 {

@@ -21,9 +21,9 @@ func (r *renderer) upstream(u *gateway.EffectiveUpstream) {
 	name, ref := upstreamName(u.Key), upstreamRef(u.Key)
 	w := newWriter("upstreams/"+name+".conf", ref)
 	w.comment(commentName(ref))
-	if u.TLS != nil {
+	if u.TLS != nil || u.Protocol == "h2c" {
 		// In the clear its requests would be worse off than refused.
-		r.problem(ref, "spec.protocol", "not_portable", "protocol https is not spoken on nginx nodes, whose routes to this upstream answer 503: serve them by the Go edge alone, or speak http")
+		r.problem(ref, "spec.protocol", "not_portable", "protocol %s is not spoken on nginx nodes, whose routes to this upstream answer 503: serve them by the Go edge alone, or speak http", u.Protocol)
 		w.comment("It speaks https, which these nodes do not: its routes answer 503.")
 		r.add(w)
 		return
@@ -34,6 +34,7 @@ func (r *renderer) upstream(u *gateway.EffectiveUpstream) {
 		r.add(w)
 		return
 	}
+	r.limitProblems(u)
 	first := endpoints[0].Priority
 	for _, e := range endpoints {
 		first = min(first, e.Priority)
@@ -94,7 +95,7 @@ func zoneSize(endpoints int) string {
 // usable says whether requests for the upstream have somewhere to go.
 func (r *renderer) usable(k gateway.UpstreamKey) bool {
 	u := r.snapshot.Upstream(k)
-	if u == nil || u.TLS != nil {
+	if u == nil || u.TLS != nil || u.Protocol == "h2c" || u.ProxyProtocol != "" {
 		return false
 	}
 	for _, e := range u.Endpoints {

@@ -41,6 +41,8 @@ type Conn struct {
 	one     [1]byte
 	borrow  func() []byte
 	giveUp  func()
+	pushed  int64 // bytes written since PaceWrites
+	queue   int64 // of them, those that the peer had not taken at the last look
 	peeked  int
 	peekErr error
 }
@@ -50,6 +52,7 @@ type half struct {
 	want    int64 // 0: none
 	armed   int64 // 0: none
 	stopped atomic.Bool
+	pace    pace
 }
 
 // New wraps nc.

@@ -40,9 +40,10 @@ func (c *Conn) readSocket() (n int, err error) {
 				n, err = c.n, c.err
 			}
 		} else {
-			c.armRead()
+			c.waitRead()
 			if n, err = c.nc.Read(c.dst); n > 0 {
 				err = nil
+				c.in.pace.end(n)
 			}
 		}
 		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -61,17 +62,18 @@ func (c *Conn) readTimeout() error {
 	if c.in.stopped.Load() {
 		return ErrInterrupted
 	}
-	if c.in.want != 0 && Now() >= c.in.want {
+	due := c.in.due()
+	if due != 0 && Now() >= due {
 		return ErrTimeout
 	}
 	c.in.armed = 0
-	return c.nc.SetReadDeadline(deadline(c.in.want, &c.in.armed))
+	return c.nc.SetReadDeadline(deadline(due, &c.in.armed))
 }
 
 // armRead makes sure that a wait ends no later than wanted.
 func (c *Conn) armRead() {
-	if c.in.want != 0 && (c.in.armed == 0 || c.in.want < c.in.armed) {
-		_ = c.nc.SetReadDeadline(deadline(c.in.want, &c.in.armed))
+	if due := c.in.due(); due != 0 && (c.in.armed == 0 || due < c.in.armed) {
+		_ = c.nc.SetReadDeadline(deadline(due, &c.in.armed))
 		if c.in.stopped.Load() { // lost the race against Interrupt
 			_ = c.nc.SetReadDeadline(past)
 		}
@@ -91,6 +93,9 @@ func (c *Conn) tryRead(fd uintptr) bool {
 			c.n, c.err = 0, io.EOF
 			return true
 		case errno == 0:
+			if c.in.pace.Rate > 0 {
+				c.in.pace.end(n)
+			}
 			c.n, c.err = n, nil
 			return true
 		case errno == syscall.EINTR:
@@ -100,7 +105,7 @@ func (c *Conn) tryRead(fd uintptr) bool {
 				c.dst = nil
 				c.giveUp()
 			}
-			c.armRead()
+			c.waitRead()
 			return false
 		}
 		c.n, c.err = 0, os.NewSyscallError("read", errno)

@@ -109,7 +109,7 @@ func (c *Conn) fillPipe(p *pipe, want int64) error {
 				case syscall.EINTR:
 					continue
 				case syscall.EAGAIN:
-					c.armRead()
+					c.waitRead()
 					return false
 				}
 				return true
@@ -127,6 +127,9 @@ func (c *Conn) fillPipe(p *pipe, want int64) error {
 			return os.NewSyscallError("splice", errno)
 		case n == 0:
 			return io.EOF
+		}
+		if c.in.pace.Rate > 0 {
+			c.in.pace.end(n)
 		}
 		p.holds = n
 		return nil
@@ -147,7 +150,7 @@ func (c *Conn) drainPipe(p *pipe) (int, error) {
 				case syscall.EINTR:
 					continue
 				case syscall.EAGAIN:
-					c.armWrite()
+					c.waitWrite(fd)
 					return false
 				}
 				return true
@@ -165,6 +168,7 @@ func (c *Conn) drainPipe(p *pipe) (int, error) {
 			return 0, os.NewSyscallError("splice", errno)
 		}
 		p.holds -= n
+		c.wrote(n)
 		return n, nil
 	}
 }

@@ -7,8 +7,8 @@ import (
 )
 
 func (c *Conn) armWrite() {
-	if c.out.want != 0 && (c.out.armed == 0 || c.out.want < c.out.armed) {
-		_ = c.nc.SetWriteDeadline(deadline(c.out.want, &c.out.armed))
+	if due := c.out.due(); due != 0 && (c.out.armed == 0 || due < c.out.armed) {
+		_ = c.nc.SetWriteDeadline(deadline(due, &c.out.armed))
 		if c.out.stopped.Load() {
 			_ = c.nc.SetWriteDeadline(past)
 		}
@@ -57,8 +57,12 @@ func (c *Conn) writeSocket(p, q []byte) (int, error) {
 func (c *Conn) writePlain(p, q []byte) (int, error) {
 	for _, b := range [2][]byte{p, q} {
 		for len(b) > 0 {
+			if c.out.pace.Rate > 0 {
+				c.out.pace.begin(Now())
+			}
 			c.armWrite()
 			n, err := c.nc.Write(b)
+			c.out.pace.end(n)
 			c.written += n
 			b = b[n:]
 			if err != nil && errors.Is(err, os.ErrDeadlineExceeded) {
@@ -76,11 +80,15 @@ func (c *Conn) writeTimeout() error {
 	if c.out.stopped.Load() {
 		return ErrInterrupted
 	}
-	if c.out.want != 0 && Now() >= c.out.want {
-		return ErrTimeout
+	due := c.out.due()
+	if now := Now(); due != 0 && now >= due {
+		if !c.taking(now) {
+			return ErrTimeout
+		}
+		due = c.out.due()
 	}
 	c.out.armed = 0
-	return c.nc.SetWriteDeadline(deadline(c.out.want, &c.out.armed))
+	return c.nc.SetWriteDeadline(deadline(due, &c.out.armed))
 }
 
 // tryWrite writes what is left of src. It returns false to wait for room.
@@ -90,6 +98,7 @@ func (c *Conn) tryWrite(fd uintptr) bool {
 		switch errno {
 		case 0:
 			c.written += n
+			c.wrote(n)
 			if n >= len(c.src[0]) {
 				c.src[0], c.src[1] = c.src[1][n-len(c.src[0]):], nil
 			} else {
@@ -101,7 +110,7 @@ func (c *Conn) tryWrite(fd uintptr) bool {
 			}
 		case syscall.EINTR:
 		case syscall.EAGAIN:
-			c.armWrite()
+			c.waitWrite(fd)
 			return false
 		default:
 			c.werr = os.NewSyscallError("write", errno)

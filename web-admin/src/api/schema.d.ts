@@ -935,6 +935,13 @@ export interface components {
             };
             timeouts?: components["schemas"]["Timeouts"];
             retry?: components["schemas"]["Retry"];
+            limits?: components["schemas"]["UpstreamLimits"];
+            /**
+             * @description Version of the PROXY header that each connection to an endpoint begins with, which tells it the
+             *     client's address. Such a connection serves one exchange. Default is none.
+             * @enum {string}
+             */
+            proxyProtocol?: "v1" | "v2";
         };
         /** @description An endpoint given by hand. */
         ManualEndpoint: {
@@ -1005,10 +1012,26 @@ export interface components {
             response?: components["schemas"]["Duration"];
             idle?: components["schemas"]["Duration"];
         };
-        /** @description How often a request is tried on another endpoint. */
+        /** @description What one edge sends to the upstream's endpoints at a time. */
+        UpstreamLimits: {
+            /** @description Exchanges under way; over HTTP/1.1 each takes a connection. Default 0, any number. */
+            maxConnections?: number;
+            /** @description Further requests that wait for their turn; what comes on top is answered 503. Default 1024. */
+            maxPending?: number;
+            /** @description How long a request waits before it is answered 503. Default 2s. */
+            queueTimeout?: components["schemas"]["Duration"];
+        };
+        /** @description How often, and why, a request is tried on another endpoint. */
         Retry: {
             /** @description Tries of one request, the first included. Default 2; 1 turns retries off. */
             attempts?: number;
+            /**
+             * @description The reasons. Default `connect-failure`, which is safe for every request; the others hold for
+             *     idempotent requests whose body is at hand. `gateway-error` is 502, 503 and 504.
+             */
+            on?: ("connect-failure" | "reset" | "timeout" | "gateway-error" | "502" | "503" | "504")[];
+            /** @description Share of the requests of the last ten seconds that may be retries, three a second in any case. Default 20. */
+            budgetPercent?: number;
         };
         /** @description Sends requests for hosts and paths to upstreams. */
         Route: {
@@ -1037,12 +1060,28 @@ export interface components {
             match?: {
                 path?: components["schemas"]["PathMatch"];
             }[];
-            /** @description Shares requests between upstreams of the same tenant by weight. */
-            to: components["schemas"]["RouteTarget"][];
+            /** @description Shares requests between upstreams of the same tenant by weight. A route with a respond filter needs none. */
+            to?: components["schemas"]["RouteTarget"][];
+            /** @description Change requests and answers. */
+            filters?: components["schemas"]["Filter"][];
             /** @description Bounds the whole exchange with the upstream, retries included. */
             timeout?: components["schemas"]["Duration"];
             /** @description A longer request body is answered 413. Default 10m. */
             maxBodySize?: components["schemas"]["Size"];
+        };
+        /** @description Changes requests or answers of a route. Exactly one key is set. */
+        Filter: {
+            respond?: components["schemas"]["Respond"];
+        };
+        /** @description A fixed answer, given instead of asking an upstream. It denies a path, for example. */
+        Respond: {
+            status: number;
+            /** @description By name. Fields that concern framing or the connection are refused, and Date. */
+            headers?: {
+                [key: string]: string;
+            };
+            /** @description At most 64 KiB; none with status 204 and 304. */
+            body?: string;
         };
         /** @description Compares the normalised path. At most one key is set; none is prefix `/`. */
         PathMatch: {
@@ -1269,6 +1308,7 @@ export interface components {
             }[];
             timeout?: components["schemas"]["Duration"];
             maxBodySize: components["schemas"]["Size"];
+            respond?: components["schemas"]["Respond"];
             nginx?: {
                 override: components["schemas"]["Ref"];
                 text: string;

@@ -1,0 +1,52 @@
+package nginxconf
+
+import (
+	"slices"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// nextUpstream are the reasons for which nginx asks the next endpoint. It has one list for
+// all targets of a split: every reason that one of them names. nginx knows no difference
+// between a connect that failed and a connection that was reset, and leaves requests that
+// are not idempotent alone when it had sent them.
+func (r *renderer) nextUpstream(route *gateway.EffectiveRoute) []string {
+	wants := func(reasons ...string) bool {
+		return slices.ContainsFunc(route.Targets, func(t gateway.Target) bool {
+			u := r.snapshot.Upstream(t.Upstream)
+			if u == nil || u.Retry.On == nil {
+				return slices.Contains(reasons, gateway.RetryConnect) // the default
+			}
+			return slices.ContainsFunc(reasons, func(s string) bool { return slices.Contains(u.Retry.On, s) })
+		})
+	}
+	var out []string
+	for _, c := range []struct {
+		nginx   string
+		reasons []string
+	}{
+		{"error", []string{gateway.RetryConnect, gateway.RetryReset}},
+		{"timeout", []string{gateway.RetryConnect, gateway.RetryTimeout}},
+		{"http_502", []string{gateway.RetryGateway, gateway.Retry502}},
+		{"http_503", []string{gateway.RetryGateway, gateway.Retry503}},
+		{"http_504", []string{gateway.RetryGateway, gateway.Retry504}},
+	} {
+		if wants(c.reasons...) {
+			out = append(out, c.nginx)
+		}
+	}
+	if out == nil {
+		return []string{"error", "timeout"}
+	}
+	return out
+}
+
+// limitProblems reports what of an upstream holds in the Go edge only.
+func (r *renderer) limitProblems(u *gateway.EffectiveUpstream) {
+	if u.Limits.MaxConnections > 0 {
+		r.problem(upstreamRef(u.Key), "spec.limits", "not_portable", "the limits hold in the Go edge only: nginx counts connections by endpoint, and lets no request wait")
+	}
+	if u.ProxyProtocol != "" {
+		r.problem(upstreamRef(u.Key), "spec.proxyProtocol", "not_portable", "nginx sends no PROXY header over HTTP, and an endpoint that waits for one would take a client's bytes for it, so nginx answers 503 for this upstream")
+	}
+}
