@@ -120,8 +120,9 @@ func TestUpstreamDefaults(t *testing.T) {
 			u := upstream("acme", "api")
 			u.Spec = c.spec
 			s := gateway.Build(gateway.Inputs{Tenants: []*gateway.Tenant{tenant(1, "acme")}, Upstreams: []*gateway.Upstream{u}}, 1)
+			budget := gateway.DefaultRetryBudget
 			want := gateway.EffectiveUpstream{Key: u.Key(), Protocol: "http", Balance: gateway.Balance{Policy: "round_robin"},
-				Endpoints: []gateway.Endpoint{}, Health: c.health, Timeouts: c.timeouts, Retry: gateway.Retry{Attempts: c.attempts}}
+				Endpoints: []gateway.Endpoint{}, Health: c.health, Timeouts: c.timeouts, Retry: gateway.Retry{Attempts: c.attempts, On: []string{gateway.RetryConnect}, BudgetPercent: &budget}}
 			wantText := text(t, &gateway.Snapshot{Upstreams: []*gateway.EffectiveUpstream{&want}})
 			if diff := gocmp.Diff(wantText, text(t, &gateway.Snapshot{Upstreams: s.Upstreams})); diff != "" || len(s.Problems) != 0 {
 				t.Error(diff, problemLines(s))

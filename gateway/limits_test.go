@@ -41,7 +41,7 @@ func TestUpstreamLimits(t *testing.T) {
 				Tenants:   []*gateway.Tenant{{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: "acme"}, Spec: gateway.TenantSpec{Hosts: []string{"shop.test"}}}},
 				Upstreams: []*gateway.Upstream{{Meta: gateway.Meta{Kind: gateway.KindUpstream, Tenant: "acme", Name: "api"}, Spec: c.spec}},
 			}, 1)
-			if got := codes(s); !slices.Equal(got, c.problems) {
+			if got := fieldCodes(s); !slices.Equal(got, c.problems) {
 				t.Errorf("problems %q, want %q", got, c.problems)
 			}
 			u := s.Upstreams[0]

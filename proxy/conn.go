@@ -33,6 +33,8 @@ type conn struct {
 	in      *inbound                   // nil while the connection is idle
 	readyAt int64                      // when the first bytes of the current head were there
 	began   bool                       // a request has been served
+	served  atomic.Bool                // the same, for others
+	since   int64                      // when the connection was opened
 	x       *exchange                  // under way
 	h2      atomic.Pointer[http2.Conn] // once the connection speaks HTTP/2
 
@@ -53,7 +55,7 @@ var inbounds = sync.Pool{New: func() any { return new(inbound) }}
 var connCount atomic.Uint32
 
 func newConn(l *listener, nc net.Conn) *conn {
-	c := &conn{p: l.p, l: l, s: socket.New(nc), shard: connCount.Add(1)}
+	c := &conn{p: l.p, l: l, s: socket.New(nc), shard: connCount.Add(1), since: socket.Now()}
 	c.identify(addrPort(nc.RemoteAddr()))
 	c.borrowFn, c.giveUpFn = c.borrow, c.giveUp
 	return c
@@ -207,7 +209,10 @@ func (c *conn) readHead() bool {
 			return false
 		}
 		if done {
-			c.began = true
+			if !c.began {
+				c.began = true
+				c.served.Store(true)
+			}
 			return true
 		}
 		if !in.buf.grow() {

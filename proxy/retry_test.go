@@ -309,10 +309,11 @@ func TestBudgetSurvivesEndpoints(t *testing.T) {
 	for range 50 {
 		c.get("/")
 	}
+	up := e.compiled.upstreams[testKey]
+	eventually(t, "fifty exchanges", func() bool { return up.exchanges() == 50 }) // they count a moment after the answer
 	e.Apply(snap([]string{b.addr}, nil))
 	for range 10 {
 		c.get("/")
 	}
-	up := e.compiled.upstreams[testKey]
 	eventually(t, "sixty exchanges", func() bool { return up.exchanges() == 60 })
 }

@@ -1,6 +1,10 @@
 package proxy
 
-import "time"
+import (
+	"time"
+
+	"github.com/sluice-gateway/sluice/proxy/socket"
+)
 
 // defaultMaxConnections of a listener: at 6 KB for an idle one, 600 MB.
 const defaultMaxConnections = 100_000
@@ -33,6 +37,9 @@ func (l *listener) awaitRoom() bool {
 	return true
 }
 
+// freshTime is how long a new connection is left in peace that has not sent a request yet.
+const freshTime = int64(5 * time.Second)
+
 // shed has an idle connection of l closed, if one is found at once. One that has got a
 // request meanwhile serves it and stays.
 func (t *tracker) shed(l *listener) {
@@ -40,7 +47,8 @@ func (t *tracker) shed(l *listener) {
 	defer t.mu.Unlock()
 	looks := 64 // of many active ones, so that accepting stays cheap
 	for c := range t.open {
-		if c.l == l && c.state.CompareAndSwap(connIdle, connWoken) {
+		settled := c.served.Load() || socket.Now()-c.since > freshTime
+		if c.l == l && settled && c.state.CompareAndSwap(connIdle, connWoken) {
 			c.s.Interrupt()
 			return
 		}

@@ -82,6 +82,8 @@ func notPortable(a *gateway.Respond) string {
 			return "it writes the header server itself"
 		case strings.ContainsRune(value, '$'):
 			return fmt.Sprintf(`it would take "$" in header %s for a variable`, name)
+		case hasControl(name) || hasControl(strings.ReplaceAll(value, "\t", "")):
+			return "a header holds control characters"
 		case value == "":
 			return fmt.Sprintf("it leaves out the header %s, which is empty", name)
 		case len(Quote(value)) > maxParameter:

@@ -1282,6 +1282,8 @@ export interface components {
             timeouts: components["schemas"]["Timeouts"];
             retry: components["schemas"]["Retry"];
             tls?: components["schemas"]["UpstreamTLS"];
+            limits?: components["schemas"]["UpstreamLimits"];
+            proxyProtocol?: string;
             /** @description Less than half of the endpoints would be in rotation for health reasons, so verdicts are ignored. */
             panic?: boolean;
         };
