@@ -51,7 +51,7 @@ func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
 		idle, active := p.conns.count(l)
 		ch <- prometheus.MustNewConstMetric(descConnections, prometheus.GaugeValue, float64(idle), l.Name, "idle")
 		ch <- prometheus.MustNewConstMetric(descConnections, prometheus.GaugeValue, float64(active), l.Name, "active")
-		l.arrivals.collect(ch, l.Name)
+		l.collect(ch, l.Name)
 		if l.shake != nil {
 			l.shake.collect(ch, l.Name)
 		}
