@@ -62,8 +62,10 @@ func (x *exchange) acceptable() *http1.Error {
 
 // readUp reads more of the answer's head.
 func (x *exchange) readUp() error {
+	first := x.up.n == 0
 	for by := x.slice(x.sentAt); ; by = x.slice(socket.Now()) {
-		n, err := x.link.readHead(x.up.free(), by)
+		n, err := x.link.readHead(x.up.free(), by, first)
+		first = false
 		if err == nil {
 			x.up.n += n
 			return nil

@@ -104,6 +104,9 @@ var connectFaults = []*http1.Error{errConnect, errConnectSlow, errTLSConfig, err
 // unreached says whether nothing has been sent to an endpoint, so that another one may be
 // asked.
 func unreached(err error) bool {
+	if err == nil {
+		return false // before e, which costs an allocation
+	}
 	var e *http1.Error
 	return errors.As(err, &e) && slices.Contains(connectFaults, e)
 }

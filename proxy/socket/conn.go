@@ -39,6 +39,8 @@ type Conn struct {
 	waitFn  func(fd uintptr) bool // for TLS; these two are nil until they are needed
 	nowFn   func(fd uintptr)
 	one     [1]byte
+	soon    soon
+	waited  bool // the last read had to wait
 	borrow  func() []byte
 	giveUp  func()
 	pushed  int64 // bytes written since PaceWrites

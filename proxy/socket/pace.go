@@ -75,6 +75,7 @@ func (c *Conn) PaceWrites(p Pace) {
 
 // waitRead begins a wait for bytes.
 func (c *Conn) waitRead() {
+	c.waited = true
 	if c.in.pace.Rate > 0 {
 		c.in.pace.begin(Now())
 	}

@@ -12,7 +12,8 @@ func rawRead(fd uintptr, p []byte) (int, syscall.Errno) {
 	if len(p) == 0 {
 		return 0, syscall.EINVAL
 	}
-	n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
+	// Not read and write, which go the long way through the file system's checks.
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), 0, 0, 0)
 	return int(n), errno
 }
 
@@ -39,7 +40,7 @@ func halfClosed(fd uintptr) bool {
 
 func rawWrite2(fd uintptr, p, q []byte, vec *[2]syscall.Iovec) (int, syscall.Errno) {
 	if len(q) == 0 {
-		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), syscall.MSG_NOSIGNAL, 0, 0)
 		return int(n), errno
 	}
 	vec[0].Base, vec[1].Base = &p[0], &q[0]
