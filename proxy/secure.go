@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/sluice-gateway/sluice/proxy/certs"
 	"github.com/sluice-gateway/sluice/proxy/socket"
@@ -138,7 +139,20 @@ func (c *conn) handshake() bool {
 	if errors.As(err, &header) && header.Conn != nil && strings.Contains(" GET POST PUT HEAD DELE OPTI PATC CONN ", " "+strings.TrimSpace(string(header.RecordHeader[:4]))+" ") {
 		_, _ = header.Conn.Write([]byte(plainToTLS)) // out of courtesy
 	}
+	if fault != tlsFaultLeft && fault != tlsFaultTimeout {
+		c.letAlertThrough()
+	}
 	return false
+}
+
+// letAlertThrough reads what the client is still sending, for a moment: a close with bytes
+// unread would reset the connection under the alert that says what is wrong.
+func (c *conn) letAlertThrough() {
+	nc, ok := c.s.Net().(*net.TCPConn)
+	if !ok || nc.CloseWrite() != nil || nc.SetReadDeadline(time.Now().Add(time.Second)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, nc, 64<<10)
 }
 
 // agreedOnHTTP2 says whether the handshake chose HTTP/2.

@@ -26,26 +26,38 @@ type upload struct {
 	failed   atomic.Bool // reading failed: err is set
 }
 
-// prepare takes a small body whole, and builds what goes to the endpoint.
+// prepare builds what goes to the endpoint, and takes a small body whole.
 func (x *exchange) prepare() error {
 	r := x.req()
+	// The head comes first: gathering a body may move the buffer that the path points into, and
+	// give the old one to others.
+	if x.rot.http2 {
+		x.block = x.requestBlock(x.block[:0])
+	} else {
+		x.toUp.chunked = r.Framing == http1.ChunkedTE
+		x.toUp.out = x.requestHead(x.toUp.out[:0])
+	}
+	x.forward, x.matched = nil, nil
 	x.body = x.front.body(x)
 	if r.Framing == http1.NoBody {
 		x.whole = true
 	} else if err := x.front.gather(x); err != nil {
 		return err
 	}
-	if x.rot.http2 {
-		x.block = x.requestBlock(x.block[:0])
-		return nil
+	if !x.rot.http2 {
+		x.joinBody()
 	}
-	x.toUp.chunked = r.Framing == http1.ChunkedTE
-	x.toUp.out = x.requestHead(x.toUp.out[:0])
+	return nil
+}
+
+// joinBody puts what was gathered of the body behind the head for HTTP/1.1, as far as the two
+// do not go out together anyway.
+func (x *exchange) joinBody() {
 	if !x.toUp.chunked {
 		if !x.whole {
 			x.toUp.out = append(x.toUp.out, x.small...)
 		}
-		return nil
+		return
 	}
 	if len(x.small) > 0 {
 		x.toUp.out = http1.AppendChunkSize(x.toUp.out, len(x.small))
@@ -55,7 +67,6 @@ func (x *exchange) prepare() error {
 	if x.whole {
 		x.toUp.out = appendEnd(x.toUp.out, x.body)
 	}
-	return nil
 }
 
 // appendEnd appends the last chunk and the trailers of a body that is over.

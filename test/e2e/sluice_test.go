@@ -57,13 +57,31 @@ type instance struct {
 	dir              string
 	http, admin, ops string
 	cmd              *exec.Cmd
-	log              *bytes.Buffer
+	log              *output
+}
+
+// output collects what a process prints, for readers at any time.
+type output struct {
+	mu  sync.Mutex
+	all bytes.Buffer // guarded by mu
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.all.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.all.String()
 }
 
 // configure writes a sluice.yaml on free ports; more is appended to it.
 func configure(t *testing.T, more string) *instance {
 	t.Helper()
-	s := &instance{t: t, dir: t.TempDir(), http: freeAddr(t), admin: freeAddr(t), ops: freeAddr(t), log: &bytes.Buffer{}}
+	s := &instance{t: t, dir: t.TempDir(), http: freeAddr(t), admin: freeAddr(t), ops: freeAddr(t), log: &output{}}
 	text := fmt.Sprintf("node: e2e\ndataDir: %s/data\nlisteners: [{name: http, address: %q}]\nadmin: {address: %q}\nops: {address: %q}\n%s", s.dir, s.http, s.admin, s.ops, more)
 	if err := os.WriteFile(s.dir+"/sluice.yaml", []byte(text), 0o600); err != nil {
 		t.Fatal(err)
