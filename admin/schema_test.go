@@ -87,3 +87,18 @@ func jsonFields(typ reflect.Type) map[string]reflect.Type {
 	}
 	return out
 }
+
+// Values that the vocabulary lists are the ones that the API takes.
+func TestEnumsFollowTheVocabulary(t *testing.T) {
+	spec, err := api.GetSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range spec.Components.Schemas["UpstreamSpec"].Value.Properties["protocol"].Value.Enum {
+		got = append(got, v.(string))
+	}
+	if !slices.Equal(got, gateway.Protocols) {
+		t.Errorf("protocols are %q in openapi.yaml and %q in package gateway", got, gateway.Protocols)
+	}
+}

@@ -125,7 +125,9 @@ func problem(resp *http.Response) error {
 	}
 	text := cmp.Or(p.Detail, p.Title)
 	for _, e := range p.Errors {
-		text += "\n  " + e.Field + ": " + e.Message
+		if line := e.Field + ": " + e.Message; line != p.Detail { // a single one is the detail
+			text += "\n  " + line
+		}
 	}
 	if resp.StatusCode == http.StatusUnauthorized {
 		text += "\n  the token is not this server's: see <dataDir>/admin.token there"

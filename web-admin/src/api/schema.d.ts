@@ -883,7 +883,7 @@ export interface components {
             /** @description The certificates in PEM of those who may issue client certificates. */
             ca: string;
         };
-        /** @description How connections to endpoints that speak `https` are made. */
+        /** @description How connections to endpoints that speak `https` or `h2` are made. */
         UpstreamTLS: {
             /** @description The certificates in PEM of those who may issue the endpoints' certificates. Default is the system's. */
             ca?: string;
@@ -916,10 +916,10 @@ export interface components {
         };
         UpstreamSpec: {
             /**
-             * @description Spoken to the endpoints, `http` (HTTP/1.1, the default) or `https` (HTTP/1.1 over TLS).
+             * @description Spoken to the endpoints, `http` (HTTP/1.1, the default), `https` (HTTP/1.1 over TLS), `h2c` (HTTP/2 without TLS, as most gRPC servers) or `h2` (HTTP/2 over TLS).
              * @enum {string}
              */
-            protocol?: "http" | "https";
+            protocol?: "http" | "https" | "h2c" | "h2";
             tls?: components["schemas"]["UpstreamTLS"];
             /** @description Given by hand, for services outside containers. */
             endpoints?: components["schemas"]["ManualEndpoint"][];
