@@ -8,7 +8,7 @@ import { Facts } from '../../ui/Page';
 import { Nothing } from '../../ui/States';
 import { Clock, Since } from '../../ui/Time';
 import { UnifiedDiff } from '../../ui/UnifiedDiff';
-import { Column, FailedAt, StateBadge } from './NodeTable';
+import { Digests, FailedAt, StateBadge } from './NodeTable';
 
 interface NodeDrawerProps {
   node: Node | undefined;
@@ -38,20 +38,7 @@ function Details({ node: n }: { node: Node }) {
           {t('fleet.compareDesired')}
         </Link>
       </p>
-      <div className="three">
-        <div>
-          <div className="stat-label">{t('fleet.desired')}</div>
-          <Column digest={n.desired} since={n.desiredSince} />
-        </div>
-        <div>
-          <div className="stat-label">{t('fleet.onDisk')}</div>
-          <Column digest={n.onDisk} since={n.onDiskSince} desired={n.desired} />
-        </div>
-        <div>
-          <div className="stat-label">{t('fleet.running')}</div>
-          <Column digest={n.running} since={n.runningSince} desired={n.desired} />
-        </div>
-      </div>
+      <Digests node={n} />
       <h3>{t('fleet.lastError')}</h3>
       {n.failed ? <Failure failure={n.failed} /> : <p className="muted">{t('fleet.noError')}</p>}
       <h3>{t('fleet.driftFiles')}</h3>

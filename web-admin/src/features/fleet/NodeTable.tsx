@@ -86,7 +86,7 @@ interface ColumnProps {
 }
 
 /** A digest and since when; one that differs from desired stands out. */
-export function Column({ digest, since, desired }: ColumnProps) {
+function Column({ digest, since, desired }: ColumnProps) {
   const { t } = useTranslation();
   const same = desired === undefined || digest === desired;
   return (
@@ -148,24 +148,32 @@ function Cards({ nodes, all, onOpen }: NodeTableProps) {
               {t('fleet.lastReport')} <Age at={n.reportedAt} />
             </span>
           </div>
-          <div className="three">
-            <div>
-              <div className="stat-label">{t('fleet.desired')}</div>
-              <Column digest={n.desired} since={n.desiredSince} />
-            </div>
-            <div>
-              <div className="stat-label">{t('fleet.onDisk')}</div>
-              <Column digest={n.onDisk} since={n.onDiskSince} desired={n.desired} />
-            </div>
-            <div>
-              <div className="stat-label">{t('fleet.running')}</div>
-              <Column digest={n.running} since={n.runningSince} desired={n.desired} />
-            </div>
-          </div>
+          <Digests node={n} />
           {(n.failed ?? n.drift?.length) ? <Trouble node={n} /> : null}
           <NodeActions node={n} all={all} />
         </li>
       ))}
     </ul>
+  );
+}
+
+/** What a node should run, has on disk and runs, side by side. */
+export function Digests({ node: n }: { node: Node }) {
+  const { t } = useTranslation();
+  return (
+    <div className="three">
+      <div>
+        <div className="stat-label">{t('fleet.desired')}</div>
+        <Column digest={n.desired} since={n.desiredSince} />
+      </div>
+      <div>
+        <div className="stat-label">{t('fleet.onDisk')}</div>
+        <Column digest={n.onDisk} since={n.onDiskSince} desired={n.desired} />
+      </div>
+      <div>
+        <div className="stat-label">{t('fleet.running')}</div>
+        <Column digest={n.running} since={n.runningSince} desired={n.desired} />
+      </div>
+    </div>
   );
 }
