@@ -43,12 +43,11 @@ type Conn struct {
 	resetAt  int
 
 	// What the peer allows.
-	window    int64 // bytes on the connection
-	initial   int64 // bytes on a new stream
-	frame     int   // bytes of a frame
-	most      uint32
-	protocols bool // extended CONNECT, RFC 8441
-	resized   bool // the peer changed its table's size, which the next block has to answer
+	window  int64 // bytes on the connection
+	initial int64 // bytes on a new stream
+	frame   int   // bytes of a frame
+	most    uint32
+	resized bool // the peer changed its table's size, which the next block has to answer
 
 	received uint32 // bytes of the connection's window that were not given back yet
 	credit   int    // WINDOW_UPDATE frames that are due for what was sent
@@ -263,9 +262,6 @@ func (c *Conn) linger() {
 		got += n
 	}
 }
-
-// Close ends the connection at once.
-func (c *Conn) Close() { c.s.Interrupt() }
 
 // Abort closes the connection under everything that is on its way.
 func (c *Conn) Abort() { _ = c.s.Close() }

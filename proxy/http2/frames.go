@@ -188,8 +188,6 @@ func (c *Conn) takeSettings(f *http2.SettingsFrame) error {
 			c.frame = int(min(s.Val, 64<<10))
 		case http2.SettingMaxConcurrentStreams:
 			c.most = s.Val
-		case http2.SettingEnableConnectProtocol:
-			c.protocols = s.Val == 1
 		}
 		return nil
 	})
