@@ -2,6 +2,7 @@ package proxy
 
 // account counts and logs an exchange that ended at now. It is called once for each.
 func (x *exchange) account(now int64) {
+	x.endedAt = now
 	st := x.c.p.unmatched
 	if x.target != nil {
 		st = x.target.stats

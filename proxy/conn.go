@@ -32,6 +32,7 @@ type conn struct {
 
 	in      *inbound                   // nil while the connection is idle
 	readyAt int64                      // when the first bytes of the current head were there
+	endedAt int64                      // when the last request ended, over HTTP/1.1
 	began   bool                       // a request has been served
 	served  atomic.Bool                // the same, for others
 	since   int64                      // when the connection was opened
@@ -40,6 +41,8 @@ type conn struct {
 
 	borrowFn func() []byte
 	giveUpFn func()
+	serveFn  func(n int) bool
+	over     bool // serveNow came to the end of the connection
 	lingers  bool // see linger
 }
 
@@ -57,7 +60,7 @@ var connCount atomic.Uint32
 func newConn(l *listener, nc net.Conn) *conn {
 	c := &conn{p: l.p, l: l, s: socket.New(nc), shard: connCount.Add(1), since: socket.Now()}
 	c.identify(addrPort(nc.RemoteAddr()))
-	c.borrowFn, c.giveUpFn = c.borrow, c.giveUp
+	c.borrowFn, c.giveUpFn, c.serveFn = c.borrow, c.giveUp, c.serveNow
 	return c
 }
 
@@ -116,7 +119,7 @@ func (c *conn) survived(panicked any) bool {
 // kill ends the connection from outside.
 func (c *conn) kill() {
 	c.killed.Store(true)
-	_ = c.s.Net().Close() // without TLS's goodbye, which could wait for the writer
+	c.s.Cut()
 }
 
 func (c *conn) borrow() []byte {
@@ -140,39 +143,86 @@ func (c *conn) putInbound() {
 	c.in = nil
 }
 
-// await waits for the first bytes of a request. It reports false when there will be none.
+// firstLook is how soon an idle connection is looked at, for a FIN that came with the last
+// request (see [socket.Conn.Serve]).
+const firstLook = int64(1e9)
+
+// await waits for a request, and serves those that are complete at once. It reports true when
+// there is something for readHead, and false when there will be no more.
 func (c *conn) await() bool {
-	now := socket.Now()
-	c.readyAt = now
+	c.readyAt = socket.Now()
 	c.s.PaceReads(socket.Pace{})
 	if c.in != nil && c.in.buf.n > 0 { // pipelined
 		return true
 	}
-	c.state.Store(connIdle)
-	c.s.SetReadDeadline(now + c.p.times.idle)
-	n, err := 0, socket.ErrInterrupted
-	if !c.p.closing.Load() { // else drain may have come by before the store
-		n, err = c.s.ReadInto(c.borrowFn, c.giveUpFn)
+	c.rest(c.readyAt)
+	err := socket.ErrInterrupted
+	for end := c.readyAt + c.p.times.idle; !c.p.closing.Load(); { // else drain may have come by before rest
+		if err = c.s.Serve(c.borrowFn, c.giveUpFn, c.serveFn); !errors.Is(err, socket.ErrTimeout) {
+			break
+		}
+		end = max(end, c.endedAt+c.p.times.idle)
+		if socket.Now() >= end {
+			break
+		}
+		c.s.SetReadDeadline(end)
 	}
+	switch {
+	case c.over:
+		return false
+	case err == nil && c.in.buf.n > 0:
+		return true
+	case err == nil, errors.Is(err, socket.ErrInterrupted):
+		// Shutting down. A request that has arrived already is served, so that closing an
+		// idle connection loses none.
+		c.rouse()
+		c.in.buf.n += c.s.Last(c.borrow())
+		c.readyAt = socket.Now()
+		return c.in.buf.n > 0
+	}
+	return false
+}
+
+// rest makes the connection idle.
+func (c *conn) rest(now int64) {
+	c.s.SetReadDeadline(now + min(firstLook, c.p.times.idle))
+	c.state.Store(connIdle)
+}
+
+// rouse makes it active.
+func (c *conn) rouse() {
 	if !c.state.CompareAndSwap(connIdle, connActive) {
 		c.p.conns.barrier()
 		c.s.Resume()
 		c.state.Store(connActive)
 	}
-	switch {
-	case errors.Is(err, socket.ErrInterrupted):
-		// Shutting down. A request that has arrived already is served, so that closing an
-		// idle connection loses none.
-		n = c.s.Last(c.borrow())
-	case err != nil:
-		return false
-	}
-	if n == 0 {
-		return false
-	}
+}
+
+// serveNow takes the n bytes that an idle connection got. A request that can be served without
+// reading on is served here, in the midst of Serve; readHead does the others.
+func (c *conn) serveNow(n int) (more bool) {
+	c.rouse()
 	c.in.buf.n += n
 	c.readyAt = socket.Now()
-	return true
+	if !c.began {
+		return false
+	}
+	r := &c.in.req
+	r.Reset()
+	done, bad := r.Parse(c.in.buf.filled(), c.l.Limits)
+	if bad != nil || !done || r.WebSocket || r.Framing != http1.NoBody && (r.Framing != http1.Length || r.Length > int64(c.in.buf.n-r.Size)) {
+		return false
+	}
+	if !c.exchange() {
+		c.over = true
+		return false
+	}
+	if c.in.buf.n > 0 || c.p.closing.Load() {
+		return false
+	}
+	c.s.PaceReads(socket.Pace{})
+	c.rest(c.endedAt)
+	return !c.p.closing.Load() // else drain may have come by before rest
 }
 
 // speaksHTTP2 says whether the connection begins with the preface of HTTP/2. It reads on as
@@ -239,6 +289,7 @@ func (c *conn) exchange() bool {
 	c.x = x
 	again := x.run()
 	c.x = nil
+	c.endedAt = x.endedAt
 	x.release()
 	if again && c.in.buf.n == 0 && c.in.buf.b != nil && len(c.in.buf.b) > sizeHead {
 		c.in.buf.release()

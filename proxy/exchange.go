@@ -59,6 +59,7 @@ type exchange struct {
 	tunnelled    int64 // bytes
 
 	startedAt, sentAt, headAt int64
+	endedAt                   int64
 	deadline                  int64 // of the route or the client; 0: none
 	patience                  int64 // with a silent endpoint, nanoseconds
 	status                    int   // what the client got; 0: nothing

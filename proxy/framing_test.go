@@ -266,3 +266,20 @@ func TestWeightsAndPriorities(t *testing.T) {
 		t.Error("the next priority is not used")
 	}
 }
+
+// A client that sends its last request and closes its side at one time gets the answer, and the
+// end soon after it, on a connection that has been in use for a while.
+func TestLastRequestWithFIN(t *testing.T) {
+	e := before(t, rawOrigin(t, hello, false))
+	c := e.dial(t)
+	c.get("/first")
+	c.get("/second")
+	c.send("GET /third HTTP/1.1\r\nHost: x\r\n\r\n")
+	_ = c.Conn.(*net.TCPConn).CloseWrite()
+	if r, _ := c.answer("GET"); r.StatusCode != 200 {
+		t.Fatalf("status %d", r.StatusCode)
+	}
+	if !c.closed() {
+		t.Error("the connection is still open")
+	}
+}

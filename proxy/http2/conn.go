@@ -31,6 +31,8 @@ type Conn struct {
 	settled   bool   // the peer's SETTINGS have come
 	borrowFn  func() []byte
 	giveUpFn  func()
+	takeFn    func(n int) bool
+	readErr   error // what takeNow ended with
 	writeFn   func()
 
 	mu       sync.Mutex
@@ -88,7 +90,7 @@ func newConn(s *socket.Conn, cfg Config) *Conn {
 		window: 65535, initial: 65535, frame: 16384, most: 100,
 		glitches: glitches{limit: int64(cfg.Glitches)}, activeAt: socket.Now(),
 	}
-	c.borrowFn, c.giveUpFn, c.writeFn = c.borrow, c.giveUp, c.write
+	c.borrowFn, c.giveUpFn, c.takeFn, c.writeFn = c.borrow, c.giveUp, c.takeNow, c.write
 	return c
 }
 
@@ -117,15 +119,33 @@ func (c *Conn) read() error {
 		if err := c.await(); err != nil {
 			return err
 		}
-		c.rd.by = c.blockBy
-		f, err := c.rd.framer.ReadFrame()
-		if err != nil {
-			return unread(err)
-		}
-		if err = c.judge(c.take(f)); err != nil {
+		if err := c.takeFrame(); err != nil {
 			return err
 		}
 	}
+}
+
+// takeFrame reads a frame, whose start has come, and acts on it.
+func (c *Conn) takeFrame() error {
+	c.rd.by = c.blockBy
+	f, err := c.rd.framer.ReadFrame()
+	if err != nil {
+		return unread(err)
+	}
+	return c.judge(c.take(f))
+}
+
+// takeNow takes the n bytes that a waiting connection got, in the midst of the wait: the
+// frames that are complete. It reports false when reading has to go on, or readErr says why
+// not.
+func (c *Conn) takeNow(n int) bool {
+	c.rd.n = n
+	for c.rd.whole() {
+		if c.readErr = c.takeFrame(); c.readErr != nil {
+			return false
+		}
+	}
+	return c.rd.left() == 0 && c.blockOf == 0
 }
 
 // preface reads what a client says first.
@@ -141,7 +161,11 @@ func (c *Conn) preface() error {
 	return nil
 }
 
-// await waits for a frame to begin. A connection that waits holds no buffer.
+// firstLook is how soon a connection that waits is looked at, for a FIN that came with the last
+// frame (see [socket.Conn.Serve]).
+const firstLook = int64(1e9)
+
+// await waits for a frame to begin, and takes those that come whole. A connection that waits holds no buffer.
 func (c *Conn) await() error {
 	if c.rd != nil && c.rd.left() > 0 {
 		return nil
@@ -150,10 +174,12 @@ func (c *Conn) await() error {
 		c.rd.by = c.blockBy
 		return c.rd.more()
 	}
-	for {
-		c.s.SetReadDeadline(socket.Now() + int64(c.cfg.Idle))
-		n, err := c.s.ReadInto(c.borrowFn, c.giveUpFn)
+	for look := min(firstLook, int64(c.cfg.Idle)); ; look = int64(c.cfg.Idle) {
+		c.s.SetReadDeadline(socket.Now() + look)
+		err := c.s.Serve(c.borrowFn, c.giveUpFn, c.takeFn)
 		switch {
+		case c.readErr != nil:
+			return c.readErr
 		case errors.Is(err, socket.ErrTimeout):
 			if c.idle() {
 				return ErrClosed
@@ -162,8 +188,10 @@ func (c *Conn) await() error {
 			return ErrClosed
 		case err != nil:
 			return err
+		case c.blockOf != 0 && c.rd.left() == 0:
+			c.rd.by = c.blockBy
+			return c.rd.more()
 		default:
-			c.rd.n = n
 			return nil
 		}
 	}
@@ -263,8 +291,8 @@ func (c *Conn) linger() {
 	}
 }
 
-// Abort closes the connection under everything that is on its way.
-func (c *Conn) Abort() { _ = c.s.Close() }
+// Abort ends the connection under everything that is on its way.
+func (c *Conn) Abort() { c.s.Cut() }
 
 // noteGlitch counts a frame of the kind that floods are made of. mu is held.
 func (c *Conn) noteGlitch(what string) error {

@@ -53,6 +53,13 @@ func (rd *reading) release() {
 
 func (in *input) left() int { return in.n - in.r }
 
+// whole says whether the next frame has come to its end.
+func (in *input) whole() bool {
+	const header = 9 // RFC 9113 section 4.1: the payload's length comes first
+	b := in.buf[in.r:in.n]
+	return len(b) >= header && len(b)-header >= int(b[0])<<16|int(b[1])<<8|int(b[2])
+}
+
 // Read implements io.Reader for the Framer.
 func (in *input) Read(p []byte) (int, error) {
 	if in.r == in.n {

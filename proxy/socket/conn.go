@@ -43,6 +43,9 @@ type Conn struct {
 	waited  bool // the last read had to wait
 	borrow  func() []byte
 	giveUp  func()
+	serve   func(n int) bool
+	done    bool  // serve wants no more, or err has come
+	cut     bool  // Close resets
 	pushed  int64 // bytes written since PaceWrites
 	queue   int64 // of them, those that the peer had not taken at the last look
 	peeked  int
@@ -113,7 +116,7 @@ func (c *Conn) Resume() {
 // Close closes the connection. It never waits, so what the peer has not taken by then is
 // lost in the case of TLS's goodbye only.
 func (c *Conn) Close() error {
-	if c.tls != nil {
+	if c.tls != nil && !c.cut {
 		return c.closeTLS()
 	}
 	return c.nc.Close()
@@ -132,11 +135,19 @@ func (c *Conn) CloseWrite() error {
 	return nil
 }
 
-// Abort closes the connection with a reset, so that the peer can not take a truncated body
-// for a whole one.
+// Abort has Close reset the connection, so that the peer can not take a truncated body for a
+// whole one.
 func (c *Conn) Abort() {
+	c.cut = true
 	if t, ok := c.nc.(*net.TCPConn); ok {
 		_ = t.SetLinger(0)
 	}
-	_ = c.nc.Close()
+}
+
+// Cut ends everything that is done with the connection, now and later. Anybody may call it.
+// The owner still has to close it.
+func (c *Conn) Cut() {
+	if c.raw == nil || c.raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) }) != nil {
+		_ = c.nc.Close()
+	}
 }

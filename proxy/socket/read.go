@@ -19,17 +19,37 @@ func (c *Conn) Read(p []byte) (int, error) {
 
 // ReadInto is Read for a connection that may stay idle: borrow is called for the buffer
 // when it is time to read, and giveUp takes it back when there was nothing to read yet.
-func (c *Conn) ReadInto(borrow func() []byte, giveUp func()) (int, error) {
-	if c.tls != nil && c.raw != nil {
-		return c.readTLSInto(borrow, giveUp)
-	}
-	if c.raw == nil {
-		return c.Read(borrow())
-	}
-	c.dst, c.borrow, c.giveUp = nil, borrow, giveUp
-	n, err := c.readSocket()
-	c.borrow, c.giveUp = nil, nil
+func (c *Conn) ReadInto(borrow func() []byte, giveUp func()) (n int, err error) {
+	err = c.Serve(borrow, giveUp, func(k int) bool { n = k; return false })
 	return n, err
+}
+
+// Serve reads as ReadInto does, again and again, and hands what came to serve, which says
+// whether to go on. The next wait begins where the last read ended, without asking the socket
+// first: what comes meanwhile is remembered by the poller. That spares each request a system
+// call that finds nothing. serve may write to the connection, and must not read from it.
+// Serve returns nil when serve wants no more, and otherwise what Read does.
+//
+// A peer that sends its last bytes and its FIN at one time wakes the poller once, so the end
+// is seen when the deadline has passed: choose a near one, and go on when it was ErrTimeout.
+func (c *Conn) Serve(borrow func() []byte, giveUp func(), serve func(n int) bool) error {
+	if c.raw == nil {
+		for {
+			n, err := c.Read(borrow())
+			if err != nil || !serve(n) {
+				return err
+			}
+		}
+	}
+	c.borrow, c.giveUp, c.serve = borrow, giveUp, serve
+	var err error
+	if c.tls != nil {
+		err = c.serveTLS()
+	} else {
+		_, err = c.readSocket()
+	}
+	c.borrow, c.giveUp, c.serve = nil, nil, nil
+	return err
 }
 
 // readSocket reads below TLS, into dst.
@@ -96,21 +116,39 @@ func (c *Conn) tryRead(fd uintptr) bool {
 			if c.in.pace.Rate > 0 {
 				c.in.pace.end(n)
 			}
-			c.n, c.err = n, nil
-			return true
+			if c.serve == nil {
+				c.n, c.err = n, nil
+				return true
+			}
+			short := n < len(c.dst)
+			if !c.serve(n) {
+				c.n, c.err = 0, nil
+				return true
+			}
+			if short {
+				c.wait()
+				return false
+			}
+			c.dst = c.borrow()
+			continue
 		case errno == syscall.EINTR:
 			continue
 		case errno == syscall.EAGAIN:
-			if c.giveUp != nil {
-				c.dst = nil
-				c.giveUp()
-			}
-			c.waitRead()
+			c.wait()
 			return false
 		}
 		c.n, c.err = 0, os.NewSyscallError("read", errno)
 		return true
 	}
+}
+
+// wait begins a wait, without the buffer if it was borrowed.
+func (c *Conn) wait() {
+	if c.giveUp != nil {
+		c.dst = nil
+		c.giveUp()
+	}
+	c.waitRead()
 }
 
 // readNow takes what has arrived below TLS, or returns errWait.
@@ -143,41 +181,73 @@ func (c *Conn) takeNow(fd uintptr) {
 	}
 }
 
-// readAhead waits until there is something to read below TLS, and reads it: two system
-// calls for a wait, as without TLS. It is called when nothing is left ahead. The end of the
-// stream is left for the next read.
-func (c *Conn) readAhead() error {
+// serveTLS is Serve for a connection with TLS. It waits without a buffer, and with nothing in
+// crypto/tls but a part of a record.
+func (c *Conn) serveTLS() error {
 	if c.waitFn == nil {
 		c.waitFn = c.tryAhead
 	}
-	for {
+	for mode := never; c.pump(mode); mode = instant {
 		err := c.raw.Read(c.waitFn)
-		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
-			return err
+		switch {
+		case err == nil && c.done:
+			return c.err
+		case err != nil && errors.Is(err, os.ErrDeadlineExceeded):
+			err = c.readTimeout()
 		}
-		if err = c.readTimeout(); err != nil {
+		if err != nil {
 			return err
 		}
 	}
+	return c.err
+}
+
+// pump hands on the plain text that can be had now. It reports false when that was the end, as
+// err tells.
+func (c *Conn) pump(mode readMode) bool {
+	for c.done = false; !c.done; {
+		var n int
+		n, c.err = c.readTLS(c.borrow(), mode)
+		switch {
+		case c.err == nil:
+			c.done = !c.serve(n)
+		case errors.Is(c.err, errWait):
+			c.giveUp()
+			trim(c.tls)
+			return true
+		default:
+			c.done = true
+		}
+	}
+	return false
 }
 
 // tryAhead is called by the runtime as tryRead is. It holds a buffer only when it got
-// something.
+// something, and leaves the end of the stream to the next read: two system calls for a wait,
+// as without TLS.
 func (c *Conn) tryAhead(fd uintptr) bool {
 	l := c.low
-	l.ahead = aheads.Get().(*[aheadSize]byte)
-	n, errno := rawRead(fd, l.ahead[:])
-	for errno == syscall.EINTR {
-		n, errno = rawRead(fd, l.ahead[:])
-	}
-	if n > 0 && errno == 0 {
+	for {
+		l.ahead = aheads.Get().(*[aheadSize]byte)
+		n, errno := rawRead(fd, l.ahead[:])
+		for errno == syscall.EINTR {
+			n, errno = rawRead(fd, l.ahead[:])
+		}
+		if n <= 0 || errno != 0 {
+			l.release()
+			if errno == syscall.EAGAIN {
+				c.armRead()
+				return false
+			}
+			return true
+		}
 		l.from, l.to = 0, n
-		return true
+		if !c.pump(never) {
+			return true
+		}
+		if n < aheadSize {
+			c.armRead()
+			return false
+		}
 	}
-	l.release()
-	if errno == syscall.EAGAIN {
-		c.armRead()
-		return false
-	}
-	return true
 }

@@ -189,22 +189,6 @@ func (c *Conn) readTLS(p []byte, mode readMode) (int, error) {
 	return 0, bare(err)
 }
 
-// readTLSInto waits without a buffer, as the plain ReadInto does: first for what crypto/tls
-// holds already, then for the socket. A part of a record stays inside crypto/tls.
-func (c *Conn) readTLSInto(borrow func() []byte, giveUp func()) (int, error) {
-	for mode := never; ; mode = instant {
-		n, err := c.readTLS(borrow(), mode)
-		if !errors.Is(err, errWait) {
-			return n, err
-		}
-		giveUp()
-		trim(c.tls)
-		if err := c.readAhead(); err != nil {
-			return 0, err
-		}
-	}
-}
-
 // joined is memory for a head and the start of its body in one record.
 var joined = sync.Pool{New: func() any { return new([maxRecord]byte) }}
 
