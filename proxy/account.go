@@ -9,6 +9,7 @@ func (x *exchange) account(now int64) {
 	}
 	st.add(x.c.l.index, x.c.shard, x.status, now-x.startedAt)
 	if x.c.p.access != nil {
-		x.c.p.access.add(x, now)
+		x.line = appendLine(x.line[:0], x, now)
+		x.c.p.access.add(x.line)
 	}
 }

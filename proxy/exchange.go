@@ -67,6 +67,7 @@ type exchange struct {
 	reason                    string // why Sluice answered itself
 	id                        uint64 // request id; 0: none yet
 	aborted                   bool   // the client left
+	line                      []byte // for the access log
 }
 
 var exchanges = sync.Pool{New: func() any {
@@ -88,7 +89,7 @@ func (x *exchange) release() {
 	x.up.release()
 	clear(x.tried)
 	x.resp.Reset()
-	keep := exchange{tried: x.tried[:0], resp: x.resp, scratch: x.scratch, gathered: modest(x.gathered), block: modest(x.block), gatheredPath: modest(x.gatheredPath), lines: modest(x.lines)}
+	keep := exchange{tried: x.tried[:0], resp: x.resp, scratch: x.scratch, gathered: modest(x.gathered), block: modest(x.block), gatheredPath: modest(x.gatheredPath), lines: modest(x.lines), line: modest(x.line)}
 	keep.toUp.out, keep.toClient.out = modest(x.toUp.out), modest(x.toClient.out)
 	keep.toUpStream.block = modest(x.toUpStream.block)
 	keep.fromClient.chunked.Trailers = x.fromClient.chunked.Trailers[:0]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -11,8 +12,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
 func TestMetrics(t *testing.T) {
@@ -201,16 +205,21 @@ func TestIdleHoldsNoBuffer(t *testing.T) {
 
 // In the steady state a request allocates nothing.
 func BenchmarkProxiedRequest(b *testing.B) {
-	benchmarkRequest(b, hello)
+	benchmarkRequest(b, hello, Config{})
+}
+
+// Neither does a line of the access log.
+func BenchmarkProxiedRequestLogged(b *testing.B) {
+	benchmarkRequest(b, hello, Config{AccessLog: io.Discard})
 }
 
 func BenchmarkProxiedRequest64k(b *testing.B) {
-	benchmarkRequest(b, "HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n"+strings.Repeat("x", 65536))
+	benchmarkRequest(b, "HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n"+strings.Repeat("x", 65536), Config{})
 }
 
-func benchmarkRequest(b *testing.B, answer string) {
+func benchmarkRequest(b *testing.B, answer string, cfg Config) {
 	o := leanOrigin(b, answer)
-	e := before(b, o)
+	e := start(b, cfg, Listener{}, snap([]string{o.addr}, nil))
 	e.cfg.Observer = nil
 	c := e.dial(b)
 	request := []byte("GET /a HTTP/1.1\r\nHost: x\r\nUser-Agent: bench\r\n\r\n")
@@ -238,5 +247,18 @@ func benchmarkRequest(b *testing.B, answer string) {
 	b.ReportAllocs()
 	for b.Loop() {
 		once()
+	}
+}
+
+func TestLogTimes(t *testing.T) {
+	l := &accessLog{}
+	for _, ns := range []int64{0, 1, 999, 1000, 5e6, 1e9 - 1, 1e9, 61e9 + 20_300_000} {
+		at := socket.Time(ns).UTC().Truncate(time.Millisecond)
+		if got, want := string(l.appendTime(nil, ns)), at.Format("2006-01-02T15:04:05.000Z"); got != want {
+			t.Errorf("the time at %d ns is %s, want %s", ns, got, want)
+		}
+		if got, want := string(appendSeconds(nil, ns)), fmt.Sprintf("%.6f", float64(ns/1000)/1e6); got != want {
+			t.Errorf("%d ns are %s s, want %s", ns, got, want)
+		}
 	}
 }
