@@ -185,7 +185,8 @@ func (f *streamFront) appendAnswer(x *exchange, dst []byte) []byte {
 func (f *streamFront) answer(x *exchange) (sink, error) {
 	f.out.block = f.appendAnswer(x, f.out.block[:0])
 	if !x.resp.HasDate {
-		f.out.block = appendLines(f.out.block, []byte(*f.c.p.date.Load()))
+		f.text = append(f.text[:0], *f.c.p.date.Load()...)
+		f.out.block = appendLines(f.out.block, f.text)
 	}
 	f.out.done = x.resp.Framing == http1.NoBody
 	return &f.out, f.st.SendHead(f.out.block, f.out.done, f.out.stall)

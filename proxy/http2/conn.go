@@ -37,6 +37,7 @@ type Conn struct {
 
 	mu       sync.Mutex
 	streams  map[uint32]*Stream
+	crew     crew
 	running  int    // streams whose goroutine is at work
 	last     uint32 // the highest stream that the peer opened
 	next     uint32 // the next that a client opens
@@ -200,11 +201,12 @@ func (c *Conn) await() error {
 // judge decides what an error of a frame ends: nothing, a stream, or the connection, which it
 // then returns.
 func (c *Conn) judge(err error) error {
+	if err == nil {
+		return nil // before the variables, whose addresses are taken
+	}
 	var se http2.StreamError
 	var ce http2.ConnectionError
 	switch {
-	case err == nil:
-		return nil
 	case errors.As(err, &se):
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -250,6 +252,8 @@ func (c *Conn) end(err error) {
 		st.fail(ErrClosed)
 	}
 	clear(c.streams)
+	c.crew.gone = true
+	c.dismiss()
 	code := CodeOf(err)
 	if code != NoError {
 		c.out = appendGoAway(c.ready(32), c.last, code)

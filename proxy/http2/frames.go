@@ -210,10 +210,11 @@ func (c *Conn) newInitial(v int64) error {
 }
 
 // idle says whether a connection on which nothing has come for the idle time has ended: it
-// has unless there are streams.
+// has unless there are streams. It ends the goroutines that have nothing to do.
 func (c *Conn) idle() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.dismiss()
 	if len(c.streams) > 0 || c.running > 0 || socket.Now()-c.activeAt < int64(c.cfg.Idle) {
 		return false
 	}

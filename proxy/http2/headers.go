@@ -126,7 +126,7 @@ func (c *Conn) takeRequest(st *Stream, ends bool) error {
 	}
 	c.streams[st.id] = st
 	c.running++
-	go st.runFn()
+	c.spawn(st.runFn)
 	return nil
 }
 

@@ -73,7 +73,7 @@ func (c *Conn) connWindow() uint32 {
 func (c *Conn) kick() {
 	if !c.writing && len(c.out) > 0 {
 		c.writing = true
-		go c.writeFn()
+		c.spawn(c.writeFn)
 	}
 }
 
