@@ -24,6 +24,8 @@ type rawCase struct {
 	raw     string   // what the client reads behind the answers
 	trusted bool     // the client is a trusted proxy
 	short   bool     // through the listener with short timeouts
+	frame   *frame   // the last one of sends, over HTTP/2
+	ends    []string // over HTTP/2: how the connection may end, or "alive"
 }
 
 // step is bytes, or something to do.
@@ -36,6 +38,9 @@ type answer struct {
 	body      string
 	anyBody   bool
 	has, lack []string
+
+	stream uint32   // over HTTP/2
+	resets []string // and the codes that the stream may be reset with instead
 }
 
 // sight is one request that the origin may see.
@@ -43,6 +48,7 @@ type sight struct {
 	method, target string
 	framing, body  string
 	cut            bool   // begins but never completes; may also be missing
+	maybe          bool   // may be missing, or not complete
 	at             string // which upstream: "main" or "admin"
 	has, lack      []string
 }
@@ -66,10 +72,24 @@ type sight struct {
 //	                           Without BODY, a 200 must be the origin's echo of the request
 //	                           whose turn it is; BODY is "text", or * for any
 //	client-has LINE, client-lacks NAME
-//	origin METHOD TARGET none|length|chunked [BODY] [cut] [at admin]
+//	origin METHOD TARGET none|length|chunked [BODY] [cut] [maybe] [at admin]
 //	origin-has LINE, origin-lacks NAME
 //	client-raw TEXT            what follows the last answer, such as a tunnel's bytes
 //	upstream kept|closed       whether the next user gets the same connection to the origin
+//
+// and over HTTP/2, see [frame],
+//
+//	>> get|post ID PATH [end]  the client sends HEADERS with the usual pseudo-fields,
+//	>> head|more ID [end] [open]
+//	                           or HEADERS or CONTINUATION with the fields given, or
+//	>> data ID [end] TEXT      DATA, or
+//	>> raw TYPE FLAGS ID TEXT  any frame, its numbers in hex
+//	+ NAME VALUE               adds a field to the frame above, as a plain literal
+//	+! TEXT                    adds bytes to the frame above
+//	stream ID STATUS|CODE... [cut] [BODY]
+//	                           like client, for one stream, which may be reset with a code;
+//	                           "malformed" is 400 and PROTOCOL_ERROR (RFC 9113 section 8.1.1)
+//	connection alive|CODE...   how the connection may end; without this line it goes on
 //
 // In TEXT and BODY, \r \n \t \0 \\ \" \xHH stand for bytes and \(N TEXT) for N times TEXT.
 func parseCases(t testing.TB, file string) (all []*rawCase) {
@@ -104,7 +124,7 @@ func parseCases(t testing.TB, file string) (all []*rawCase) {
 		}
 	}
 	for _, c := range all {
-		if c.rfc == "" || len(c.answers) == 0 {
+		if c.rfc == "" || len(c.answers) == 0 && c.ends == nil {
 			t.Fatalf("%s:%d: case %q lacks its rfc or client line", file, c.line, c.name)
 		}
 	}
@@ -144,7 +164,7 @@ func (c *rawCase) take(word, rest string) (err error) {
 	case "client-has", "client-lacks", "origin-has", "origin-lacks":
 		return c.field(word, rest)
 	default:
-		return fmt.Errorf("unknown word %q", word)
+		return c.takeFrames(word, rest)
 	}
 	return nil
 }
@@ -208,6 +228,8 @@ func (c *rawCase) origin(line string) error {
 		switch {
 		case w == "cut":
 			s.cut = true
+		case w == "maybe":
+			s.maybe = true
 		case w == "at":
 			s.at = ws[3+i+1]
 		case w[0] == '"':
