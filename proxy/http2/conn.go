@@ -120,6 +120,9 @@ func (c *Conn) read() error {
 		c.rd.by = c.blockBy
 		f, err := c.rd.framer.ReadFrame()
 		if err != nil {
+			if !c.rd.lost && errors.Is(err, io.ErrUnexpectedEOF) {
+				return faultf(frameSize, "a frame is shorter than its flags say")
+			}
 			return unread(err)
 		}
 		if err = c.judge(c.take(f)); err != nil {

@@ -24,6 +24,7 @@ type rawCase struct {
 	raw     string   // what the client reads behind the answers
 	trusted bool     // the client is a trusted proxy
 	short   bool     // through the listener with short timeouts
+	blame   string   // "nobody": the 502 is not held against the origin
 	frame   *frame   // the last one of sends, over HTTP/2
 	ends    []string // over HTTP/2: how the connection may end, or "alive"
 }
@@ -51,6 +52,7 @@ type sight struct {
 	maybe          bool   // may be missing, or not complete
 	at             string // which upstream: "main" or "admin"
 	has, lack      []string
+	once           []string // names
 }
 
 // parseCases reads a file of cases. Each line is one of
@@ -73,8 +75,9 @@ type sight struct {
 //	                           whose turn it is; BODY is "text", or * for any
 //	client-has LINE, client-lacks NAME
 //	origin METHOD TARGET none|length|chunked [BODY] [cut] [maybe] [at admin]
-//	origin-has LINE, origin-lacks NAME
+//	origin-has LINE, origin-lacks NAME, origin-once NAME
 //	client-raw TEXT            what follows the last answer, such as a tunnel's bytes
+//	blames nobody              the 502 is not held against the origin
 //	upstream kept|closed       whether the next user gets the same connection to the origin
 //
 // and over HTTP/2, see [frame],
@@ -154,6 +157,8 @@ func (c *rawCase) take(word, rest string) (err error) {
 		c.trusted, c.short = rest == "trusted", rest == "short"
 	case "upstream":
 		c.kept = rest
+	case "blames":
+		c.blame = rest
 	case "client-raw":
 		c.raw, err = unescape(rest)
 		return err
@@ -161,7 +166,7 @@ func (c *rawCase) take(word, rest string) (err error) {
 		return c.client(rest)
 	case "origin":
 		return c.origin(rest)
-	case "client-has", "client-lacks", "origin-has", "origin-lacks":
+	case "client-has", "client-lacks", "origin-has", "origin-lacks", "origin-once":
 		return c.field(word, rest)
 	default:
 		return c.takeFrames(word, rest)
@@ -260,6 +265,9 @@ func (c *rawCase) field(word, line string) error {
 	case "origin-has":
 		s := &c.seen[len(c.seen)-1]
 		s.has = append(s.has, line)
+	case "origin-once":
+		s := &c.seen[len(c.seen)-1]
+		s.once = append(s.once, line)
 	default:
 		s := &c.seen[len(c.seen)-1]
 		s.lack = append(s.lack, line)

@@ -53,6 +53,7 @@ func (v *verdict) blame(c *rawCase, failures []gateway.Failure) {
 	for _, a := range c.answers {
 		theirs = theirs || a.cut || slices.Contains(a.statuses, 502)
 	}
+	theirs = theirs && c.blame != "nobody"
 	if theirs != (len(failures) > 0) {
 		v.add("held against the origin: %q", failures)
 	}
@@ -198,6 +199,11 @@ func (v *verdict) request(w *sight, s *seen) {
 	for _, h := range w.has {
 		if !s.has(h) && !slices.Contains(s.trailers, h) {
 			v.add("the origin does not see %q in %q %q", h, s.fields, s.trailers)
+		}
+	}
+	for _, h := range w.once {
+		if _, n := s.value(h); n != 1 {
+			v.add("the origin sees %d %s in %q", n, h, s.fields)
 		}
 	}
 	for _, h := range w.lack {

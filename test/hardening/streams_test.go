@@ -32,7 +32,7 @@ type listener struct {
 	streams map[uint32]*heard
 	goaway  string // the code
 	closed  bool
-	got     chan int // a value for each answer's head
+	got     chan int // a value for each interim answer and each end
 }
 
 func (l *listener) of(id uint32) *heard {
@@ -70,7 +70,9 @@ func (l *listener) take(f http2.Frame) error {
 			return fmt.Errorf("DATA on stream %d, which is not open for it", f.StreamID)
 		}
 		h.answers[len(h.answers)-1].body += string(f.Data())
-		h.ended = f.StreamEnded()
+		if h.ended = f.StreamEnded(); h.ended {
+			l.got <- 1
+		}
 	case *http2.RSTStreamFrame:
 		l.of(f.StreamID).reset = f.ErrCode.String()
 	case *http2.GoAwayFrame:
@@ -104,7 +106,9 @@ func (l *listener) head(f *http2.MetaHeadersFrame) error {
 		return fmt.Errorf("stream %d: a second answer", f.StreamID)
 	}
 	h.answers = append(h.answers, &message{start: status, fields: lines})
-	l.got <- 1
+	if h.ended || status < "200" {
+		l.got <- 1
+	}
 	return nil
 }
 
@@ -154,6 +158,16 @@ func (e *edge) runFrames(c *rawCase, cut func(string) []string) []string {
 		v.add("%s", f)
 	}
 	c.keep = v.ending(c, l)
+	// The origin tells of a request that was cut when its connection has ended, so it may come late.
+	slices.SortStableFunc(all, func(a, b seen) int {
+		switch {
+		case a.cut && !b.cut:
+			return -1
+		case b.cut && !a.cut:
+			return 1
+		}
+		return 0
+	})
 	v.streams(c, l, all)
 	v.requests(c, all, nil)
 	e.victim(v, c)
