@@ -64,9 +64,6 @@ func greeting(settings ...http2.Setting) string {
 	return http2.ClientPreface + frame{kind: http2.FrameSettings, payload: string(payload)}.String()
 }
 
-// number32 is a payload of 4 bytes, of RST_STREAM and WINDOW_UPDATE.
-func number32(n uint32) string { return string(order.BigEndian.AppendUint32(nil, n)) }
-
 // takeFrames adds a line about HTTP/2 to the case.
 func (c *rawCase) takeFrames(word, rest string) (err error) {
 	switch word {
