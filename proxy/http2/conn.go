@@ -27,7 +27,7 @@ type Conn struct {
 	blockEnds bool   // END_STREAM came with it
 	blockBy   int64  // when it must be complete
 	head      decoding
-	scratch   []byte // of answers' heads
+	scratch   []byte // of answers' heads; of a server for heads, once one was too large
 	settled   bool   // the peer's SETTINGS have come
 	borrowFn  func() []byte
 	giveUpFn  func()

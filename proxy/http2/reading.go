@@ -99,6 +99,7 @@ func (c *Conn) borrow() []byte {
 }
 
 func (c *Conn) giveUp() {
+	c.scratch = nil
 	if c.rd != nil {
 		c.rd.release()
 		c.rd = nil

@@ -77,7 +77,7 @@ func (f *flood) attack(addr string) (rounds int, err error) {
 	}
 	_, err = io.WriteString(a, f.first)
 	const batch = 25
-	for ; err == nil && rounds < 4*maxRounds && !a.over(0); rounds += batch {
+	for ; err == nil && rounds < 4*maxRounds && !a.over(); rounds += batch {
 		text := ""
 		for i := range batch {
 			text += f.round(rounds + i)
@@ -86,7 +86,7 @@ func (f *flood) attack(addr string) (rounds int, err error) {
 			err = a.mark(f.within)
 		}
 	}
-	if !a.over(patience) {
+	if !a.endsSoon() {
 		return rounds, fmt.Errorf("%s: the connection goes on after %d rounds", f.name, rounds)
 	}
 	if !a.told || !slices.Contains(f.codes, a.code) {
@@ -95,12 +95,22 @@ func (f *flood) attack(addr string) (rounds int, err error) {
 	return rounds, nil
 }
 
-// over says whether the connection has ended, or does so within d.
-func (a *attacker) over(d time.Duration) bool {
+// over says whether the connection has ended.
+func (a *attacker) over() bool {
 	select {
 	case <-a.done:
 		return true
-	case <-time.After(d):
+	default:
+		return false
+	}
+}
+
+// endsSoon waits for the end of the connection.
+func (a *attacker) endsSoon() bool {
+	select {
+	case <-a.done:
+		return true
+	case <-time.After(patience):
 		return false
 	}
 }
