@@ -28,6 +28,8 @@ func (x *exchange) awaitHead() error {
 				}
 			}
 			switch {
+			case bad == errNoUpgrade:
+				return bad // the client wants a tunnel where there is none
 			case bad != nil:
 				x.reason = bad.Class
 				return errMalformed
@@ -52,6 +54,8 @@ func (x *exchange) acceptable() *http1.Error {
 		return errUnasked
 	case x.resp.Status/100 == 2 && x.tunnelWanted():
 		return errNoUpgrade
+	case x.resp.Status == 101 && x.tunnelWanted() && !x.keyAnswered():
+		return errWrongKey
 	case x.resp.Interim():
 		if x.interims++; x.interims > maxInterims {
 			return errInterims

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"crypto/sha1" //nolint:gosec // RFC 6455 asks for it
+	"encoding/base64"
 	"errors"
 	"slices"
 	"sync"
@@ -203,4 +205,26 @@ func (x *exchange) streamFraming() *http1.Error {
 func (x *exchange) tunnelWanted() bool {
 	f, ok := x.front.(*streamFront)
 	return ok && f.st.Tunnel
+}
+
+// keyAnswered says whether a 101 answers the key of a tunnel that the client asked for over
+// HTTP/2. The key is Sluice's own, so nobody else can look (RFC 6455 section 4.1).
+func (x *exchange) keyAnswered() bool {
+	key := onlyValue(x.req().Fields, x.head(), "sec-websocket-key")
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return key != "" && onlyValue(x.resp.Fields, x.up.filled(), "sec-websocket-accept") == base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// onlyValue is the value of a field that must be there once, else "".
+func onlyValue(all http1.Fields, b []byte, name string) (value string) {
+	n := 0
+	for i := range all {
+		if http1.EqualFold(all[i].Name.Of(b), []byte(name)) {
+			value, n = string(all[i].Value.Of(b)), n+1
+		}
+	}
+	if n != 1 {
+		return ""
+	}
+	return value
 }

@@ -37,6 +37,7 @@ var (
 
 	errUnasked   = &http1.Error{Status: 502, Class: "unasked_upgrade", Text: "the endpoint switched protocols without being asked"}
 	errNoUpgrade = &http1.Error{Status: 502, Class: "no_upgrade", Text: "the endpoint did not switch protocols"}
+	errWrongKey  = &http1.Error{Status: 502, Class: "websocket_accept", Text: "the endpoint's Sec-WebSocket-Accept does not answer the key"}
 	errShort     = &http1.Error{Status: 502, Class: "content_length", Text: "the endpoint's answer is shorter than it says"}
 	errProtocol  = &http1.Error{Status: 501, Class: "protocol", Text: "only WebSocket can be switched to"}
 	errInterims  = &http1.Error{Status: 502, Class: "interim_flood", Text: "the endpoint sends interim answers without end"}

@@ -88,7 +88,8 @@ func (f *streamFront) parse() *http1.Error {
 	}
 	for i := range r.Fields {
 		if r.Fields[i].Key == http1.KeyContentLength {
-			return nil // of 0, and the empty end is on its way
+			r.Framing = http1.Length // of 0: what comes must be the end, or the request is malformed
+			return nil
 		}
 	}
 	r.Framing = http1.ChunkedTE // of a length that only the end tells

@@ -27,7 +27,7 @@ type Conn struct {
 	blockEnds bool   // END_STREAM came with it
 	blockBy   int64  // when it must be complete
 	head      decoding
-	scratch   []byte // of answers' heads
+	scratch   []byte // of answers' heads; of a server for heads, once one was too large
 	settled   bool   // the peer's SETTINGS have come
 	borrowFn  func() []byte
 	giveUpFn  func()
@@ -130,10 +130,13 @@ func (c *Conn) read() error {
 func (c *Conn) takeFrame() error {
 	c.rd.by = c.blockBy
 	f, err := c.rd.framer.ReadFrame()
-	if err != nil {
-		return unread(err)
+	switch {
+	case err == nil:
+		return c.judge(c.take(f))
+	case !c.rd.lost && errors.Is(err, io.ErrUnexpectedEOF):
+		return faultf(frameSize, "a frame is shorter than its flags say")
 	}
-	return c.judge(c.take(f))
+	return unread(err)
 }
 
 // takeNow takes the n bytes that a waiting connection got, in the midst of the wait: the

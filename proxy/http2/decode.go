@@ -140,6 +140,10 @@ func (d *decoding) regular(name, value string) {
 			d.cookies = append(d.cookies, value...)
 			return
 		}
+	case "sec-websocket-key":
+		if d.seen&pProtocol != 0 {
+			return // not used, RFC 8441 section 5; Sluice's own stands there already
+		}
 	case "content-length":
 		d.length = number(value)
 	}
@@ -190,7 +194,7 @@ func (d *decoding) requestLine() {
 	} else if d.path == "" || d.path[0] != '/' && d.path != "*" || !validTarget(d.path) {
 		d.bad = "malformed :path"
 	}
-	if !validMethod(d.method) || !validTarget(d.host) || !validTarget(d.scheme) || d.seen&pAuthority != 0 && d.host == "" {
+	if !validMethod(d.method) || !validTarget(d.host) || d.seen&pScheme != 0 && !validScheme(d.scheme) || d.seen&pAuthority != 0 && d.host == "" {
 		d.bad = "malformed pseudo-field"
 	}
 	if d.bad != "" {
@@ -213,7 +217,7 @@ func (d *decoding) extendedConnect() {
 	switch {
 	case d.method != "CONNECT" || d.seen != pMethod|pScheme|pPath|pAuthority|pProtocol:
 		d.bad = "malformed extended CONNECT"
-	case d.path == "" || d.path[0] != '/' || !validTarget(d.path) || d.host == "" || !validTarget(d.host):
+	case d.path == "" || d.path[0] != '/' || !validTarget(d.path) || d.host == "" || !validTarget(d.host) || !validScheme(d.scheme):
 		d.bad = "malformed extended CONNECT"
 	}
 	if d.bad != "" {
@@ -273,6 +277,17 @@ func validTarget(s string) bool {
 		}
 	}
 	return true
+}
+
+// validScheme holds to RFC 3986 section 3.1.
+func validScheme(s string) bool {
+	for i := 0; i < len(s); i++ {
+		letter := s[i]|0x20 >= 'a' && s[i]|0x20 <= 'z'
+		if !letter && (i == 0 || s[i] != '+' && s[i] != '-' && s[i] != '.' && (s[i] < '0' || s[i] > '9')) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 func validMethod(s string) bool {

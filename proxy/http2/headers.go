@@ -60,7 +60,9 @@ func (c *Conn) takeBlock(id uint32, block []byte, ends bool) error {
 	switch kind {
 	case requestBlock:
 		fresh = newStream(c, id)
-		text = fresh.head[:0]
+		if text = fresh.head[:0]; c.scratch != nil {
+			text = c.scratch[:0]
+		}
 	case answerBlock:
 		text = c.scratch[:0]
 	}
@@ -85,11 +87,24 @@ func (c *Conn) takeBlock(id uint32, block []byte, ends bool) error {
 	defer c.mu.Unlock()
 	switch kind {
 	case requestBlock:
+		c.keepText(fresh)
 		return c.takeRequest(fresh, ends)
 	case answerBlock:
 		return c.takeAnswer(id, ends)
 	}
 	return c.takeTrailers(id, st, ends)
+}
+
+// keepText leaves the memory of a head that is too large for the next ones: a few bytes, sent
+// again and again, can name all of it in the table (CVE-2016-6581).
+func (c *Conn) keepText(st *Stream) {
+	d := &c.head
+	switch {
+	case d.big:
+		c.scratch, d.text = d.text[:0], nil
+	case c.scratch != nil:
+		d.text = append(st.head[:0], d.text...)
+	}
 }
 
 // takeRequest opens a stream. mu is held.
@@ -116,6 +131,9 @@ func (c *Conn) takeRequest(st *Stream, ends bool) error {
 		st.TooLarge = true
 		if d.size > 4*c.cfg.HeadBytes {
 			return faultf(CalmDown, "a head of %d bytes", d.size)
+		}
+		if err := c.noteGlitch("heads that are too large"); err != nil {
+			return err
 		}
 	}
 	st.head, st.length, st.recvEnd, st.Ended, st.headed = d.text, d.length, ends, ends, true

@@ -24,6 +24,7 @@ type input struct {
 	c    *Conn
 	buf  []byte
 	r, n int
+	lost bool  // the connection has ended or failed
 	by   int64 // when the frame, or the head of several frames, must be complete; 0: not set yet
 }
 
@@ -37,7 +38,7 @@ var readings = sync.Pool{New: func() any {
 
 func newReading(c *Conn) *reading {
 	rd := readings.Get().(*reading)
-	rd.c, rd.r, rd.n, rd.by = c, 0, 0, 0
+	rd.c, rd.r, rd.n, rd.by, rd.lost = c, 0, 0, 0, false
 	return rd
 }
 
@@ -85,6 +86,7 @@ func (in *input) more() error {
 	}
 	in.c.s.SetReadDeadline(in.by)
 	n, err := in.c.s.Read(in.buf)
+	in.lost = err != nil
 	switch {
 	case errors.Is(err, socket.ErrInterrupted):
 		err = ErrClosed
@@ -104,6 +106,7 @@ func (c *Conn) borrow() []byte {
 }
 
 func (c *Conn) giveUp() {
+	c.scratch = nil
 	if c.rd != nil {
 		c.rd.release()
 		c.rd = nil

@@ -103,7 +103,9 @@ func (st *Stream) leave(code Code) {
 		case !st.recvEnd:
 			c.reset(st.id, NoError)
 		}
-		c.glitches.forgive()
+		if !st.TooLarge {
+			c.glitches.forgive()
+		}
 	}
 	if c.streams[st.id] == st {
 		delete(c.streams, st.id)

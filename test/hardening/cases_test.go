@@ -24,6 +24,9 @@ type rawCase struct {
 	raw     string   // what the client reads behind the answers
 	trusted bool     // the client is a trusted proxy
 	short   bool     // through the listener with short timeouts
+	blame   string   // "nobody": the 502 is not held against the origin
+	frame   *frame   // the last one of sends, over HTTP/2
+	ends    []string // over HTTP/2: how the connection may end, or "alive"
 }
 
 // step is bytes, or something to do.
@@ -36,6 +39,9 @@ type answer struct {
 	body      string
 	anyBody   bool
 	has, lack []string
+
+	stream uint32   // over HTTP/2
+	resets []string // and the codes that the stream may be reset with instead
 }
 
 // sight is one request that the origin may see.
@@ -43,8 +49,10 @@ type sight struct {
 	method, target string
 	framing, body  string
 	cut            bool   // begins but never completes; may also be missing
+	maybe          bool   // may be missing, or not complete
 	at             string // which upstream: "main" or "admin"
 	has, lack      []string
+	once           []string // names
 }
 
 // parseCases reads a file of cases. Each line is one of
@@ -66,10 +74,25 @@ type sight struct {
 //	                           Without BODY, a 200 must be the origin's echo of the request
 //	                           whose turn it is; BODY is "text", or * for any
 //	client-has LINE, client-lacks NAME
-//	origin METHOD TARGET none|length|chunked [BODY] [cut] [at admin]
-//	origin-has LINE, origin-lacks NAME
+//	origin METHOD TARGET none|length|chunked [BODY] [cut] [maybe] [at admin]
+//	origin-has LINE, origin-lacks NAME, origin-once NAME
 //	client-raw TEXT            what follows the last answer, such as a tunnel's bytes
+//	blames nobody              the 502 is not held against the origin
 //	upstream kept|closed       whether the next user gets the same connection to the origin
+//
+// and over HTTP/2, see [frame],
+//
+//	>> get|post ID PATH [end]  the client sends HEADERS with the usual pseudo-fields,
+//	>> head|more ID [end] [open]
+//	                           or HEADERS or CONTINUATION with the fields given, or
+//	>> data ID [end] TEXT      DATA, or
+//	>> raw TYPE FLAGS ID TEXT  any frame, its numbers in hex
+//	+ NAME VALUE               adds a field to the frame above, as a plain literal
+//	+! TEXT                    adds bytes to the frame above
+//	stream ID STATUS|CODE... [cut] [BODY]
+//	                           like client, for one stream, which may be reset with a code;
+//	                           "malformed" is 400 and PROTOCOL_ERROR (RFC 9113 section 8.1.1)
+//	connection alive|CODE...   how the connection may end; without this line it goes on
 //
 // In TEXT and BODY, \r \n \t \0 \\ \" \xHH stand for bytes and \(N TEXT) for N times TEXT.
 func parseCases(t testing.TB, file string) (all []*rawCase) {
@@ -104,7 +127,7 @@ func parseCases(t testing.TB, file string) (all []*rawCase) {
 		}
 	}
 	for _, c := range all {
-		if c.rfc == "" || len(c.answers) == 0 {
+		if c.rfc == "" || len(c.answers) == 0 && c.ends == nil {
 			t.Fatalf("%s:%d: case %q lacks its rfc or client line", file, c.line, c.name)
 		}
 	}
@@ -134,6 +157,8 @@ func (c *rawCase) take(word, rest string) (err error) {
 		c.trusted, c.short = rest == "trusted", rest == "short"
 	case "upstream":
 		c.kept = rest
+	case "blames":
+		c.blame = rest
 	case "client-raw":
 		c.raw, err = unescape(rest)
 		return err
@@ -141,10 +166,10 @@ func (c *rawCase) take(word, rest string) (err error) {
 		return c.client(rest)
 	case "origin":
 		return c.origin(rest)
-	case "client-has", "client-lacks", "origin-has", "origin-lacks":
+	case "client-has", "client-lacks", "origin-has", "origin-lacks", "origin-once":
 		return c.field(word, rest)
 	default:
-		return fmt.Errorf("unknown word %q", word)
+		return c.takeFrames(word, rest)
 	}
 	return nil
 }
@@ -208,6 +233,8 @@ func (c *rawCase) origin(line string) error {
 		switch {
 		case w == "cut":
 			s.cut = true
+		case w == "maybe":
+			s.maybe = true
 		case w == "at":
 			s.at = ws[3+i+1]
 		case w[0] == '"':
@@ -238,6 +265,9 @@ func (c *rawCase) field(word, line string) error {
 	case "origin-has":
 		s := &c.seen[len(c.seen)-1]
 		s.has = append(s.has, line)
+	case "origin-once":
+		s := &c.seen[len(c.seen)-1]
+		s.once = append(s.once, line)
 	default:
 		s := &c.seen[len(c.seen)-1]
 		s.lack = append(s.lack, line)

@@ -1,6 +1,6 @@
-// Package hardening shows that nothing a client or an origin sends over HTTP/1.1 confuses
-// the proxy: no request is smuggled, no answer reaches the wrong user, nothing crashes, and
-// a slow or greedy peer costs the others next to nothing.
+// Package hardening shows that nothing a client or an origin sends confuses the proxy: no
+// request is smuggled, no answer reaches the wrong user, nothing crashes, and a slow or
+// greedy peer costs the others next to nothing.
 //
 // testdata/requests and testdata/responses hold raw bytes, one class of attack in a file,
 // each case with the RFC's paragraph and with what the client and the origin may see. Every
@@ -9,6 +9,9 @@
 // pool and must get its own answer. What arrived is judged by a reader of this package's
 // own, so that a mistake in package http1 can not hide itself.
 //
-// The format of the cases is described at [parseCases]. The slow clients and the large
-// bodies run against the sluice binary.
+// testdata/downgrade holds frames of HTTP/2 for an origin that speaks HTTP/1.1, in the same
+// manner; package http2 of x/net reads what comes back.
+//
+// The format of the cases is described at [parseCases]. The slow clients, the floods
+// over HTTP/2 and the large bodies run against the sluice binary.
 package hardening

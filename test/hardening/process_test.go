@@ -70,7 +70,8 @@ spec: {hosts: [shop.test], to: [{upstream: api}], maxBodySize: 2g, timeout: 10m}
 `
 
 // startProcess runs sluice with everything that ships in it until the end of the test.
-func startProcess(t *testing.T, origin string) *process {
+// more are lines of its configuration.
+func startProcess(t *testing.T, origin string, more ...string) *process {
 	t.Helper()
 	file, err := binary()
 	if err != nil {
@@ -80,7 +81,7 @@ func startProcess(t *testing.T, origin string) *process {
 	p := &process{t: t, addr: freeAddr(t)}
 	ops := freeAddr(t)
 	config := fmt.Sprintf("node: hard\ndataDir: %s/data\nlisteners: [{name: http, address: %q}]\nadmin: {address: %q}\nops: {address: %q}\nobjects: [%s/objects.yaml]\n",
-		dir, p.addr, freeAddr(t), ops, dir)
+		dir, p.addr, freeAddr(t), ops, dir) + strings.Join(more, "\n")
 	for name, text := range map[string]string{"sluice.yaml": config, "objects.yaml": fmt.Sprintf(objects, origin)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

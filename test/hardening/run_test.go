@@ -53,6 +53,7 @@ func (v *verdict) blame(c *rawCase, failures []gateway.Failure) {
 	for _, a := range c.answers {
 		theirs = theirs || a.cut || slices.Contains(a.statuses, 502)
 	}
+	theirs = theirs && c.blame != "nobody"
 	if theirs != (len(failures) > 0) {
 		v.add("held against the origin: %q", failures)
 	}
@@ -103,6 +104,15 @@ func (v *verdict) answers(c *rawCase, u *user, got chan<- int) (bodies []string)
 
 // answer judges one answer.
 func (v *verdict) answer(c *rawCase, want *answer, m *message, status int, last bool) {
+	v.content(c, want, m, status)
+	closes := m.has("Connection: close")
+	if status >= 200 && (closes && (c.keep || !last) || !closes && !c.keep && last && !want.cut) {
+		v.add("the client sees %q, and the connection goes on: %v", m.fields, c.keep || !last)
+	}
+}
+
+// content judges what an answer says, over either protocol.
+func (v *verdict) content(c *rawCase, want *answer, m *message, status int) {
 	if !slices.Contains(want.statuses, status) {
 		v.add("status %d, want %v: %q", status, want.statuses, m.body)
 	}
@@ -113,7 +123,7 @@ func (v *verdict) answer(c *rawCase, want *answer, m *message, status int, last 
 		v.add("body %.200q, want %.200q", m.body, want.body)
 	}
 	for _, h := range want.has {
-		if !m.has(h) {
+		if !m.has(h) && !slices.Contains(m.trailers, h) {
 			v.add("the client does not see %q in %q", h, m.fields)
 		}
 	}
@@ -140,10 +150,6 @@ func (v *verdict) answer(c *rawCase, want *answer, m *message, status int, last 
 	if _, n := m.value("Date"); n != 1 {
 		v.add("%d Date fields", n)
 	}
-	closes := m.has("Connection: close")
-	if closes && (c.keep || !last) || !closes && !c.keep && last && !want.cut {
-		v.add("the client sees %q, and the connection goes on: %v", m.fields, c.keep || !last)
-	}
 }
 
 // requests judges what the origin saw.
@@ -154,6 +160,9 @@ func (v *verdict) requests(c *rawCase, all []seen, bodies []string) {
 	}
 	for i := range want {
 		w := &want[i]
+		if w.maybe && (len(all) == 0 || all[0].target != w.target) {
+			continue
+		}
 		if len(all) == 0 {
 			if !w.cut {
 				v.add("the origin did not see %s %s", w.method, w.target)
@@ -177,8 +186,8 @@ func (v *verdict) requests(c *rawCase, all []seen, bodies []string) {
 }
 
 func (v *verdict) request(w *sight, s *seen) {
-	if w.cut && s.method == "" {
-		return // not even the head was complete
+	if (w.cut || w.maybe) && s.method == "" || w.maybe && s.cut && s.target == w.target {
+		return // it does not get further than that
 	}
 	if s.method != w.method || s.target != w.target || s.at != w.at || s.cut != w.cut {
 		v.add("%s saw %s %s, cut: %v; want %s to see %s %s, cut: %v", s.at, s.method, s.target, s.cut, w.at, w.method, w.target, w.cut)
@@ -190,6 +199,11 @@ func (v *verdict) request(w *sight, s *seen) {
 	for _, h := range w.has {
 		if !s.has(h) && !slices.Contains(s.trailers, h) {
 			v.add("the origin does not see %q in %q %q", h, s.fields, s.trailers)
+		}
+	}
+	for _, h := range w.once {
+		if _, n := s.value(h); n != 1 {
+			v.add("the origin sees %d %s in %q", n, h, s.fields)
 		}
 	}
 	for _, h := range w.lack {

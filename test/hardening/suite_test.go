@@ -18,8 +18,10 @@ func TestRawRequests(t *testing.T) { suite(t, "requests", 250) }
 // No answer of an origin, however broken, reaches another user or passes for what it is not.
 func TestRawResponses(t *testing.T) { suite(t, "responses", 100) }
 
-// suite runs the cases of a folder, class by class.
-func suite(t *testing.T, folder string, atLeast int) {
+func suite(t *testing.T, folder string, atLeast int) { suiteOf(t, folder, atLeast, (*edge).run) }
+
+// suiteOf runs the cases of a folder, class by class.
+func suiteOf(t *testing.T, folder string, atLeast int, run func(*edge, *rawCase, func(string) []string) []string) {
 	total, failed := 0, atomic.Int32{}
 	classes := loadCases(t, folder)
 	for _, cases := range classes {
@@ -32,7 +34,7 @@ func suite(t *testing.T, folder string, atLeast int) {
 				e := startEdge(t)
 				for _, c := range cases {
 					t.Run(c.name, func(t *testing.T) {
-						if !e.stands(t, c) {
+						if !e.stands(t, c, run) {
 							failed.Add(1)
 						}
 					})
@@ -48,7 +50,7 @@ func suite(t *testing.T, folder string, atLeast int) {
 }
 
 // stands runs the case in every way of cutting.
-func (e *edge) stands(t *testing.T, c *rawCase) bool {
+func (e *edge) stands(t *testing.T, c *rawCase, run func(*edge, *rawCase, func(string) []string) []string) bool {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(c.file + c.name))
 	r := rand.New(rand.NewPCG(h.Sum64(), 1)) // the same cuts on every run
@@ -61,7 +63,7 @@ func (e *edge) stands(t *testing.T, c *rawCase) bool {
 		ways = ways[:2]
 	}
 	for _, way := range ways {
-		if wrong := e.run(c, way.cut); len(wrong) > 0 {
+		if wrong := run(e, c, way.cut); len(wrong) > 0 {
 			for _, w := range wrong {
 				t.Errorf("%s:%d: RFC %s, %s: %s", c.file, c.line, c.rfc, way.name, w)
 			}
