@@ -17,51 +17,30 @@ func effect(before, after *gateway.Snapshot) api.Effect {
 		ProblemsAdded: without(after.Problems, before.Problems),
 		ProblemsFixed: without(before.Problems, after.Problems),
 	}
-	changed(before.Hosts, after.Hosts, compareHosts, func(old, new *gateway.Host) {
-		e.Hosts = append(e.Hosts, api.HostChange{Host: either(old, new).Name, Change: difference(old == nil, new == nil)})
+	changed(before.Hosts, after.Hosts, compareHosts, func(old, is *gateway.Host) {
+		e.Hosts = append(e.Hosts, api.HostChange{Host: either(old, is).Name, Change: difference(old == nil, is == nil)})
 	})
-	changed(before.Upstreams, after.Upstreams, compareUpstreams, func(old, new *gateway.EffectiveUpstream) {
-		was, is := addresses(old), addresses(new)
+	changed(before.Upstreams, after.Upstreams, gateway.CompareUpstreams, func(old, is *gateway.EffectiveUpstream) {
+		had, has := addresses(old), addresses(is)
 		e.Upstreams = append(e.Upstreams, api.UpstreamChange{
-			Upstream: either(old, new).Key, Change: difference(old == nil, new == nil),
-			EndpointsAdded: minus(is, was), EndpointsRemoved: minus(was, is),
+			Upstream: either(old, is).Key, Change: difference(old == nil, is == nil),
+			EndpointsAdded: minus(has, had), EndpointsRemoved: minus(had, has),
 		})
 	})
 	return e
 }
 
-// changed walks two sorted lists and visits what differs; old or new is nil when it is in
-// one list only. Snapshots share what did not change, so most pairs are one pointer.
-func changed[T any](before, after []*T, compare func(a, b *T) int, visit func(old, new *T)) {
-	for len(before) > 0 || len(after) > 0 {
-		var order int
-		switch {
-		case len(before) == 0:
-			order = 1
-		case len(after) == 0:
-			order = -1
-		default:
-			order = compare(before[0], after[0])
-		}
-		switch {
-		case order < 0:
-			visit(before[0], nil)
-			before = before[1:]
-		case order > 0:
-			visit(nil, after[0])
-			after = after[1:]
-		default:
-			if before[0] != after[0] && !reflect.DeepEqual(before[0], after[0]) {
-				visit(before[0], after[0])
-			}
-			before, after = before[1:], after[1:]
+// changed visits what two lists of snapshots tell differently. Old or is is nil when it is in
+// one list only.
+func changed[T any](before, after []*T, compare func(a, b *T) int, visit func(old, is *T)) {
+	for old, is := range gateway.Differing(before, after, compare) {
+		if !reflect.DeepEqual(old, is) {
+			visit(old, is)
 		}
 	}
 }
 
 func compareHosts(a, b *gateway.Host) int { return cmp.Compare(a.Name, b.Name) }
-
-func compareUpstreams(a, b *gateway.EffectiveUpstream) int { return a.Key.Compare(b.Key) }
 
 func either[T any](a, b *T) *T {
 	if a != nil {

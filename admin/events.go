@@ -108,7 +108,7 @@ func (st *stream) next(snap *gateway.Snapshot) error {
 	e := st.event(snap, len(st.server.problems(snap)))
 	var verdicts []gateway.Verdict
 	changed(old.Hosts, snap.Hosts, compareHosts, func(a, b *gateway.Host) { e.Hosts = append(e.Hosts, either(a, b).Name) })
-	changed(old.Upstreams, snap.Upstreams, compareUpstreams, func(a, b *gateway.EffectiveUpstream) {
+	changed(old.Upstreams, snap.Upstreams, gateway.CompareUpstreams, func(a, b *gateway.EffectiveUpstream) {
 		e.Upstreams = append(e.Upstreams, either(a, b).Key)
 		verdicts = append(verdicts, newVerdicts(a, b)...)
 	})

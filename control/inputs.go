@@ -123,6 +123,16 @@ func (in *inputs) gateway(static func([]*gateway.Upstream) []gateway.EndpointSet
 	return out, nextExpiry
 }
 
+// replacements gives what decides the upstreams, those that there are.
+func (in *inputs) replacements(static func([]*gateway.Upstream) []gateway.EndpointSet, keys map[gateway.UpstreamKey]bool) (out []gateway.Replacement) {
+	for k := range keys {
+		if r, ok := in.replacement(static, k); ok {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 // replacement gives what decides one upstream, or false when there is no such upstream.
 func (in *inputs) replacement(static func([]*gateway.Upstream) []gateway.EndpointSet, k gateway.UpstreamKey) (gateway.Replacement, bool) {
 	u, ok := in.objects[gateway.Ref{Kind: gateway.KindUpstream, Tenant: k.Tenant, Name: k.Name}].(*gateway.Upstream)

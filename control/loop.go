@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -35,6 +36,7 @@ type Loop struct {
 	in      *inputs
 	started bool // the first whole set of objects has arrived
 	full    bool // everything must be decided again
+	making  bool // a snapshot is being made of what was dirty
 	dirty   map[gateway.UpstreamKey]bool
 
 	subs subscribers
@@ -123,8 +125,18 @@ func (l *Loop) poke() {
 func (l *Loop) DryRun(_ context.Context, changes []gateway.Change) (*gateway.Snapshot, error) {
 	l.mu.Lock()
 	in := l.in.clone()
+	dirty, some := map[gateway.UpstreamKey]bool{}, !l.full && !l.making // else what is in service lacks more than the changes
 	for _, c := range changes {
-		in.change(c)
+		k, only := in.change(c)
+		dirty[k] = true
+		some = some && only
+	}
+	if some {
+		maps.Copy(dirty, l.dirty)
+		replacements := in.replacements(l.cfg.Static, dirty)
+		l.mu.Unlock()
+		prev := l.Snapshot()
+		return gateway.ReplaceUpstreams(prev, replacements, prev.Generation), nil
 	}
 	now := time.Now()
 	given, _ := in.gateway(l.cfg.Static, now)
@@ -172,6 +184,9 @@ func (l *Loop) step(now time.Time) bool {
 	}
 	took := time.Since(now)
 	l.live.Store(next)
+	l.mu.Lock()
+	l.making = false
+	l.mu.Unlock()
 	l.subs.publish(next)
 	l.cfg.Log.Debug("snapshot", "generation", next.Generation, "digest", next.Digest, "problems", len(next.Problems), "took", took)
 	return true
@@ -185,13 +200,9 @@ func (l *Loop) decide(now time.Time) *gateway.Snapshot {
 		return nil
 	}
 	if !l.full {
-		var some []gateway.Replacement
-		for k := range l.dirty {
-			if r, ok := l.in.replacement(l.cfg.Static, k); ok {
-				some = append(some, r)
-			}
-		}
+		some := l.in.replacements(l.cfg.Static, l.dirty)
 		clear(l.dirty)
+		l.making = some != nil
 		l.mu.Unlock()
 		if some == nil {
 			return nil
@@ -199,7 +210,7 @@ func (l *Loop) decide(now time.Time) *gateway.Snapshot {
 		return gateway.ReplaceUpstreams(prev, some, prev.Generation+1)
 	}
 	given, nextExpiry := l.in.gateway(l.cfg.Static, now)
-	l.full = false
+	l.full, l.making = false, true
 	clear(l.dirty)
 	l.mu.Unlock()
 	given.Now, given.Before = now, prev

@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -38,7 +39,9 @@ type Health struct {
 	// live is read by every outcome, and replaced when upstreams come or go.
 	live atomic.Pointer[map[gateway.UpstreamKey]*upstream]
 
-	mu sync.Mutex // one Apply at a time
+	mu           sync.Mutex                      // one Apply at a time
+	upstreams    []*gateway.EffectiveUpstream    // guarded by mu; of the last snapshot, as the next
+	certificates []*gateway.EffectiveCertificate // guarded by mu
 }
 
 // New returns a Health without upstreams.
@@ -59,25 +62,36 @@ func New(cfg Config) *Health {
 func (h *Health) Apply(s *gateway.Snapshot) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now, old := time.Now(), *h.live.Load()
-	next := make(map[gateway.UpstreamKey]*upstream, len(s.Upstreams))
-	for _, eu := range s.Upstreams {
-		u := old[eu.Key]
-		if u == nil {
-			u = newUpstream(NewTracker(eu.Key, h.cfg.Node, rand.Float64))
+	now, live := time.Now(), *h.live.Load()
+	own := false // live is a copy that may be changed
+	var touched []*gateway.EffectiveUpstream
+	var gone []*upstream
+	for was, is := range gateway.Differing(h.upstreams, s.Upstreams, gateway.CompareUpstreams) {
+		if !own && (was == nil || is == nil) {
+			live, own = maps.Clone(live), true
 		}
-		next[eu.Key] = u
+		switch {
+		case is == nil:
+			gone = append(gone, live[was.Key])
+			delete(live, was.Key)
+			continue
+		case was == nil:
+			live[is.Key] = newUpstream(NewTracker(is.Key, h.cfg.Node, rand.Float64))
+		}
+		touched = append(touched, is)
 	}
+	if !slices.Equal(h.certificates, s.Certificates) {
+		touched = s.Upstreams // probes show them
+	}
+	h.upstreams, h.certificates = s.Upstreams, s.Certificates
 	// Published before the trackers are configured: an outcome that comes in between finds
 	// no endpoint yet and is ignored, which is right for an endpoint that is just starting.
-	h.live.Store(&next)
-	for _, eu := range s.Upstreams {
-		next[eu.Key].configure(now, eu, secureOf(eu, s), h.prober, &h.outbox)
+	h.live.Store(&live)
+	for _, eu := range touched {
+		live[eu.Key].configure(now, eu, secureOf(eu, s), h.prober, &h.outbox)
 	}
-	for key, u := range old {
-		if next[key] == nil {
-			u.remove(now, h.prober, &h.outbox)
-		}
+	for _, u := range gone {
+		u.remove(now, h.prober, &h.outbox)
 	}
 }
 

@@ -68,19 +68,6 @@ func (up *upstream) exchanges() uint64 {
 	return n
 }
 
-// depart keeps the counts of endpoints that next does not have.
-func (up *upstream) depart(before, next *rotation) {
-	stays := make(map[*endpoint]bool, len(next.all))
-	for _, e := range next.all {
-		stays[e] = true
-	}
-	for _, e := range before.all {
-		if !stays[e] {
-			up.budget.departed.Add(e.total())
-		}
-	}
-}
-
 func (e *endpoint) total() (n uint64) {
 	for i := range e.outcomes {
 		n += e.outcomes[i].Load()

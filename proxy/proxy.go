@@ -157,7 +157,7 @@ func (p *Proxy) Apply(s *gateway.Snapshot) {
 	defer p.apply.Unlock()
 	t := p.compiled.compile(s, p.live.Load())
 	p.live.Store(t)
-	p.compiled.release(s)
+	p.compiled.release()
 }
 
 // Serve takes connections from ln until Shutdown, when it returns nil, or until ln fails

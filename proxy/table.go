@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/sluice-gateway/sluice/gateway"
@@ -13,6 +14,7 @@ import (
 type table struct {
 	generation uint64
 	from       []*gateway.Host
+	upstreams  []*gateway.EffectiveUpstream
 	hosts      *match.Hosts[*host]
 	byName     map[string]*host
 	// certs are those of certFrom.
@@ -62,6 +64,12 @@ type registry struct {
 	// pointed and counted are what the hosts of the last table point at.
 	pointed map[gateway.UpstreamKey]bool
 	counted map[statsKey]bool
+
+	// What release has to do: upstreams and endpoints that the last table does not have, and
+	// whether its hosts are others than those of the one before.
+	gone  []*upstream
+	left  []*endpoint
+	moved bool
 }
 
 func newRegistry(maxIdle int) *registry {
@@ -76,22 +84,27 @@ func newRegistry(maxIdle int) *registry {
 // compile makes the table of s. Upstreams that changed get their new rotation here, a
 // moment before the table is published: a request that is on its way reads it at most once.
 func (r *registry) compile(s *gateway.Snapshot, before *table) *table {
-	for _, u := range s.Upstreams {
-		r.update(u, s)
+	if before == nil {
+		before = &table{hosts: &match.Hosts[*host]{}}
 	}
-	t := &table{generation: s.Generation, from: s.Hosts}
+	for was, is := range gateway.Differing(before.upstreams, s.Upstreams, gateway.CompareUpstreams) {
+		if is == nil {
+			r.gone = append(r.gone, r.upstreams[was.Key])
+		} else {
+			r.update(is, s)
+		}
+	}
+	t := &table{generation: s.Generation, from: s.Hosts, upstreams: s.Upstreams}
 	t.compileCerts(s, before)
-	if before != nil && slices.Equal(before.from, s.Hosts) {
+	if slices.Equal(before.from, s.Hosts) {
 		t.hosts, t.byName = before.hosts, before.byName
 		return t
 	}
 	r.mention(s)
+	r.moved = true
 	t.hosts, t.byName = &match.Hosts[*host]{}, make(map[string]*host, len(s.Hosts))
 	for _, h := range s.Hosts {
-		var compiled *host
-		if before != nil {
-			compiled = before.byName[h.Name]
-		}
+		compiled := before.byName[h.Name]
 		if compiled == nil || compiled.from != h {
 			compiled = r.host(h)
 		}
@@ -140,22 +153,31 @@ func (r *registry) update(u *gateway.EffectiveUpstream, s *gateway.Snapshot) {
 		}
 		next.tls = newClientTLS(u, next.all, own, before.tls)
 		next.limit = up.limited(u.Limits)
-		up.depart(before, next)
-		up.live.Store(next)
+		r.replace(up, next)
 	}
+}
+
+// replace puts next into service and notes the endpoints that it does not have.
+func (r *registry) replace(up *upstream, next *rotation) {
+	stays := make(map[*endpoint]bool, len(next.all))
+	for _, e := range next.all {
+		stays[e] = true
+	}
+	for _, e := range up.live.Load().all {
+		if !stays[e] {
+			up.budget.departed.Add(e.total())
+			r.left = append(r.left, e)
+		}
+	}
+	up.live.Store(next)
 }
 
 // compileCerts makes the table's certificates, or takes them over when they are the same.
 func (t *table) compileCerts(s *gateway.Snapshot, before *table) {
 	t.certFrom = s.Certificates
-	var old *certs.Table
-	if before != nil {
-		if old = before.certs; slices.Equal(before.certFrom, s.Certificates) {
-			t.certs = old
-			return
-		}
+	if t.certs = before.certs; t.certs == nil || !slices.Equal(before.certFrom, s.Certificates) {
+		t.certs = certs.Compile(s.Certificates, before.certs)
 	}
-	t.certs = certs.Compile(s.Certificates, old)
 }
 
 func (r *registry) endpoint(k gateway.EndpointKey) *endpoint {
@@ -211,34 +233,32 @@ func (r *registry) counters(k statsKey) *stats {
 	return r.stats[k]
 }
 
-// release lets go of what s does not mention. Requests that are under way finish; their
-// connections are closed when they come back.
-func (r *registry) release(s *gateway.Snapshot) {
-	for k, up := range r.upstreams {
-		if s.Upstream(k) != nil {
-			continue
-		}
-		up.live.Store(&rotation{})
-		if !r.pointed[k] {
-			delete(r.upstreams, k)
-		}
+// release lets go of what the table that is in service now does not have. Requests that are
+// under way finish; their connections are closed when they come back.
+func (r *registry) release() {
+	for _, up := range r.gone {
+		r.replace(up, &rotation{})
+		r.forget(up)
 	}
-	live := make(map[gateway.EndpointKey]bool, len(r.endpoints))
-	for _, up := range r.upstreams {
-		for _, e := range up.live.Load().all {
-			live[e.key] = true
-		}
+	for _, e := range r.left {
+		delete(r.endpoints, e.key)
+		e.close()
 	}
-	for k, e := range r.endpoints {
-		if !live[k] {
-			delete(r.endpoints, k)
-			e.close()
+	if r.moved {
+		for _, up := range r.upstreams {
+			r.forget(up)
 		}
+		maps.DeleteFunc(r.stats, func(k statsKey, _ *stats) bool { return !r.counted[k] })
 	}
-	for k := range r.stats {
-		if !r.counted[k] {
-			delete(r.stats, k)
-		}
+	r.gone, r.left, r.moved = r.gone[:0], r.left[:0], false
+	clear(r.gone[:cap(r.gone)])
+	clear(r.left[:cap(r.left)])
+}
+
+// forget drops an upstream that is in no snapshot and that no host points at.
+func (r *registry) forget(up *upstream) {
+	if up.live.Load().from == nil && !r.pointed[up.key] {
+		delete(r.upstreams, up.key)
 	}
 }
 
