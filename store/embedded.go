@@ -48,7 +48,7 @@ func embeddedConfig(cfg Config, died func(string)) (*embed.Config, error) {
 	c.TickMs, c.ElectionMs = 20, 100
 	c.AutoCompactionMode, c.AutoCompactionRetention = embed.CompactorModeRevision, "10000"
 	c.QuotaBackendBytes = cfg.QuotaBackendBytes
-	c.SnapshotCount, c.SnapshotCatchUpEntries = 2000, 1000
+	c.SnapshotCount, c.SnapshotCatchUpEntries = 2000, 10 // nobody has to catch up
 	c.MaxTxnOps, c.MaxRequestBytes = embeddedTxnOps, embeddedRequest
 	c.WatchProgressNotifyInterval = time.Minute
 	c.UnsafeNoFsync = cfg.UnsafeNoFsync

@@ -236,6 +236,7 @@ func (a *App) Run(ctx context.Context) error {
 	run(a.health.Run)
 	run(a.objects.Run)
 	run(a.watchReady)
+	run(a.settle)
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.applied) })
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.health.Apply) })
 	run(a.mirror)

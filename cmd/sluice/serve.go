@@ -19,6 +19,7 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			boundGarbage()
 			app, err := NewApp(cmd.Context(), cfg, newLogger(cfg.Log, cmd.ErrOrStderr()), cmd.ErrOrStderr())
 			if err != nil {
 				return err
