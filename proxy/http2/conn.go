@@ -151,7 +151,7 @@ func (c *Conn) await() error {
 		return c.rd.more()
 	}
 	for {
-		c.s.SetReadDeadline(socket.Now() + int64(c.cfg.Idle))
+		c.s.SetReadDeadline(c.idleBy(socket.Now()))
 		n, err := c.s.ReadInto(c.borrowFn, c.giveUpFn)
 		switch {
 		case errors.Is(err, socket.ErrTimeout):
