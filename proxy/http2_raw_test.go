@@ -13,6 +13,20 @@ import (
 	"github.com/sluice-gateway/sluice/proxy/http2"
 )
 
+// theListener is the edge's only one.
+func (e *edge) theListener(t testing.TB) (l *listener) {
+	t.Helper()
+	eventually(t, "the listener is there", func() bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if len(e.listeners) > 0 {
+			l = e.listeners[0]
+		}
+		return l != nil
+	})
+	return l
+}
+
 // frames is a client that sends and reads HTTP/2 frames as a test likes.
 type frames struct {
 	net.Conn

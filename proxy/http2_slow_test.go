@@ -199,19 +199,20 @@ func TestHTTP2SlowSocket(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := start(t, c.cfg, Listener{}, snap([]string{httpOrigin(t, endless).addr}, nil))
+			l := e.theListener(t)
 			f := e.dialFrames(t, 16<<10, xhttp2.Setting{ID: xhttp2.SettingInitialWindowSize, Val: 1 << 30})
 			f.must(f.WriteWindowUpdate(0, 1<<30))
 			for i := range uint32(3) {
 				f.ask(1+2*i, "GET", true)
 			}
 			eventually(t, "an answer is on its way", func() bool {
-				_, active := e.conns.count(e.listeners[0])
+				_, active := e.conns.count(l)
 				return active == 1
 			})
 			if c.take > 0 {
 				defer steadily(func() error { _, err := io.CopyN(io.Discard, f.Conn, int64(c.take)); return err })()
 			}
-			eventually(t, "the connection is closed", func() bool { return e.listeners[0].open.Load() == 0 })
+			eventually(t, "the connection is closed", func() bool { return l.open.Load() == 0 })
 			e.nothingInFlight(t)
 		})
 	}
