@@ -182,7 +182,7 @@ export const en = {
     timeoutsText: 'connect {{connect}}, response {{response}}, idle {{idle}}',
     retry: 'Retries',
     retryOff: 'off: one try for each request',
-    retryText: 'at most {{attempts}} tries, after {{on}}; {{percent}}% of the requests',
+    retryText: 'at most {{attempts}} tries, after {{on}}; retries are up to {{percent}}% of requests',
     limits: 'Limits of each edge',
     noLimits: 'none',
     limitsText: '{{connections}} exchanges at once; {{pending}} more wait for {{timeout}}',

@@ -184,7 +184,7 @@ export const zh: typeof en = {
     timeoutsText: '连接 {{connect}}，响应 {{response}}，空闲 {{idle}}',
     retry: '重试',
     retryOff: '关闭：每个请求只尝试一次',
-    retryText: '最多尝试 {{attempts}} 次，条件：{{on}}；不超过请求数的 {{percent}}%',
+    retryText: '最多尝试 {{attempts}} 次，条件：{{on}}；重试不超过请求数的 {{percent}}%',
     limits: '每个边缘节点的限制',
     noLimits: '无',
     limitsText: '同时 {{connections}} 个请求；另有 {{pending}} 个最多等待 {{timeout}}',

@@ -103,7 +103,7 @@ function Uses({ view: v }: { view: CertificateView }) {
   if (v.hosts.length + v.upstreams.length === 0) return <span className="muted">{t('certificates.unused')}</span>;
   return (
     <span className="stack">
-      <List items={v.hosts} />
+      {v.hosts.length > 0 && <List items={v.hosts} />}
       {v.upstreams.map((name) => (
         <Link key={name} to="/upstreams/$tenant/$name" params={{ tenant: v.tenant, name }}>
           {t('certificates.upstream', { name })}
@@ -118,7 +118,7 @@ const firstShown = 4;
 
 function List({ items }: { items: string[] }) {
   const { t } = useTranslation();
-  if (items.length === 0) return null;
+  if (items.length === 0) return <span className="faint">-</span>;
   return (
     <span className="stack" title={items.join('\n')}>
       {items.slice(0, firstShown).map((n) => (

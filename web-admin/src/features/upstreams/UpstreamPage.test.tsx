@@ -140,7 +140,7 @@ test('shows limits, retries and TLS, and that there are none', async () => {
   server.use(answer('get', '/upstreams', { generation: 1, items: [bounded] }), eventStream().handler);
   const { unmount } = renderAt(address);
   expect(await screen.findByText('50 exchanges at once; 200 more wait for 1s', {}, soon)).toBeTruthy();
-  expect(screen.getByText('at most 3 tries, after connect-failure, reset; 10% of the requests')).toBeTruthy();
+  expect(screen.getByText('at most 3 tries, after connect-failure, reset; retries are up to 10% of requests')).toBeTruthy();
   expect(screen.getByText(/verified for api.internal by its own authorities/)).toBeTruthy();
   expect(screen.getByText('shows certificate client')).toBeTruthy();
   expect(screen.getByText('v2')).toBeTruthy();
