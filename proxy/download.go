@@ -101,7 +101,7 @@ func (x *exchange) finish(s side, err error) bool {
 // uploadFault says whether the answer broke off because of the request's body, and notes the
 // reason.
 func (x *exchange) uploadFault(err error) bool {
-	if err == nil || x.upload == nil || x.upload.fault() != err {
+	if err == nil || x.upload == nil || !errors.Is(err, x.upload.fault()) {
 		return false
 	}
 	var e *http1.Error
