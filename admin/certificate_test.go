@@ -50,6 +50,9 @@ func TestCertificateKeysAreWriteOnly(t *testing.T) {
 	if stored() != gateway.Secret(second.Key) {
 		t.Fatal("the new key was not stored")
 	}
+	step(scenario{name: "what it is used for", what: "GET /api/v1/certificates?tenant=acme", status: 200,
+		has: []string{`"tenant":"acme"`, `"hosts":["shop.example.com"]`, `"usable":true`, `"issuer":`, `"notAfter":`, `"upstreams":[]`, `"problems":[]`}, hasNot: []string{"(secret)", "BEGIN"}})
+	step(scenario{name: "of nobody", what: "GET /api/v1/certificates?tenant=nobody", status: 200, has: []string{`"items":[]`}})
 	for _, path := range []string{"/api/v1/tenants/acme/certificates", "/api/v1/objects?kind=Certificate", "/api/v1/snapshot", "/api/v1/history?kind=Certificate&tenant=acme&name=shop", "/api/v1/audit", "/api/v1/problems"} {
 		rec := w.do("GET", path, "")
 		if rec.Code != 200 {
@@ -62,5 +65,8 @@ func TestCertificateKeysAreWriteOnly(t *testing.T) {
 			t.Error("an answer holds a private key")
 		}
 	}
+	step(scenario{name: "unusable", what: "PUT " + at, body: body(first.Chain, second.Key), status: 200, has: []string{"key_mismatch"}})
+	step(scenario{name: "unusable, with its problem", what: "GET /api/v1/certificates", status: 200,
+		has: []string{`"usable":false`, `"hosts":[]`, `"code":"key_mismatch"`, `"names":["shop.example.com"]`}})
 	step(scenario{name: "delete", what: "DELETE " + at, status: 200})
 }

@@ -41,6 +41,9 @@ func (x *exchange) deliver() bool {
 	default:
 		s, err = pipe(w, from, x.silence, nothing, nothing)
 	}
+	if w != nil {
+		x.toClient.sent = w.count() // also of a stream, for the log
+	}
 	return x.finish(s, err)
 }
 
@@ -85,7 +88,7 @@ func (x *exchange) finish(s side, err error) bool {
 	switch {
 	case s == noSide:
 		x.report("")
-	case s == writeSide, errors.Is(err, errClientGone):
+	case s == writeSide, errors.Is(err, errClientGone), x.uploadFault(err):
 		x.aborted = true
 		x.ep.outcomes[outcomeAborted].Add(1)
 	default:
@@ -93,6 +96,19 @@ func (x *exchange) finish(s side, err error) bool {
 	}
 	x.account(now)
 	return x.front.finish(x, s == noSide)
+}
+
+// uploadFault says whether the answer broke off because of the request's body, and notes the
+// reason.
+func (x *exchange) uploadFault(err error) bool {
+	if err == nil || x.upload == nil || !errors.Is(err, x.upload.fault()) {
+		return false
+	}
+	var e *http1.Error
+	if errors.As(err, &e) {
+		x.reason = e.Class
+	}
+	return true
 }
 
 // part gives the link back, to be used again if it can be.

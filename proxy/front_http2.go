@@ -18,7 +18,7 @@ const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 // serveHTTP2 serves the connection as HTTP/2 to its end. first is what was read from it.
 func (c *conn) serveHTTP2(first []byte) {
 	t := &c.p.cfg
-	h := http2.NewServer(c.s, http2.Config{Idle: t.IdleTimeout, Frame: t.HeaderTimeout, Stall: t.WriteTimeout}, c.serveStream)
+	h := http2.NewServer(c.s, http2.Config{Idle: t.IdleTimeout, Frame: t.HeaderTimeout, Stall: t.WriteTimeout, Sends: c.p.send}, c.serveStream)
 	c.h2.Store(h)
 	c.state.Store(connActive)
 	if c.p.closing.Load() {
@@ -44,6 +44,9 @@ var fronts = sync.Pool{New: func() any { return new(streamFront) }}
 
 // serveStream answers the request of one stream.
 func (c *conn) serveStream(st *http2.Stream) {
+	if !c.served.Load() {
+		c.served.Store(true)
+	}
 	f := fronts.Get().(*streamFront)
 	f.c, f.st = c, st
 	f.out = streamSink{st: st, stall: c.p.times.write, block: f.out.block[:0]}
@@ -110,6 +113,7 @@ func (f *streamFront) head() []byte            { return f.st.Head() }
 
 func (f *streamFront) body(x *exchange) source {
 	f.in.start(f.st, x.route.maxBody, f.c.p.times.body)
+	f.in.meter = socket.NewMeter(f.c.p.body)
 	return &f.in
 }
 
@@ -229,13 +233,18 @@ func (f *streamFront) refuse(x *exchange, e *http1.Error) bool {
 }
 
 func (f *streamFront) finish(_ *exchange, whole bool) bool {
-	if !whole {
-		f.st.Reset(http2.Internal) // a part of the body is missing, and the client has to see that
+	if !whole { // a part of the body is missing, and the client has to see that
+		code := http2.Internal
+		if f.out.late {
+			code = http2.CalmDown // as it was its own doing
+		}
+		f.st.Reset(code)
 	}
 	return whole
 }
 
 func (f *streamFront) tunnel(x *exchange) error {
+	f.st.PaceSends(socket.Pace{})
 	f.out.block = f.appendAnswer(x, f.out.block[:0])
 	err := f.st.SendHead(f.out.block, false, f.out.stall)
 	if early := x.up.b[x.resp.Size:x.up.n]; err == nil && len(early) > 0 {

@@ -30,7 +30,7 @@ type Config struct {
 	// AccessLog gets one JSON line per request, from one goroutine. Default: none.
 	AccessLog io.Writer
 
-	// HandshakeTimeout bounds a TLS handshake. Default 10s.
+	// HandshakeTimeout bounds a TLS handshake. Default: as HeaderTimeout.
 	HandshakeTimeout time.Duration
 	// HeaderTimeout bounds the time from the first byte of a head to its last. Default 10s.
 	HeaderTimeout time.Duration
@@ -128,7 +128,7 @@ func New(cfg Config) *Proxy {
 	p := &Proxy{
 		cfg: cfg,
 		times: timeouts{
-			handshake: int64(cmp.Or(cfg.HandshakeTimeout, 10*time.Second)),
+			handshake: int64(cmp.Or(cfg.HandshakeTimeout, cfg.HeaderTimeout, 10*time.Second)),
 			header:    int64(cmp.Or(cfg.HeaderTimeout, 10*time.Second)),
 			idle:      int64(cmp.Or(cfg.IdleTimeout, 75*time.Second)),
 			body:      int64(cmp.Or(cfg.BodyTimeout, 60*time.Second)),

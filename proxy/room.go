@@ -48,12 +48,28 @@ func (t *tracker) shed(l *listener) {
 	looks := 64 // of many active ones, so that accepting stays cheap
 	for c := range t.open {
 		settled := c.served.Load() || socket.Now()-c.since > freshTime
-		if c.l == l && settled && c.state.CompareAndSwap(connIdle, connWoken) {
-			c.s.Interrupt()
+		if c.l == l && settled && c.wake() {
 			return
 		}
 		if looks--; looks == 0 {
 			return
 		}
 	}
+}
+
+// wake has the connection closed if it is idle. Over HTTP/2 the client is asked first, which
+// takes half a second when it does not answer.
+func (c *conn) wake() bool {
+	if h := c.h2.Load(); h != nil {
+		idle := h.Idle()
+		if idle {
+			h.Drain()
+		}
+		return idle
+	}
+	if !c.state.CompareAndSwap(connIdle, connWoken) {
+		return false
+	}
+	c.s.Interrupt()
+	return true
 }

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"errors"
+
 	"github.com/sluice-gateway/sluice/proxy/http1"
 	"github.com/sluice-gateway/sluice/proxy/http2"
 	"github.com/sluice-gateway/sluice/proxy/socket"
@@ -11,6 +13,7 @@ type streamSource struct {
 	st           *http2.Stream
 	total, limit int64 // bytes so far, and how many are allowed (0: any number)
 	quiet        int64 // how long a silence may last, nanoseconds
+	meter        socket.Meter
 	ended        bool
 	tail         http1.Chunked // reads the trailers
 	tailText     []byte
@@ -18,6 +21,7 @@ type streamSource struct {
 
 func (r *streamSource) start(st *http2.Stream, limit, quiet int64) {
 	r.st, r.total, r.limit, r.quiet, r.ended, r.tailText = st, 0, limit, quiet, false, nil
+	r.meter = socket.Meter{}
 	r.tail.Reset()
 }
 
@@ -29,6 +33,7 @@ func (r *streamSource) take() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.meter.End(len(piece))
 	if r.total += int64(len(piece)); r.limit > 0 && r.total > r.limit {
 		return nil, errTooLarge
 	}
@@ -43,11 +48,19 @@ func (r *streamSource) take() ([]byte, error) {
 	return piece, nil
 }
 
-func (r *streamSource) fill(now int64) error { return r.st.Wait(now + r.quiet) }
-func (r *streamSource) over() bool           { return r.ended }
-func (r *streamSource) more() bool           { return false }
-func (r *streamSource) count() int64         { return r.total }
-func (r *streamSource) long()                {}
+// fill waits at the meter's pace. All that came has been taken by then, so the peer has at
+// least three quarters of the stream's window and nobody else to wait for.
+func (r *streamSource) fill(now int64) error {
+	r.meter.Begin(now)
+	err := r.st.Wait(r.meter.By(now + r.quiet))
+	r.meter.End(0)
+	return err
+}
+
+func (r *streamSource) over() bool   { return r.ended }
+func (r *streamSource) more() bool   { return false }
+func (r *streamSource) count() int64 { return r.total }
+func (r *streamSource) long()        {}
 
 func (r *streamSource) trailers() (http1.Fields, []byte) {
 	if len(r.tailText) == 0 {
@@ -62,23 +75,27 @@ type streamSink struct {
 	stall int64 // how long the peer may take nothing, nanoseconds
 	sent  int64
 	done  bool   // the head has ended the stream already
+	late  bool   // the peer was too slow
 	block []byte // of heads and trailers
 }
 
-func (w *streamSink) data(p []byte) error {
+func (w *streamSink) data(p []byte) error { return w.send(p, false) }
+
+func (w *streamSink) send(p []byte, end bool) error {
 	w.sent += int64(len(p))
-	return w.st.Send(p, false, w.stall)
+	err := w.st.Send(p, end, w.stall)
+	w.late = errors.Is(err, socket.ErrTimeout)
+	return err
 }
 
 func (w *streamSink) last(p []byte, trailers http1.Fields, b []byte) error {
 	if w.done {
 		return nil
 	}
-	w.sent += int64(len(p))
 	if len(trailers) == 0 {
-		return w.st.Send(p, true, w.stall)
+		return w.send(p, true)
 	}
-	if err := w.st.Send(p, false, w.stall); err != nil {
+	if err := w.send(p, false); err != nil {
 		return err
 	}
 	w.block = w.block[:0]

@@ -54,6 +54,14 @@ func (t *tracker) barrier() {
 	defer t.mu.Unlock()
 }
 
+// idle says whether the connection waits for a request.
+func (c *conn) idle() bool {
+	if h := c.h2.Load(); h != nil {
+		return h.Idle()
+	}
+	return c.state.Load() == connIdle
+}
+
 // count tells how many connections of listener l are idle and active.
 func (t *tracker) count(l *listener) (idle, active int) {
 	t.mu.Lock()
@@ -61,7 +69,7 @@ func (t *tracker) count(l *listener) (idle, active int) {
 	for c := range t.open {
 		switch {
 		case c.l != l:
-		case c.state.Load() == connIdle:
+		case c.idle():
 			idle++
 		default:
 			active++

@@ -49,6 +49,24 @@ func (e Action) Valid() bool {
 	}
 }
 
+// Defines values for CertificateViewClientAuth.
+const (
+	Request CertificateViewClientAuth = "request"
+	Require CertificateViewClientAuth = "require"
+)
+
+// Valid indicates whether the value is a known member of the CertificateViewClientAuth enum.
+func (e CertificateViewClientAuth) Valid() bool {
+	switch e {
+	case Request:
+		return true
+	case Require:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Difference.
 const (
 	Added   Difference = "added"
@@ -286,6 +304,32 @@ type CertificateSpec = gateway.CertificateSpec
 
 // CertificateStatus What a certificate says about itself. Worked out when it is read, ignored when it is written.
 type CertificateStatus = gateway.CertificateStatus
+
+// CertificateView A certificate with what it is used for now.
+type CertificateView struct {
+	// ClientAuth Whether clients of its hosts are asked for a certificate. Absent when they are not.
+	ClientAuth *CertificateViewClientAuth `json:"clientAuth,omitempty"`
+
+	// Hosts The names whose handshakes it answers, exact ones and wildcards for one label.
+	Hosts []string `json:"hosts"`
+	Name  string   `json:"name"`
+
+	// Problems Of this certificate.
+	Problems []Problem `json:"problems"`
+
+	// Status What a certificate says about itself. Worked out when it is read, ignored when it is written.
+	Status CertificateStatus `json:"status"`
+	Tenant string            `json:"tenant"`
+
+	// Upstreams Names of the tenant's upstreams whose endpoints are shown it.
+	Upstreams []string `json:"upstreams"`
+
+	// Usable Whether it is in service at all; its problems say why not.
+	Usable bool `json:"usable"`
+}
+
+// CertificateViewClientAuth Whether clients of its hosts are asked for a certificate. Absent when they are not.
+type CertificateViewClientAuth string
 
 // ClientAuth Asks clients for certificates. Default is that they are not asked.
 type ClientAuth = gateway.ClientAuth
@@ -838,6 +882,12 @@ type GetAuditParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListCertificateViewsParams defines parameters for ListCertificateViews.
+type ListCertificateViewsParams struct {
+	// Tenant Only this tenant's.
+	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
+}
+
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
 	// LastEventID The id of the last event seen.
@@ -1134,6 +1184,9 @@ type ServerInterface interface {
 	// GetAudit Who changed what, newest first
 	// (GET /audit)
 	GetAudit(w http.ResponseWriter, r *http.Request, params GetAuditParams)
+	// ListCertificateViews All certificates and what they are used for now
+	// (GET /certificates)
+	ListCertificateViews(w http.ResponseWriter, r *http.Request, params ListCertificateViewsParams)
 	// StreamEvents Follow what changes
 	// (GET /events)
 	StreamEvents(w http.ResponseWriter, r *http.Request, params StreamEventsParams)
@@ -1366,6 +1419,39 @@ func (siw *ServerInterfaceWrapper) GetAudit(w http.ResponseWriter, r *http.Reque
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetAudit(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListCertificateViews operation middleware
+func (siw *ServerInterfaceWrapper) ListCertificateViews(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCertificateViewsParams
+
+	// ------------- Optional query parameter "tenant" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant", r.URL.Query(), &params.Tenant, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tenant"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListCertificateViews(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3747,6 +3833,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/diff", wrapper.DiffNodes)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/snapshot", wrapper.GetSnapshot)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/upstreams", wrapper.ListUpstreams)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/certificates", wrapper.ListCertificateViews)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/problems", wrapper.ListProblems)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/status", wrapper.GetStatus)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/explain", wrapper.Explain)
@@ -3841,6 +3928,49 @@ type GetAuditdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetAuditdefaultApplicationProblemPlusJSONResponse) VisitGetAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCertificateViewsRequestObject struct {
+	Params ListCertificateViewsParams
+}
+
+type ListCertificateViewsResponseObject interface {
+	VisitListCertificateViewsResponse(w http.ResponseWriter) error
+}
+
+type ListCertificateViews200JSONResponse struct {
+	// Generation The snapshot that says what they are used for.
+	Generation uint64            `json:"generation"`
+	Items      []CertificateView `json:"items"`
+}
+
+func (response ListCertificateViews200JSONResponse) VisitListCertificateViewsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCertificateViewsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListCertificateViewsdefaultApplicationProblemPlusJSONResponse) VisitListCertificateViewsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5888,6 +6018,9 @@ type StrictServerInterface interface {
 	// GetAudit Who changed what, newest first
 	// (GET /audit)
 	GetAudit(ctx context.Context, request GetAuditRequestObject) (GetAuditResponseObject, error)
+	// ListCertificateViews All certificates and what they are used for now
+	// (GET /certificates)
+	ListCertificateViews(ctx context.Context, request ListCertificateViewsRequestObject) (ListCertificateViewsResponseObject, error)
 	// StreamEvents Follow what changes
 	// (GET /events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
@@ -6119,6 +6252,32 @@ func (sh *strictHandler) GetAudit(w http.ResponseWriter, r *http.Request, params
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetAuditResponseObject); ok {
 		if err := validResponse.VisitGetAuditResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListCertificateViews operation middleware
+func (sh *strictHandler) ListCertificateViews(w http.ResponseWriter, r *http.Request, params ListCertificateViewsParams) {
+	var request ListCertificateViewsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCertificateViews(ctx, request.(ListCertificateViewsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCertificateViews")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListCertificateViewsResponseObject); ok {
+		if err := validResponse.VisitListCertificateViewsResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -7417,237 +7576,241 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H17k9s2su9XQemcKj+W8/Ij52ZcW1tje7zxiWNPeZzNvRV7VxAJSchQAAOAo1Hs+e630A2AoARKlEe2",
-	"Zzd/7GYsUSTYaPS7f/1xkMtZJQUTRg+OPw6mjBZMwZ+n7+jE/rdgOle8MlyKwfHg3ZQRxS655lIQOSZm",
-	"yogc/cZyQ7ggv9fSUHslmVF1oTMylooMX473fqImnw73B9lA51M2o/bGZlGxwfFAG8XFZHB9fZ0NKqro",
-	"jBm3gmdMGT7mOTXsNZ2x1cXYT/0i8uZi+xhuv6+omQ6ygYAfD6IrBtlAsd9rrlgxODaqZvG6/lux8eB4",
-	"8F8HDWkO8Ft9AOuwK32uFm9rsbqkZ1MqJowIaaZcTJ4QxUytBKyQjceWTGZKDfx7rrhhZC7rsiBTetks",
-	"+/eaqUWz7gIfFS+xYGNal2ZwPKalZpkn5UjKklEBC3xRMmY2k21sL+sgGHx3c1K9HMPur67jFyCAFOWC",
-	"zKdMxLykDS9LMqWamCnXxPJiWCTyaLNMz15rmcsu47UUrGMpw/tD3A/dXo9ihGsiJNF1PvWLW0QUSyzG",
-	"PiaxIibq2eD418H9wYcssbxXfMbN6sJODJlJbZAMMyoW++Q5bj45OjzsYpkSbpbkmKPDw2wwo1d8Zpdz",
-	"dAj/5ML9M6yMC8MmTMHSXsuixwEUsug6efartXy0So43l0wp3ue50l3Z8Wz/9c35+EyWPF9sXlAF13Us",
-	"B7+8+WLeyrqPVFT2so6lwHc3X8k7JqjoIWkMXNexFvzy5ov5udJGMTrbvJzaXdmxIP/1TZd0bX+vKyk0",
-	"Q62qlFT2j1wKwwSceFpVpVVLXIqDSslRyWZ/+U1L0C79HgZ3fS7zemZvCU9dErVW6cyZMGSupJhkZM7N",
-	"lFCiDR2VjORwdq8zEMmGiTUL3G5hIOLfMm1FT2JZz6VgGZHKrWeIqm6YkTmsF1TjiJFCCmDihHWSeri7",
-	"7ACuuYbHuvXYX5zk+PBGIueKUcOKQTaoq8L/JXLQ5PbvgpXMfroqtzO42yV7NmX5BVCqKLi9PS3PlKys",
-	"wWG33Wnp9rufKTlimrBLphaEiaKSHI9HFf3y44BdVSxPKIZzQ02tmSZ3hw8OD4f3CBUFUXbJ7qO9h99/",
-	"P7yH5kYua2EI1VaN5UzrRom4C+EUGDaDR1bUGKbsQ/7569He4w+/Hu59j/93d2/pg3t/++9BgiruA6oU",
-	"Xdh/j2lZrr7CC8rLWjFtLUdKlJw724heMEJFoAkp5Fw0K35o17pOY2WDqdQJiv1g9SjyRhDVdg+aW4OV",
-	"5p56RxNaFMoSK/WG9mnqkpabDsDzWsG5GYB1axKmx5vkUoYHw+RzFdcJwXaO27pCypH9WYuWI5pfRLu/",
-	"mZaGz5iszTbviTdZXmN4s6kx1fCJO/Emr4aEklwKweBg4sJlxYS2phcNLDvIwoG1d7DEyau0LeU+QXNt",
-	"kA2u9iZyz304oYbN6WI/PrjRFXt8Vkll3DGY2h9wM61H+7mcHeiy5jnbc7dw/zxw/4Qnn1RVuXB8nTB4",
-	"pzyfEm1YZRlwDv8a1aIoGRlTXrIis/snJlxc3dFEzgWZS1XoVaFAYYFjqWb2r4EVWnt2o1IcU/AJw+Ow",
-	"8tWYlyz5RclF/EXEDjOmNZ2kf2VfLJar2tgrs0HuiDwueQX6tJTUytVLpvh4kd7CRun+6t/APaBZQ2bp",
-	"8KHndscbs+P9fst+rx2J18r/9h7icuHPIHnXnbA3+HrXYL2/xF88APN9WdpWqsbtW3e7M7homdR+UStU",
-	"vc4GT2lJRc62VHPPplJawURnUkxaEhaElXIBg1Ued5ZyxE9K1qL4l5IjLj7/3Pu32B0PRGGK7U2AS6bJ",
-	"fCoJdfbxHU2s9tKEKpYRI0lecrtv1kqCC89hAYRr+LahJYhNqi8g5ELdz96LOCzyXqwQ2Zk+T4HOitHi",
-	"jSgX3tBdOeDu6rcu/tOSQVyY7x7B6U7eJBIhF1wU8bbG9EuZWCUdsXLj8XiFV117C76PdW5Xe6NX0RXL",
-	"Nz0qer1zezkISmu7bfND/IFlcXSUer6es2dPutXFxj13t+jFIUvCBDba7UfWuHhAtJ5i+1krZvcFTuy5",
-	"28EtBHfePu+r8dF8Srmwwu3s9KdsOThJuNGsHJMxV9rAt4Iwmk8J17pmitQVMTIjo9qAhSRrvIgoKU3S",
-	"IsSTflKjbbmWoZornZGsUz6yUnKuMaRDZ0w3AcvWW2hSa1ZYadOYk9ZeK0vy/PW5+6klg2n5FhtdhQu2",
-	"SFO1UvzSPvmCLRxtyd2zH5+dk//6PxnBP46skDw/fUaO7u2Tl7CeOTq04B0J62sRy8PHzu2iQs+ZIpou",
-	"9HsxvKtZrpi5B/4nz6dZ+LW1mjNywViFhNFGKlbYpaBQXX8O2oFn+4Lbcz/w6Zc5AUEYJUIGtLXplk6E",
-	"jmRtHBfvk1+kumAFsR9BzJQD1S2NM8InAsgUfeEImnBzfVxkeRGLFdbLqRDSkBHzjxkTLZNHY8zFhKlK",
-	"cZFyoH842Xvw+LtE/sCy15Rdpf0+OKVJTr5gixdbPLCqRyXPgZ3vnp/9+PLeusfCcVq95Uujm9O23TkT",
-	"0pyMDb5KP0dCSPOUjSU6Nv1+omtk72SId9sTgHy6wzPQEpxbmG0n+kJ7uwzMrYh3dEsaetG5sOYcsVxL",
-	"9QUrVtk/px2qJLqzl3rAP1IzMAdndIGawy2ovZbUnsxkkdBbQyewhkSxMcSV/As6LUQouaQlL+IHPCHw",
-	"M6bNkJQMjFC7Lu6c+Cm9tC8tGKiz93Bq3cqt7y8Fw+sgw2Lw9ihPg8WPi3JBWOtjbXQWZ5hryGlvIduw",
-	"wQ55S9Yuo7ok5ry9nvauw9cvxVvnGKUvhNRcx02CYl/9SsjCBRCS3J76SZtNni6INV5ZxFmNgwgJBZ1i",
-	"ZKtJFDCGZuqS5/Hv41gTmIgdC/ER+eTXS0zgb+SJEdYW3yYi9yBN+kBnT7mUW/ycj8dMMecZe86lRQGx",
-	"4yaKrNhMXnZEkZ9znctLFMZbCKI3gpGqpLkVBUzFnrWlduFuyop9cnpFc1Mu4MyBAaWJxizmjF7FzzmC",
-	"eODSJ0s8bPJiy4W+kGXpjUoutLEeuJOOik24NtbwFQWznmul2JhfJeIB8Hky9jklVJPhgeMtfUAr3hU+",
-	"haepRXduiApiXxB4Fc71/oLOypZURxfcRejAFNzfaAO61acY6KIeMSWYWXcyN1L11G39eWkpYF/EbvV5",
-	"c9qW9E1Za6f8O8hA3CWdhBi6lPKw22CpaJ6OFHrRmnq2IqKejTBGT4m90ltMGt5tn/xEF9b6K9nYNIZn",
-	"SNbb95aiXCSX5VgkbZDE+9Wsv/nR6ub1tGLC8d6dggnx9tWKAWKtMaIrKjIsW7CH4/Hh4UwPMzJ8oIeW",
-	"xsOj6cPDGexdY8r5e2ZxCuguJHr+cvf9+338697f7gr9qdafZvqT/jT7NL137y///emfh6uZoA5qNI/Z",
-	"FTVOobQmlfKZI+cIWumpNKQAYY1GDZr9WK8zVnKG1QSCBYuHJ9JxGIsOlnNHtL2xk1cuCNq5V9D3B6kN",
-	"lhSlbHiXLNYnoGz63vMMf7Xuhi/41W5u2FLavW7mM/hdb53MDTh6Z63taZR/rPPbNFt+5ZR8Rubil+zZ",
-	"usDPScuDxKwrFVZO1ZoVWcNxGN5Fw9e04iirUnpKuejtGHyN6NC7EBWagyE/paLQU3phF2FcOEVnhFlz",
-	"w54lDYGXOS+LnKoCvSV7xCCm+1mBoTaFfKx39dchTrpezoeoJNxp+7jMj2yxQznmYlw/pmJgJ+WcLjRp",
-	"olRpBfe5oeXl2C28lz9A2vveyJGthfakWfIU7VoD8EsGhVGp4wkeAKFWNLgSLeBNXx+m3RHFwKCzbciY",
-	"lyWzxuDq4ZzRq6eyWJzzPzZmG+CaKDOxai1NuLhqicilXKEvYtvwoLdsjMx/1YP1o8o4+EFK9i0fQqn4",
-	"hAudrGKAKLbzd8iYs9JKvam0jsZyFHhtnhMekXo4FlIVm4mAl9k7UDVhS+q2TdlQ59VTLVmOv84Gc8Yn",
-	"U9PDE43qyNxv+pC5U3p9Rj3GWoHXkChrMfS2h/qtqyXc+XH+OdqfpRMtQg1fo1xnTFnuaxxh60SUJdGy",
-	"VrnTRr1P+KhJeK8jtc8og/XX+PG9mD14BgkmaMWKVsIwUXFSryd5BzH1pCmjZao06UQQOtJMmBAzmHOT",
-	"T1lB5HicqEqBHdu0kLjwBoqitO7xqzO8zP3sOuVGo9Lc4hBDlXRvg/QVXg1LFjxfpdYrpsGuE2RKy7F3",
-	"WhtWDOWMUdkDGERIfqIY1VLojGhJLpkqeO4COS6PEun7UOgPW2BkLsu0n63k1eJs3RWKuWjIeolqL2qE",
-	"z0aavfPX2d+UvUn87tV5hyES3rIdtBuFYg7HwtES/bttK8p+biT2zqSZP3uralMwf5JdBQea0MTFu1O1",
-	"X3h5cjd5K2y8nEpjZsoUEWwe7g7pg4kkRjoNneIvLhU3i3RQ1snV1NOkzwG7BLY2SgrrnWHqu7fgOodH",
-	"/MidRl/RlGrGBTWWAKsFplxwPQVnBb2tKdUZseqOCBkTIv3q7hBuWuA/3GVrzYJs8IcUPeJOfnfDvRoa",
-	"NwtqbXRf/vY8uEO2VkqqZy6d5APfXEAeB0Lm5l9jWUMNSC7FuMSl14LWZioV/wP877FUI14UTOBXl5SX",
-	"dFSygSuxFbRMRszbFe8Jc9/59aRw15C7b188I98/evw/9xKOttxsWzdvC1kRQ3nZkTSfU41l9uj8Qg5Q",
-	"kiKRo473Ql/wak9WGPvdg72yhoRRNbPGgH26TgsQJoxakIoptLp7n6wX9mpsSFg+Wf0X5sP5HUUb1ExD",
-	"L8rKWduaCo13mypUNh3VrOl65CEUMhyPSiouhscYDJSFK3LgxpqNm8P68K1/duwnWz5JBpOuqpJywYoT",
-	"EPSrDklUYLu609YWYyJnYDZUTFYlS0YBrN7nGMFLK4FoP6zdkU/BNm61IazKQ72uUsTXJWJ1k1djvvSj",
-	"kAySvIm8X9/dX0mo4Cs25cBryf22RuZYDrBJzeIUa6z46OaY2Rk1U+z0g9VRnVa8C0sCKxUMvWACUhwd",
-	"xVzKRy82ZJOwV8l3cLnXCEtYS4nYo1qTnL6xU7G9PR7s6qXN2EI+TGmq7v5N1Ax3p7GtMnJoBfNROwki",
-	"a1Q/bhGYjNrK50eTtdHfsKjYcO3cH9FtuylGaDiyE8l05rTLImEiBtmydvOWRNF1NpgwwZq8UqBJ7Sti",
-	"+7bavJJzpkhONctCNsVaGkmet7c4FcmkLES6S8pnTWeQDkH0KLt1f59d0ZmVhrmcDffJCXqtIH2EHMli",
-	"gbfRbTN3a/1jH/t2zTGHLl1Qx+nSG2amskh7asneoNd2B0quW85fQlqs3eZ2jMb+rC5TJvspxEXsl15j",
-	"29fFah5GpHJ9UzMr77iY9I88tGTwFtGu/vvSSjOtslD4uqllxWiwZqJo5AExcvuXCuJ0U6YqOluBE9z5",
-	"ybxAj/jLb1M7e+VOdkqARNbcimQHu3CVNlZ9+f21hyQ6Ubpi+X6QWL8efthHeTaERgRfHOxy9B61oYPp",
-	"uzqGlgiEi1yvz1/wkj3n43FKlUO+cGO8LRTrXGeDko0Twut0VpkIkWDMS+ZL1KDIIG1xufObaNhrK42o",
-	"sl7wcdJI+xm/gGQ1Zqah1MFIAjfrUWyC3ORI4t7TL6V5cCeBFR93xCqAGHCIfCYd1jf3x0qABT1tYVp0",
-	"7ZP3GGeywPVkoWpqXa1U4bY/SbMsWg83fiUjZok3DynXbXZwA2lhNT1d8Ia2u/PBX/DSbF03hrn1SPBJ",
-	"FSx2ONEIG7DTqrFtkzfXvWlqdlpYA7gp2xYEgzAsyETJGlo7Z9zKYVZgLyecikQk7zY0X+Hr/ge2XcGL",
-	"+Yar29QHtU370wuHwLNT5u7V8rRaR5UHoUHzaRD2TmAEGKHlQ19KWjyti8nWZ8o+Uo6NdZeF0yt4N50R",
-	"zUXOMN+Mn5GS0UsMYciyIHOpLpgiIzbloiC1MLwk3GhSUm3iVnNr/SVaUawdDKstyzfjwfGvfTOtH7KE",
-	"7amnUhnrs0FV3oiZObOGxVz61/G1moCfE4H76P1Unut6C8bZcc/QD5BiOTeu/MlLkFpcCDkXIQfj0jUj",
-	"b+oyu0zE0bCXfehXJBg/bIevkPRWrWED7iEr0OWBdLJlGDDB13pAPcuRgsvVUYawfbDpc1y/dVGkG5Ul",
-	"JIpnm47PnrLuB/SEdrnVz4KteXNfwQc61r+5c+fcA1I0/dEp4JWi3UUF7hReGaNdvPMVG14bnHkMqXYp",
-	"VZS49OUYHkWr76n7ETXVrvbgVTAhNvSbRNZ9O4GnGFiee5e0rBmpKFc6in1DBMz+U7PSMjoeyXXMNqPV",
-	"r/iwD80zX3FtrHPedEL2z7h2FyCW+gahzPSB8gtJ8dVPVNS0jDPN2xiwEULMhF8yQUYLqO1cm35e6kU8",
-	"O7a88oS8PLv8zsrMkaL5BTN6n7yGRDBVzDWXFVloTlkQxbQsrfIOTYyJdEaTg14+N1M+gaw29gz4ctoG",
-	"xE80IAloqpQQm2yuj0Eogvo9bAHjHKaM0CYcvNSPMrUvKscrYebDw8NIvz8hh1FDcVhiaXmxCEFTzUTB",
-	"xSQOUbkQZheEX3Kt2+WeewrsJY7bndhIg7dBTHkvp5qRkhkDdcYFn3BL4OmimjKB5V2FNPoJ0YYq4+q9",
-	"RKE93hn+0vq78NMnhDp8xe8eWgNX0dze2NH3FRMTu/rvHgJ9/T+PWu0Rv9K9PwAay/2xv/fhvv8shY7V",
-	"pmXD46+TbZnWNFlyJql2uUphlCxJVVJIDEKlxT55DgXweNgctBDWxKf8zynLL067Gq+pcQ+EhGgrHKaJ",
-	"FPYEX7iaJiENsbbsMaQogPTumzHlJRFynjzWBdPIesmHN+EbVYt1vz/nLv3cEw8pHd16Ae8VhbaanhBH",
-	"xxDfgkye9TOM9GvrmW/38Z8kRFq+ua7KMskLuBB+wUu2MaDSAj7a1BP/ZozVkQBei8RAHgBPJd1j7+Ml",
-	"iX7xIq0apXjO9cVankPuAddOCs9TyefjzbbkAat55g3U4VL8t7Cmv1OAriqLlNTKDccJU2rdYOi8LHaz",
-	"+84XTGgTcHUt69EJA3igQIqVwMmq3He3fRE4Zbc3t0J+bVQl4QcJkSzVcmgTY8X01PvvGJLsyn3hnbbc",
-	"eO29102nDD3PlRSFs8AdoC2eWX/XRqC1aNNTm77GW+5MhwZJ0UFqgXtOoEIL2igDsAeewYTpZ3/wD6Z0",
-	"uy09ClFKMT7rSoSgGkJbuyvDHUSsj0bbD/CHoWNK1SIticrOW1Pjir4VE4XlKGhDZwqtLWHV2Xa9SDNZ",
-	"rDj0mxE3LFXXka/iRUdpk2LsrFd6ovWMaEOie2TtfdyCPV84dt8lj4Zw0nJT90yTuiIU2AELSOdSxcWj",
-	"AWWQlwzMT6cPnYbHYyjLEo0uLv6lFyLv6wg3S9vd674JWCjLztfCef1PyPCCi2LoTS6eT/cH2FWgOJS5",
-	"oqk2o1XlpGirJ3Fjs1cIIqwLmsdxg64enaZ1yAUjumJWPlTh2rI6kj4uXOEiHV1F5T4O0lQwrS8rcpVw",
-	"VoI52G4MxYPVwHqEdt0Tr7MeqYaNVzlSbLos3q1N10YvuiGr5ko/NnRe+V29/tA+FSdi0aBP4l9doTUa",
-	"0JU39YAgVqwMh6JHX1ucNlo6Q9DWF6YqhAoggMMtoKxFhGjR3BfpOmDnPvbOZwZugkx1dElFblzD26oM",
-	"DELADx4oWM4LVlg7ibOyuKMJxMVWNXWo91g115Wc9aJ2R3EG/L6nznAvtkMJGrVBbpWeDdiart1fCmJk",
-	"Fee6b2Vytjt8+++fn/Xv5lO0fzJgy0iD7vp0fEZ+F4GpsSaOG5/qzchUzjOXP4UAUGfFKbuquHKypx+Y",
-	"nO94XgIJ5wozVsSwKwPSuqnWk6JVT0HshpHC/8I3UIXmbgDH6Ygns5wVLNm18GZMtHUWaNm0hvsULS4D",
-	"KiMx6oxoIUI7HM9QFgcr0VK5nPN+h//sC0l7l4FnA822xZn+jD71z+kxXs1TxyemI8e4/mzsOH/daiHd",
-	"7nz8b11MmI56OUcISylrk8sZMohitGza9sgbyKG4LuNUb7Fmp7+xXtZSjK2fS6FZXluG/zu+22lHZxB+",
-	"vjQQAJLxrU6PkJF4vHkWQME1HblI0mrDxIxenWKu/4ypnHXEF2nUtg1LmiGakysTINQQKfKoEuLh4XK6",
-	"Y+PAoj5M1uKGXTKZT9JvWZInZxVVrrpdhLJvaKDaJ34KVLsQ7wmAK9p/ILqYHxqxWpy3LKxpbjr6hdMY",
-	"a79MZemauVjJZpY7j8nwgFZ86Iry7d+gHgB87QoBjIU08O+rdMlqv23y9NzhHnExOb10DPq5gxWWc2dp",
-	"YIezAGK/DS8wXnIxwexVKfMLr9oKy/faKGrsya5qyxCu9hYBD+Ew6VQl1m0wZx0x/gONWXyzf/dqwxCs",
-	"2dlBa8iypcdWVSVnkO3GwK0bHkYi6wzMPM48ILfiOZTZYaUIDDxKpDzhNKWSf6ws3ClrrD57mKwIQ3M4",
-	"ao5w9tFwy6Bx2xDbzoTrZ7qlcDHAZA52dUeHzIoVLQId7mgyhHsMgSC1Ztu9dmRM7vaVN5if/Tl+13am",
-	"g8NbDejIGYsyq5RUTGkpcMwl4CSZku2TN9Ch6yaxQCK/FhQq+ZLI0cm6gXOY6xax7FRq8y9oPx12QKVv",
-	"7BDCFS33CAFE2K9HH4abmn9SKf6+ffLbBgoRMqEry+SacSHzdUyGo5qXxTAjNCpKwhtAr9MQElKvT346",
-	"HW7uvAnclmM6r7OXqYMfHevsnBl1h73j0Q9TcHOlawOc9U5xdwJBrvZu41OTJpOfXrSNvii1dNFc3Zru",
-	"qDN02nUWyXXLbS38RHxPzYIZZTxiNUC2h8lF7kzuvxeYGdAZFr7jLYNCgh/CrAmYxFSkBu+AwZOq9ykX",
-	"4eg7EEmlXGMp/KYZSjG8YIu/groDxoxrkv751w9/+ev+/fRsvgZku9emejNqxoWbOnW0YXv9E1K7+5bl",
-	"UhXpQicI3ccwfJGwDFGp4mbT0EaLNFYNyoRIuIGxnRZqLjzWm4L4zqzoBnLtCgX174DtTo245nfAqc7I",
-	"jBbMRy8wVdKn2GM5muMfBhPYgKgNVbp3PVDga2aNlv203LUluFukVztOg1Njg0ko0G6/w0VHYbf9HBUJ",
-	"lJgNQ1Bz3FScuQGQOdOaULR9O1G1bwR3GjsHPXWSpcbu9NHbpg1wqwzOmF+xwpWFZK5GmQttGC0gjaMv",
-	"3KTLMNeXvDSkYAIEMoQucBq9BwpYjcjJYtE9f/u7R+RH/tRFXEBCIRoKeXD4CKT/w8NHy2Wjjx8//C6F",
-	"d9BMsf3MsvinCwgz75PYb8mlyJkSZKzozNLCcVnU7tQqwLZrft41yaFBeglxt8fffx/F3R4cHm6UEu4m",
-	"vdkMGWOXrOYwJT6n6yyga2QR7AbXxCgO5eWECgl2evfkXquPZ1USRVnxKKmAN8+cTFAAuZCXdcGKaFDr",
-	"E3JETK2EJooZ9/Px5ojtCFrvOuOxoVY9wgPy5hB2y1lDQ7NcCs9mLlzrVmFXrRgj1F0E4WaxAOiPeMjw",
-	"mhBusmBddsBeO4zEaAqB4++9MZa4+tldECKlY0RK8sVf8H5P0JSzm6fJVJZQE/Be8ILNKmmYMA0hEOMa",
-	"4EO4JjDRRhT7ZOi4bA9AuYb2u8eHDzLy+PAhcM3jw0do8gXrIEyabi8WIkEaKm68l5wNWjcfZIPHhw/g",
-	"/x/C/z9Khs9WzLF+J86ejx2eN5+02uK8nbcBOAANE8dfCox9g2ccrPnbGdd8u5Tc+o8Ja8KL/UkT9LtG",
-	"NG5ouV0gbAwABwklgrZ0c3bsiXFls9vUpJs0+HAH/j8gQjhgT6kiYH8uNC8wN94U2wDk0vpo4Rqv0moM",
-	"l0hb9vYBGBLClU8i9Qz6acyNmwGDwQtQ2vSCiX2CwC7cz9yH1Fq8uC12Zct+3esezbXL4eFezecY9v2w",
-	"ai+XUkxg2CWSJugwV1JPHh09jJvNZ/vLodqb9r4/lTXaDDCnrmSEXbniqwDW7cV6FmyaYPjAamSHwRIp",
-	"DN9P3yA8+VlBUIYBnGjdXWzW2yd+DIBrB3OgJAQPGRGMFRpM/N4nCI71O8BQ3xj2wjO1jfzZcWQ6Xux2",
-	"/B7D5K+c4fWdkE34zEHNLzVBIgaXJ/o6s7ALWn8birq33x1Nz8GdTAe05Aj6DApfJ3Kz0FUYkbo6eXTJ",
-	"IKmUHK0fmmhNE8NEvtim9qQbfXU1Ge4W1XNrHBF3uCtMe9sojdCwGgEEDpUXTJARs9LTWp5PmpIulwSh",
-	"dcENKeWkA5CvXJoCOOuaVZ9o74ZfpwJSXiesoA6FQWmjhWG+yVUQHyUkteCGDC+GGRnOcOzXZEjuVtIj",
-	"PR0dPnh0Lwp6fvfowk0HW54Npu0S2kHmw73vP3w8yo4eX/968ePsp8nfP/yt7wiwc7zbznbbjffqwDTE",
-	"MLIrnk64EFEqoD/yaWqcTUKrY/NSwnqTlwyqs8DjdG3KWFz2hLDfa1oSKZyhAgkoN1FVN9qNi6o2a5oy",
-	"+7+Mb2BYWX0bD3T5DWpMlTTj1UJMw8UyWxy0AUR0u5lonf1V7UR3/yx1nAi76dCzbTMsoc1kB+PTVscY",
-	"JG7rcOSfr+dNP4Nic9azBW3pOH75KVk0lDVMVV03oK237vCHf/fypCNp2pzpFbb6PADdZFGG1O7QzwH7",
-	"tyhYkYXxStKa9oCRuF0xRne+9wc5JzMqFm6QJlWsq2oZ+ug6oHphBLWVUjOuNSuIDiUPVsT5fn5GizjB",
-	"RyeUizTk+Fpg18+h0BZw1BtPzS4ORdiQ9iEIY4vZUtdiZBQ0czEiiyMaJpvhpF7rWYo6NUah4zw1993h",
-	"iYKbnncAyEPUXTBXdWGVSFNpzTUpZBJsy1u9/YeHlFQ3Z3qlMgSA6iHorSkvCBXInm108HUG+ppiFygk",
-	"y6wRKSMY/5tAUXemAutqPey/I7LvsBZyvk884Ebz9trAGIQwsLsV2N/2qAbZ0rjpY5hd3IbjvmGvnbOi",
-	"XeyvrtKnpgPjKQ8D29c2Z+JVLbtuBzqgdABU/dX8EmRVyhrqQt+4uQqIhv5sMcGne6kAOrEdjgRUM2x8",
-	"rr2oeewm+Q1XdDTnL7HaZeiwd0gQzStk2wt+x3vxpB98v5gz0szcvGDPaQ7rLYT+4qdfYd9OJd4sWek4",
-	"ZLMRs6ofHVer8rpGv6/Jl3ymBMrAL366MEutbze/raElC9gmyzkzQ+ZT7hCJQGRPpCxILivXGQIxpxHL",
-	"aa1ZU/wD84iFNJi+pfl0qfN57YFDrbIs9ZeOxQwPQ5foXYjco4Xpty40tV0YcvsJJUsgZZtCtOtndLwL",
-	"KbAtUpxv5kJjUrOpRWz0YGsE7e1Mb75bhvH8j8lv4pv9u7dtBFyMXRnrEVm2bSN2yEJxoxKZKKyplYT6",
-	"Po5VwIIQsErMG4eeX1doizUogIiHRbG+MyQk96y8+7skrIA+/3KxnYPcmffMy1rzSwcUrI+hhzIkQzNC",
-	"Qy50eRoNuQvZSEVmVgbjibmHBYH3h015ynsB0MOIuYYja1ip/fP2iaUE3MGyBh/z3A3GkVa8UBAwTyD5",
-	"NZcufugm3kC1S1kw9V64fBjCTnKzVKSym6qSiHl2yJHR3NFtRK8bwdrKPErB1hRtuQqdbdIivCjZNtdj",
-	"0lGzG/S3dJC+GX26M8Ir1jFvBXhsjQ+B1a3UgXppOutwJuC6tdEdhGPMyCiRst8IuGfXnjjm6ckv5z4P",
-	"AhF3K0H2jtCsdMhu/rO0gdkx6WVJ0C8NY0E6ejokrQ7FVsI8BdcXEeBcSjfHc94+Y5aFZqYdiHEpcxy5",
-	"y8XE4SxklmChlWmuJEBI3E5L5ufVjPF/jC3j3+1PWq71BaY2+1vuEkU+HKcTmHS0VYqKNb4TTkfa6tdx",
-	"BUfvIHhXxUU0AGnpjRLLTMm0+CndrRYBKILmSmpv6+kt5i707YsIPLdNZ0T8Ertnu1dhOv22FjhYONb8",
-	"xdIaI1vVVndiHBNoQ7UnfJWmM3r1LPQOpE1iNxGmFgVTZE4XT8CVJT+8e3d2cLR/hBNaEB+CRo0IEcx6",
-	"BkFlrGPYDLk+o1dnCIieaOGuFYS4G6R0RHnjAUWIK6igf4Kdpg63BYHA4sq4x4etyrgHjzav6/ea1ezd",
-	"DovnrBVVQmNsqOCzb6LJiI0ldrB2LvlBcnDMeg52vLZ7Jv6Mglc/03+DnHrqLkNYGmjb7er3HTvWiNhe",
-	"sdDsy4p9clKWLi+C382YmrDiCfqy0XT+gAyFtaXvBZQGNTD+1BjFR3XTU9pMvT/2iNIOK4qZ3P/5Y8jZ",
-	"LXlk6/WKe+l1mmKVIn+PpztkbngGZHg0sb4DLxBannKxTSHxpjCbHw60JS9QKGXo0xfokXxgkB8g+2wu",
-	"z40AgJIVumWQwH0UpjtDmGExMpcJ7+i8ggIzJ5HDNmVkODWmGpK7XnRiN5BDj7rnvtfRBShp3706hy8f",
-	"5P6rB2F0xLtX52CbQ/va5O3ZMwd6rO+BRzN90Pwk3CvG1bVPHGTwH8hIP8jh/5O2c6Xk1eKs87Ud1rA/",
-	"E2dv3/zf/0ewDc7BUllFEXWqGRljVJERm3CBHohv7zGsLGFMu5my9wILD+5of1r3Cbpy8T3h7bE03AcE",
-	"GqHJXQUqnD9PgcujQTa4TL+x8s1l6xtQ7UVNYfXmSiB/XTNApg/rvXt1vrXI33GEJl7KZ8yWawwNwHwJ",
-	"ghqlbsXoRTgCnnlBTtMiBd1JO8pT4p5/LsjZ6U/IklJDkTr0tnGta9Y+nndav2wxDYj4hTZsdiddiZfH",
-	"+Mwdhi6JaghT9et4RFrKS0/lXIShHAtC9cUqM6fWwwE+TrHzC179gyk+Tk3dRotNLOL33icvpCJjjvNo",
-	"rICZx5m+J94mIa4wzqWo8FMHSbVaNIAiKT3w5TxURl5ViA3nanD7boy/7o4mL8+CaPhsKLKYxXd/cP7B",
-	"2TyFDR45QTpQExJ8Qs4dWMLcwcnQCQso/sAiCVepO/0P0VKumw7qG8N+OCBL3cX5jtdDwxBe7U0tUTTG",
-	"vJ+7vHt/N1Ew2e31Rkl792Yp5/YfmOrvyI2jIdRgOcN+Rdouaxpk2CUvfNa8/0gy/6tEzPa3Tm/upYOJ",
-	"9Pq1hCZ2j2nKrsCrTEdwXZeD6sjehOJlTefJ8ftWDEC6JMUnbG6dHw+i2q/cBJsJNicwWsAbq90bvmYh",
-	"GjgXSuWPyWPiTjFhS0Cbdx8fPrjXMbOkTFZMAPhuXTLPFFFFfoT3+S/3wH/hA9NBaJ2uGfjFbyWMKgH4",
-	"I/t2apsSgF6zU+K5nTDj3PCyYzmW539bmsTatxhhp7Esf5j8K/YM//hjvjtdEA0HWWXHy8aIXoNCsi2S",
-	"yvbYOZ+JzPUmceZ2AXazE+yaNej8vyhu2Fum69J0hYC7ZuzAiAEpEEZs7ifR4ycIckQDtn/WnjILACdP",
-	"HH6UFb16OxnYGtKQaktRi7e1SOP4MtCI/fTmCnndjRs4oHC/DymQPjBGuVmc27s67BPrIts/4EmwNkYV",
-	"VE+534Nnen0N1uxYdhDfC2xL0yGetSHJ5WyGfdIFdqayEfn5JYEyKemHA8CXksypyafkHH65/168F/fv",
-	"/zKV+/fvk9MYTgIAujjTZHhSm6lU/A8I6h2Tp7Bq8u7Nj6evh5i/R3SPVnXEHY1NZ+8FjqJE3Kl9+Gzo",
-	"eaKghjqIRqkWbjG4xfr+fXAI5s07kzkV5tgHyz1EWRbwyQDaJCNybllrtAhVGVFZUvZeOFusXZ9EThuO",
-	"hTJ/Sob+QMXIG7TUEiZJDU/f0clwn5xba44bMqL5BaH6vRi+HO9Bc/QQG9cRjArmBbpUo1V945LnZoh+",
-	"jpYz1pRFAIAf1YapJ2Aq4h1fS8Hwtsfk/hD2FBKJWAhCfsZR1eSCLVrjSIPFxRWmmJHCz3FuiN3y4d+Q",
-	"sf9qJdAQ8V8Wbs0+DC5k0+mgGIK1gBUH/H/s51hhCPe9gNceG6ayCPKiKQxDTB+HPOrtTgdMV1WMKtJM",
-	"p1MM8ZHcuhH52zGG+ykpZF4DcDO5+/bFM/L9o8f/c8/ndDWgRVqKF2wIN/GxaedtgoDWjVXy+PBwpocZ",
-	"GT5wDvnR9OHhbPiEaP4Ha/9muTnxvQjdiUuNiZ19iOQd9/Nj7dIfPnz4PQZqDDfWoBrgIcWDRU7OXg6i",
-	"Ut7B5REoqYoJWvHB8eDh/uH+Q2xlnILAOaBVVYJqq5LjwSMkRDxqiL8HUh38bPImBuyzl2ABjhUizkeG",
-	"AkysqncDPBf2QuSCC8Yqx33+MO2TE6/jGxhAhLJqDhw63wgG2Ay8Rbg8/V5ow8sSMaBqpawzHSJcVofB",
-	"/r4sHNouTG2nis4Yok105C6aSw6eo6S//hD6jJ86BK1cQlcjmCNVVVrvnEtx8JvT+qhBes2t9FWi1201",
-	"E8wALKSBXXxweNh1y3DdwS9u5iMgakGsYPNvcEAqKKt6NqNqMTgenNVRLsBtvqt0NooKHVDmDJ3oBhdU",
-	"Dz7Y+xxAE7F9smvEb2/H35k5gQtWdiSBFemFDzWWHakbg8R1SOpxe+nvNQOoH8yTOichi3aiH+L52hWM",
-	"HEqlqwSRChVb1xrmU9laQeJhGxgQAu6O/1YZoTcTti26YF1tgey4saoY75UwgFaQ3RDjyt5U79+YS3+Z",
-	"ytAOZwVRRgS602CHRNxZyonjTHbJXNrIseZySM46+nswWgsvdSYB2AKCDOHDIXbMg+kgGCk5orH87/mb",
-	"1yDdrTkzPLZq5hPehXxCE+cT+Nwoxj69F5/29vbC/+zFQ99oPCSfyLDVpWk/caMjrHb2AWUxcTm2BgZM",
-	"sHloWCZ3MbwBVEErw51q15+EFjpkD3+veX5RLu4RXIrr54CV/KP5Owrk3AkttGEX8Kdem8NvWwC99hMo",
-	"6ucaqq+C3m/fQFg9bX/82v1B0cjDYMvSw7iY4IP81AP7LyTF0eOA7fbJbkdEX9xdMqWXDDaWF8N9cuI7",
-	"PE2TQQeLDg22V1SbPXjE3svnQzJh1gDEDsZjAobTe8EF2IVoCePmz13rXapt9Bh3L90x+l48VXKumdLH",
-	"eAUHrJfhmFm7MiMg5sgQVoQ9SMPQAwHhxQD5kNKK52CIneKB2CCK7bHlRQs4D99Ns0gCYsarEYEteq0V",
-	"hptlnGFXBk/vXhMb6b5hUvDEwJkSDVrLzJam3GhWjm8ukl7gsZo3xq2O5JCQcy+HrqqS4lC8pCDCmBlU",
-	"TDNh1ML7HhBFc8iNsP4G689fErwZ/8FSiSMaYnHze5svTt3SNrBEqCW13urxwYGeyiquC4c5KTlVZojh",
-	"AT/wH5xeMkxdPuzSpbUqB8v20QbdujR2y6Mp/v30XedT7JGUxWCrG58ENxmZP0Kvtnc9Jg6/mvzkYSUr",
-	"KPy0sgYw64c+T+zmbaNLBRvvTtvPb191rTgcuGbFQa234LKPP/zluAsuu63Yb2ptrA2pWM4SvuY7eURZ",
-	"c8ku7ANo8wxbNJEuOGBPT/JYNm0aScv1Fdfmhcd2+GZGWQeayY1sMh9DGTnk3RvT3pKKBBwMT2n3QUzs",
-	"g4/w32uUgSVL5ZFfGo0z8dCVnDtIaYxerAiw53AXP+r385y+zdb5y7HDvvvwLR01fFdvH6UonXU6YZ5C",
-	"X+y8O0Zdw3F28yK46NN3dNJ1U3fZAVzj7nkDwr219tRasm3HOPCuWG3+IRtUdYLkZ7X5akzZ59LXUrCY",
-	"h3cf44gY4BYFN565kGnQuev4YFVQHRSuXyh5rp7z8dh6Lb1ManBnJMbAoV+GaF50RjVcK/4NzKDlZ5Zs",
-	"7B4ZSktAtjoHzMHZWB+pa01get7QtP98/grdW10ypplAgE1WN9drbo6hG9zvg77oQeMof2fsutCoiam4",
-	"a0GTYE5Qk51uxXPsp8osAxRcX2AsvxYCap7GGA7A1wgji+wr0IUOhTfoKGUJ08jz/TezjOwCdmwYAT13",
-	"bRcZf2Oc0P1FlFAXbxx8tP+5Xhedfe0FzRc6trhN3fS+OZWddncSc5d03axY7dv124ODQvHx2jj5c7jg",
-	"W/oavGS4iN0dqzfQoGzUglRMgYyORbQmYyVncERGtSgcCggKW5gjV0L2Giz/mzuIrorBhxRd3wDkP289",
-	"9xjF2L6han/yR7c5IueilLSwmnKTRTK0GmFI7vqqfEi/+ek9sAGKVVIZVoSRVVOqs9A8PEypvO70CIeZ",
-	"t/0VPYKcbWlPTP7gVfs0hEzQiAsKK+oVOwRik1PMeyrGNJSwuEQoJICXfJlnuKC951xXUvM0xuiZkpXU",
-	"kPaEcyBcG/mawOaNPUbHEdGIJlBCt4Hbp1wbiW0HXRLxB3fJyrJSTOb6brst5nU85/gtS9/aQxrfzBiX",
-	"c8EUdinZtWqPgnvJfDlq6tlNA/G/d3bRlwPu1mJzlRE7yC/Gd/PIv76abWOm0WfEO1ONKElHC9j5dnWc",
-	"HJOCVUwUTOQLl+DzNUzwDy8nVm1wV6rRK7cO6Wz79Mb9w7wZfNbBfO5MbXuGNo2BRExy7BxrUG9udAB2",
-	"M3lyOXL/hNCyJLMaNr9zhTj+cnNgft0cy90G5m9yUN90DPW40Tn1w0Z341L5nZXNAG2QqJ01Kr5acG2w",
-	"/8xf9A2J76aW75b4Ta3kbj3bqiGYJ3v4qE33g4+Ir7IU+E+F8sPc9j9JLL/y75sgYXc4P1Dpi/ntnhPX",
-	"sNTim0f01xNvOw7CF94Y1f96/Hk7wvoxH9zyuP46bgBpFHULJs00X74E9h8qkAyUjEdTEFAWA4552iI7",
-	"a3rqNptkVfS4yBDyj/EOtpwLfQPj6FvaEn1nqG+pzxzdQJ/53qGdhIcC9BfMJpFEM2NKlqwe0M1QniQv",
-	"nThI8keHR6G12Y3k4Vga5ubaOmxhLQklpZxwKO+bQW2XUdDQ4CtPV7SAHwz0BdWAf0THVuS0LHeRafll",
-	"KgmdkZcRqT2BHbmjqThJejvLvaRqwrBB5eeXUEinyfAgdCJgg8bwAKc/Df3U5TR1m1kcX468/hldVWzu",
-	"+5tT+HR5Bn3cep3m8IDF3WWFOLTuL0kfB3i+Sh0XT8hcJ4rOvJTO/HT4ADcOe4645Den4w9y7krD3Yhz",
-	"P9MhScNoek6n3/EujJL5ZnK6a2jPjcR06NnacT4tkMuT23/SIvnBR/xjY61R0ycWEK1DVSVyToy0AU0v",
-	"2ACTAXAE+KCAOZRhRtW1IflWJcTABYQAqwG84G9iHiknKKAg/0mcoGDGrG5ptw8UiPTlSg7csVjH39/c",
-	"B1pLu+34B993owv09bjzdrhAMRvcchdoDTOkZOPB8rjATiX1LL7wG2qqtRMKb6SuYlLsWmfRaI50m5B+",
-	"n1of3/Dkbtzpg4/Rv3rE5GKi/2l0Ut566c596tJObZp9MRXVOg8bGfubK6ueRP185t/MZhHFNmq6r8z4",
-	"t0PdrbDULdd5vXgqKRODnb9W9b0JV33LrJxbxK7zck3/2BfTeDKiX0jPhc++hK4Ldz/46P/soeUCif8s",
-	"Kk6ErencmS7tFtHqi6m2huXX8+63Vmo9yPgl9Zkn00Zl9jX5+3ZosjYH3W41tpGLkpKugaTsVF9v8ZJv",
-	"CSxhV7BrXAkXqvtiWkt5svm98BiZX0Bf4a0PPsJ/e2gqJOifxhNT7nUTO9GlnzyFvphycjy9hjm/ua+1",
-	"hmxfUh8BZTYqo6/GwrdDE0Xscsu9qU6uSUqu1pzsZF72hVQBOKyZwO0wI5uxFTEkuCgCYkVGNGOA5ECi",
-	"JG669gLZ9Odo8Pw303gN/PJOlV6Uqvpiei+a5hoA2SJ2aDb8SyjCcPeDj/7PHuowGpf1Z3HcIsDf9M50",
-	"KcaIVl9MN0bg42vZ+Ns7bjEc/Zfj9c3s5Sm2UW1+TVa/HZqzzUy33YfbcC57C72D1tSjrsMcBpB/jdMM",
-	"Mx02nOjUWIfdtOY05sGKEeFtBRyv4ecF3I5j7DBYlyBKiyIMl7plQKXLo69u2Zk7KYr2LCU/+ksqD3gN",
-	"jVWCefgzHsYodXNEnSzfdO2eJdeIZ07FAju2siRIcjM3rYG9fZ40bxVDMDdZ51OWKD08X4g8Ptlfx6bZ",
-	"PS+13uO2gt/+RC+YK76ewtyksgGsbPZsEg+a251sP/joeHOtkYujR3cjMb4VmfEdWme3D02/prheaSJ8",
-	"eXZcSWUyUjGVM2H2mMhlAfCzzJ5hxgpWPCEvzy6/s/JhpGh+wUxTqg9DM0KlfiOF+rcRg5O02cX+BcYv",
-	"BGa1nAudnVgQm6UVJI7AaiHtw7hr8LfXMHKH8x273T2bUb3LeWt6GyZMuNdKT/8JQLse8RzQK1qTXuqu",
-	"wR3ZZ0YQ0OraEEWIFp7dKKQQNaDsJrpwUpbtiEIg3bri82iWBnCQm6Lx6we74W7wI3xRq3JwPAD00csj",
-	"EHHuTsvb5xy+wk05WB4wsR+BXLnGUSsPWoyoEyIiropDZIUQR4ExCNCIwBWpFL+0zkKY1eCbj4HS9rRC",
-	"q0K0jFb5wuqDEZgSmpEmXFx55KIWWCLcfArl6mwRMLHCExzoQ/SeoV0q+qyRPtGHLiYYfdIkqlbXCp01",
-	"bqqBm1sJq+SazOSMCRNgOvdj/LN58lbLIOD4S+yP8e3YchIvzfeRXH+4/v8BAAD//w==",
+	"5L19c9s2tgf8VTC6dyZJl37LS+9TZ3Z2nMRpc5smnjhtn2ea3BVEQhLWFMACoGU18Xd/BucAICiBEhXL",
+	"jXf7x24diSLBg4Pzfn7n0yCXs0oKJoweHH8aTBktmII/T9/Tif1vwXSueGW4FIPjwfspI4pdcs2lIHJM",
+	"zJQROfoXyw3hgvxeS0PtlWRG1YXOyFgqMnw13vuJmnw63B9kA51P2YzaG5tFxQbHA20UF5PB9fV1Nqio",
+	"ojNm3AqeM2X4mOfUsDd0xlYXYz/1i8ibi+1juP2+omY6yAYCfjyIrhhkA8V+r7lixeDYqJrF6/pvxcaD",
+	"48F/HTSkOcBv9QGsw670hVq8q8Xqkp5PqZgwIqSZcjF5ShQztRKwQjYeWzKZKTXw77nihpG5rMuCTOll",
+	"s+zfa6YWzboLfFS8xIKNaV2awfGYlpplnpQjKUtGBSzwZcmY2Uy2sb2sg2Dw3c1J9WoMu7+6jl+BAFKU",
+	"CzKfMhHzkja8LMmUamKmXBPLi2GRyKPNMj17rWUuu4w3UrCOpQy/GeJ+6PZ6FCNcEyGJrvOpX9wiolhi",
+	"MfYxiRUxUc8Gx78Nvhl8zBLLe81n3Kwu7MSQmdQGyTCjYrFPXuDmk6PDwy6WKeFmSY45OjzMBjN6xWd2",
+	"OUeH8E8u3D/DyrgwbMIULO2NLHocQCGLrpNnv1rLR6vkeHvJlOJ9nivdlR3P9l/fnI/PZMnzxeYFVXBd",
+	"x3Lwy5sv5p2s+0hFZS/rWAp8d/OVvGeCih6SxsB1HWvBL2++mJ8rbRSjs83Lqd2VHQvyX990Sdf297qS",
+	"QjPUqkpJZf/IpTBMwImnVVVatcSlOKiUHJVs9rd/aQnapd/D4K4vZF7P7C3hqUui1iqdOROGzJUUk4zM",
+	"uZkSSrSho5KRHM7udQYi2TCxZoHbLQxE/DumrehJLOuFFCwjUrn1DFHVDTMyh/WCahwxUkgBTJywTlIP",
+	"d5cdwDXX8Fi3HvuLkxwf3kjkXDFqWDHIBnVV+L9EDprc/l2wktlPV+V2Bne7ZM+nLL8AShUFt7en5ZmS",
+	"lTU47LY7Ld1+9zMlR0wTdsnUgjBRVJLj8aiiX34asKuK5QnFcG6oqTXT5P7w4eHh8AGhoiDKLtl9tPfo",
+	"u++GD9DcyGUtDKHaqrGcad0oEXchnALDZvDIihrDlH3I//12tPfk42+He9/h/93fW/rgwT/+e5CgivuA",
+	"KkUX9t9jWparr/CS8rJWTFvLkRIl5842oheMUBFoQgo5F82KH9m1rtNY2WAqdYJiP1g9irwRRLXdg+bW",
+	"YKW5p97ThBaFssRKvaF9mrqk5aYD8KJWcG4GYN2ahOnxNrmU4cEw+VzFdUKwneO2rpByZH/WouWI5hfR",
+	"7m+mpeEzJmuzzXviTZbXGN5sakw1fOpOvMmrIaEkl0IwOJi4cFkxoa3pRQPLDrJwYO0dLHHyKm1LuU/Q",
+	"XBtkg6u9idxzH06oYXO62I8PbnTFHp9VUhl3DKb2B9xM69F+LmcHuqx5zvbcLdw/D9w/4cknVVUuHF8n",
+	"DN4pz6dEG1ZZBpzDv0a1KEpGxpSXrMjs/okJF1f3NJFzQeZSFXpVKFBY4Fiqmf1rYIXWnt2oFMcUfMLw",
+	"OKx8NeYlS35RchF/EbHDjGlNJ+lf2ReL5ao29spskDsij0tegT4tJbVy9ZIpPl6kt7BRur/5N3APaNaQ",
+	"WTp87Lnd8cbseL/fsd9rR+K18r+9h7hc+DNI3nUn7C2+3jVY76/wFw/BfF+WtpWqcfvW3e4MLlomtV/U",
+	"ClWvs8EzWlKRsy3V3POplFYw0ZkUk5aEBWGlXMBglcedpRzxk5K1KP6p5IiLLz/3/i12xwNRmGJ7E+CS",
+	"aTKfSkKdfXxPE6u9NKGKZcRIkpfc7pu1kuDCc1gA4Rq+bWgJYpPqCwi5UPezDyIOi3wQK0R2ps8zoLNi",
+	"tHgryoU3dFcOuLv6nYv/tGQQF+bbx3C6kzeJRMgFF0W8rTH9UiZWSUes3Hg8XuNV196C72Od29Xe6FV0",
+	"xfJNj4pe79xeDoLS2m7b/BB/YFkcHaWer+fs2ZNudbFxz90tenHIkjCBjXb7kTUuHhCtp9h+3orZ3cKJ",
+	"PXc7uIXgztvnfTU+mk8pF1a4nZ3+lC0HJwk3mpVjMuZKG/hWEEbzKeFa10yRuiJGZmRUG7CQZI0XESWl",
+	"SVqEeNJParQt1zJUc6UzknXKR1ZKzjWGdOiM6SZg2XoLTWrNCittGnPS2mtlSV68OXc/tWQwLd9io6tw",
+	"wRZpqlaKX9onX7CFoy25f/bj83PyX/9PRvCPIyskz0+fk6MH++QVrGeODi14R8L6WsTy8LFzu6jQc6aI",
+	"pgv9QQzva5YrZh6A/8nzaRZ+ba3mjFwwViFhtJGKFXYpKFTXn4N24Nm+4PbcD3x6OycgCKNEyIC2Nt3S",
+	"idCRrI3j4n3yq1QXrCD2I4iZcqC6pXFG+EQAmaIvHEETbq6PiywvYrHCejkVQhoyYv4xY6Jl8miMuZgw",
+	"VSkuUg70Dyd7D598m8gfWPaasqu03wenNMnJF2zxcosHVvWo5Dmw8/3zsx9fPVj3WDhOq7d8ZXRz2rY7",
+	"Z0Kak7HBV+nnSAhpnrGxRMem3090jeydDPFuewKQT2/lDPzC2TwRe28xBfirEJdCVvbijwg5X+XntlRe",
+	"Zmpmpkx5084yBDeR3WfNOHfv1vnbJycjDTE8l51YwNUCFUOwklHyuMCl9UtSRlWH9H8fpP58KjUjUyoK",
+	"PaUXVpYbJy51RtgVzQ2Rwtr1oiBzXhY5VYWGNUvBCNhsWzKkM9tWLnQhUd0ROuF6JffXx506w7umVrIT",
+	"8yxhSGFEWafj0rodJ7+nQ4Ta70Vj69td11M531671pqOStbNksjaXBDN1KX1M6wOKMunwKB+I6weIPPp",
+	"wnNeIvsYq79g+DlDUPuD7BbjmTEmUbTrKVf0eet0beFxnegLHc6dZdaIdXTLkPFWTzhjeCoTJ512WIHR",
+	"nb3BAlts99J6cjO6QKPPLai9lpQ4nckisXdDR+whUWwMIWH/gs6AJJRc0pIX8QOekqETD0NSMvAf7bq4",
+	"i79N6aV9acHAEv0ACtet3IpBe8ThOkiOGrw9mkLbiKElRplhmjCnve2jhg12qBZk7YohliwUf/zSgbHw",
+	"9SvxzsU00hdCVr3jJkEqr34lZOFif0luT/2kzSbPFsSePBZxVnOgIBeY1AdWACgWiYTo93GYGA55x0Ja",
+	"oi+RYF6VFjqSCm5tbfHQ7Eaa9IHOnnIpMfKCj8dMMRfU8pxLiwLSPk0CSLGZvOxIAL3gOpeXaEdtIYje",
+	"CkaqkuZWFDC1LNwLd1NW7JNTq2vLBZw58H000ViAMKNX8XOOIJS/9MkSD5u82HKhL2VZen+QC22oyL1P",
+	"qNiEa2N9VlEwa6tUio35VSKUB58n0xZTQjUZHjje0ge04l2ZD3iaWnSndakg9gWBV+Fc7y/orGxJdYye",
+	"ueA6eHH7G903t/oUA13UI6YEM+tO5kaqnrqtPy8tBeyL2K0+b07bsmVZa2e3d5CBuEs6CTF01SDDbl+j",
+	"onmHNeZEa+rZioh6NsL0GiX2Sm/UaHi3ffITXVjHrWRj0/iMoc7GvrcU5SK5LMciaV8i3q9m/c2PVjev",
+	"pwMSjvfuFExIlSUcDutIEV1RkWHFkT0cTw4PZ3qYkeFDPbQ0Hh5NHx3OYO8aL8zfM4uzt/chR/u3+x8+",
+	"7ONfD/5xX+jPtf4805/159nn6YMHf/vvz/93uJrE7aBG85hdUeMUquJS2do5co6glZ5KQwoQ1mjUoMeO",
+	"pXZjJWdYCCRYsHh4IpOOaaTg9HYkyhoXt9tn6uVg/CC1wWrAlCHuzdsTUDZ977nGafE3fMmvdnPDltLu",
+	"dTNffNP11sm0nqN31tqe9S7BiVPQ7VdOyWdkLn7Jnq+L2bb9fCyYoMLKKevjZw3HoYduVmMACSk9pVz0",
+	"dgz+jMDuV3TtXUy3TaFOf7/Th17rV24fUv2RLXYox1x4+sdU+PqknNOFJk2AOa3gvjTssJx2gffyByh4",
+	"28iRrYX2pFnyFO1aA/BLBjWNqeMJHgChVjS46krgTV/aqd0RxZi+s23ImJcls8bg6uGc0atnslic8z82",
+	"JgrhmnXRKajWaInIpTS/rz/d8KB3bIzMf9WD9aOiVvhBSvYtH0Kp+ISLdBQNElDO3yFjzkor9abSOhrL",
+	"Iaa1JQrwiNTDsQay2EwEvMzegaoJW1K3bcqGEs2easly/HU2mDM+mZoenmhUAup+04fMayKAW5dSbQik",
+	"eRJlLYbe9lC/c2XAOz/OP0f7s3SiRQhuNsp1xpTlvsYRtk5EWRIta5U7bdT7hI+aWpV1pPbFIGD9NX58",
+	"L2YPnkGCCVqxopUwTFRX2OtJ3kFMPWnKaJnKMZwIQjFZ4GMGc27yKSuIHI8TBWWwY5sWEtfMQT2j1j1+",
+	"dYaXuZ9dp9xoVJpbHGJocOhtkL7Gq2HJguer1HrNNNh1gkxpOfZOa8OKoRI5qlgCgwjJTxSjWgqdES3J",
+	"JVMFz10gx6VAU1Fy2AIjc1l2ZT2uFmfrrlDMRUPWS1R7USN8NtLsvb/O/qbsTeL3r887DJHwlu2g3SjU",
+	"YTkWjpbo321bUfZzI7F3Js382VtVm4L5k+yKr9CEJi7enSrbxMuTu8lbYeN0dkawebg7pA8mkhjpNHSK",
+	"v7hU3CzSQVknV1NPk758w9WeaKOksN4ZVq30Flzn8IgfudPoK5pSzbigxhJgtTacC66n4KygtzWlOiNW",
+	"3REhY0KkX90dwk0L/MVdttYsyAZ/SNEj7uR3N9yroXGzoNZG9+Vvz4M7ZGulpHru0kk+8M0F5HEgZG7+",
+	"OZY1lG/lUoxLXHotaG2mUvE/wP8eSzXiRcEEfnVJeekSelAdL2iZjJi3m1US5r7z60nhriH33718Tr57",
+	"/OR/HiQcbbnZtm7eFrIihvKyo95lTjV2yKDzCzlASYpEeUm8F/qCV3uywtjvHuyVNSSMqpk1BuzTdVqA",
+	"MGHUglRModXd+2S9tFdjL9Hyyeq/MB/O76i3omYa2shWztrWVGi821SPgekoRE+3EgyhBul4VFJxMTzG",
+	"YKAsXH0Sh4z15rA+fOufHfvJlk+SwaSrqqRcsOIEBP2qQxLVxq/utLXFmMgZmA0Vk1XJklEAq/c5RvDS",
+	"SiDaD2t35FOwjVsdRKvyUK8r8vIlxViY6NWYr9oqJNNLmX6/dX13fyWhgq/YVPKvJfe7GpljOcAmNYtT",
+	"rLHio5tjZmfUTLFJF1ZHdVrxLiwJrFQw9IIJSHF01GEqH73YkE3CNkPffOleIyxhLSVij2pNcvrGTsX2",
+	"9niwq5c2Ywv5MKWplpm3UR/rvca2ysihFcxH7SSIrFH9uEVgMmornx9N1kZ/w6Jiw7Vzf0S37aYYoeHI",
+	"TiTTmdMui4SJGGTL2s1bEkXX2WDCBGvySoEmtS9m79sl91rOmSI51SwL2RRraSR53t7iVCSTshDpLimf",
+	"NU19OgTRo+zWN/vsis6sNMzlbNgucRNyJIsF3ka3zdyt9Y997Ls1xxwKyUAdp0tvmJnKIu2pJdv63tgd",
+	"KLluOX8JabF2m9sxGvuzukyZ7KcQF7Ffeo1tXxereRiRyrU8zqy842LSP/LQksFbRLv678uasrj3UZt2",
+	"VIaO0WDNRNHIA2Lk9i8VxOmmTFV0tgInuPOTeYEe8Zffpnb2yp3slACJrLkVyQ524SptrPry+2sPSXSi",
+	"dMXy/SCxfjv8uI/ybAg9RL6u3+XoPeBKB9N3NfstEQgXuV6fv+Qle8HH45Qqh3zhxnhbKNa5zgYlGyeE",
+	"1+msMhGYyJiXzJeoQZFB2uJy5zfRa9tWGlEtp+DjpJH2M34ByWrMTEOpg5EEbtaj2AS5yZHEvadfSvPg",
+	"TgIrPu6IVQAx4BD5TDqsb+6PlQALetqCo+naJ+8xzmSB68lC1dS6WqnCbX+SZlm0Hm78SkbMEq8pu95m",
+	"BzeQFlbT0wVvaLs7H/wlL83WdWOYW48En1TBYocTjYgfO60a2zZ5c92bpmanhTUAebRtQTAIw4JMlKyh",
+	"K3vGrRxmBbZhw6lIRPLuQt8kvu5/YMckvJjvlbxLLYzbdC6+dOBZO2XuXt2Kq3VUeRAaNJ8GYe8ERkAA",
+	"Wz70paTFs7qYbH2m7CPl2Fh3WTi9gnfTGdFc5AzzzfgZKRm9xBCGLAsyl+qCKTJiUy4KUgvDS+g9KKk2",
+	"MUqEtf4SXWTWDobVluXb8eD4t76Z1o9ZwvbUU6mM9dmgKm/EzJxZw2Iu/ev4Wk2AvopwufR+Ks91vQXj",
+	"7Ljd7wdIsZwbV/7kJUgtLoSci5CDcemakTd1mV0mQuDYyz72KxKMH7bDV0h6q9awAfeQFejyQDrZMgyY",
+	"4Gs9oJ7lSMHl6ihD2D7Y9CWu37oo0o3KEhLFs02zdk9Z9wN6Qrvc6ufB1ry5r+ADHevf3Llz7gEpmv7o",
+	"FPBK0e6iAncKr4x78d77ig2vDc48/Fu7lCpKXPpyDA+A1/fU/Yiaald78DqYEBv6TSLrvp3AUwwsz71L",
+	"WtaMVJQrHcW+IQJm/6lZaRkdj+Q6ZpvR6jd82Mfmma+5NtY5b5qY+2dcuwsQS32DUGb6QPmFpPjqJypq",
+	"WsaZ5m0M2AjcacIvmSCjBdR2rk0/L7URnx1bXnlKXp1dfmtl5kjR/IIZvU+wNZEq5prLiiw0pyyIYlqW",
+	"VnmH/uNEOqPJQS+fmymfQFYbewZ8OW2DvykafBM0VUqITTbXx/gxQf0etjCtDlNGaBMOXupHmdoXleOV",
+	"MPPh4WGk35+SwwgLICyxtLxYhKCpZqLgYhKHqFwIswt9M7nW7XLPPQX2EsftTmykcRchpryXU81IyYyB",
+	"OuOCT7gl8HRRTZnA8q5CGv2UaEOVcfVeotAeqhB/af1d+OlTQh006rePrIGraG5v7Oj7momJXf23j4C+",
+	"/p9HrfaI3+jeH4Bq5/7Y3/v4jf8sBWzXpmXD42+SbZnWNFlyJql2uUphlCxJVVJIDEKlxT55AQXweNgc",
+	"KhjWxKf8zynLL067MBOocQ+EhGgrHKaJFPYEX7iaJiENsbbsMaQogPTumzHlpe9tT8l6ZL3kw5vwjarF",
+	"ut+fc5d+7glllo5uvYT3ikJbTU+Io2OIb0Emz/oZRvq19cy3+/hPEt0w31xXZZnkJVwIv+Al2xhQaWGW",
+	"bYKzeDvG6kjAnUZiIA+Ap5KGx/DxkgTUQ5FWjVK84PpiLc8h94BrJ4XnqeTz8WZb8oDVPPMGpXQp/ltY",
+	"098pQFeVRUpq5YbjhCm1bjB0Xha72X3nCya0Cbi6lvXohEFHfyDFSuBkVe67274MnLLbm1shvzaqkvCD",
+	"hEiWajmgmLFieur9dwxJduW+8E5bbrz23uumU4ae50qKwlngDosaz6y/ayPQWrTpqU3f4C13pkODpOgg",
+	"tcA9J1ChBW2UAZMHz2DC9LM/+IUp3W5Lj0KUUozPuhIhqIbQ1u7KcAcR66PR9gP8YeiYUrVIS6Ky89bU",
+	"uKJvxURhOQra0JlCa0tYdbZdL9JMFisO/WZsEkvVdeSreNFR2qQYO+uVnmg9I9qQ6B5Zex+3YM+Xjt13",
+	"yaMhnLTc1D3TpK4IBXbAAtK5VHHxaAAI5SUD89PpQ6fh8RjKskSji4t/6oXI+zrCzdJ297pvA4zRsvO1",
+	"cF7/UzK84KIYepOL59P9AXYVKA5lrmiqzWhVOSna6knc2OwVggjrguZx3KCrR6dpHXLBiK6YlQ9VuLas",
+	"jqSPC1e4SEdXUbmPgzQVTOvLilwlnJVgDnEfQ/FgNbAeoV33xOusR6ph41WOFJsui3dr07XRi27IqrnS",
+	"jw2dV35Xrz+2T8WJWDTAsfhXV2iNBmD0TT0gCPMsw6Ho0dcWp42WzhC09YWBKKECCJCsCyhrESFaNPdF",
+	"ug6TvY+984WBmyBTHV1SkRvX8LYqA4MQ8DNDCpbzghXWTuKsLO5pAnGxVU0d6j1WzXUlZ72o3VGcAb/v",
+	"qTPci+1QgkZtkFulZwMclmv3l4IYWcW57juZnO0O3/7752f9u/kU7V8MkzbSoLs+HV+Q30VMeayJ48an",
+	"ejMylfPM5U8hANRZccquKq6c7OmHA+k7npfw/bnCjBUx7MqAtG6q9aRo1VMQu2Gk8L/wDVShuRvAcTri",
+	"ySxnBUt2LbwdE22dBVo2reE+RYvLgMpIjDojWojQDoI3lMXBSrRULue83+E/+0LS3mXg2UCzbSHiv6BP",
+	"/Ut6jFfz1PGJ6cgxrj8bO85ft1pItzsf/1sXE6ajXs4RIsrK2uTSwS4qRsumbY+8hRyK6zJO9RZrdvov",
+	"1staisdi5FJolteW4b/Hdzvt6AzCz5dmeUAyvtXpETISTzaP8Sg4gC0W6YaJGb06xVz/GVM564gv0qht",
+	"G5Y0QzQnVyZAqCFS5FElxKPD5XTHxlljfZisxQ27ZDKfpN+yJE/OKqpcdbsIZd/QQLVP/AC3diHeUwBX",
+	"tP9AdDE/72W1OG9ZWNPcdPQLpzHWfp3K0jVzsZLNLHcek+EBrfjQFeXbv0E9APjaFWKPC2ng31fpktV+",
+	"2+TpucM94mJyeukY9EtnoiznztLADmdh/sQ2vMB4ycUEs1elzC+8aiss32ujqLEnu6otQ7jaWwQ8hMOk",
+	"U5VYd8GcdcT4DzRm8c3+3asNQ7BmZwetIcuWHltVlZxBthsDt27uH4msMzDzOPNY+ornUGaHlSIwqyyR",
+	"8oTTlEr+sbJwp6yx+uxhsiIMzeGoOcLZR8Mtg8ZtQ2w7E66f6ZbCxQCTOdjVHR0yK1a0CHS4p8kQ7jEE",
+	"gtSabffakTG521feYH725/hd25kODm81oCNnLMqsUlIxpaXACbWAk2RKtk/eQoeuG6IEifxaUKjkSyJH",
+	"J+sGzmEkY8SyU6nNP6H9dNgx5WBjhxCuaLlHCCDCfjv6ONzU/JNK8fftk982UIiQCV1ZJteMC5mvYzIc",
+	"1bwshhmhUVES3gB6nYaQkHpz8tPpcHPnTeC2HNN5nb1MHfzoWGfnzKg77J1uWPyTsnRtgLObw+Gv9m53",
+	"w7Kf+cFj2+iLUksXzdWtwaw6Q6ddZ5Fct9zWwk/E99QsmFHGI1YDZHsYOubO5P4HgZkBnWHhO94yKCT4",
+	"IYyJgSFqRWpmFhg8qXqfchGOvgORVMo1lsJvmnkywwu2+DuoO2DMuCbp//7+8W9/3/8mPVazAdnutane",
+	"jJpx4QbGHW3YXv+E1O6+Y7lURbrQCUL3MQxfJCxDVKq42SDD0SKNVYMyIRJuYGynhZoLj/WmIL4zK7qB",
+	"XLtCQf07YLtTI675HXCqMzKjBfPRC0yV9Cn2WI7m+IfB8EQgakOV7l0PFPgzs0bLflru2hLcLdKrHXeN",
+	"17B2USjQbr/DRUdht/0cFQmUmA1DUHPcVJy52a0505pQtH07UbVvBHcaOwc9dZKlxu700bumDXCrDM6Y",
+	"X7HClYVkrkaZC20YLSCNoy/ckNowkpu8MqRgAgQyhC4yoLwHCliNyMli0T06/9vH5Ef+zEVcQEIhGgp5",
+	"ePgYpP+jw8fLZaNPnjz6NoV30Ayg/sKy+GcLCDPvk9hvyaXImRJkrOjM0sJxWdTu1CrAtmt+0TXJoUF6",
+	"CXG3J999F8XdHh4ebpQS7ia92QwZY5es5jAlvqTrLKBrZBHsBtfEKA7l5YQKCXZ699Btq49nVRJFWfEo",
+	"qYA3z5xMUAC5kJd1wYpoxvJTckRMrYQmihn38/HmiO0IWu8647GhVj3CAwozhKBbzhoamuVSeDZz4Vq3",
+	"CrtqxRih7iIIN4sFQH/E88HXhHCTBeuyA/baYSRGUwgcf++NscTVj92DECkdI1KSL/6C93uKppzdPE2m",
+	"soSagA+CF2xWScOEaQiBGNcAH8I1gYk2otgnQ8dlewDKNbTfPTl8mJEnh4+Aa54cPkaTL1gHYUh8e7EQ",
+	"CdJQceO95GzQuvkgGzw5fAj//wj+/3EyfLZijvU7cfZ87PC8+aTVFuftvA3AAWiYOMFMYOwbPONgzd/N",
+	"uOa7peTWf0xYE17sL5qg3zWicUPL7QJhYwA4SCgRtKWbs2NPjCub3aYm3aTBhzvw/wERwgF7ShUB+3Oh",
+	"ecHas+cQcml9tHCNV2k1hkukLXv7AAwJ4cqnkXoG/TTmxs2AweAFKG16wcQ+QWAXrp0+gNRavLgtdmXL",
+	"ft3rHs21y+HhXs3nGPb9uGovl1JMYE4tkiboMFdSTx4fPYqbzWf7y6Ham/a+P5M12gwwp65khF254qsA",
+	"1u3FehZsmmD4wGpkh8ESKQzfT98gPPlZQVCGAZxo3V1s1tsnfgyAawdzoCQEDxkRjBUaTPzeJwiO9XvA",
+	"UN8Y9sIztY382XFkOl7sdvwew+SvnOH1nZBN+MxBzS81QSIGlyf6OrOwC1p/G4q6t98dTc/BnUwHtOQI",
+	"+gwKXydys9BVmG68OjR4ySCplBxtmt1aUsNEvtim9qQbfXU1Ge4W1XNrHBF3uCtMe9sojdCwGgEEDpUX",
+	"TJARs9LTWp5Pm5IulwShdcENKeWkA5CvXJoCOONi88xKZ6fAr1MBKa8TVlCHwqC00cIw3+QqiI8Sklpw",
+	"Q4YXw4wMZzj2azIk9yvpkZ6ODh8+fhAFPb99fOGmgy3PBtN2Ce0g8+Hedx8/HWVHT65/u/hx9tPk+4//",
+	"6DsC7BzvtrPdduO9OjANMYzsiqcTLkSUCuiPfJoaZ5PQ6ti8lLDe5CWD6izwOF2bMhaXPSXs95qWRApn",
+	"qEACyk1U1Y1246KqzZqmzP4v4xsYVlbfxgNdfoMaUyXNeLUQ03CxzBYHbQAR3W4mWmd/VTvR3T9LHSfC",
+	"bjr0bNsMS2gz2cH4tNUxBonbOhz5F+t508+g2Jz1bEFbOo5ffkoWDWUNU1W3m9ncIUv84d+9POlImjZn",
+	"eoWtvgxAN1mUIbU79HPA/i0KVmRhvJK0pj1gJG5XjNGd7/1BzsmMioUbpEkV66pahj66DqheGEFtpdSM",
+	"a80KokPJgxVxvp+f0SJO8NEJ5SINOb4W2PVLKLQFHPXGU7OLQxE2pH0IwthittS1GBkFzVyMyOKIhslm",
+	"OKnXepaiTo1R6DhPzX13eKLgpucdAPIQdRfMVV1YJdJUWnNNCpkE2/JWb//hISXVzZleqQwBoHoIemvK",
+	"C0IFsmcbHXydgb6m2AUKyTJrRMoIxv8mUNSdqcC6Wg/774jsO6yFnO8TD7jRvL02MAahmeEfB/a3PapB",
+	"tjRu+hhmF7fhuG/Ya+esaBf7q6v0qenAeMrDwPa1zZl4Vcuu24EOKB0AVX81vwRZlbKGutA3bq4CoqE/",
+	"W0zw6V4qgE5shyMB1Qwbn2svah67SX7DFR3N+Uusdhk67B0SRPMK2faC3/FePOkH3y/mjDQzNy/Yc5rD",
+	"eguhv/jpV9i3U4k3S1Y6DtlsxKzqR8fVqryu0e9r8iVfKIEy8IufLcxS69vNb2toyQK2yXLOzJD5lDtE",
+	"IhDZEykLksvKdYZAzGnEclpr1hT/wDxiIQ2mb2k+Xep8XnvgUKssS/2lYzHDw9Alehci92hh+p0LTW0X",
+	"htx+QskSSNmmEO36GR3vQwpsixTn27nQmNRsahEbPdgaQXs305vvl2E8/2Pym/hm/+5tGwEXY1fGekSW",
+	"bduIHbJQ3KhEJgpraiWhvo9jFbAgBKwS88ah59cV2mINCiDiYVGs7wwJyT0r776XhBXQ518utnOQO/Oe",
+	"eVlrfumAgvUx9FCGZGhGaMiFLk+jIfchG6nIzMpgPDEPsCDwm2FTnvJBAPQwYq7hyBpWav+8fWIpAXew",
+	"rMHHPHeDcaQVLxQEzFNIfs2lix+6iTdQ7VIWTH0QLh+GsJPcLBWp7KaqJGKeHXJkNHd0G9HrRrC2Mo9S",
+	"sDVFW65CZ5u0CC9Kts31mHTU7Ab9LR2kb0af7ozwinXMWwEeW+NDYHUrdaBems46nAm4bm10B+EYMzJK",
+	"pOw3Au7ZtSeOeXryy7nPg0DE3UqQvSM0Kx2ym/8sbWB2THpZEvRLw1iQjp4OSatDsZUwT8H1RQQ4l9LN",
+	"8Zy3L5hloZlpB2JcyhxH7nIxcTgLmSVYaGWaKwkQEnfTkvl5NWP8H2PL+Hf7i5Zr3cLUZn/LXaLIh+N0",
+	"ApOOtkpRscZ3wulIW/06ruDoHQTvqriIBiAtvVFimSmZFj+lu9UiAEXQXEntbT29xdyFvn0Rgee26YyI",
+	"X2L3bPc6TKff1gIHC8eav1haY2Sr2upejGMCbaj2hK/SdEavnofegbRJ7CbC1KJgiszp4im4suSH9+/P",
+	"Do72j3BCC+JD0KgRIYJZzyCojHUMmyHXZ/TqDAHREy3ctYIQd4OUjihvPKAIcQUV9E+x09ThtiAQWFwZ",
+	"9+SwVRn38PHmdf1es5q932HxnLWiSmiMDRV89k00GbGxxA7WziU/TA6OWc/Bjtd2z8RfUPDqZ/pvkFPP",
+	"3GUISwNtu139vmPHGhHbKxaafVmxT07K0uVF8LsZUxNWPEVfNprOH5ChsLb0g4DSoAbGnxqj+Khuekqb",
+	"qffHHlHaYUUxk/s/fww5uyWPbL1ecS+9TlOsUuT7eLpD5oZnQIZHE+s78AKh5SkX2xQSbwqz+eFAW/IC",
+	"hVKGPn2BHskHBvkBss/m8twIAChZoVsGCdxHYbozhBkWI3OZ8I7OKygwcxI5bFNGhlNjqiG570UndgM5",
+	"9KgH7nsdXYCS9v3rc/jyYe6/ehhGR7x/fQ62ObSvTd6dPXegx/oBeDTTh81Pwr1iXF37xEEG/4GM9MMc",
+	"/j9pO1dKXi3OOl/bYQ37M3H27u3/+/8RbINzsFRWUUSdakbGGFVkxCZcoAfi23sMK0sY026m7IPAwoN7",
+	"2p/WfYKuXHxPeHssDfcBgUZocleBCufPU+DyaJANLtNvrHxz2foGVHtRU1i9uRLIX9cMkOnDeu9fn28t",
+	"8nccoYmX8gWz5RpDAzBfgqBGqVsxehGOgGdekNO0SEF30o7ylLjnnwtydvoTsqTUUKQOvW1c65q1j+e9",
+	"1i9bTAMifqENm91LV+LlMT5zh6FLohrCVP06HpGW8tJTORdhKMeCUH2xysyp9XCAj1Ps/IJXvzDFx6mp",
+	"22ixiUX83vvkpVRkzHEejRUw8zjT99TbJMQVxrkUFX7qIKlWiwZQJKUHvpyHysirCrHhXA1u343x193T",
+	"5NVZEA1fDEUWs/juD84vnM1T2OCRE6QDNSHBJ+TcgSXMHZwMnbCA4g8sknCVutP/EC3luumgvjHshwOy",
+	"1F2c73g9NAzh1d7UEkVjzPu5y7v3dxMFk91eb5S0d2+Wcm5/wVR/R24cDaEGyxn2K9J2WdMgwy554bPm",
+	"/UeS+V8lYrb/6vTmXjmYSK9fS2hi95im7Aq8ynQE13U5qI7sTShe1nSeHL9vxQCkS1J8wubW+fEgqv3K",
+	"TbCZYHMCowW8sdq94WsWooFzoVT+mDwh7hQTtgS0ef/J4cMHHTNLymTFBIDv1iXzTBFV5Ed4n/90D/wn",
+	"PjAdhNbpmoFf/VbCqBKAP7Jvp7YpAeg1OyWe2wkzzg0vO5Zjef5fS5NY+xYj7DSW5Q+Tf8We4R9/zHen",
+	"C6LhIKvseNkY0WtQSLZFUtkeO+cLkbneJs7cLsBudoJdswad/1fFDXvHdF2arhBw14wdGDEgBcKIzf0k",
+	"evwEQY5owPbP2lNmAeDkqcOPsqJXbycDW0MaUm0pavGuFmkcXwYasZ/eXCGvu3EDBxTu9zEF0gfGKDeL",
+	"c3tXh31iXWT7BzwJ1saoguop93vwTK+vwZodyw7ie4FtaTrEszYkuZzNsE+6wM5UNiI/vyJQJiX9cAD4",
+	"UpI5NfmUnMMv9z+ID+Kbb36dyv1vviGnMZwEAHRxpsnwpDZTqfgfENQ7Js9g1eT92x9P3wwxf4/oHq3q",
+	"iHsam84+CBxFibhT+/DZ0PNEQQ11EI1SLdxicIv1N9+AQzBv3pnMqTDHPljuIcqygE8G0CYZkXPLWqNF",
+	"qMqIypKyD8LZYu36JHLacCyU+VMy9AcqRt6gpZYwSWp4+p5Ohvvk3Fpz3JARzS8I1R/E8NV4D5qjh9i4",
+	"jmBUMC/QpRqt6huXPDdD9HO0nLGmLAIA/Kg2TD0FUxHv+EYKhrc9Jt8MYU8hkYiFIORnHFVNLtiiNY40",
+	"WFxcYYoZKfwC54bYLR/+Axn771YCDRH/ZeHW7MPgQjadDoohWAtYccD/x36OFYZwPwh47bFhKosgL5rC",
+	"MMT0ccij3u50wHRVxagizXQ6xRAfya0bkb8dY7ifkkLmNQA3k/vvXj4n3z1+8j8PfE5XA1qkpXjBhnAT",
+	"H5t23iYIaN1YJU8OD2d6mJHhQ+eQH00fHc6GT4nmf7D2b5abEz+I0J241JjY2YdI3nM/P9Yu/dGjR99h",
+	"oMZwYw2qAR5SPFjk5OzVICrlHVwegZKqmKAVHxwPHu0f7j/CVsYpCJwDWlUlqLYqOR48QkLEo4b4eyDV",
+	"wc8mb2PAPnsJFuBYIeJ8ZCjAxKp6N8BzYS9ELrhgrHLc5w/TPjnxOr6BAUQoq+bAofONYIDNwFuEy9Mf",
+	"hDa8LBEDqlbKOtMhwmV1GOzvq8Kh7cLUdqrojCHaREfuornk4AVK+uuPoc/4mUPQyiV0NYI5UlWl9c65",
+	"FAf/clofNUivuZW+SvS6rWaCGYCFNLCLDw8Pu24Zrjv41c18BEQtiBVs/g0OSAVlVc9mVC0Gx4OzOsoF",
+	"uM13lc5GUaEDypyhE93ggurBR3ufA2gitk92jfjt7fiemRO4YGVHEliRXvhQY9mRujFIXIekHreX/l4z",
+	"gPrBPKlzErJoJ/ohnq9dwcihVLpKEKlQsXWtYT6VrRUkHraBASHg7vhvlRF6M2HbogvW1RbIjhurivFe",
+	"CQNoBdkNMa7sTfX+jbn016kM7XBWEGVEoDsNdkjEnaWcOM5c7oV2DLqUavUztLy9AUU/mjEyPHBWx8En",
+	"/OO6dcfhPnkjXdrSmQ+V4pdWQV8wKNRsn4TXXJsoNvoLZ3Pd61RElaEYl01xYFNn0smEu+Wtdd3U76M2",
+	"ah8ugfFfiA65QBxoa6uMperbV70dMy9ReiNXt/pctmPxmCmgsM9Fuq02BGTDG/O+VdqteH8DMb1MTSLk",
+	"PDoM9l94GNglcznU5DE4h6jXHsyZw0udfQycLcgQPhwifATY0YKRkiM00f+ev30Dpo617YfH1ub6jHch",
+	"n9He/wwBKNTpnz+Iz3t7e+F/9uKhZ5ch+UyGrZZl+4mbo2JNVZ9dEROXcG4w8QSbN2x3H2N9ICLQ5HYq",
+	"zjXrobsKqfTfa55flIsHBJfimptgJb80f0dRzXuhnzyIJPypN23hty20avsJdLhwDaWIwQhu30BYo9X+",
+	"+I37g6LHg5HHpYdxMcEH+REg9l9IiqMnAejws92OiL64u2RKLxlsLC+G++TEtzubppwE3Bv0Xl5Tbfbg",
+	"EXuvXgzJhFlvCNt5jwl4ER8EF+AkoVuImz93faipHupj3L10+/QH8UzJuWZKH+MVHICPhmNmnayMgM4n",
+	"Q1gRNuQNQ0MQxNoD/knKRDwHr+QUD8QGCWwPOC9aKJL4bppF5gCmfxtp3KLXDYWyYVcGT+9eEyjsvmFS",
+	"RMUoshK9O8vMlqbcaFaOby6jXuKxmjeenk7LoauqpDghMimIMIAM7QNMGLXwjjiElB2MKay/Ab70lwTX",
+	"3n+wVO+LXkmMBNHmi1O3tA0sEQqrp8ZUxwcHeiqruEkChgblVJkhxspcCQNGgMgwdfmwS63XqhwsOwsb",
+	"DM2lGXQeWvT70/edT7FHUhaDrW58EmJGyPwRlLu96zFxYO7kJ4+xWkEVtJU1MMBh6Ism3PB5jC/AxrvT",
+	"9vO7110rDgeuWXEwC1rY8ccf/3bchR3ftgduah6tjS9azhK+ASJ5RFlzyS6MZeh5Dls0kS5SZk9P8lg2",
+	"PUtJN84ary890MlX81A6oH1u5KD4gOJosSNjzZKKBFAYT2n3QUzsg0/w32uUgSVLFVW8MhoHRGJcpbH5",
+	"VC1WBdgLuIufe/1lEZDNruqrsQOC/Pg1oxb4rt4+SlE664xIeArd2nl3jLqG4+zmRdjpp+/ppOum7rID",
+	"uMbd8waEe2ftqbVk245x4F2x9eJjNqjqBMnPavOnMWWfS99IwWIe3n3AL2KAOxTpe+7yB0HnruODVUF1",
+	"ULjmueS5esHHY+u19DKpwZ2RmBCC5jGiedEZ4nO4FDcwg5afWbKxe2SoswLZ6hwwh+1kfaSuNYHpeavx",
+	"lrW1lb6VsUvGNOM4sOPw5nrNDfUkFAnpMiDoQdtPgrHr8gQmpuKuBU2COUFNdroVL7C5MLMMUHB9gYmt",
+	"WggoABxjOABfIwRXuItb+So0dJRScT3P91/NMrIL2LFhBPTctV1k/I1xXP2tKKEu3jj4ZP9zvS5V8cYL",
+	"mls6trhN3fS+OZWddncSc5d03axY7dv124ODQvHx2qTRC7jga/oavGS4iN0dq7fQrW/UglRMgYyORbQm",
+	"YyVncERGtSgcJA4KWxiqWEIpB1j+N3cQXUmPDym6JhooBrjz3GMUY/uGqv3JH93miJyLUtLCaspNFsnQ",
+	"aoQhue9bVCAX7UdZwQYoVkllWBHmt02pzkIn/TCl8rpzhRwGQPdX9Ij4t6U9MfmDV+3TEJIsIy4orKhX",
+	"7BCITU6xCEAxpqGey1UFQDXEki/zHBe094LrSmqeThGdKVlJDTUAcA6Ew1RYE9i8scfoOCKaVwZK6C5w",
+	"+5RrI7EHp0si/uAuWVlWislcE3q3xbyO5xy/Zelbe3zvmxnjci6YwpY9u1btIaEvma/N/sIs579Fqt3X",
+	"xu7WYnNlQjtItsd38zDYvrRzY9rdl4d0phpRko4WsPPtUlE5JgWrmCiYyBcuwecL+uAfXk6s2uCubql/",
+	"St0+vXH/MG8Gn3UwnztT256hTTNREaAf2ygbCKgbHYDdjGFdjtw/JbQsyayGze9cIc6C3RyYXzfUdbeB",
+	"+Zsc1LcdE25udE795N3duFR+Z2UzTR4kamfBli+dXRvsP/MXfUXiuxH+uyV+Uzi8W8+2agjmyR4+atP9",
+	"4BOCDS0F/lOhfEeBv0wsv/LvmyBhdzg/UOnW/HbPiWtYavHVI/rribcdB+ELb4zq/3n8eTfC+jEf3PG4",
+	"/jpuAGkUtc4mzTRfvgT2HyqQDJSMhxYRUBYDjnnaIjtrGkw3m2RV9LjIEPKP8Q62nIu7UwO5pTrr6iy+",
+	"mT5zdAN95hvpdhIeCjh4MKhHEs2MKVmyekA3E6qSvHTi8PkfHx6FPn83n4pjaZgb8uyAtrUklJRywqG8",
+	"bwa1XUZBd48vw17RAn5K1i2qAf+IrkJQWpa7yLT8OpWEzsiriNSewI7c0YioJL2d5V5SNWHYrfXzKyik",
+	"02R4ENpysFtpeICj0IZ+BHmaus1gmtsjr39GVxWb+/7mFI4maRnf1BJwCNIcHoDpu6wQB11/m/Rx6P+r",
+	"1HHxhMy1ZenMS+kMm3UyErD3Yc8RpP/mdPxBzl2fhJv37wecJGkYjZLq9Dveh7lKX01Od02wupGYDg2M",
+	"O86nBXJ5cvtPWiQPHQybao2apskA7x6qKpFz4jJ06ADDbrAMUFTABwUArgwzqq4nz/ftISA0wGVYDeAF",
+	"fxPzSDlBARL8L+IEBTNmdUu7faBApNsrOXDHYh1/f3UfaC3ttuMffN+NLtCfx513wwWK2eCOu0BrmCEl",
+	"G7v6xda2cX1VTbV2XOeN1NVKT9MOdRaNhqq3Cen3qfXxDU/uxp0++BT9q0dMLib6X0Yn5a2X7tynLu3U",
+	"ptmtqajWedjI2F9dWfUk6pcz/2Y2iyi2UdP9yYx/N9TdCkvdcZ3Xi6eSMjHY+WtV39tw1dfMyrlF7Dov",
+	"1/SP3ZrGkxH9QnoufHYbui7c/eCT/7OHlgsk/quoOBG2pnNnurRbRKtbU20Ny6/n3a+t1HqQ8Tb1mSfT",
+	"RmX2Z/L33dBkbQ6622psIxclJV2Dz9qpvt7hJV8TZcWuYNcgKy5Ud2taS3my+b3wgLG3oK/w1gef4L89",
+	"NBUS9C/jiSn3uomd6NJPnkK3ppwcT69hzq/ua60h223qI6DMRmX0p7Hw3dBEEbvccW+qk2uSkqs1NH49",
+	"2BSPx9E7ANVmhkuMjy+KgFiRISzV96fvSZTETddeIJv+HFb0FTVeg0W+U6UXpapuTe9Fo40DOmHEDs2G",
+	"34YiDHc/+OT/7KEOo9lxfxXHLUK/Tu9Ml2KMaHVrujFC4l/Lxl/fcYtnM9wer29mL0+xjWrzz2T1u6E5",
+	"28x01324Deeyt9A7aI0A6zrMYRr/n3GaEVNw/YlOzTjZTWtOYx6sGBHeVsBZM354xt04xg6QeAmvtyjC",
+	"pLU7htq7PAfujp25k6JoDxbzc/Ck8ujv0FglmIc/42GmWDdH1MnyTdfuWXKN4P5ULLBjK0sihjdDBBsM",
+	"6BdJ81YxBHOTdT5lidLD84XI45P959g0u+el1nvcVSTon+gFc8XXUxgiVjaAlc2eTeKpi7uT7QefHG+u",
+	"NXJxDu9uJMbXIjO+Q+vs9qHpnymuV5oIX50dV1KZjFRM5UyYPSZyWQAWM7NnmLGCFU/Jq7PLb618GCma",
+	"XzDTlOrDBJlQqd9Iof5txOAkbXaxf4VZJIFZLedCZycWxGZpBYnz4HrDQG9yvmO3+y+A7+wgiMdKzm4H",
+	"zLltdd0eknM7pHArMM6tiEIg3bri82iwDHCQGynz20e74W4KKnxRq3JwPAD00csjEHHuTsvb5xy+wo38",
+	"WJ62sh+BXLnGUSsPWoyoEyIiropDZIUQR4GZINCIwFWMkq7jGRRIaXtaoVUhWkarfGH1wQhMCc1IEy6u",
+	"PHJRCywRbj6FcnW2CJhY4QkO9CF6z9AuFX3WSJ/oQxcTjD5pElWra4XOGjfiww1xhVVyTWZyxoQJMJ37",
+	"Mf7ZPHmrZUR8/CX2x/h2bDmJl+b7SK4/Xv//AQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

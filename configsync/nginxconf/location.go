@@ -36,10 +36,10 @@ func (r *renderer) locationPath(route *gateway.EffectiveRoute, text string) (str
 	p, err := url.PathUnescape(text)
 	switch {
 	case err != nil || !strings.HasPrefix(p, "/") || hasControl(p):
-		r.problem(routeRef(route), "spec.match", "bad_path", "path %q is left out on nginx nodes: write a path that starts with \"/\", other bytes as %%XX", text)
+		r.problem(routeRef(route), "spec.match", "bad_path", "Path %q is left out on nginx nodes: write a path that starts with \"/\", other bytes as %%XX", text)
 		return "", false
 	case strings.Contains(strings.ToLower(text), "%2f"):
-		r.problem(routeRef(route), "spec.match", "not_portable", "path %q is left out on nginx nodes: nginx can't tell %%2F from \"/\"", text)
+		r.problem(routeRef(route), "spec.match", "not_portable", "Path %q is left out on nginx nodes: nginx can't tell %%2F from \"/\"", text)
 		return "", false
 	}
 	return p, true

@@ -110,14 +110,14 @@ func (r *renderer) accepted(text gateway.NginxText) []*Directive {
 	if err != nil {
 		var at *SyntaxError
 		if errors.As(err, &at) {
-			r.problem(text.Override, "spec.nginx", "nginx_syntax", "line %d, column %d: %s. Nothing of this text is used; write directives that end in \";\"", at.Line, at.Col, at.Message)
+			r.problem(text.Override, "spec.nginx", "nginx_syntax", "Line %d, column %d: %s. Nothing of this text is used; write directives that end in \";\"", at.Line, at.Col, at.Message)
 		}
 		return nil
 	}
 	var list []*Directive
 	for _, d := range c.Directives {
 		if code, why := r.refusal(d); why != "" {
-			r.problem(text.Override, "spec.nginx", code, "line %d: %s", d.Line(), why)
+			r.problem(text.Override, "spec.nginx", code, "Line %d: %s", d.Line(), why)
 			continue
 		}
 		list = append(list, d)

@@ -37,7 +37,8 @@ type renderer struct {
 	tenants  map[string]bool // those that the fleet mirrors
 	files    []File
 	problems []gateway.Problem
-	seen     map[string]bool // routes with a split file
+	seen     map[string]bool              // routes with a split file
+	used     map[gateway.UpstreamKey]bool // by routes; nil until it is asked for
 	// longestName is the longest name in server_name, for the size of nginx's hash buckets.
 	longestName int
 	catchAll    bool // a tenant of the fleet claims "*"

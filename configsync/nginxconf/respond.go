@@ -18,7 +18,7 @@ func (r *renderer) respond(route *gateway.EffectiveRoute) locationBody {
 	b := locationBody{owner: routeRef(route)}
 	b.add("client_max_body_size", "0") // what is asked for is answered whatever comes with it
 	if why := notPortable(route.Respond); why != "" {
-		r.problem(b.owner, "spec.filters", "not_portable", "the respond filter can't be said in nginx, which answers 503 instead: %s", why)
+		r.problem(b.owner, "spec.filters", "not_portable", "The respond filter can't be said in nginx, which answers 503 instead: %s", why)
 		b.add("return", "503")
 		return b
 	}

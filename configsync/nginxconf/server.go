@@ -14,7 +14,7 @@ func (r *renderer) servers() {
 		switch {
 		case h.Name != "*" && !validHost(h.Name):
 			if r.tenants[h.Tenant] {
-				r.problem(tenantRef(h.Tenant), "spec.hosts", "bad_host", "host %q is left out on nginx nodes: it is not a host name", h.Name)
+				r.problem(tenantRef(h.Tenant), "spec.hosts", "bad_host", "Host %q is left out on nginx nodes: it is not a host name", h.Name)
 			}
 		case r.tenants[h.Tenant]:
 			r.server(h)

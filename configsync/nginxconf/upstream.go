@@ -23,7 +23,7 @@ func (r *renderer) upstream(u *gateway.EffectiveUpstream) {
 	w.comment(commentName(ref))
 	if u.TLS != nil || u.Protocol == "h2c" {
 		// In the clear its requests would be worse off than refused.
-		r.problem(ref, "spec.protocol", "not_portable", "protocol %s is not spoken on nginx nodes, whose routes to this upstream answer 503: serve them by the Go edge alone, or speak http", u.Protocol)
+		r.notPortable(u, "spec.protocol", "Protocol %s is not spoken on nginx nodes, whose routes to this upstream answer 503: serve them by the Go edge alone, or speak http", u.Protocol)
 		w.comment("It speaks https, which these nodes do not: its routes answer 503.")
 		r.add(w)
 		return
@@ -54,13 +54,36 @@ func (r *renderer) upstream(u *gateway.EffectiveUpstream) {
 	r.add(w)
 }
 
+// notPortable reports what nginx can not do of an upstream, if a route of the fleet's tenants
+// sends requests to it: to all others nothing is missing.
+func (r *renderer) notPortable(u *gateway.EffectiveUpstream, field, format string, args ...any) {
+	if r.isUsed(u.Key) {
+		r.problem(upstreamRef(u.Key), field, "not_portable", format, args...)
+	}
+}
+
+// isUsed says whether a route of the fleet's tenants sends requests to an upstream.
+func (r *renderer) isUsed(k gateway.UpstreamKey) bool {
+	if r.used == nil {
+		r.used = map[gateway.UpstreamKey]bool{}
+		for _, h := range r.snapshot.Hosts {
+			for _, rule := range h.Rules {
+				for _, t := range rule.Route.Targets {
+					r.used[t.Upstream] = r.used[t.Upstream] || r.tenants[rule.Route.Tenant]
+				}
+			}
+		}
+	}
+	return r.used[k]
+}
+
 // endpoints leaves out what is not an address with a port: nginx would resolve a name when
 // it starts, and not start when that fails.
 func (r *renderer) endpoints(u *gateway.EffectiveUpstream) []gateway.Endpoint {
 	list := make([]gateway.Endpoint, 0, len(u.Endpoints))
 	for _, e := range u.Endpoints {
 		if a, err := netip.ParseAddrPort(e.Address); err != nil || a.Addr().Zone() != "" || a.Port() == 0 {
-			r.problem(upstreamRef(u.Key), "endpoints", "bad_address", "endpoint %q is left out on nginx nodes: write IP:port, with IPv6 in brackets", e.Address)
+			r.problem(upstreamRef(u.Key), "endpoints", "bad_address", "Endpoint %q is left out on nginx nodes: write IP:port, with IPv6 in brackets", e.Address)
 			continue
 		}
 		list = append(list, e)

@@ -49,8 +49,17 @@ func (st *Stream) SendHead(block []byte, end bool, stall int64) error {
 	return nil
 }
 
+// PaceSends expects the peer to take what is sent on the stream at p from now on, in place of
+// what Config.Sends says.
+func (st *Stream) PaceSends(p socket.Pace) {
+	st.c.mu.Lock()
+	defer st.c.mu.Unlock()
+	st.sends = socket.NewMeter(p)
+}
+
 // Send sends a piece of body, as the peer's windows allow. stall (nanoseconds) bounds each
-// time that nothing can be sent at all: socket.ErrTimeout.
+// time that nothing can be sent at all: socket.ErrTimeout, as for a peer that is slower than
+// its pace.
 func (st *Stream) Send(p []byte, end bool, stall int64) error {
 	if len(p) == 0 && !end {
 		return nil
@@ -84,10 +93,13 @@ func (st *Stream) allowed(size int, stall int64) error {
 			return ErrReset
 		}
 		if len(c.out) < maxOut && (size == 0 || st.window > 0 && c.window > 0) {
+			st.sends.End(0)
 			return nil
 		}
 		if by == 0 {
-			by = socket.Now() + stall
+			now := socket.Now()
+			st.sends.Begin(now)
+			by = st.sends.By(now + stall)
 		}
 		c.blocked++
 		err := st.writer.wait(c, by)
@@ -102,6 +114,7 @@ func (st *Stream) allowed(size int, stall int64) error {
 func (c *Conn) data(st *Stream, p []byte, end bool) {
 	flags := flagsOf(end)
 	c.out = append(appendHeader(c.ready(len(p)+16), len(p), 0, flags, st.id), p...)
+	st.sends.End(len(p))
 	st.window -= int64(len(p))
 	c.window -= int64(len(p))
 	// Some peers give back every read of theirs. Frames of a few bytes earn nothing: they are

@@ -3,6 +3,8 @@ package http2
 import (
 	"cmp"
 	"time"
+
+	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
 // Config bounds a connection. Zero fields mean their defaults.
@@ -21,6 +23,10 @@ type Config struct {
 	Frame time.Duration
 	// Stall is how long the peer may take nothing of what is sent. Default 60 s.
 	Stall time.Duration
+	// Sends is the pace at which the peer has to take each stream's answer, and what is written
+	// to the connection as long as something waits. Its Stall goes before the one above.
+	// Default: any pace.
+	Sends socket.Pace
 	// Glitches is how many frames of the kinds that floods are made of may come in one go.
 	// They are forgotten at 20 a second, and one with each stream that ends well. Default 500.
 	Glitches int

@@ -169,7 +169,8 @@ func (c *Conn) preface() error {
 // frame (see [socket.Conn.Serve]).
 const firstLook = int64(1e9)
 
-// await waits for a frame to begin, and takes those that come whole. A connection that waits holds no buffer.
+// await waits for a frame to begin, and takes those that come whole. A connection that waits
+// holds no buffer.
 func (c *Conn) await() error {
 	if c.rd != nil && c.rd.left() > 0 {
 		return nil
@@ -178,8 +179,9 @@ func (c *Conn) await() error {
 		c.rd.by = c.blockBy
 		return c.rd.more()
 	}
-	for look := min(firstLook, int64(c.cfg.Idle)); ; look = int64(c.cfg.Idle) {
-		c.s.SetReadDeadline(socket.Now() + look)
+	for look := firstLook; ; look = int64(c.cfg.Idle) {
+		now := socket.Now()
+		c.s.SetReadDeadline(min(now+look, c.idleBy(now)))
 		err := c.s.Serve(c.borrowFn, c.giveUpFn, c.takeFn)
 		switch {
 		case c.readErr != nil:

@@ -2,8 +2,6 @@ package http2
 
 import (
 	"golang.org/x/net/http2"
-
-	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
 // take acts on a frame that the Framer has found well formed.
@@ -207,18 +205,4 @@ func (c *Conn) newInitial(v int64) error {
 	}
 	c.wakeWriters()
 	return nil
-}
-
-// idle says whether a connection on which nothing has come for the idle time has ended: it
-// has unless there are streams. It ends the goroutines that have nothing to do.
-func (c *Conn) idle() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.dismiss()
-	if len(c.streams) > 0 || c.running > 0 || socket.Now()-c.activeAt < int64(c.cfg.Idle) {
-		return false
-	}
-	c.out = appendGoAway(c.ready(32), c.last, NoError)
-	c.kick()
-	return true
 }

@@ -16,9 +16,13 @@ const drainWait = 500 * time.Millisecond
 func (c *Conn) Drain() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil || c.draining {
-		return
+	if c.err == nil && !c.draining {
+		c.drain()
 	}
+}
+
+// drain is Drain. mu is held.
+func (c *Conn) drain() {
 	if c.client {
 		c.draining = true
 		if len(c.streams) == 0 {
@@ -56,10 +60,10 @@ func (c *Conn) lastGoAway() {
 // takeGoAway notes that the peer takes no more streams. Those that it did not begin may be
 // tried elsewhere. mu is held.
 func (c *Conn) takeGoAway(f *http2.GoAwayFrame) {
-	c.draining = true
 	if !c.client {
-		return
+		return // it opens no more streams, and there are none of ours
 	}
+	c.draining = true
 	for id, st := range c.streams {
 		if id > f.LastStreamID {
 			delete(c.streams, id)

@@ -81,6 +81,9 @@ func (c *Conn) kick() {
 // add something: one system call for all of them.
 func (c *Conn) write() {
 	runtime.Gosched()
+	if c.cfg.Sends.Rate > 0 {
+		c.s.PaceWrites(c.cfg.Sends) // anew: what it took before is no reason to take nothing now
+	}
 	c.mu.Lock()
 	var err error
 	for len(c.out) > 0 && err == nil {

@@ -33,6 +33,7 @@ type Stream struct {
 	held     uint32 // bytes of the window that were not given back
 	window   int64  // bytes that may be sent
 	sendEnd  bool
+	sends    socket.Meter
 	noMore   bool // the peer wants no more of what we send, without harm
 	err      error
 	code     Code
@@ -52,6 +53,7 @@ var streams = sync.Pool{New: func() any {
 func newStream(c *Conn, id uint32) *Stream {
 	st := streams.Get().(*Stream)
 	st.c, st.id, st.window, st.length = c, id, c.initial, -1
+	st.sends = socket.NewMeter(c.cfg.Sends)
 	if st.runFn == nil {
 		st.runFn = st.run
 	}

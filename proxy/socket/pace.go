@@ -46,20 +46,23 @@ func (p *pace) due() int64 {
 	return p.since + free - p.waited
 }
 
-// due is when a wait ends with ErrTimeout; 0: never.
-func (h *half) due() int64 {
-	if h.pace.Rate <= 0 || h.pace.since == 0 {
-		return h.want
+// by is when a wait ends with ErrTimeout that is wanted until want; 0: never.
+func (p *pace) by(want int64) int64 {
+	if p.Rate <= 0 || p.since == 0 {
+		return want
 	}
-	at := h.pace.due()
+	at := p.due()
 	switch {
-	case h.pace.Stall > 0:
-		return min(at, h.pace.heard+h.pace.Stall)
-	case h.want == 0 || at < h.want:
+	case p.Stall > 0:
+		return min(at, p.heard+p.Stall)
+	case want == 0 || at < want:
 		return at
 	}
-	return h.want
+	return want
 }
+
+// due is when a wait of the connection ends.
+func (h *half) due() int64 { return h.pace.by(h.want) }
 
 // PaceReads expects the peer to send at p from now on, besides the read deadline.
 func (c *Conn) PaceReads(p Pace) { c.in.pace = pace{Pace: p} }

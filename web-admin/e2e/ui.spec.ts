@@ -7,15 +7,19 @@ import { call, fits, read, shot, token, watch } from './sluice';
 // Objects of these tests, so that they work on any sluice and leave nothing behind.
 const tenant = 'e2e-ui';
 const upstream = `/tenants/${tenant}/upstreams/api`;
+const certificate = `/tenants/${tenant}/certificates/e2e-broken`;
 const known = '127.0.0.1:9';
 const added = '127.0.0.1:19';
 
 test.beforeEach(async ({ request }) => {
   await call(request, 'put', `/tenants/${tenant}`, { kind: 'Tenant', name: tenant, spec: { hosts: ['ui.e2e.test'] } });
+  // One that can not be used, which the page has to say.
+  await call(request, 'put', certificate, { kind: 'Certificate', tenant, name: 'e2e-broken', spec: { certificate: 'no PEM', key: 'no PEM' } });
   await call(request, 'put', upstream, { kind: 'Upstream', tenant, name: 'api', spec: { endpoints: [{ address: known }] } });
 });
 
 test.afterEach(async ({ request }) => {
+  await call(request, 'delete', certificate);
   await call(request, 'delete', upstream);
   await call(request, 'delete', `/tenants/${tenant}`);
 });
@@ -53,6 +57,7 @@ for (const { locale, code, other, words, otherWords } of languages) {
         { name: 'upstreams', path: '/upstreams', see: page.getByRole('link', { name: `${tenant}/api` }) },
         { name: 'upstream', path: `/upstreams/${tenant}/api`, see: page.getByText(known) },
         { name: 'evidence', path: `/upstreams/${tenant}/api?endpoint=${known}`, see: page.getByRole('dialog').getByText(words.evidence.samples) },
+        { name: 'certificates', path: '/certificates', see: page.getByText('e2e-broken') },
         { name: 'fleet', path: '/fleet', see: node ? page.getByRole('button', { name: node, exact: true }) : page.getByText(fleet ? words.fleet.noNodes : words.fleet.empty) },
         ...(node ? [
           { name: 'node', path: `/fleet?fleet=${fleet}&node=${node}`, see: page.getByRole('dialog').getByText(words.fleet.fingerprint) },

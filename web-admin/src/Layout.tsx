@@ -23,6 +23,9 @@ export function Layout() {
           <Link to="/upstreams" activeOptions={{ includeSearch: false }}>
             {t('app.upstreams')}
           </Link>
+          <Link to="/certificates" activeOptions={{ includeSearch: false }}>
+            {t('app.certificates')}
+          </Link>
           <Link to="/fleet" activeOptions={{ includeSearch: false }}>
             {t('app.fleet')}
           </Link>

@@ -1,6 +1,7 @@
 import type { RouterHistory } from '@tanstack/react-router';
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, redirect } from '@tanstack/react-router';
 import { token } from './api/token';
+import { certificatesSearch } from './features/certificates/search';
 import { diffSearch, fleetSearch } from './features/fleet/search';
 import { LoginPage } from './features/session/LoginPage';
 import { upstreamSearch, upstreamsSearch } from './features/upstreams/search';
@@ -53,6 +54,13 @@ const upstream = createRoute({
   component: lazyRouteComponent(() => import('./features/upstreams/UpstreamPage'), 'UpstreamPage'),
 });
 
+const certificates = createRoute({
+  getParentRoute: () => pages,
+  path: '/certificates',
+  validateSearch: certificatesSearch,
+  component: lazyRouteComponent(() => import('./features/certificates/CertificatesPage'), 'CertificatesPage'),
+});
+
 const fleet = createRoute({
   getParentRoute: () => pages,
   path: '/fleet',
@@ -67,7 +75,7 @@ const diff = createRoute({
   component: lazyRouteComponent(() => import('./features/fleet/DiffPage'), 'DiffPage'),
 });
 
-const routeTree = root.addChildren([login, pages.addChildren([overview, upstreams, upstream, fleet, diff])]);
+const routeTree = root.addChildren([login, pages.addChildren([overview, upstreams, upstream, certificates, fleet, diff])]);
 
 export function newRouter(history: RouterHistory) {
   return createRouter({

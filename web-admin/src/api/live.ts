@@ -64,6 +64,7 @@ export function take(cache: QueryClient, refresh: Pick<Refresher, 'everything' |
       break;
     case 'problems':
       cache.setQueryData(problemsQuery().queryKey, (JSON.parse(e.data) as ProblemsEvent).problems);
+      void cache.invalidateQueries({ queryKey: ['certificates'] }); // which show their own
       break;
     case 'node':
       patchNode(cache, JSON.parse(e.data) as Node);
@@ -142,6 +143,7 @@ export class Refresher {
     }
     void this.cache.invalidateQueries({ queryKey: ['status'] });
     void this.cache.invalidateQueries({ queryKey: ['fleets'] });
+    void this.cache.invalidateQueries({ queryKey: ['certificates'] });
     void this.cache.invalidateQueries({ queryKey: ['diff'] });
     if (all) void this.cache.invalidateQueries({ queryKey: ['upstreams'] });
     else void this.readSome(changed);

@@ -1,6 +1,6 @@
 import { queryOptions } from '@tanstack/react-query';
 import { api, unwrap } from './client';
-import type { Fleet, Node, Problem, UpstreamView } from './types';
+import type { CertificateView, Fleet, Node, Problem, UpstreamView } from './types';
 
 // What several pages read. Every key starts with its noun, so that api/live.ts can say
 // which answers an event makes old.
@@ -18,6 +18,12 @@ export const upstreamsQuery = () =>
   queryOptions({
     queryKey: ['upstreams'],
     queryFn: async ({ signal }): Promise<UpstreamView[]> => (await unwrap(api.GET('/upstreams', { signal }))).items,
+  });
+
+export const certificatesQuery = () =>
+  queryOptions({
+    queryKey: ['certificates'],
+    queryFn: async ({ signal }): Promise<CertificateView[]> => (await unwrap(api.GET('/certificates', { signal }))).items,
   });
 
 export const fleetsQuery = () =>

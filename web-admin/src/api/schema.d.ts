@@ -568,6 +568,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All certificates and what they are used for now
+         * @description For what people wrote see `/tenants/{tenant}/certificates`. No answer has a private key.
+         */
+        get: operations["listCertificateViews"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/problems": {
         parameters: {
             query?: never;
@@ -1294,6 +1314,25 @@ export interface components {
             problems: components["schemas"]["Problem"][];
             /** @description Names of the tenant's routes that send requests here. */
             routes: string[];
+        };
+        /** @description A certificate with what it is used for now. */
+        CertificateView: {
+            tenant: string;
+            name: string;
+            status: components["schemas"]["CertificateStatus"];
+            /** @description Whether it is in service at all; its problems say why not. */
+            usable: boolean;
+            /** @description The names whose handshakes it answers, exact ones and wildcards for one label. */
+            hosts: string[];
+            /** @description Names of the tenant's upstreams whose endpoints are shown it. */
+            upstreams: string[];
+            /**
+             * @description Whether clients of its hosts are asked for a certificate. Absent when they are not.
+             * @enum {string}
+             */
+            clientAuth?: "require" | "request";
+            /** @description Of this certificate. */
+            problems: components["schemas"]["Problem"][];
         };
         /** @description Says which object decided a field's value. */
         Origin: {
@@ -2774,6 +2813,37 @@ export interface operations {
                          */
                         generation: number;
                         items: components["schemas"]["UpstreamView"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listCertificateViews: {
+        parameters: {
+            query?: {
+                /** @description Only this tenant's. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The certificates, by tenant and name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /**
+                         * Format: uint64
+                         * @description The snapshot that says what they are used for.
+                         */
+                        generation: number;
+                        items: components["schemas"]["CertificateView"][];
                     };
                 };
             };

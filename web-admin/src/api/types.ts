@@ -10,6 +10,7 @@ export type Ref = Schemas['Ref'];
 export type UpstreamKey = Schemas['UpstreamKey'];
 export type UpstreamView = Schemas['UpstreamView'];
 export type EffectiveUpstream = Schemas['EffectiveUpstream'];
+export type CertificateView = Schemas['CertificateView'];
 export type Endpoint = Schemas['Endpoint'];
 export type ManualEndpoint = Schemas['ManualEndpoint'];
 export type Verdict = Schemas['Verdict'];

@@ -56,6 +56,13 @@ function ObjectLink({ object: o }: { object: Ref }) {
       </Link>
     );
   }
+  if (o.kind === 'Certificate' && o.tenant) {
+    return (
+      <Link to="/certificates" search={{ tenant: o.tenant, q: o.name }}>
+        {text}
+      </Link>
+    );
+  }
   if (o.kind === 'Fleet') {
     return (
       <Link to="/fleet" search={{ fleet: o.name }}>

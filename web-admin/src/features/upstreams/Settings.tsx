@@ -1,5 +1,6 @@
 import { useTranslation } from 'react-i18next';
 import type { EffectiveUpstream, UpstreamView } from '../../api/types';
+import { Badge } from '../../ui/Badge';
 import { Facts, Panel } from '../../ui/Page';
 
 /** How the upstream is balanced, checked and bounded, defaults filled in. */
@@ -15,7 +16,10 @@ export function Settings({ view: { upstream: u, routes } }: { view: UpstreamView
           { label: t('upstreams.activeCheck'), value: <ActiveText upstream={u} /> },
           { label: t('upstreams.passiveCheck'), value: <PassiveText upstream={u} /> },
           { label: t('upstreams.timeouts'), value: t('upstreams.timeoutsText', { connect: u.timeouts.connect, response: u.timeouts.response, idle: u.timeouts.idle }) },
-          { label: t('upstreams.retry'), value: u.retry.attempts },
+          { label: t('upstreams.limits'), value: <LimitsText upstream={u} /> },
+          { label: t('upstreams.retry'), value: <RetryText upstream={u} /> },
+          { label: t('upstreams.tls'), value: <TLSText upstream={u} /> },
+          ...(u.proxyProtocol ? [{ label: t('upstreams.proxyProtocol'), value: u.proxyProtocol }] : []),
           { label: t('upstreams.discover'), value: <Places upstream={u} /> },
         ]}
       />
@@ -36,6 +40,30 @@ function PassiveText({ upstream: u }: { upstream: EffectiveUpstream }) {
   const c = u.health.passive;
   if (!c || c.disabled) return <span className="muted">{t('upstreams.off')}</span>;
   return <>{t('upstreams.passiveText', { errors: c.consecutiveGatewayErrors, base: c.baseEjection, percent: c.maxEjectedPercent })}</>;
+}
+
+function LimitsText({ upstream: { limits } }: { upstream: EffectiveUpstream }) {
+  const { t } = useTranslation();
+  if (!limits?.maxConnections) return <span className="muted">{t('upstreams.noLimits')}</span>;
+  return <>{t('upstreams.limitsText', { connections: limits.maxConnections, pending: limits.maxPending ?? 0, timeout: limits.queueTimeout })}</>;
+}
+
+function RetryText({ upstream: { retry } }: { upstream: EffectiveUpstream }) {
+  const { t } = useTranslation();
+  if ((retry.attempts ?? 1) <= 1) return <span className="muted">{t('upstreams.retryOff')}</span>;
+  return <>{t('upstreams.retryText', { attempts: retry.attempts, on: (retry.on ?? ['connect-failure']).join(', '), percent: retry.budgetPercent ?? 20 })}</>;
+}
+
+function TLSText({ upstream: { tls } }: { upstream: EffectiveUpstream }) {
+  const { t } = useTranslation();
+  if (!tls) return <span className="muted">{t('upstreams.tlsOff')}</span>;
+  const verified = t('upstreams.tlsVerified', { name: tls.serverName || t('upstreams.tlsAddress') });
+  return (
+    <>
+      {tls.insecureSkipVerify ? <Badge tone="warn">{t('upstreams.tlsUnverified')}</Badge> : `${verified} ${t(tls.ca ? 'upstreams.tlsOwnCa' : 'upstreams.tlsSystemCa')}`}
+      {tls.certificate && <div>{t('upstreams.tlsShows', { name: tls.certificate })}</div>}
+    </>
+  );
 }
 
 function Places({ upstream: u }: { upstream: EffectiveUpstream }) {

@@ -126,3 +126,28 @@ test('an error', async () => {
   renderAt(address);
   expect(await screen.findByText('the loop stopped', {}, soon)).toBeTruthy();
 });
+
+test('shows limits, retries and TLS, and that there are none', async () => {
+  const plain = sampleUpstream('acme', 'api', [sampleEndpoint('10.0.0.4:8080')]);
+  const bounded = sampleUpstream('acme', 'api', [sampleEndpoint('10.0.0.4:8080')]);
+  plain.upstream.retry = { attempts: 1 };
+  Object.assign(bounded.upstream, {
+    limits: { maxConnections: 50, maxPending: 200, queueTimeout: '1s' },
+    retry: { attempts: 3, on: ['connect-failure', 'reset'], budgetPercent: 10 },
+    tls: { serverName: 'api.internal', ca: 'PEM', certificate: 'client' },
+    proxyProtocol: 'v2',
+  });
+  server.use(answer('get', '/upstreams', { generation: 1, items: [bounded] }), eventStream().handler);
+  const { unmount } = renderAt(address);
+  expect(await screen.findByText('50 exchanges at once; 200 more wait for 1s', {}, soon)).toBeTruthy();
+  expect(screen.getByText('at most 3 tries, after connect-failure, reset; retries are up to 10% of requests')).toBeTruthy();
+  expect(screen.getByText(/verified for api.internal by its own authorities/)).toBeTruthy();
+  expect(screen.getByText('shows certificate client')).toBeTruthy();
+  expect(screen.getByText('v2')).toBeTruthy();
+  unmount();
+  server.use(answer('get', '/upstreams', { generation: 1, items: [plain] }));
+  renderAt(address);
+  expect(await screen.findByText('in the clear', {}, soon)).toBeTruthy();
+  expect(screen.getByText('off: one try for each request')).toBeTruthy();
+  expect(screen.queryByText('PROXY header')).toBeNull();
+});
