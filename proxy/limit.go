@@ -38,6 +38,12 @@ const queueLook = 100 * time.Millisecond
 
 // limited sets the upstream's limits, and returns nil when there are none.
 func (up *upstream) limited(l gateway.UpstreamLimits) *limiter {
+	if up.limit == nil {
+		if l.MaxConnections <= 0 {
+			return nil
+		}
+		up.limit = &limiter{}
+	}
 	pending := 0
 	if l.MaxPending != nil {
 		pending = *l.MaxPending
@@ -46,7 +52,7 @@ func (up *upstream) limited(l gateway.UpstreamLimits) *limiter {
 	if l.MaxConnections <= 0 {
 		return nil
 	}
-	return &up.limit
+	return up.limit
 }
 
 // set changes the limits. Those for whom there is room now are let through at once; those

@@ -327,7 +327,7 @@ func TestLimitIsGivenBack(t *testing.T) {
 		c.send(request)
 		_, _ = io.Copy(io.Discard, io.LimitReader(c, 20)) // a reset is as good
 		_ = c.Close()
-		l := &e.compiled.upstreams[testKey].limit
+		l := e.compiled.upstreams[testKey].limit
 		eventually(t, fmt.Sprintf("request %d gives its place back", i), func() bool {
 			active, pending := held(l)
 			return active == 0 && pending == 0

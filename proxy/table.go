@@ -32,7 +32,7 @@ type host struct {
 type route struct {
 	from    *gateway.EffectiveRoute
 	targets []*target
-	turns   *balance.RoundRobin
+	turns   *balance.RoundRobin // nil: there is no choice
 	timeout int64 // nanoseconds; 0: none
 	maxBody int64
 	respond *fixed // nil: requests go to a target
@@ -221,7 +221,9 @@ func (r *registry) route(e *gateway.EffectiveRoute) *route {
 		out.targets = append(out.targets, &target{r.upstream(t.Upstream), r.counters(statsKey{e.Tenant, e.Name, t.Upstream})})
 		weights = append(weights, t.Weight)
 	}
-	out.turns = balance.New(weights, nil)
+	if len(out.targets) > 1 {
+		out.turns = balance.New(weights, nil)
+	}
 	return out
 }
 

@@ -15,7 +15,7 @@ import (
 type upstream struct {
 	key    gateway.UpstreamKey
 	live   atomic.Pointer[rotation]
-	limit  limiter
+	limit  *limiter // nil until the first limit; guarded by Proxy.apply
 	budget retryBudget
 }
 

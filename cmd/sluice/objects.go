@@ -20,6 +20,10 @@ import (
 // they leave the files.
 const objectsActor = "objects"
 
+// applyChunk is how many objects one transaction holds. The embedded etcd keeps its last 100
+// transactions or more in memory, so larger ones cost memory for good.
+const applyChunk = 32
+
 // objectFiles keeps the store equal to files and folders: the files win at start and
 // whenever they change.
 type objectFiles struct {
@@ -54,7 +58,7 @@ func (o *objectFiles) apply(ctx context.Context) error {
 			changes = append(changes, gateway.Change{Ref: m.Ref()})
 		}
 	}
-	for part := range slices.Chunk(changes, o.store.MaxChanges()) {
+	for part := range slices.Chunk(changes, min(applyChunk, o.store.MaxChanges())) {
 		if _, err := o.store.Apply(ctx, part, store.Write{Actor: objectsActor, Reason: strings.Join(o.paths, ", ")}); err != nil {
 			return fmt.Errorf("objects: %w", err)
 		}
