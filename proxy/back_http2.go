@@ -197,10 +197,3 @@ func (x *exchange) streamFraming() *http1.Error {
 	}
 	return nil
 }
-
-// tunnelWanted says whether the client waits for a tunnel over HTTP/2, for which any 2xx would
-// look like success.
-func (x *exchange) tunnelWanted() bool {
-	f, ok := x.front.(*streamFront)
-	return ok && f.st.Tunnel
-}
