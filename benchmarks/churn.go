@@ -74,19 +74,22 @@ func (churn) turn(ctx context.Context, c *contender, seconds int) (values, error
 	}, nil
 }
 
-// changeEndpoints adds and removes the second endpoint again and again until ctx ends. A
-// peer that is slower than the beat makes fewer changes.
+// changeEndpoints adds and removes the second endpoint again and again until ctx ends. Each
+// change has its time, and one that is late is made at once: only a peer that is slower than
+// the beat makes fewer.
 func (c *contender) changeEndpoints(ctx context.Context) (changes int, err error) {
-	beat := time.NewTicker(churnEvery)
-	defer beat.Stop()
+	began := time.Now()
 	for {
-		select {
-		case <-ctx.Done():
-			return changes, nil
-		case <-beat.C:
+		due := began.Add(time.Duration(changes) * churnEvery)
+		if sleep(ctx, time.Until(due)) != nil {
+			return changes, nil // the load is over
 		}
 		c.site.Upstreams[0].Endpoints = c.st.origins[:1+(changes+1)%2]
-		if err := c.setEndpoints(ctx, c); err != nil && ctx.Err() == nil {
+		err := c.setEndpoints(ctx, c)
+		switch {
+		case ctx.Err() != nil:
+			return changes, nil
+		case err != nil:
 			return changes, fmt.Errorf("change %d: %w", changes, err)
 		}
 		changes++

@@ -52,9 +52,9 @@ func (x *exchange) acceptable() *http1.Error {
 	switch {
 	case x.resp.Status == 101 && !(x.req().WebSocket && x.resp.WebSocket):
 		return errUnasked
-	case x.resp.Status/100 == 2 && x.tunnelWanted():
+	case x.resp.Status/100 == 2 && x.front.tunnelWanted():
 		return errNoUpgrade
-	case x.resp.Status == 101 && x.tunnelWanted() && !x.keyAnswered():
+	case x.resp.Status == 101 && x.front.tunnelWanted() && !x.keyAnswered():
 		return errWrongKey
 	case x.resp.Interim():
 		if x.interims++; x.interims > maxInterims {

@@ -200,13 +200,6 @@ func (x *exchange) streamFraming() *http1.Error {
 	return nil
 }
 
-// tunnelWanted says whether the client waits for a tunnel over HTTP/2, for which any 2xx would
-// look like success.
-func (x *exchange) tunnelWanted() bool {
-	f, ok := x.front.(*streamFront)
-	return ok && f.st.Tunnel
-}
-
 // keyAnswered says whether a 101 answers the key of a tunnel that the client asked for over
 // HTTP/2. The key is Sluice's own, so nobody else can look (RFC 6455 section 4.1).
 func (x *exchange) keyAnswered() bool {

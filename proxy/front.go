@@ -35,6 +35,9 @@ type front interface {
 	// finish ends an exchange whose answer has been sent (whole) or broke off, and reports
 	// whether another request can follow.
 	finish(x *exchange, whole bool) bool
+	// tunnelWanted says whether the client takes any 2xx for a tunnel that is open, as it
+	// does behind an extended CONNECT (RFC 8441 section 5).
+	tunnelWanted() bool
 	// tunnel passes on the switch of protocols and then bytes both ways.
 	tunnel(x *exchange) error
 }

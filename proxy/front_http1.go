@@ -189,6 +189,9 @@ func (c *conn) connectionField(again bool) string {
 	return ""
 }
 
+// tunnelWanted is never so: over HTTP/1.1 only a 101 opens a tunnel.
+func (c *conn) tunnelWanted() bool { return false }
+
 // tunnel passes on the 101 and what came behind the heads.
 func (c *conn) tunnel(x *exchange) error {
 	w := &x.toClient

@@ -243,6 +243,8 @@ func (f *streamFront) finish(_ *exchange, whole bool) bool {
 	return whole
 }
 
+func (f *streamFront) tunnelWanted() bool { return f.st.Tunnel }
+
 func (f *streamFront) tunnel(x *exchange) error {
 	f.st.PaceSends(socket.Pace{})
 	f.out.block = f.appendAnswer(x, f.out.block[:0])

@@ -33,7 +33,7 @@ type route struct {
 	from    *gateway.EffectiveRoute
 	targets []*target
 	turns   *balance.RoundRobin // nil: there is no choice
-	timeout int64 // nanoseconds; 0: none
+	timeout int64               // nanoseconds; 0: none
 	maxBody int64
 	respond *fixed // nil: requests go to a target
 }

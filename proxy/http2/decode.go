@@ -134,7 +134,7 @@ func (d *decoding) regular(name, value string) {
 		}
 	case "cookie":
 		if d.kind == requestBlock { // crumbs are joined, RFC 9113 section 8.2.3
-			if len(d.cookies) > 0 {
+			if len(d.cookies) > 0 && value != "" {
 				d.cookies = append(d.cookies, "; "...)
 			}
 			d.cookies = append(d.cookies, value...)
