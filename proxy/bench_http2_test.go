@@ -63,10 +63,10 @@ func (l *leanClient) get(b *testing.B) {
 			b.Fatal(err)
 		}
 		kind, flags := http2.FrameType(l.frame[3]), http2.Flags(l.frame[4])
-		switch {
-		case kind == http2.FrameRSTStream || kind == http2.FrameGoAway:
+		switch kind {
+		case http2.FrameRSTStream, http2.FrameGoAway:
 			b.Fatalf("the proxy sent %s", kind)
-		case kind == http2.FrameHeaders || kind == http2.FrameData:
+		case http2.FrameHeaders, http2.FrameData:
 			ended = flags.Has(http2.FlagDataEndStream)
 		}
 	}
