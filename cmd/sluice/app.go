@@ -37,6 +37,10 @@ import (
 // cluster that cannot be reached must not keep the others' routes from being served.
 const sourcesGrace = 10 * time.Second
 
+// copyGrace is the same for a node that has a local copy: what it served before is better than
+// nothing.
+const copyGrace = 1500 * time.Millisecond
+
 // App is one process of `sluice serve`: edge and control plane together.
 type App struct {
 	cfg     Config
@@ -52,6 +56,12 @@ type App struct {
 	objects *objectFiles
 	metrics *prometheus.Registry
 	access  io.Closer
+
+	notice  io.Writer
+	kept    control.Copy   // that the start begins with
+	copied  time.Time      // when it was written; zero: there was none
+	stored  chan struct{}  // closed when the store is there
+	opening <-chan opening // an attempt that is under way
 
 	edges  []edge
 	admin  *httpServer
@@ -70,7 +80,8 @@ type edge struct {
 // NewApp opens everything that can fail: sockets, store, tokens, objects. The caller calls
 // Run, or Close when it does not.
 func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer) (_ *App, err error) {
-	a := &App{cfg: cfg, log: log, started: time.Now(), ending: make(chan struct{}), ready: readiness{complete: make(chan struct{})}}
+	a := &App{cfg: cfg, log: log, started: time.Now(), ending: make(chan struct{}), ready: readiness{complete: make(chan struct{})},
+		stored: make(chan struct{}), notice: notice}
 	defer func() {
 		if err != nil {
 			a.Close()
@@ -79,10 +90,12 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	if err := a.listen(); err != nil {
 		return nil, err
 	}
-	if a.store, err = store.Open(ctx, cfg.storeConfig(log)); err != nil {
+	if err := a.openStore(ctx); err != nil {
 		return nil, err
 	}
 	a.loop = control.New(control.Config{Static: manual.Sets, Log: log})
+	a.loop.Restore(a.kept)
+	a.kept = control.Copy{}
 	if a.sources, err = a.newSources(); err != nil {
 		return nil, err
 	}
@@ -96,13 +109,20 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	a.proxy = proxy.New(data)
 	a.fleets = configsync.New(configsync.Config{Log: log})
 	a.objects = &objectFiles{paths: cfg.Objects, store: a.store, log: log}
+	if err := a.serveOps(); err != nil {
+		return nil, err
+	}
+	if a.away() {
+		a.admin.handle(http.HandlerFunc(a.answerAway))
+		return a, nil
+	}
 	if err := a.objects.apply(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.serveAdmin(notice); err != nil {
-		return nil, err
+	if err := a.metrics.Register(a.store); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
 	}
-	return a, a.serveOps()
+	return a, a.serveAdmin(notice)
 }
 
 // listen takes all addresses first, so that an occupied one is the first thing that a start
@@ -144,7 +164,9 @@ func (c Config) storeConfig(log *slog.Logger) store.Config {
 
 func (a *App) newSources() (*discovery.Manager, error) {
 	sources := map[string]discovery.Source{
-		"etcd/default": etcd.New(etcd.Config{Client: a.store.Client(), Reserved: []string{"/sluice/"}, Log: a.log}),
+		"etcd/default": &lateSource{name: "etcd/default", ready: a.stored, build: func() discovery.Source {
+			return etcd.New(etcd.Config{Client: a.store.Client(), Reserved: []string{"/sluice/"}, Log: a.log})
+		}},
 	}
 	for _, k := range a.cfg.Kubernetes {
 		s, err := kubernetes.New(kubernetes.Config{Name: k.Name, Kubeconfig: k.Kubeconfig, InCluster: k.InCluster, Log: a.log})
@@ -193,7 +215,7 @@ func (a *App) serveAdmin(notice io.Writer) error {
 		Control:     a.loop,
 		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems}},
 		Tokens:      tokens,
-		Sources:     sourceStatus(a.sources),
+		Sources:     sourceStatus(a.sources, a.copied),
 		StoreStatus: storeStatus(a.store),
 		Listeners:   a.listenerStatus,
 		Normalise:   normalise,
@@ -230,11 +252,13 @@ func (a *App) Run(ctx context.Context) error {
 	defer stop()
 	g, work := errgroup.WithContext(work)
 	run := func(f func(context.Context) error) { g.Go(func() error { return f(work) }) }
-	run(a.follow)
+	run(a.reach)
+	run(a.keep)
+	run(a.whenStored(a.follow))
 	run(a.loop.Run)
 	run(a.sources.Run)
 	run(a.health.Run)
-	run(a.objects.Run)
+	run(a.whenStored(a.objects.Run))
 	run(a.watchReady)
 	run(a.settle)
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.applied) })
@@ -246,7 +270,7 @@ func (a *App) Run(ctx context.Context) error {
 			run(func(ctx context.Context) error { return e.files.Run(ctx, time.Second) })
 		}
 	}
-	run(a.shareTickets)
+	run(a.whenStored(a.shareTickets))
 	g.Go(a.admin.serve)
 	g.Go(a.ops.serve)
 	a.log.Info("sluice serves", "node", a.cfg.Node, "version", version, "http", a.edges[0].ln.Addr().String(),
@@ -349,6 +373,10 @@ func (a *App) mirror(ctx context.Context) error {
 func (a *App) watchReady(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	grace := sourcesGrace
+	if !a.copied.IsZero() {
+		grace = copyGrace
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -359,12 +387,12 @@ func (a *App) watchReady(ctx context.Context) error {
 		for _, s := range a.sources.Status() {
 			pending += s.Pending
 		}
-		late := time.Since(a.started) > sourcesGrace
+		late := time.Since(a.started) > grace
 		if a.ready.generation() == 0 || pending > 0 && !late {
 			continue
 		}
 		if pending > 0 {
-			a.log.Warn("ready without all sources", "waiting", pending, "after", sourcesGrace)
+			a.log.Warn("ready without all sources", "waiting", pending, "after", grace)
 		}
 		a.ready.begin()
 		return nil

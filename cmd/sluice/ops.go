@@ -26,6 +26,7 @@ type httpServer struct {
 	ln   net.Listener
 	tls  *TLSConfig
 	srv  *http.Server
+	now  atomic.Pointer[http.Handler]
 }
 
 func newHTTPServer(name, address string, tls *TLSConfig) (*httpServer, error) {
@@ -33,7 +34,9 @@ func newHTTPServer(name, address string, tls *TLSConfig) (*httpServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &httpServer{name: name, ln: ln, tls: tls, srv: &http.Server{ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}}, nil
+	s := &httpServer{name: name, ln: ln, tls: tls}
+	s.srv = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	return s, nil
 }
 
 // listenOn listens, and says in plain words when the address is taken.
@@ -54,14 +57,16 @@ func listenOn(name, address string) (net.Listener, error) {
 // event streams and long polls take their time.
 const bodyTimeout = time.Minute
 
-func (s *httpServer) handle(h http.Handler) {
-	s.srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength != 0 {
-			// It fails only for a connection that is gone, which reading will tell.
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-		}
-		h.ServeHTTP(w, r)
-	})
+// handle has requests answered by h from now on. It is called before serve, and later when there
+// is more to answer with.
+func (s *httpServer) handle(h http.Handler) { s.now.Store(&h) }
+
+func (s *httpServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		// It fails only for a connection that is gone, which reading will tell.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+	}
+	(*s.now.Load()).ServeHTTP(w, r)
 }
 
 func (s *httpServer) url() string {
@@ -131,7 +136,7 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 // serveOps prepares health, readiness, metrics and profiles.
 func (a *App) serveOps() error {
 	a.metrics = prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{a.proxy, a.health, a.sources, a.fleets, a.store, &a.ready,
+	for _, c := range []prometheus.Collector{a.proxy, a.health, a.sources, a.fleets, &a.ready,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
 		if err := a.metrics.Register(c); err != nil {
 			return fmt.Errorf("register metrics: %w", err)

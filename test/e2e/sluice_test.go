@@ -117,6 +117,13 @@ func (s *instance) start() {
 
 func (s *instance) launch() {
 	s.t.Helper()
+	s.spawn()
+	until(s.t, time.Minute, "ready", func() error { return expectStatus("http://"+s.ops+"/readyz", 200) })
+}
+
+// spawn begins the process and waits for nothing.
+func (s *instance) spawn() {
+	s.t.Helper()
 	s.cmd = exec.Command(program(s.t, "sluice"), "serve", "--config", s.dir+"/sluice.yaml")
 	s.cmd.Env = append(os.Environ(), "SLUICE_ADMIN_TOKEN="+adminToken)
 	s.cmd.Stderr = s.log
@@ -124,7 +131,12 @@ func (s *instance) launch() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	until(s.t, time.Minute, "ready", func() error { return expectStatus("http://"+s.ops+"/readyz", 200) })
+}
+
+// kill ends the process as kill -9 does.
+func (s *instance) kill() {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
 }
 
 // startTime is when the process that serves /metrics was started, as it says itself.
