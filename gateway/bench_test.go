@@ -51,17 +51,31 @@ func BenchmarkBuild10000Hosts(b *testing.B) {
 	}
 }
 
+// Every input but one route is as before.
+func BenchmarkBuildAfterARoute(b *testing.B) {
+	in, s := checkedCity(b)
+	in.Before = s
+	changed := *in.Routes[77]
+	changed.Spec.Timeout = second
+	in.Routes[77] = &changed
+	b.ReportAllocs()
+	for b.Loop() {
+		gateway.Build(in, 2)
+	}
+}
+
 func BenchmarkReplaceUpstreams(b *testing.B) {
 	in, s := checkedCity(b)
 	for _, n := range []int{1, 10, 100} {
 		b.Run(fmt.Sprintf("%d of 1000", n), func(b *testing.B) {
-			var replacements []gateway.Replacement
+			var turns [2][]gateway.Replacement // each takes back the one before
 			for i := range n {
-				replacements = append(replacements, gateway.Replacement{Upstream: in.Upstreams[i], Sets: in.Sets[i : i+1]})
+				turns[0] = append(turns[0], gateway.Replacement{Upstream: in.Upstreams[i]})
+				turns[1] = append(turns[1], gateway.Replacement{Upstream: in.Upstreams[i], Sets: in.Sets[i : i+1]})
 			}
 			b.ReportAllocs()
-			for b.Loop() {
-				gateway.ReplaceUpstreams(s, replacements, 2)
+			for turn := 0; b.Loop(); turn++ {
+				s = gateway.ReplaceUpstreams(s, turns[turn%2], 2)
 			}
 		})
 	}

@@ -3,7 +3,6 @@ package gateway
 import (
 	"crypto/sha256"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -95,13 +94,19 @@ func (b *builder) buildUpstreams() {
 	for _, v := range b.in.Verdicts {
 		verdicts[v.Upstream] = append(verdicts[v.Upstream], v)
 	}
+	before := map[UpstreamKey]*EffectiveUpstream{}
+	if b.in.Before != nil {
+		for _, u := range b.in.Before.Upstreams {
+			before[u.Key] = u
+		}
+	}
 	for _, u := range b.in.Upstreams {
 		if b.tenants[u.Tenant] == nil {
 			b.reportOrphan(&u.Meta)
 			continue
 		}
 		k := u.Key()
-		b.upstreams[k] = buildUpstream(u, sets[k], verdicts[k])
+		b.upstreams[k] = buildUpstream(u, sets[k], verdicts[k], before[k])
 	}
 }
 
@@ -123,16 +128,24 @@ func (b *builder) snapshot(generation uint64) *Snapshot {
 		otherProblems:   b.problems,
 	}
 	for _, h := range b.hosts {
-		h.digest = digestOf(h)
 		s.Hosts = append(s.Hosts, h)
 	}
-	slices.SortFunc(s.Hosts, func(x, y *Host) int { return strings.Compare(x.Name, y.Name) })
+	slices.SortFunc(s.Hosts, compareHosts)
+	if before := b.in.Before; before != nil {
+		share(s.Hosts, before.Hosts, compareHosts, (*Host).alike)
+		share(s.Certificates, before.Certificates, compareCertificates, (*EffectiveCertificate).alike)
+	}
+	for _, h := range s.Hosts {
+		if h.digest == (digest{}) { // it is new
+			h.digest = digestOf(h)
+		}
+	}
 	for _, u := range b.upstreams {
 		s.Upstreams = append(s.Upstreams, u)
 	}
 	slices.SortFunc(s.Upstreams, func(x, y *EffectiveUpstream) int { return x.Key.Compare(y.Key) })
 	s.otherDigest = s.digestOthers()
-	s.finish()
+	s.sumUp(func(int) bool { return true })
 	return s
 }
 
@@ -155,32 +168,14 @@ func (s *Snapshot) digestOthers() digest {
 	for _, f := range s.Fleets {
 		parts = append(parts, part{KindFleet, f.Name, f.Spec})
 	}
+	hosts := sha256.New()
 	for _, h := range s.Hosts {
-		parts = append(parts, part{"Host", h.Name, h.digest.String()})
+		hosts.Write(h.digest[:])
 	}
 	for _, c := range s.Certificates {
 		parts = append(parts, part{KindCertificate, c.Key.String(), digestOf(c).String()})
 	}
-	return digestOf([]any{parts, s.NginxDirectives})
-}
-
-// finish sums up digests and problems of a snapshot whose parts are complete.
-func (s *Snapshot) finish() {
-	all, verdicts := sha256.New(), sha256.New()
-	all.Write(s.otherDigest[:])
-	s.Problems = append([]Problem{}, s.otherProblems...)
-	for _, u := range s.Upstreams {
-		all.Write(u.digest[:])
-		if u.verdictDigest != (digest{}) {
-			verdicts.Write(u.digest[:])
-			verdicts.Write(u.verdictDigest[:])
-		}
-		s.Problems = append(s.Problems, u.problems...)
-	}
-	s.Problems = append(s.Problems, s.certificateProblems()...)
-	slices.SortFunc(s.Problems, Problem.Compare)
-	s.Digest = digest(all.Sum(nil)).String()
-	s.VerdictDigest = digest(verdicts.Sum(nil)).String()
+	return digestOf([]any{parts, digest(hosts.Sum(nil)).String(), s.NginxDirectives})
 }
 
 // Replacement is everything that decides one upstream.
@@ -198,12 +193,14 @@ func ReplaceUpstreams(prev *Snapshot, replacements []Replacement, generation uin
 	next := *prev
 	next.Generation = generation
 	next.Upstreams = slices.Clone(prev.Upstreams)
+	touched := map[int]bool{} // runs
 	for _, r := range replacements {
 		i, ok := slices.BinarySearchFunc(prev.Upstreams, r.Upstream.Key(), func(e *EffectiveUpstream, k UpstreamKey) int { return e.Key.Compare(k) })
 		if ok {
-			next.Upstreams[i] = buildUpstream(r.Upstream, r.Sets, r.Verdicts)
+			next.Upstreams[i] = buildUpstream(r.Upstream, r.Sets, r.Verdicts, prev.Upstreams[i])
+			touched[i/runLength] = true
 		}
 	}
-	next.finish()
+	next.sumUp(func(run int) bool { return touched[run] })
 	return &next
 }

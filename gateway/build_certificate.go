@@ -55,7 +55,7 @@ func (k CertificateKey) Compare(o CertificateKey) int {
 }
 
 func sortedCertificates(list []*EffectiveCertificate) []*EffectiveCertificate {
-	return slices.SortedFunc(slices.Values(list), func(x, y *EffectiveCertificate) int { return x.Key.Compare(y.Key) })
+	return slices.SortedFunc(slices.Values(list), compareCertificates)
 }
 
 // buildCertificates reads the certificates, oldest first, and settles who answers for
@@ -261,15 +261,14 @@ func listed(names []string) string {
 func (s *Snapshot) certificateProblems() []Problem {
 	var out []Problem
 	used := map[CertificateKey]bool{}
-	for _, u := range s.Upstreams {
-		if u.TLS == nil || u.TLS.Certificate == "" {
-			continue
-		}
-		k := CertificateKey{u.Key.Tenant, u.TLS.Certificate}
-		used[k] = true
-		if s.Certificate(k) == nil {
-			out = append(out, Problem{Object: Ref{Kind: KindUpstream, Tenant: u.Key.Tenant, Name: u.Key.Name}, Field: "spec.tls.certificate", Code: "certificate_unknown", Source: "build",
-				Message: fmt.Sprintf("Tenant %q has no usable certificate %q, so no connection is made: create the Certificate, or settle what is wrong with it.", k.Tenant, k.Name)})
+	for i := range s.runs {
+		for _, u := range s.runs[i].certified {
+			k := CertificateKey{u.Key.Tenant, u.TLS.Certificate}
+			used[k] = true
+			if s.Certificate(k) == nil {
+				out = append(out, Problem{Object: Ref{Kind: KindUpstream, Tenant: u.Key.Tenant, Name: u.Key.Name}, Field: "spec.tls.certificate", Code: "certificate_unknown", Source: "build",
+					Message: fmt.Sprintf("Tenant %q has no usable certificate %q, so no connection is made: create the Certificate, or settle what is wrong with it.", k.Tenant, k.Name)})
+			}
 		}
 	}
 	for _, c := range s.Certificates {

@@ -12,15 +12,20 @@ import (
 
 // buildUpstream merges the endpoints of one upstream, fills in defaults and decides who is
 // in rotation. It depends on nothing but its arguments, which is what makes
-// ReplaceUpstreams possible.
-func buildUpstream(u *Upstream, sets []EndpointSet, verdicts []Verdict) *EffectiveUpstream {
-	e := &EffectiveUpstream{Key: u.Key(), Discover: u.Spec.Discover}
+// ReplaceUpstreams possible. before is what was decided earlier, or nil: it is returned when
+// it was decided from the same.
+func buildUpstream(u *Upstream, sets []EndpointSet, verdicts []Verdict, before *EffectiveUpstream) *EffectiveUpstream {
+	sets = wanted(u, sets)
+	e := &EffectiveUpstream{Key: u.Key(), Discover: u.Spec.Discover, decision: decisionOf(u, sets)}
+	if before != nil && before.decision == e.decision && before.sees(verdicts) {
+		return before
+	}
 	c := &upstreamChecker{ref: u.Ref(), out: e}
 	c.protocol(u.Spec)
 	c.health(u.Spec.Health)
 	c.timing(u.Spec)
 	c.limits(u.Spec)
-	c.endpoints(wanted(u, sets))
+	c.endpoints(sets)
 	e.digest = digestOf(e)
 	e.judge(verdicts)
 	slices.SortFunc(e.problems, Problem.Compare)
@@ -246,17 +251,11 @@ func NormalAddress(s string) (string, error) {
 // than half of the usable endpoints, ejections are ignored, since serving some errors beats
 // overloading the rest; when nothing at all would be left, failed probes are ignored too.
 func (e *EffectiveUpstream) judge(verdicts []Verdict) {
-	by := make(map[string]Verdict, len(verdicts))
-	for _, v := range verdicts {
-		by[v.Address] = v
-	}
+	by := byAddress(verdicts)
 	usable, healthy := 0, 0
 	for i := range e.Endpoints {
 		ep := &e.Endpoints[i]
-		v, ok := by[ep.Address]
-		if !ok {
-			v = Verdict{EndpointKey: EndpointKey{Upstream: e.Key, Address: ep.Address}, State: StateUnknown}
-		}
+		v := e.verdictOf(ep.Address, by)
 		ep.Verdict = v
 		if ep.usable() {
 			usable++
@@ -271,6 +270,22 @@ func (e *EffectiveUpstream) judge(verdicts []Verdict) {
 		e.panic()
 	}
 	e.digestVerdicts(by)
+}
+
+func byAddress(verdicts []Verdict) map[string]Verdict {
+	by := make(map[string]Verdict, len(verdicts))
+	for _, v := range verdicts {
+		by[v.Address] = v
+	}
+	return by
+}
+
+// verdictOf is the verdict on an address; unknown when there is none.
+func (e *EffectiveUpstream) verdictOf(address string, by map[string]Verdict) Verdict {
+	if v, ok := by[address]; ok {
+		return v
+	}
+	return Verdict{EndpointKey: EndpointKey{Upstream: e.Key, Address: address}, State: StateUnknown}
 }
 
 func (e *EffectiveUpstream) panic() {

@@ -120,8 +120,12 @@ func TestCertificates(t *testing.T) {
 				t.Errorf("problems (-want +got):\n%s", diff)
 			}
 			in.Before = s
-			if again := gateway.Build(in, 1); text(t, again) != text(t, s) || again.Digest != s.Digest {
+			again := gateway.Build(in, 1)
+			if text(t, again) != text(t, s) || again.Digest != s.Digest {
 				t.Error("built from the snapshot before, it is another one")
+			}
+			if !slices.Equal(again.Certificates, s.Certificates) {
+				t.Error("the certificates are not shared with the snapshot before")
 			}
 		})
 	}

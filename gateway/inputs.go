@@ -16,8 +16,9 @@ type Inputs struct {
 	Certificates []*Certificate
 	// Now is the present. Zero: no certificate is too old or too young.
 	Now time.Time
-	// Before is an earlier snapshot: certificates that it holds are not parsed again. It
-	// saves time and decides nothing.
+	// Before is an earlier snapshot: certificates that it holds are not parsed again, and
+	// hosts and upstreams that come out as there are shared with it. It saves time, and the
+	// work of those who compare snapshots, and decides nothing.
 	Before *Snapshot
 
 	// Sets is what sources report, at most one set per upstream, source and place.

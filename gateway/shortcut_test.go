@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -125,6 +126,166 @@ func TestReplacingUpstreamsEqualsBuild(t *testing.T) {
 			t.Fatal(diff)
 		}
 	}
+}
+
+// Whatever is changed, one thing after the other, the snapshot that shares with the one before
+// is what the build from scratch gives, byte for byte, and it shares all that did not change.
+func TestSharingEqualsBuild(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	m := newMutable(r)
+	last := gateway.Build(m.inputs(), 1)
+	for step := range 60 {
+		g := last.Generation + 1
+		var next *gateway.Snapshot
+		if u := m.changeSomething(r); u != nil {
+			next = gateway.ReplaceUpstreams(last, []gateway.Replacement{{Upstream: u, Sets: m.sets[u.Key()], Verdicts: m.verdicts[u.Key()]}}, g)
+		} else {
+			in := m.inputs()
+			in.Before = last
+			next = gateway.Build(in, g)
+		}
+		scratch := gateway.Build(m.inputs(), g)
+		if !bytes.Equal(plainText(t, scratch), plainText(t, next)) {
+			t.Fatalf("step %d: %s", step, cmp.Diff(text(t, scratch), text(t, next)))
+		}
+		sharesAll(t, step, last.Hosts, next.Hosts, func(h *gateway.Host) string { return h.Name })
+		last = next
+	}
+}
+
+// sharesAll wants items that read the same to be the same.
+func sharesAll[T any](t *testing.T, step int, before, after []*T, name func(*T) string) {
+	t.Helper()
+	old := map[string]*T{}
+	for _, b := range before {
+		old[name(b)] = b
+	}
+	for _, a := range after {
+		b := old[name(a)]
+		if b == nil || b == a {
+			continue
+		}
+		if x := plainText(t, a); bytes.Equal(x, plainText(t, b)) {
+			t.Errorf("step %d: %s is another one, and says the same: %s", step, name(a), x)
+		}
+	}
+}
+
+func plainText(t *testing.T, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// mutable is a set of inputs that is changed step by step, as control does: an object that
+// changes is another object.
+type mutable struct {
+	gateway.Inputs // without sets and verdicts
+	sets           map[gateway.UpstreamKey][]gateway.EndpointSet
+	verdicts       map[gateway.UpstreamKey][]gateway.Verdict
+	revision       int64
+}
+
+// newMutable makes more upstreams than a snapshot sums up together.
+func newMutable(r *rand.Rand) *mutable {
+	m := &mutable{sets: map[gateway.UpstreamKey][]gateway.EndpointSet{}, verdicts: map[gateway.UpstreamKey][]gateway.Verdict{}}
+	for n := range 3 {
+		name := fmt.Sprint("t", n)
+		m.Tenants = append(m.Tenants, tenant(m.next(), name, name+".example", "*."+name+".example"))
+		for range 100 {
+			m.addUpstream(r, name)
+		}
+		for range 20 {
+			m.Routes = append(m.Routes, m.route(r, name))
+		}
+	}
+	m.Policies = []*gateway.Policy{policy("p", 60*second, 1<<30)}
+	m.addUpstream(r, "late") // of no tenant
+	return m
+}
+
+func (m *mutable) next() int64 {
+	m.revision++
+	return m.revision
+}
+
+func (m *mutable) addUpstream(r *rand.Rand, tenant string) {
+	u := upstream(tenant, fmt.Sprint("u", m.next()))
+	u.Spec.Discover = []gateway.Discover{{Etcd: &gateway.EtcdDiscover{Prefix: "/u/"}}, {Kubernetes: &gateway.KubernetesDiscover{Namespace: "n", Service: "s"}}}
+	m.Upstreams = append(m.Upstreams, u)
+	m.sets[u.Key()], m.verdicts[u.Key()] = someSets(r, u), someVerdicts(r, u.Key())
+}
+
+// route is a new one of the tenant, to upstreams that may be missing, on hosts that may be
+// foreign.
+func (m *mutable) route(r *rand.Rand, tenant string) *gateway.Route {
+	rt := route(m.next(), tenant, fmt.Sprint("r", m.revision), fmt.Sprintf("h%d.t%d.example", r.IntN(20), r.IntN(3)), fmt.Sprintf("/p%d", r.IntN(3)), fmt.Sprint("u", 1+r.IntN(330)))
+	if r.IntN(4) == 0 {
+		rt.Spec.Filters = []gateway.Filter{{Respond: &gateway.Respond{Status: 403, Headers: map[string]string{"x-a": "b"}, Body: fmt.Sprint(r.IntN(2))}}}
+	}
+	return rt
+}
+
+// changeSomething makes one change. It returns the upstream if nothing else is touched.
+func (m *mutable) changeSomething(r *rand.Rand) *gateway.Upstream {
+	i := r.IntN(len(m.Upstreams))
+	u := m.Upstreams[i]
+	switch r.IntN(12) {
+	case 0, 1:
+		m.sets[u.Key()] = someSets(r, u)
+	case 2, 3:
+		m.verdicts[u.Key()] = someVerdicts(r, u.Key())
+	case 4:
+		changed := *u
+		changed.Spec.Timeouts.Connect = gateway.Duration(1 + r.IntN(1000))
+		changed.Spec.Protocol = []string{"http", "nosuch", ""}[r.IntN(3)]
+		m.Upstreams[i], u = &changed, &changed
+	case 5:
+		m.addUpstream(r, fmt.Sprint("t", r.IntN(4))) // t3 may be there, or not
+		return nil
+	case 6:
+		m.Upstreams = append(m.Upstreams[:i:i], m.Upstreams[i+1:]...)
+		return nil
+	case 7:
+		m.Routes = append(m.Routes, m.route(r, fmt.Sprint("t", r.IntN(3))))
+		return nil
+	case 8:
+		k := r.IntN(len(m.Routes))
+		m.Routes = append(m.Routes[:k:k], m.Routes[k+1:]...)
+		return nil
+	case 9:
+		m.Policies = []*gateway.Policy{policy("p", gateway.Duration(r.IntN(3))*second, 1<<30)}
+		return nil
+	case 10:
+		m.Overrides = nil
+		for _, rt := range m.Routes[:r.IntN(3)] {
+			o := &gateway.Override{Meta: meta(gateway.KindOverride, rt.Tenant, "o"+rt.Name)}
+			o.Spec = gateway.OverrideSpec{Route: rt.Name, Set: gateway.OverrideSet{Timeout: ptr(gateway.Duration(r.IntN(3)) * second)}, Nginx: "proxy_buffering off;"}
+			m.Overrides = append(m.Overrides, o)
+		}
+		return nil
+	case 11:
+		if m.Tenants = m.Tenants[:3:3]; r.IntN(2) == 0 {
+			m.Tenants = append(m.Tenants, tenant(m.next(), "t3", fmt.Sprintf("h%d.t0.example", r.IntN(20))))
+		}
+		return nil
+	}
+	if u.Tenant == "late" || u.Tenant == "t3" {
+		return nil // in no snapshot, perhaps
+	}
+	return u
+}
+
+func (m *mutable) inputs() gateway.Inputs {
+	in := m.Inputs
+	for _, u := range m.Upstreams {
+		in.Sets = append(in.Sets, m.sets[u.Key()]...)
+		in.Verdicts = append(in.Verdicts, m.verdicts[u.Key()]...)
+	}
+	return in
 }
 
 // A claim of one tenant keeps the others out, and the rest of their objects goes live.

@@ -31,6 +31,7 @@ type Snapshot struct {
 	// Build, if nothing else changes. Zero: never.
 	Next time.Time `json:"-"`
 
+	runs          []run     // of Upstreams
 	otherDigest   digest    // of everything but the upstreams
 	otherProblems []Problem // of everything but the upstreams
 }
@@ -148,6 +149,7 @@ type EffectiveUpstream struct {
 	// reasons: verdicts are then ignored, except that none of them is dropped for good.
 	Panic bool `json:"panic,omitempty"`
 
+	decision      decision
 	problems      []Problem
 	digest        digest
 	verdictDigest digest

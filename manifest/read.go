@@ -14,7 +14,6 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/sluice-gateway/sluice/gateway"
@@ -99,22 +98,24 @@ func Files(path string) ([]string, error) {
 
 // Read reads the documents of one file. name stands in errors and positions.
 func Read(name string, text []byte) ([]Item, error) {
-	file, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		return nil, located(name, err)
-	}
 	var items []Item
 	var errs []error
-	for _, doc := range file.Docs {
-		if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
-			continue
+	for before, part := range split(text) {
+		file, err := parse(before, part)
+		if err != nil { // what follows may be in the wrong place
+			return nil, errors.Join(append(errs, located(name, err))...)
 		}
-		item, err := readDocument(name, doc)
-		if err != nil {
-			errs = append(errs, err)
-			continue
+		for _, doc := range file.Docs {
+			if doc.Body == nil || doc.Body.Type() == ast.NullType || doc.Body.Type() == ast.CommentType {
+				continue
+			}
+			item, err := readDocument(name, doc)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			items = append(items, item)
 		}
-		items = append(items, item)
 	}
 	return items, errors.Join(errs...)
 }
@@ -124,16 +125,14 @@ func readDocument(name string, doc *ast.DocumentNode) (Item, error) {
 	fail := func(format string, args ...any) (Item, error) {
 		return Item{}, fmt.Errorf("%s:%d: %s", name, at, fmt.Sprintf(format, args...))
 	}
-	var head struct {
-		Kind gateway.Kind `json:"kind"`
-	}
-	if err := yaml.NodeToValue(doc.Body, &head); err != nil {
+	kind, err := kindOf(doc)
+	if err != nil {
 		return Item{}, located(name, err)
 	}
-	if head.Kind == "" {
+	if kind == "" {
 		return fail("the document has no kind: known kinds are %v", gateway.Kinds)
 	}
-	obj, err := gateway.NewObject(head.Kind)
+	obj, err := gateway.NewObject(kind)
 	if err != nil {
 		return fail("%v", err)
 	}
@@ -144,6 +143,20 @@ func readDocument(name string, doc *ast.DocumentNode) (Item, error) {
 		return fail("%v", err)
 	}
 	return Item{Object: obj, File: name, Line: at}, nil
+}
+
+// kindOf reads the kind alone: what else there may be depends on it.
+func kindOf(doc *ast.DocumentNode) (gateway.Kind, error) {
+	if m, ok := doc.Body.(*ast.MappingNode); ok && len(m.Values) > 0 { // mostly it stands first, as plain text
+		if kind, ok := m.Values[0].Value.(*ast.StringNode); ok && m.Values[0].Key.String() == "kind" {
+			return gateway.Kind(kind.Value), nil
+		}
+	}
+	var head struct {
+		Kind gateway.Kind `json:"kind"`
+	}
+	err := yaml.NodeToValue(doc.Body, &head)
+	return head.Kind, err
 }
 
 // line is where the first key of a document stands: a mapping's own position is its colon.

@@ -119,8 +119,7 @@ func (s *Store) try(ctx context.Context, steps []*step, w Write) (revision int64
 			return 0, false, err
 		}
 		ifs = append(ifs, st.unchanged())
-		verb := st.verb()
-		if verb == "" {
+		if st.decide(); st.verb == "" {
 			continue
 		}
 		o, n, err := st.ops(w, at)
@@ -128,7 +127,7 @@ func (s *Store) try(ctx context.Context, steps []*step, w Write) (revision int64
 			return 0, false, err
 		}
 		ops, size = append(ops, o...), size+n
-		record.Changes = append(record.Changes, AuditChange{Verb: verb, Ref: st.ref, Before: st.revision})
+		record.Changes = append(record.Changes, AuditChange{Verb: st.verb, Ref: st.ref, Before: st.revision})
 	}
 	if len(ops) == 0 {
 		return 0, true, nil
@@ -189,13 +188,13 @@ func (s *Store) look(ctx context.Context, steps []*step) error {
 		return err
 	}
 	for i, st := range steps {
-		st.now, st.revision, st.created = nil, 0, 0
+		st.now, st.stored, st.revision, st.created = nil, nil, 0, 0
 		st.seen, st.entries = r.Header.Revision, r.Responses[2*i+1].GetResponseRange().Count
 		kvs := r.Responses[2*i].GetResponseRange().Kvs
 		if len(kvs) == 0 {
 			continue
 		}
-		st.revision, st.created = kvs[0].ModRevision, kvs[0].CreateRevision
+		st.stored, st.revision, st.created = kvs[0].Value, kvs[0].ModRevision, kvs[0].CreateRevision
 		// An object that cannot be read is simply replaced.
 		if st.now, err = decodeKV(st.ref, kvs[0]); err != nil {
 			st.now = nil
@@ -209,7 +208,7 @@ func (s *Store) look(ctx context.Context, steps []*step) error {
 func (s *Store) finish(ctx context.Context, steps []*step, revision int64) []gateway.Object {
 	out := make([]gateway.Object, len(steps))
 	for i, st := range steps {
-		if st.verb() == "" {
+		if st.verb == "" {
 			out[i] = st.now
 			continue
 		}
