@@ -94,6 +94,13 @@ func (r *registry) compile(s *gateway.Snapshot, before *table) *table {
 			r.update(is, s)
 		}
 	}
+	if !slices.Equal(before.certFrom, s.Certificates) {
+		for _, u := range s.Upstreams {
+			if u.TLS != nil && u.TLS.Certificate != "" {
+				r.update(u, s) // what it shows to its endpoints may be another one
+			}
+		}
+	}
 	t := &table{generation: s.Generation, from: s.Hosts, upstreams: s.Upstreams}
 	t.compileCerts(s, before)
 	if slices.Equal(before.from, s.Hosts) {
@@ -145,16 +152,18 @@ func (r *registry) upstream(k gateway.UpstreamKey) *upstream {
 
 func (r *registry) update(u *gateway.EffectiveUpstream, s *gateway.Snapshot) {
 	up := r.upstream(u.Key)
-	if before := up.live.Load(); before.from != u {
-		next := newRotation(u, before, r.endpoint)
-		var own *gateway.EffectiveCertificate
-		if u.TLS != nil && u.TLS.Certificate != "" {
-			own = s.Certificate(gateway.CertificateKey{Tenant: u.Key.Tenant, Name: u.TLS.Certificate})
-		}
-		next.tls = newClientTLS(u, next.all, own, before.tls)
-		next.limit = up.limited(u.Limits)
-		r.replace(up, next)
+	before := up.live.Load()
+	var own *gateway.EffectiveCertificate
+	if u.TLS != nil && u.TLS.Certificate != "" {
+		own = s.Certificate(gateway.CertificateKey{Tenant: u.Key.Tenant, Name: u.TLS.Certificate})
 	}
+	if before.from == u && (before.tls == nil || before.tls.own == own) {
+		return
+	}
+	next := newRotation(u, before, r.endpoint)
+	next.tls = newClientTLS(u, next.all, own, before.tls)
+	next.limit = up.limited(u.Limits)
+	r.replace(up, next)
 }
 
 // replace puts next into service and notes the endpoints that it does not have.

@@ -162,6 +162,32 @@ func TestUpstreamTLSKeepsAndRenews(t *testing.T) {
 	}
 }
 
+// A renewed certificate of ours is shown to the endpoints although the upstream is the same.
+func TestUpstreamTLSOwnRenewed(t *testing.T) {
+	ca := certtest.NewCA(t, "ca", time.Now())
+	o := startTLSOrigin(t, &tls.Config{
+		Certificates: []tls.Certificate{ca.Issue(t, time.Now(), "api.internal").TLS(t)},
+		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool,
+	}, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.TLS.PeerCertificates[0].DNSNames[0])
+	})
+	certificate := func(name string) []*gateway.EffectiveCertificate {
+		return []*gateway.EffectiveCertificate{effective("own", ca.Issue(t, time.Now(), name), nil)}
+	}
+	first := toTLS(&gateway.UpstreamTLS{CA: ca.PEM, ServerName: "api.internal", Certificate: "own"}, certificate("old.internal"), o.addr)
+	e := start(t, Config{}, Listener{}, first)
+	c := e.dial(t)
+	if _, body := c.get("/"); body != "old.internal" {
+		t.Fatalf("%q", body)
+	}
+	second := *first
+	second.Certificates = certificate("new.internal")
+	e.Apply(&second)
+	if _, body := c.get("/"); body != "new.internal" {
+		t.Fatalf("%q", body)
+	}
+}
+
 // A body that ends with the connection is whole only when the endpoint says goodbye.
 func TestUpstreamTLSTruncation(t *testing.T) {
 	ca := certtest.NewCA(t, "ca", time.Now())
