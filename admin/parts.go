@@ -59,7 +59,9 @@ type Config struct {
 	// Sources, StoreStatus and Listeners are asked for each status.
 	Sources     func() []api.SourceStatus
 	StoreStatus func(ctx context.Context) api.StoreStatus
-	Listeners   func() []api.ListenerStatus
+	// Shrink settles what the guard of the sources keeps.
+	Shrink    ShrinkGuard
+	Listeners func() []api.ListenerStatus
 	// Normalise brings the path of a request into the form that rules are compared with, or
 	// says why the proxy refuses it, so that explanations tell what the proxy does.
 	Normalise func(path string) (string, error)

@@ -136,6 +136,24 @@ func (e SessionRole) Valid() bool {
 	}
 }
 
+// Defines values for ShrinkRequestAction.
+const (
+	Accept ShrinkRequestAction = "accept"
+	Hold   ShrinkRequestAction = "hold"
+)
+
+// Valid indicates whether the value is a known member of the ShrinkRequestAction enum.
+func (e ShrinkRequestAction) Valid() bool {
+	switch e {
+	case Accept:
+		return true
+	case Hold:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TreeKind.
 const (
 	Desired TreeKind = "desired"
@@ -649,6 +667,22 @@ type Session struct {
 
 // SessionRole defines model for Session.Role.
 type SessionRole string
+
+// ShrinkRequest defines model for ShrinkRequest.
+type ShrinkRequest struct {
+	Action ShrinkRequestAction `json:"action"`
+
+	// Until For `hold`: until when; an hour from now by default, a day at most.
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// ShrinkRequestAction defines model for ShrinkRequest.Action.
+type ShrinkRequestAction string
+
+// ShrinkResult defines model for ShrinkResult.
+type ShrinkResult struct {
+	Endpoints int `json:"endpoints"`
+}
 
 // Size A number of bytes with an optional unit `k`, `m` or `g` (powers of 1024), such as `64k` or `10m`.
 type Size = gateway.Size
@@ -1176,6 +1210,9 @@ type AddEndpointJSONRequestBody = ManualEndpoint
 // SyncEndpointsJSONRequestBody defines body for SyncEndpoints for application/json ContentType.
 type SyncEndpointsJSONRequestBody = SyncEndpointsRequest
 
+// SettleShrinkJSONRequestBody defines body for SettleShrink for application/json ContentType.
+type SettleShrinkJSONRequestBody = ShrinkRequest
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// Apply Put several objects in one transaction
@@ -1322,6 +1359,9 @@ type ServerInterface interface {
 	// RemoveEndpoint Remove an endpoint given by hand
 	// (DELETE /tenants/{tenant}/upstreams/{upstream}/endpoints/{address})
 	RemoveEndpoint(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName, address string, params RemoveEndpointParams)
+	// SettleShrink Accept that a source has lost most of the endpoints, or hold on to them
+	// (POST /tenants/{tenant}/upstreams/{upstream}/shrink)
+	SettleShrink(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName)
 	// ListUpstreams All upstreams as they are served now
 	// (GET /upstreams)
 	ListUpstreams(w http.ResponseWriter, r *http.Request, params ListUpstreamsParams)
@@ -3638,6 +3678,41 @@ func (siw *ServerInterfaceWrapper) RemoveEndpoint(w http.ResponseWriter, r *http
 	handler.ServeHTTP(w, r)
 }
 
+// SettleShrink operation middleware
+func (siw *ServerInterfaceWrapper) SettleShrink(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "upstream" -------------
+	var upstream UpstreamName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "upstream", r.PathValue("upstream"), &upstream, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "upstream", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SettleShrink(w, r, tenant, upstream)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListUpstreams operation middleware
 func (siw *ServerInterfaceWrapper) ListUpstreams(w http.ResponseWriter, r *http.Request) {
 
@@ -3810,6 +3885,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/endpoints", wrapper.AddEndpoint)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/endpoints", wrapper.SyncEndpoints)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/endpoints/{address}", wrapper.RemoveEndpoint)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/shrink", wrapper.SettleShrink)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/routes", wrapper.ListRoutes)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/routes/{route}", wrapper.DeleteRoute)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/routes/{route}", wrapper.GetRoute)
@@ -5967,6 +6043,47 @@ func (response RemoveEndpointdefaultApplicationProblemPlusJSONResponse) VisitRem
 	return err
 }
 
+type SettleShrinkRequestObject struct {
+	Tenant   TenantName   `json:"tenant"`
+	Upstream UpstreamName `json:"upstream"`
+	Body     *SettleShrinkJSONRequestBody
+}
+
+type SettleShrinkResponseObject interface {
+	VisitSettleShrinkResponse(w http.ResponseWriter) error
+}
+
+type SettleShrink200JSONResponse ShrinkResult
+
+func (response SettleShrink200JSONResponse) VisitSettleShrinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SettleShrinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response SettleShrinkdefaultApplicationProblemPlusJSONResponse) VisitSettleShrinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListUpstreamsRequestObject struct {
 	Params ListUpstreamsParams
 }
@@ -6156,6 +6273,9 @@ type StrictServerInterface interface {
 	// RemoveEndpoint Remove an endpoint given by hand
 	// (DELETE /tenants/{tenant}/upstreams/{upstream}/endpoints/{address})
 	RemoveEndpoint(ctx context.Context, request RemoveEndpointRequestObject) (RemoveEndpointResponseObject, error)
+	// SettleShrink Accept that a source has lost most of the endpoints, or hold on to them
+	// (POST /tenants/{tenant}/upstreams/{upstream}/shrink)
+	SettleShrink(ctx context.Context, request SettleShrinkRequestObject) (SettleShrinkResponseObject, error)
 	// ListUpstreams All upstreams as they are served now
 	// (GET /upstreams)
 	ListUpstreams(ctx context.Context, request ListUpstreamsRequestObject) (ListUpstreamsResponseObject, error)
@@ -7545,6 +7665,40 @@ func (sh *strictHandler) RemoveEndpoint(w http.ResponseWriter, r *http.Request, 
 	}
 }
 
+// SettleShrink operation middleware
+func (sh *strictHandler) SettleShrink(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName) {
+	var request SettleShrinkRequestObject
+
+	request.Tenant = tenant
+	request.Upstream = upstream
+
+	var body SettleShrinkJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SettleShrink(ctx, request.(SettleShrinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SettleShrink")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SettleShrinkResponseObject); ok {
+		if err := validResponse.VisitSettleShrinkResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListUpstreams operation middleware
 func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, params ListUpstreamsParams) {
 	var request ListUpstreamsRequestObject
@@ -7576,241 +7730,245 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L19c9s2tgf8VTC6dyZJl37LS+9TZ3Z2nMRpc5smnjhtn2ea3BVEQhLWFMACoGU18Xd/BucAICiBEhXL",
-	"jXf7x24diSLBg4Pzfn7n0yCXs0oKJoweHH8aTBktmII/T9/Tif1vwXSueGW4FIPjwfspI4pdcs2lIHJM",
-	"zJQROfoXyw3hgvxeS0PtlWRG1YXOyFgqMnw13vuJmnw63B9kA51P2YzaG5tFxQbHA20UF5PB9fV1Nqio",
-	"ojNm3AqeM2X4mOfUsDd0xlYXYz/1i8ibi+1juP2+omY6yAYCfjyIrhhkA8V+r7lixeDYqJrF6/pvxcaD",
-	"48F/HTSkOcBv9QGsw670hVq8q8Xqkp5PqZgwIqSZcjF5ShQztRKwQjYeWzKZKTXw77nihpG5rMuCTOll",
-	"s+zfa6YWzboLfFS8xIKNaV2awfGYlpplnpQjKUtGBSzwZcmY2Uy2sb2sg2Dw3c1J9WoMu7+6jl+BAFKU",
-	"CzKfMhHzkja8LMmUamKmXBPLi2GRyKPNMj17rWUuu4w3UrCOpQy/GeJ+6PZ6FCNcEyGJrvOpX9wiolhi",
-	"MfYxiRUxUc8Gx78Nvhl8zBLLe81n3Kwu7MSQmdQGyTCjYrFPXuDmk6PDwy6WKeFmSY45OjzMBjN6xWd2",
-	"OUeH8E8u3D/DyrgwbMIULO2NLHocQCGLrpNnv1rLR6vkeHvJlOJ9nivdlR3P9l/fnI/PZMnzxeYFVXBd",
-	"x3Lwy5sv5p2s+0hFZS/rWAp8d/OVvGeCih6SxsB1HWvBL2++mJ8rbRSjs83Lqd2VHQvyX990Sdf297qS",
-	"QjPUqkpJZf/IpTBMwImnVVVatcSlOKiUHJVs9rd/aQnapd/D4K4vZF7P7C3hqUui1iqdOROGzJUUk4zM",
-	"uZkSSrSho5KRHM7udQYi2TCxZoHbLQxE/DumrehJLOuFFCwjUrn1DFHVDTMyh/WCahwxUkgBTJywTlIP",
-	"d5cdwDXX8Fi3HvuLkxwf3kjkXDFqWDHIBnVV+L9EDprc/l2wktlPV+V2Bne7ZM+nLL8AShUFt7en5ZmS",
-	"lTU47LY7Ld1+9zMlR0wTdsnUgjBRVJLj8aiiX34asKuK5QnFcG6oqTXT5P7w4eHh8AGhoiDKLtl9tPfo",
-	"u++GD9DcyGUtDKHaqrGcad0oEXchnALDZvDIihrDlH3I//12tPfk42+He9/h/93fW/rgwT/+e5CgivuA",
-	"KkUX9t9jWparr/CS8rJWTFvLkRIl5842oheMUBFoQgo5F82KH9m1rtNY2WAqdYJiP1g9irwRRLXdg+bW",
-	"YKW5p97ThBaFssRKvaF9mrqk5aYD8KJWcG4GYN2ahOnxNrmU4cEw+VzFdUKwneO2rpByZH/WouWI5hfR",
-	"7m+mpeEzJmuzzXviTZbXGN5sakw1fOpOvMmrIaEkl0IwOJi4cFkxoa3pRQPLDrJwYO0dLHHyKm1LuU/Q",
-	"XBtkg6u9idxzH06oYXO62I8PbnTFHp9VUhl3DKb2B9xM69F+LmcHuqx5zvbcLdw/D9w/4cknVVUuHF8n",
-	"DN4pz6dEG1ZZBpzDv0a1KEpGxpSXrMjs/okJF1f3NJFzQeZSFXpVKFBY4Fiqmf1rYIXWnt2oFMcUfMLw",
-	"OKx8NeYlS35RchF/EbHDjGlNJ+lf2ReL5ao29spskDsij0tegT4tJbVy9ZIpPl6kt7BRur/5N3APaNaQ",
-	"WTp87Lnd8cbseL/fsd9rR+K18r+9h7hc+DNI3nUn7C2+3jVY76/wFw/BfF+WtpWqcfvW3e4MLlomtV/U",
-	"ClWvs8EzWlKRsy3V3POplFYw0ZkUk5aEBWGlXMBglcedpRzxk5K1KP6p5IiLLz/3/i12xwNRmGJ7E+CS",
-	"aTKfSkKdfXxPE6u9NKGKZcRIkpfc7pu1kuDCc1gA4Rq+bWgJYpPqCwi5UPezDyIOi3wQK0R2ps8zoLNi",
-	"tHgryoU3dFcOuLv6nYv/tGQQF+bbx3C6kzeJRMgFF0W8rTH9UiZWSUes3Hg8XuNV196C72Od29Xe6FV0",
-	"xfJNj4pe79xeDoLS2m7b/BB/YFkcHaWer+fs2ZNudbFxz90tenHIkjCBjXb7kTUuHhCtp9h+3orZ3cKJ",
-	"PXc7uIXgztvnfTU+mk8pF1a4nZ3+lC0HJwk3mpVjMuZKG/hWEEbzKeFa10yRuiJGZmRUG7CQZI0XESWl",
-	"SVqEeNJParQt1zJUc6UzknXKR1ZKzjWGdOiM6SZg2XoLTWrNCittGnPS2mtlSV68OXc/tWQwLd9io6tw",
-	"wRZpqlaKX9onX7CFoy25f/bj83PyX/9PRvCPIyskz0+fk6MH++QVrGeODi14R8L6WsTy8LFzu6jQc6aI",
-	"pgv9QQzva5YrZh6A/8nzaRZ+ba3mjFwwViFhtJGKFXYpKFTXn4N24Nm+4PbcD3x6OycgCKNEyIC2Nt3S",
-	"idCRrI3j4n3yq1QXrCD2I4iZcqC6pXFG+EQAmaIvHEETbq6PiywvYrHCejkVQhoyYv4xY6Jl8miMuZgw",
-	"VSkuUg70Dyd7D598m8gfWPaasqu03wenNMnJF2zxcosHVvWo5Dmw8/3zsx9fPVj3WDhOq7d8ZXRz2rY7",
-	"Z0Kak7HBV+nnSAhpnrGxRMem3090jeydDPFuewKQT2/lDPzC2TwRe28xBfirEJdCVvbijwg5X+XntlRe",
-	"Zmpmpkx5084yBDeR3WfNOHfv1vnbJycjDTE8l51YwNUCFUOwklHyuMCl9UtSRlWH9H8fpP58KjUjUyoK",
-	"PaUXVpYbJy51RtgVzQ2Rwtr1oiBzXhY5VYWGNUvBCNhsWzKkM9tWLnQhUd0ROuF6JffXx506w7umVrIT",
-	"8yxhSGFEWafj0rodJ7+nQ4Ta70Vj69td11M531671pqOStbNksjaXBDN1KX1M6wOKMunwKB+I6weIPPp",
-	"wnNeIvsYq79g+DlDUPuD7BbjmTEmUbTrKVf0eet0beFxnegLHc6dZdaIdXTLkPFWTzhjeCoTJ512WIHR",
-	"nb3BAlts99J6cjO6QKPPLai9lpQ4nckisXdDR+whUWwMIWH/gs6AJJRc0pIX8QOekqETD0NSMvAf7bq4",
-	"i79N6aV9acHAEv0ACtet3IpBe8ThOkiOGrw9mkLbiKElRplhmjCnve2jhg12qBZk7YohliwUf/zSgbHw",
-	"9SvxzsU00hdCVr3jJkEqr34lZOFif0luT/2kzSbPFsSePBZxVnOgIBeY1AdWACgWiYTo93GYGA55x0Ja",
-	"oi+RYF6VFjqSCm5tbfHQ7Eaa9IHOnnIpMfKCj8dMMRfU8pxLiwLSPk0CSLGZvOxIAL3gOpeXaEdtIYje",
-	"CkaqkuZWFDC1LNwLd1NW7JNTq2vLBZw58H000ViAMKNX8XOOIJS/9MkSD5u82HKhL2VZen+QC22oyL1P",
-	"qNiEa2N9VlEwa6tUio35VSKUB58n0xZTQjUZHjje0ge04l2ZD3iaWnSndakg9gWBV+Fc7y/orGxJdYye",
-	"ueA6eHH7G903t/oUA13UI6YEM+tO5kaqnrqtPy8tBeyL2K0+b07bsmVZa2e3d5CBuEs6CTF01SDDbl+j",
-	"onmHNeZEa+rZioh6NsL0GiX2Sm/UaHi3ffITXVjHrWRj0/iMoc7GvrcU5SK5LMciaV8i3q9m/c2PVjev",
-	"pwMSjvfuFExIlSUcDutIEV1RkWHFkT0cTw4PZ3qYkeFDPbQ0Hh5NHx3OYO8aL8zfM4uzt/chR/u3+x8+",
-	"7ONfD/5xX+jPtf4805/159nn6YMHf/vvz/93uJrE7aBG85hdUeMUquJS2do5co6glZ5KQwoQ1mjUoMeO",
-	"pXZjJWdYCCRYsHh4IpOOaaTg9HYkyhoXt9tn6uVg/CC1wWrAlCHuzdsTUDZ977nGafE3fMmvdnPDltLu",
-	"dTNffNP11sm0nqN31tqe9S7BiVPQ7VdOyWdkLn7Jnq+L2bb9fCyYoMLKKevjZw3HoYduVmMACSk9pVz0",
-	"dgz+jMDuV3TtXUy3TaFOf7/Th17rV24fUv2RLXYox1x4+sdU+PqknNOFJk2AOa3gvjTssJx2gffyByh4",
-	"28iRrYX2pFnyFO1aA/BLBjWNqeMJHgChVjS46krgTV/aqd0RxZi+s23ImJcls8bg6uGc0atnslic8z82",
-	"JgrhmnXRKajWaInIpTS/rz/d8KB3bIzMf9WD9aOiVvhBSvYtH0Kp+ISLdBQNElDO3yFjzkor9abSOhrL",
-	"Iaa1JQrwiNTDsQay2EwEvMzegaoJW1K3bcqGEs2easly/HU2mDM+mZoenmhUAup+04fMayKAW5dSbQik",
-	"eRJlLYbe9lC/c2XAOz/OP0f7s3SiRQhuNsp1xpTlvsYRtk5EWRIta5U7bdT7hI+aWpV1pPbFIGD9NX58",
-	"L2YPnkGCCVqxopUwTFRX2OtJ3kFMPWnKaJnKMZwIQjFZ4GMGc27yKSuIHI8TBWWwY5sWEtfMQT2j1j1+",
-	"dYaXuZ9dp9xoVJpbHGJocOhtkL7Gq2HJguer1HrNNNh1gkxpOfZOa8OKoRI5qlgCgwjJTxSjWgqdES3J",
-	"JVMFz10gx6VAU1Fy2AIjc1l2ZT2uFmfrrlDMRUPWS1R7USN8NtLsvb/O/qbsTeL3r887DJHwlu2g3SjU",
-	"YTkWjpbo321bUfZzI7F3Js382VtVm4L5k+yKr9CEJi7enSrbxMuTu8lbYeN0dkawebg7pA8mkhjpNHSK",
-	"v7hU3CzSQVknV1NPk758w9WeaKOksN4ZVq30Flzn8IgfudPoK5pSzbigxhJgtTacC66n4KygtzWlOiNW",
-	"3REhY0KkX90dwk0L/MVdttYsyAZ/SNEj7uR3N9yroXGzoNZG9+Vvz4M7ZGulpHru0kk+8M0F5HEgZG7+",
-	"OZY1lG/lUoxLXHotaG2mUvE/wP8eSzXiRcEEfnVJeekSelAdL2iZjJi3m1US5r7z60nhriH33718Tr57",
-	"/OR/HiQcbbnZtm7eFrIihvKyo95lTjV2yKDzCzlASYpEeUm8F/qCV3uywtjvHuyVNSSMqpk1BuzTdVqA",
-	"MGHUglRModXd+2S9tFdjL9Hyyeq/MB/O76i3omYa2shWztrWVGi821SPgekoRE+3EgyhBul4VFJxMTzG",
-	"YKAsXH0Sh4z15rA+fOufHfvJlk+SwaSrqqRcsOIEBP2qQxLVxq/utLXFmMgZmA0Vk1XJklEAq/c5RvDS",
-	"SiDaD2t35FOwjVsdRKvyUK8r8vIlxViY6NWYr9oqJNNLmX6/dX13fyWhgq/YVPKvJfe7GpljOcAmNYtT",
-	"rLHio5tjZmfUTLFJF1ZHdVrxLiwJrFQw9IIJSHF01GEqH73YkE3CNkPffOleIyxhLSVij2pNcvrGTsX2",
-	"9niwq5c2Ywv5MKWplpm3UR/rvca2ysihFcxH7SSIrFH9uEVgMmornx9N1kZ/w6Jiw7Vzf0S37aYYoeHI",
-	"TiTTmdMui4SJGGTL2s1bEkXX2WDCBGvySoEmtS9m79sl91rOmSI51SwL2RRraSR53t7iVCSTshDpLimf",
-	"NU19OgTRo+zWN/vsis6sNMzlbNgucRNyJIsF3ka3zdyt9Y997Ls1xxwKyUAdp0tvmJnKIu2pJdv63tgd",
-	"KLluOX8JabF2m9sxGvuzukyZ7KcQF7Ffeo1tXxereRiRyrU8zqy842LSP/LQksFbRLv678uasrj3UZt2",
-	"VIaO0WDNRNHIA2Lk9i8VxOmmTFV0tgInuPOTeYEe8Zffpnb2yp3slACJrLkVyQ524SptrPry+2sPSXSi",
-	"dMXy/SCxfjv8uI/ybAg9RL6u3+XoPeBKB9N3NfstEQgXuV6fv+Qle8HH45Qqh3zhxnhbKNa5zgYlGyeE",
-	"1+msMhGYyJiXzJeoQZFB2uJy5zfRa9tWGlEtp+DjpJH2M34ByWrMTEOpg5EEbtaj2AS5yZHEvadfSvPg",
-	"TgIrPu6IVQAx4BD5TDqsb+6PlQALetqCo+naJ+8xzmSB68lC1dS6WqnCbX+SZlm0Hm78SkbMEq8pu95m",
-	"BzeQFlbT0wVvaLs7H/wlL83WdWOYW48En1TBYocTjYgfO60a2zZ5c92bpmanhTUAebRtQTAIw4JMlKyh",
-	"K3vGrRxmBbZhw6lIRPLuQt8kvu5/YMckvJjvlbxLLYzbdC6+dOBZO2XuXt2Kq3VUeRAaNJ8GYe8ERkAA",
-	"Wz70paTFs7qYbH2m7CPl2Fh3WTi9gnfTGdFc5AzzzfgZKRm9xBCGLAsyl+qCKTJiUy4KUgvDS+g9KKk2",
-	"MUqEtf4SXWTWDobVluXb8eD4t76Z1o9ZwvbUU6mM9dmgKm/EzJxZw2Iu/ev4Wk2AvopwufR+Ks91vQXj",
-	"7Ljd7wdIsZwbV/7kJUgtLoSci5CDcemakTd1mV0mQuDYyz72KxKMH7bDV0h6q9awAfeQFejyQDrZMgyY",
-	"4Gs9oJ7lSMHl6ihD2D7Y9CWu37oo0o3KEhLFs02zdk9Z9wN6Qrvc6ufB1ry5r+ADHevf3Llz7gEpmv7o",
-	"FPBK0e6iAncKr4x78d77ig2vDc48/Fu7lCpKXPpyDA+A1/fU/Yiaald78DqYEBv6TSLrvp3AUwwsz71L",
-	"WtaMVJQrHcW+IQJm/6lZaRkdj+Q6ZpvR6jd82Mfmma+5NtY5b5qY+2dcuwsQS32DUGb6QPmFpPjqJypq",
-	"WsaZ5m0M2AjcacIvmSCjBdR2rk0/L7URnx1bXnlKXp1dfmtl5kjR/IIZvU+wNZEq5prLiiw0pyyIYlqW",
-	"VnmH/uNEOqPJQS+fmymfQFYbewZ8OW2DvykafBM0VUqITTbXx/gxQf0etjCtDlNGaBMOXupHmdoXleOV",
-	"MPPh4WGk35+SwwgLICyxtLxYhKCpZqLgYhKHqFwIswt9M7nW7XLPPQX2EsftTmykcRchpryXU81IyYyB",
-	"OuOCT7gl8HRRTZnA8q5CGv2UaEOVcfVeotAeqhB/af1d+OlTQh006rePrIGraG5v7Oj7momJXf23j4C+",
-	"/p9HrfaI3+jeH4Bq5/7Y3/v4jf8sBWzXpmXD42+SbZnWNFlyJql2uUphlCxJVVJIDEKlxT55AQXweNgc",
-	"KhjWxKf8zynLL067MBOocQ+EhGgrHKaJFPYEX7iaJiENsbbsMaQogPTumzHlpe9tT8l6ZL3kw5vwjarF",
-	"ut+fc5d+7glllo5uvYT3ikJbTU+Io2OIb0Emz/oZRvq19cy3+/hPEt0w31xXZZnkJVwIv+Al2xhQaWGW",
-	"bYKzeDvG6kjAnUZiIA+Ap5KGx/DxkgTUQ5FWjVK84PpiLc8h94BrJ4XnqeTz8WZb8oDVPPMGpXQp/ltY",
-	"098pQFeVRUpq5YbjhCm1bjB0Xha72X3nCya0Cbi6lvXohEFHfyDFSuBkVe67274MnLLbm1shvzaqkvCD",
-	"hEiWajmgmLFieur9dwxJduW+8E5bbrz23uumU4ae50qKwlngDosaz6y/ayPQWrTpqU3f4C13pkODpOgg",
-	"tcA9J1ChBW2UAZMHz2DC9LM/+IUp3W5Lj0KUUozPuhIhqIbQ1u7KcAcR66PR9gP8YeiYUrVIS6Ky89bU",
-	"uKJvxURhOQra0JlCa0tYdbZdL9JMFisO/WZsEkvVdeSreNFR2qQYO+uVnmg9I9qQ6B5Zex+3YM+Xjt13",
-	"yaMhnLTc1D3TpK4IBXbAAtK5VHHxaAAI5SUD89PpQ6fh8RjKskSji4t/6oXI+zrCzdJ297pvA4zRsvO1",
-	"cF7/UzK84KIYepOL59P9AXYVKA5lrmiqzWhVOSna6knc2OwVggjrguZx3KCrR6dpHXLBiK6YlQ9VuLas",
-	"jqSPC1e4SEdXUbmPgzQVTOvLilwlnJVgDnEfQ/FgNbAeoV33xOusR6ph41WOFJsui3dr07XRi27IqrnS",
-	"jw2dV35Xrz+2T8WJWDTAsfhXV2iNBmD0TT0gCPMsw6Ho0dcWp42WzhC09YWBKKECCJCsCyhrESFaNPdF",
-	"ug6TvY+984WBmyBTHV1SkRvX8LYqA4MQ8DNDCpbzghXWTuKsLO5pAnGxVU0d6j1WzXUlZ72o3VGcAb/v",
-	"qTPci+1QgkZtkFulZwMclmv3l4IYWcW57juZnO0O3/7752f9u/kU7V8MkzbSoLs+HV+Q30VMeayJ48an",
-	"ejMylfPM5U8hANRZccquKq6c7OmHA+k7npfw/bnCjBUx7MqAtG6q9aRo1VMQu2Gk8L/wDVShuRvAcTri",
-	"ySxnBUt2LbwdE22dBVo2reE+RYvLgMpIjDojWojQDoI3lMXBSrRULue83+E/+0LS3mXg2UCzbSHiv6BP",
-	"/Ut6jFfz1PGJ6cgxrj8bO85ft1pItzsf/1sXE6ajXs4RIsrK2uTSwS4qRsumbY+8hRyK6zJO9RZrdvov",
-	"1staisdi5FJolteW4b/Hdzvt6AzCz5dmeUAyvtXpETISTzaP8Sg4gC0W6YaJGb06xVz/GVM564gv0qht",
-	"G5Y0QzQnVyZAqCFS5FElxKPD5XTHxlljfZisxQ27ZDKfpN+yJE/OKqpcdbsIZd/QQLVP/AC3diHeUwBX",
-	"tP9AdDE/72W1OG9ZWNPcdPQLpzHWfp3K0jVzsZLNLHcek+EBrfjQFeXbv0E9APjaFWKPC2ng31fpktV+",
-	"2+TpucM94mJyeukY9EtnoiznztLADmdh/sQ2vMB4ycUEs1elzC+8aiss32ujqLEnu6otQ7jaWwQ8hMOk",
-	"U5VYd8GcdcT4DzRm8c3+3asNQ7BmZwetIcuWHltVlZxBthsDt27uH4msMzDzOPNY+ornUGaHlSIwqyyR",
-	"8oTTlEr+sbJwp6yx+uxhsiIMzeGoOcLZR8Mtg8ZtQ2w7E66f6ZbCxQCTOdjVHR0yK1a0CHS4p8kQ7jEE",
-	"gtSabffakTG521feYH725/hd25kODm81oCNnLMqsUlIxpaXACbWAk2RKtk/eQoeuG6IEifxaUKjkSyJH",
-	"J+sGzmEkY8SyU6nNP6H9dNgx5WBjhxCuaLlHCCDCfjv6ONzU/JNK8fftk982UIiQCV1ZJteMC5mvYzIc",
-	"1bwshhmhUVES3gB6nYaQkHpz8tPpcHPnTeC2HNN5nb1MHfzoWGfnzKg77J1uWPyTsnRtgLObw+Gv9m53",
-	"w7Kf+cFj2+iLUksXzdWtwaw6Q6ddZ5Fct9zWwk/E99QsmFHGI1YDZHsYOubO5P4HgZkBnWHhO94yKCT4",
-	"IYyJgSFqRWpmFhg8qXqfchGOvgORVMo1lsJvmnkywwu2+DuoO2DMuCbp//7+8W9/3/8mPVazAdnutane",
-	"jJpx4QbGHW3YXv+E1O6+Y7lURbrQCUL3MQxfJCxDVKq42SDD0SKNVYMyIRJuYGynhZoLj/WmIL4zK7qB",
-	"XLtCQf07YLtTI675HXCqMzKjBfPRC0yV9Cn2WI7m+IfB8EQgakOV7l0PFPgzs0bLflru2hLcLdKrHXeN",
-	"17B2USjQbr/DRUdht/0cFQmUmA1DUHPcVJy52a0505pQtH07UbVvBHcaOwc9dZKlxu700bumDXCrDM6Y",
-	"X7HClYVkrkaZC20YLSCNoy/ckNowkpu8MqRgAgQyhC4yoLwHCliNyMli0T06/9vH5Ef+zEVcQEIhGgp5",
-	"ePgYpP+jw8fLZaNPnjz6NoV30Ayg/sKy+GcLCDPvk9hvyaXImRJkrOjM0sJxWdTu1CrAtmt+0TXJoUF6",
-	"CXG3J999F8XdHh4ebpQS7ia92QwZY5es5jAlvqTrLKBrZBHsBtfEKA7l5YQKCXZ699Btq49nVRJFWfEo",
-	"qYA3z5xMUAC5kJd1wYpoxvJTckRMrYQmihn38/HmiO0IWu8647GhVj3CAwozhKBbzhoamuVSeDZz4Vq3",
-	"CrtqxRih7iIIN4sFQH/E88HXhHCTBeuyA/baYSRGUwgcf++NscTVj92DECkdI1KSL/6C93uKppzdPE2m",
-	"soSagA+CF2xWScOEaQiBGNcAH8I1gYk2otgnQ8dlewDKNbTfPTl8mJEnh4+Aa54cPkaTL1gHYUh8e7EQ",
-	"CdJQceO95GzQuvkgGzw5fAj//wj+/3EyfLZijvU7cfZ87PC8+aTVFuftvA3AAWiYOMFMYOwbPONgzd/N",
-	"uOa7peTWf0xYE17sL5qg3zWicUPL7QJhYwA4SCgRtKWbs2NPjCub3aYm3aTBhzvw/wERwgF7ShUB+3Oh",
-	"ecHas+cQcml9tHCNV2k1hkukLXv7AAwJ4cqnkXoG/TTmxs2AweAFKG16wcQ+QWAXrp0+gNRavLgtdmXL",
-	"ft3rHs21y+HhXs3nGPb9uGovl1JMYE4tkiboMFdSTx4fPYqbzWf7y6Ham/a+P5M12gwwp65khF254qsA",
-	"1u3FehZsmmD4wGpkh8ESKQzfT98gPPlZQVCGAZxo3V1s1tsnfgyAawdzoCQEDxkRjBUaTPzeJwiO9XvA",
-	"UN8Y9sIztY382XFkOl7sdvwew+SvnOH1nZBN+MxBzS81QSIGlyf6OrOwC1p/G4q6t98dTc/BnUwHtOQI",
-	"+gwKXydys9BVmG68OjR4ySCplBxtmt1aUsNEvtim9qQbfXU1Ge4W1XNrHBF3uCtMe9sojdCwGgEEDpUX",
-	"TJARs9LTWp5Pm5IulwShdcENKeWkA5CvXJoCOONi88xKZ6fAr1MBKa8TVlCHwqC00cIw3+QqiI8Sklpw",
-	"Q4YXw4wMZzj2azIk9yvpkZ6ODh8+fhAFPb99fOGmgy3PBtN2Ce0g8+Hedx8/HWVHT65/u/hx9tPk+4//",
-	"6DsC7BzvtrPdduO9OjANMYzsiqcTLkSUCuiPfJoaZ5PQ6ti8lLDe5CWD6izwOF2bMhaXPSXs95qWRApn",
-	"qEACyk1U1Y1246KqzZqmzP4v4xsYVlbfxgNdfoMaUyXNeLUQ03CxzBYHbQAR3W4mWmd/VTvR3T9LHSfC",
-	"bjr0bNsMS2gz2cH4tNUxBonbOhz5F+t508+g2Jz1bEFbOo5ffkoWDWUNU1W3m9ncIUv84d+9POlImjZn",
-	"eoWtvgxAN1mUIbU79HPA/i0KVmRhvJK0pj1gJG5XjNGd7/1BzsmMioUbpEkV66pahj66DqheGEFtpdSM",
-	"a80KokPJgxVxvp+f0SJO8NEJ5SINOb4W2PVLKLQFHPXGU7OLQxE2pH0IwthittS1GBkFzVyMyOKIhslm",
-	"OKnXepaiTo1R6DhPzX13eKLgpucdAPIQdRfMVV1YJdJUWnNNCpkE2/JWb//hISXVzZleqQwBoHoIemvK",
-	"C0IFsmcbHXydgb6m2AUKyTJrRMoIxv8mUNSdqcC6Wg/774jsO6yFnO8TD7jRvL02MAahmeEfB/a3PapB",
-	"tjRu+hhmF7fhuG/Ya+esaBf7q6v0qenAeMrDwPa1zZl4Vcuu24EOKB0AVX81vwRZlbKGutA3bq4CoqE/",
-	"W0zw6V4qgE5shyMB1Qwbn2svah67SX7DFR3N+Uusdhk67B0SRPMK2faC3/FePOkH3y/mjDQzNy/Yc5rD",
-	"eguhv/jpV9i3U4k3S1Y6DtlsxKzqR8fVqryu0e9r8iVfKIEy8IufLcxS69vNb2toyQK2yXLOzJD5lDtE",
-	"IhDZEykLksvKdYZAzGnEclpr1hT/wDxiIQ2mb2k+Xep8XnvgUKssS/2lYzHDw9Alehci92hh+p0LTW0X",
-	"htx+QskSSNmmEO36GR3vQwpsixTn27nQmNRsahEbPdgaQXs305vvl2E8/2Pym/hm/+5tGwEXY1fGekSW",
-	"bduIHbJQ3KhEJgpraiWhvo9jFbAgBKwS88ah59cV2mINCiDiYVGs7wwJyT0r776XhBXQ518utnOQO/Oe",
-	"eVlrfumAgvUx9FCGZGhGaMiFLk+jIfchG6nIzMpgPDEPsCDwm2FTnvJBAPQwYq7hyBpWav+8fWIpAXew",
-	"rMHHPHeDcaQVLxQEzFNIfs2lix+6iTdQ7VIWTH0QLh+GsJPcLBWp7KaqJGKeHXJkNHd0G9HrRrC2Mo9S",
-	"sDVFW65CZ5u0CC9Kts31mHTU7Ab9LR2kb0af7ozwinXMWwEeW+NDYHUrdaBems46nAm4bm10B+EYMzJK",
-	"pOw3Au7ZtSeOeXryy7nPg0DE3UqQvSM0Kx2ym/8sbWB2THpZEvRLw1iQjp4OSatDsZUwT8H1RQQ4l9LN",
-	"8Zy3L5hloZlpB2JcyhxH7nIxcTgLmSVYaGWaKwkQEnfTkvl5NWP8H2PL+Hf7i5Zr3cLUZn/LXaLIh+N0",
-	"ApOOtkpRscZ3wulIW/06ruDoHQTvqriIBiAtvVFimSmZFj+lu9UiAEXQXEntbT29xdyFvn0Rgee26YyI",
-	"X2L3bPc6TKff1gIHC8eav1haY2Sr2upejGMCbaj2hK/SdEavnofegbRJ7CbC1KJgiszp4im4suSH9+/P",
-	"Do72j3BCC+JD0KgRIYJZzyCojHUMmyHXZ/TqDAHREy3ctYIQd4OUjihvPKAIcQUV9E+x09ThtiAQWFwZ",
-	"9+SwVRn38PHmdf1es5q932HxnLWiSmiMDRV89k00GbGxxA7WziU/TA6OWc/Bjtd2z8RfUPDqZ/pvkFPP",
-	"3GUISwNtu139vmPHGhHbKxaafVmxT07K0uVF8LsZUxNWPEVfNprOH5ChsLb0g4DSoAbGnxqj+Khuekqb",
-	"qffHHlHaYUUxk/s/fww5uyWPbL1ecS+9TlOsUuT7eLpD5oZnQIZHE+s78AKh5SkX2xQSbwqz+eFAW/IC",
-	"hVKGPn2BHskHBvkBss/m8twIAChZoVsGCdxHYbozhBkWI3OZ8I7OKygwcxI5bFNGhlNjqiG570UndgM5",
-	"9KgH7nsdXYCS9v3rc/jyYe6/ehhGR7x/fQ62ObSvTd6dPXegx/oBeDTTh81Pwr1iXF37xEEG/4GM9MMc",
-	"/j9pO1dKXi3OOl/bYQ37M3H27u3/+/8RbINzsFRWUUSdakbGGFVkxCZcoAfi23sMK0sY026m7IPAwoN7",
-	"2p/WfYKuXHxPeHssDfcBgUZocleBCufPU+DyaJANLtNvrHxz2foGVHtRU1i9uRLIX9cMkOnDeu9fn28t",
-	"8nccoYmX8gWz5RpDAzBfgqBGqVsxehGOgGdekNO0SEF30o7ylLjnnwtydvoTsqTUUKQOvW1c65q1j+e9",
-	"1i9bTAMifqENm91LV+LlMT5zh6FLohrCVP06HpGW8tJTORdhKMeCUH2xysyp9XCAj1Ps/IJXvzDFx6mp",
-	"22ixiUX83vvkpVRkzHEejRUw8zjT99TbJMQVxrkUFX7qIKlWiwZQJKUHvpyHysirCrHhXA1u343x193T",
-	"5NVZEA1fDEUWs/juD84vnM1T2OCRE6QDNSHBJ+TcgSXMHZwMnbCA4g8sknCVutP/EC3luumgvjHshwOy",
-	"1F2c73g9NAzh1d7UEkVjzPu5y7v3dxMFk91eb5S0d2+Wcm5/wVR/R24cDaEGyxn2K9J2WdMgwy554bPm",
-	"/UeS+V8lYrb/6vTmXjmYSK9fS2hi95im7Aq8ynQE13U5qI7sTShe1nSeHL9vxQCkS1J8wubW+fEgqv3K",
-	"TbCZYHMCowW8sdq94WsWooFzoVT+mDwh7hQTtgS0ef/J4cMHHTNLymTFBIDv1iXzTBFV5Ed4n/90D/wn",
-	"PjAdhNbpmoFf/VbCqBKAP7Jvp7YpAeg1OyWe2wkzzg0vO5Zjef5fS5NY+xYj7DSW5Q+Tf8We4R9/zHen",
-	"C6LhIKvseNkY0WtQSLZFUtkeO+cLkbneJs7cLsBudoJdswad/1fFDXvHdF2arhBw14wdGDEgBcKIzf0k",
-	"evwEQY5owPbP2lNmAeDkqcOPsqJXbycDW0MaUm0pavGuFmkcXwYasZ/eXCGvu3EDBxTu9zEF0gfGKDeL",
-	"c3tXh31iXWT7BzwJ1saoguop93vwTK+vwZodyw7ie4FtaTrEszYkuZzNsE+6wM5UNiI/vyJQJiX9cAD4",
-	"UpI5NfmUnMMv9z+ID+Kbb36dyv1vviGnMZwEAHRxpsnwpDZTqfgfENQ7Js9g1eT92x9P3wwxf4/oHq3q",
-	"iHsam84+CBxFibhT+/DZ0PNEQQ11EI1SLdxicIv1N9+AQzBv3pnMqTDHPljuIcqygE8G0CYZkXPLWqNF",
-	"qMqIypKyD8LZYu36JHLacCyU+VMy9AcqRt6gpZYwSWp4+p5Ohvvk3Fpz3JARzS8I1R/E8NV4D5qjh9i4",
-	"jmBUMC/QpRqt6huXPDdD9HO0nLGmLAIA/Kg2TD0FUxHv+EYKhrc9Jt8MYU8hkYiFIORnHFVNLtiiNY40",
-	"WFxcYYoZKfwC54bYLR/+Axn771YCDRH/ZeHW7MPgQjadDoohWAtYccD/x36OFYZwPwh47bFhKosgL5rC",
-	"MMT0ccij3u50wHRVxagizXQ6xRAfya0bkb8dY7ifkkLmNQA3k/vvXj4n3z1+8j8PfE5XA1qkpXjBhnAT",
-	"H5t23iYIaN1YJU8OD2d6mJHhQ+eQH00fHc6GT4nmf7D2b5abEz+I0J241JjY2YdI3nM/P9Yu/dGjR99h",
-	"oMZwYw2qAR5SPFjk5OzVICrlHVwegZKqmKAVHxwPHu0f7j/CVsYpCJwDWlUlqLYqOR48QkLEo4b4eyDV",
-	"wc8mb2PAPnsJFuBYIeJ8ZCjAxKp6N8BzYS9ELrhgrHLc5w/TPjnxOr6BAUQoq+bAofONYIDNwFuEy9Mf",
-	"hDa8LBEDqlbKOtMhwmV1GOzvq8Kh7cLUdqrojCHaREfuornk4AVK+uuPoc/4mUPQyiV0NYI5UlWl9c65",
-	"FAf/clofNUivuZW+SvS6rWaCGYCFNLCLDw8Pu24Zrjv41c18BEQtiBVs/g0OSAVlVc9mVC0Gx4OzOsoF",
-	"uM13lc5GUaEDypyhE93ggurBR3ufA2gitk92jfjt7fiemRO4YGVHEliRXvhQY9mRujFIXIekHreX/l4z",
-	"gPrBPKlzErJoJ/ohnq9dwcihVLpKEKlQsXWtYT6VrRUkHraBASHg7vhvlRF6M2HbogvW1RbIjhurivFe",
-	"CQNoBdkNMa7sTfX+jbn016kM7XBWEGVEoDsNdkjEnaWcOM5c7oV2DLqUavUztLy9AUU/mjEyPHBWx8En",
-	"/OO6dcfhPnkjXdrSmQ+V4pdWQV8wKNRsn4TXXJsoNvoLZ3Pd61RElaEYl01xYFNn0smEu+Wtdd3U76M2",
-	"ah8ugfFfiA65QBxoa6uMperbV70dMy9ReiNXt/pctmPxmCmgsM9Fuq02BGTDG/O+VdqteH8DMb1MTSLk",
-	"PDoM9l94GNglcznU5DE4h6jXHsyZw0udfQycLcgQPhwifATY0YKRkiM00f+ev30Dpo617YfH1ub6jHch",
-	"n9He/wwBKNTpnz+Iz3t7e+F/9uKhZ5ch+UyGrZZl+4mbo2JNVZ9dEROXcG4w8QSbN2x3H2N9ICLQ5HYq",
-	"zjXrobsKqfTfa55flIsHBJfimptgJb80f0dRzXuhnzyIJPypN23hty20avsJdLhwDaWIwQhu30BYo9X+",
-	"+I37g6LHg5HHpYdxMcEH+REg9l9IiqMnAejws92OiL64u2RKLxlsLC+G++TEtzubppwE3Bv0Xl5Tbfbg",
-	"EXuvXgzJhFlvCNt5jwl4ER8EF+AkoVuImz93faipHupj3L10+/QH8UzJuWZKH+MVHICPhmNmnayMgM4n",
-	"Q1gRNuQNQ0MQxNoD/knKRDwHr+QUD8QGCWwPOC9aKJL4bppF5gCmfxtp3KLXDYWyYVcGT+9eEyjsvmFS",
-	"RMUoshK9O8vMlqbcaFaOby6jXuKxmjeenk7LoauqpDghMimIMIAM7QNMGLXwjjiElB2MKay/Ab70lwTX",
-	"3n+wVO+LXkmMBNHmi1O3tA0sEQqrp8ZUxwcHeiqruEkChgblVJkhxspcCQNGgMgwdfmwS63XqhwsOwsb",
-	"DM2lGXQeWvT70/edT7FHUhaDrW58EmJGyPwRlLu96zFxYO7kJ4+xWkEVtJU1MMBh6Ism3PB5jC/AxrvT",
-	"9vO7110rDgeuWXEwC1rY8ccf/3bchR3ftgduah6tjS9azhK+ASJ5RFlzyS6MZeh5Dls0kS5SZk9P8lg2",
-	"PUtJN84ary890MlX81A6oH1u5KD4gOJosSNjzZKKBFAYT2n3QUzsg0/w32uUgSVLFVW8MhoHRGJcpbH5",
-	"VC1WBdgLuIufe/1lEZDNruqrsQOC/Pg1oxb4rt4+SlE664xIeArd2nl3jLqG4+zmRdjpp+/ppOum7rID",
-	"uMbd8waEe2ftqbVk245x4F2x9eJjNqjqBMnPavOnMWWfS99IwWIe3n3AL2KAOxTpe+7yB0HnruODVUF1",
-	"ULjmueS5esHHY+u19DKpwZ2RmBCC5jGiedEZ4nO4FDcwg5afWbKxe2SoswLZ6hwwh+1kfaSuNYHpeavx",
-	"lrW1lb6VsUvGNOM4sOPw5nrNDfUkFAnpMiDoQdtPgrHr8gQmpuKuBU2COUFNdroVL7C5MLMMUHB9gYmt",
-	"WggoABxjOABfIwRXuItb+So0dJRScT3P91/NMrIL2LFhBPTctV1k/I1xXP2tKKEu3jj4ZP9zvS5V8cYL",
-	"mls6trhN3fS+OZWddncSc5d03axY7dv124ODQvHx2qTRC7jga/oavGS4iN0dq7fQrW/UglRMgYyORbQm",
-	"YyVncERGtSgcJA4KWxiqWEIpB1j+N3cQXUmPDym6JhooBrjz3GMUY/uGqv3JH93miJyLUtLCaspNFsnQ",
-	"aoQhue9bVCAX7UdZwQYoVkllWBHmt02pzkIn/TCl8rpzhRwGQPdX9Ij4t6U9MfmDV+3TEJIsIy4orKhX",
-	"7BCITU6xCEAxpqGey1UFQDXEki/zHBe094LrSmqeThGdKVlJDTUAcA6Ew1RYE9i8scfoOCKaVwZK6C5w",
-	"+5RrI7EHp0si/uAuWVlWislcE3q3xbyO5xy/Zelbe3zvmxnjci6YwpY9u1btIaEvma/N/sIs579Fqt3X",
-	"xu7WYnNlQjtItsd38zDYvrRzY9rdl4d0phpRko4WsPPtUlE5JgWrmCiYyBcuwecL+uAfXk6s2uCubql/",
-	"St0+vXH/MG8Gn3UwnztT256hTTNREaAf2ygbCKgbHYDdjGFdjtw/JbQsyayGze9cIc6C3RyYXzfUdbeB",
-	"+Zsc1LcdE25udE795N3duFR+Z2UzTR4kamfBli+dXRvsP/MXfUXiuxH+uyV+Uzi8W8+2agjmyR4+atP9",
-	"4BOCDS0F/lOhfEeBv0wsv/LvmyBhdzg/UOnW/HbPiWtYavHVI/rribcdB+ELb4zq/3n8eTfC+jEf3PG4",
-	"/jpuAGkUtc4mzTRfvgT2HyqQDJSMhxYRUBYDjnnaIjtrGkw3m2RV9LjIEPKP8Q62nIu7UwO5pTrr6iy+",
-	"mT5zdAN95hvpdhIeCjh4MKhHEs2MKVmyekA3E6qSvHTi8PkfHx6FPn83n4pjaZgb8uyAtrUklJRywqG8",
-	"bwa1XUZBd48vw17RAn5K1i2qAf+IrkJQWpa7yLT8OpWEzsiriNSewI7c0YioJL2d5V5SNWHYrfXzKyik",
-	"02R4ENpysFtpeICj0IZ+BHmaus1gmtsjr39GVxWb+/7mFI4maRnf1BJwCNIcHoDpu6wQB11/m/Rx6P+r",
-	"1HHxhMy1ZenMS+kMm3UyErD3Yc8RpP/mdPxBzl2fhJv37wecJGkYjZLq9Dveh7lKX01Od02wupGYDg2M",
-	"O86nBXJ5cvtPWiQPHQybao2apskA7x6qKpFz4jJ06ADDbrAMUFTABwUArgwzqq4nz/ftISA0wGVYDeAF",
-	"fxPzSDlBARL8L+IEBTNmdUu7faBApNsrOXDHYh1/f3UfaC3ttuMffN+NLtCfx513wwWK2eCOu0BrmCEl",
-	"G7v6xda2cX1VTbV2XOeN1NVKT9MOdRaNhqq3Cen3qfXxDU/uxp0++BT9q0dMLib6X0Yn5a2X7tynLu3U",
-	"ptmtqajWedjI2F9dWfUk6pcz/2Y2iyi2UdP9yYx/N9TdCkvdcZ3Xi6eSMjHY+WtV39tw1dfMyrlF7Dov",
-	"1/SP3ZrGkxH9QnoufHYbui7c/eCT/7OHlgsk/quoOBG2pnNnurRbRKtbU20Ny6/n3a+t1HqQ8Tb1mSfT",
-	"RmX2Z/L33dBkbQ6622psIxclJV2Dz9qpvt7hJV8TZcWuYNcgKy5Ud2taS3my+b3wgLG3oK/w1gef4L89",
-	"NBUS9C/jiSn3uomd6NJPnkK3ppwcT69hzq/ua60h223qI6DMRmX0p7Hw3dBEEbvccW+qk2uSkqs1NH49",
-	"2BSPx9E7ANVmhkuMjy+KgFiRISzV96fvSZTETddeIJv+HFb0FTVeg0W+U6UXpapuTe9Fo40DOmHEDs2G",
-	"34YiDHc/+OT/7KEOo9lxfxXHLUK/Tu9Ml2KMaHVrujFC4l/Lxl/fcYtnM9wer29mL0+xjWrzz2T1u6E5",
-	"28x01324Deeyt9A7aI0A6zrMYRr/n3GaEVNw/YlOzTjZTWtOYx6sGBHeVsBZM354xt04xg6QeAmvtyjC",
-	"pLU7htq7PAfujp25k6JoDxbzc/Ck8ujv0FglmIc/42GmWDdH1MnyTdfuWXKN4P5ULLBjK0sihjdDBBsM",
-	"6BdJ81YxBHOTdT5lidLD84XI45P959g0u+el1nvcVSTon+gFc8XXUxgiVjaAlc2eTeKpi7uT7QefHG+u",
-	"NXJxDu9uJMbXIjO+Q+vs9qHpnymuV5oIX50dV1KZjFRM5UyYPSZyWQAWM7NnmLGCFU/Jq7PLb618GCma",
-	"XzDTlOrDBJlQqd9Iof5txOAkbXaxf4VZJIFZLedCZycWxGZpBYnz4HrDQG9yvmO3+y+A7+wgiMdKzm4H",
-	"zLltdd0eknM7pHArMM6tiEIg3bri82iwDHCQGynz20e74W4KKnxRq3JwPAD00csjEHHuTsvb5xy+wo38",
-	"WJ62sh+BXLnGUSsPWoyoEyIiropDZIUQR4GZINCIwFWMkq7jGRRIaXtaoVUhWkarfGH1wQhMCc1IEy6u",
-	"PHJRCywRbj6FcnW2CJhY4QkO9CF6z9AuFX3WSJ/oQxcTjD5pElWra4XOGjfiww1xhVVyTWZyxoQJMJ37",
-	"Mf7ZPHmrZUR8/CX2x/h2bDmJl+b7SK4/Xv//AQAA//8=",
+	"5H3/c9s2tu+/gtG9M0m69Lek6X21Z2fHSZw2t2niidP2vWmyFURCEtYUwAKgZbX1//4G5wAgKIESFcuN",
+	"d/vDbh2JIsGDg/P9fM7vg1zOKimYMHpw/PtgymjBFPx59p5O7H8LpnPFK8OlGBwP3k8ZUeyKay4FkWNi",
+	"pozI0b9YbggX5NdaGmqvJDOqLnVGxlKR4avx3vfU5NPh/iAb6HzKZtTe2CwqNjgeaKO4mAxubm6yQUUV",
+	"nTHjVvCcKcPHPKeGvaEztroY+6lfRN5cbB/D7fcVNdNBNhDw40F0xSAbKPZrzRUrBsdG1Sxe138rNh4c",
+	"D/7roCHNAX6rD2AddqUv1OJdLVaX9HxKxYQRIc2Ui8kJUczUSsAK2XhsyWSm1MC/54obRuayLgsypVfN",
+	"sn+tmVo06y7wUfESCzamdWkGx2NaapZ5Uo6kLBkVsMCXJWNmM9nG9rIOgsF3tyfVqzHs/uo6fgICSFEu",
+	"yHzKRMxL2vCyJFOqiZlyTSwvhkUijzbL9Oy1lrnsMt5IwTqWMvxiiPuh2+tRjHBNhCS6zqd+cYuIYonF",
+	"2MckVsREPRsc/zz4YvAxSyzvNZ9xs7qwU0NmUhskw4yKxT55gZtPjg4Pu1imhJslOebo8DAbzOg1n9nl",
+	"HB3CP7lw/wwr48KwCVOwtDey6HEAhSy6Tp79ai0frZLj7RVTivd5rnRXdjzbf317Pj6XJc8XmxdUwXUd",
+	"y8Evb7+Yd7LuIxWVvaxjKfDd7VfyngkqekgaA9d1rAW/vP1ifqi0UYzONi+ndld2LMh/fdsl3djf60oK",
+	"zVCrKiWV/SOXwjABJ55WVWnVEpfioFJyVLLZ3/6lJWiXfg+Du76QeT2zt4SnLolaq3TmTBgyV1JMMjLn",
+	"Zkoo0YaOSkZyOLs3GYhkw8SaBW63MBDx75i2oiexrBdSsIxI5dYzRFU3zMgc1guqccRIIQUwccI6ST3c",
+	"XXYA19zAY9167C9Oc3x4I5FzxahhxSAb1FXh/xI5aHL7d8FKZj9dldsZ3O2KPZ+y/BIoVRTc3p6W50pW",
+	"1uCw2+60dPvdz5UcMU3YFVMLwkRRSY7Ho4p++fuAXVcsTyiGC0NNrZkmD4ePDw+HjwgVBVF2ye6jvSdf",
+	"fz18hOZGLmthCNVWjeVM60aJuAvhFBg2g0dW1Bim7EP++fPR3tOPPx/ufY3/93Bv6YNH//jvQYIq7gOq",
+	"FF3Yf49pWa6+wkvKy1oxbS1HSpScO9uIXjJCRaAJKeRcNCt+Yte6TmNlg6nUCYp9a/Uo8kYQ1XYPmluD",
+	"leae+kATWhTKEiv1hvZp6oqWmw7Ai1rBuRmAdWsSpsfb5FKGB8PkcxXXCcF2gdu6QsqR/VmLliOaX0a7",
+	"v5mWhs+YrM0274k3WV5jeLOpMdXwxJ14k1dDQkkuhWBwMHHhsmJCW9OLBpYdZOHA2jtY4uRV2pZyn6C5",
+	"NsgG13sTuec+nFDD5nSxHx/c6Io9PqukMu4YTO0PuJnWo/1czg50WfOc7blbuH8euH/Ck0+rqlw4vk4Y",
+	"vFOeT4k2rLIMOId/jWpRlIyMKS9Zkdn9ExMurh9oIueCzKUq9KpQoLDAsVQz+9fACq09u1Epjin4hOFx",
+	"WPlqzEuW/KLkIv4iYocZ05pO0r+yLxbLVW3sldkgd0Qel7wCfVpKauXqFVN8vEhvYaN0f/Zv4B7QrCGz",
+	"dPjYc7vjjdnxfr9jv9aOxGvlf3sPcbnwZ5C8607YW3y9G7DeX+EvHoP5vixtK1Xj9q273TlctExqv6gV",
+	"qt5kg2e0pCJnW6q551MprWCiMykmLQkLwkq5gMEqjztLOeInJWtR/KLkiItPP/f+LXbHA1GYYnsT4Ipp",
+	"Mp9KQp19/EATq700oYplxEiSl9zum7WS4MILWADhGr5taAlik+pLCLlQ97MPIg6LfBArRHamzzOgs2K0",
+	"eCvKhTd0Vw64u/qdi/+0ZBAX5qsv4XQnbxKJkEsuinhbY/qlTKySjli58Xi8xqtuvAXfxzq3q73Vq+iK",
+	"5ZseFb3ehb0cBKW13bb5If7Asjg6Sj1fz9mzp93qYuOeu1v04pAlYQIb7fYja1w8IFpPsf28FbO7gxN7",
+	"4XZwC8Gdt8/7anw0n1IurHA7P/s+Ww5OEm40K8dkzJU28K0gjOZTwrWumSJ1RYzMyKg2YCHJGi8iSkqT",
+	"tAjxpJ/WaFuuZajmSmck65SPrJScawzp0BnTTcCy9Raa1JoVVto05qS118qSvHhz4X5qyWBavsVGV+GS",
+	"LdJUrRS/sk++ZAtHW/Lw/LvnF+S//k9G8I8jKyQvzp6To0f75BWsZ44OLXhHwvpaxPLwsXO7qNBzpoim",
+	"C/1BDB9qlitmHoH/yfNpFn5treaMXDJWIWG0kYoVdikoVNefg3bg2b7g9twPfHo3JyAIo0TIgLY23dKJ",
+	"0JGsjePiffKTVJesIPYjiJlyoLqlcUb4RACZoi8cQRNuro+LLC9iscJ6ORVCGjJi/jFjomXyaIy5mDBV",
+	"KS5SDvS3p3uPn36VyB9Y9pqy67TfB6c0ycmXbPFyiwdW9ajkObDzw4vz7149WvdYOE6rt3xldHPatjtn",
+	"QprTscFX6edICGmesbFEx6bfT3SN7J0M8W57ApBP7+QM/MjZPBF7bzEF+KsQl0JW9uKPCDlf5ee2VF5m",
+	"amamTHnTzjIEN5HdZ804d+/W+dsnpyMNMTyXnVjA1QIVQ7CSUfK4wKX1S1JGVYf0fx+k/nwqNSNTKgo9",
+	"pZdWlhsnLnVG2DXNDZHC2vWiIHNeFjlVhYY1S8EI2GxbMqQz21YudCFR3RE64Xol99fHnTrHu6ZWshPz",
+	"LGFIYURZp+PSuh0nf6BDhNrvRWPr213XUznfXrvWmo5K1s2SyNpcEM3UlfUzrA4oyxNgUL8RVg+Q+XTh",
+	"OS+RfYzVXzD8nCGo/UF2i/HMGJMo2vWUK/q8dbq28LhO9aUO584ya8Q6umXIeKsnnDE8lYmTTjuswOjO",
+	"3mCBLbZ7aT25GV2g0ecW1F5LSpzOZJHYu6Ej9pAoNoaQsH9BZ0ASSq5oyYv4ASdk6MTDkJQM/Ee7Lu7i",
+	"b1N6ZV9aMLBEP4DCdSu3YtAecbgOkqMGb4+m0DZiaIlRZpgmzGlv+6hhgx2qBVm7YoglC8Ufv3RgLHz9",
+	"SrxzMY30hZBV77hJkMqrXwlZuNhfkttTP2mzybMFsSePRZzVHCjIBSb1gRUAikUiIfp9HCaGQ96xkJbo",
+	"SySYV6WFjqSCW1tbPDS7kSZ9oLOnXEqMvODjMVPMBbU859KigLRPkwBSbCavOhJAL7jO5RXaUVsIoreC",
+	"kaqkuRUFTC0L98LdlBX75Mzq2nIBZw58H000FiDM6HX8nCMI5S99ssTDJi+2XOhLWZbeH+RCGypy7xMq",
+	"NuHaWJ9VFMzaKpViY36dCOXB58m0xZRQTYYHjrf0Aa14V+YDnqYW3WldKoh9QeBVONf7CzorW1Ido2cu",
+	"uA5e3P5G982tPsVAl/WIKcHMupO5kapnbusvSksB+yJ2qy+a07ZsWdba2e0dZCDukk5CDF01yLDb16ho",
+	"3mGNOdGaerYiop6NML1Gib3SGzUa3m2ffE8X1nEr2dg0PmOos7HvLUW5SC7LsUjal4j3q1l/86PVzevp",
+	"gITjvTsFE1JlCYfDOlJEV1RkWHFkD8fTw8OZHmZk+FgPLY2HR9MnhzPYu8YL8/fM4uztQ8jR/u3hhw/7",
+	"+NejfzwU+o9a/zHTf+g/Zn9MHz3623//8c/D1SRuBzWax+yKGmdQFZfK1s6RcwSt9FQaUoCwRqMGPXYs",
+	"tRsrOcNCIMGCxcMTmXRMIwWntyNR1ri43T5TLwfjW6kNVgOmDHFv3p6Csul7zzVOi7/hS369mxu2lHav",
+	"m/nim663Tqb1HL2z1vasdwlOnYJuv3JKPiNz8Sv2fF3Mtu3nY8EEFVZOWR8/azgOPXSzGgNISOkp5aK3",
+	"Y/BnBHY/o2vvYrptCnX6+50+9Fq/cvuQ6ndssUM55sLT36XC16flnC40aQLMaQX3qWGH5bQLvJc/QMHb",
+	"Ro5sLbQnzZKnaNcagF8xqGlMHU/wAAi1osFVVwJv+tJO7Y4oxvSdbUPGvCyZNQZXD+eMXj+TxeKC/7Yx",
+	"UQjXrItOQbVGS0Qupfl9/emGB71jY2T+6x6sHxW1wg9Ssm/5EErFJ1yko2iQgHL+DhlzVlqpN5XW0VgO",
+	"Ma0tUYBHpB6ONZDFZiLgZfYOVE3YkrptUzaUaPZUS5bjb7LBnPHJ1PTwRKMSUPebPmReEwHcupRqQyDN",
+	"kyhrMfS2h/qdKwPe+XH+IdqfpRMtQnCzUa4zpiz3NY6wdSLKkmhZq9xpo94nfNTUqqwjtS8GAeuv8eN7",
+	"MXvwDBJM0IoVrYRhorrCXk/yDmLqSVNGy1SO4VQQiskCHzOYc5NPWUHkeJwoKIMd27SQuGYO6hm17vGr",
+	"c7zM/ewm5Uaj0tziEEODQ2+D9DVeDUsWPF+l1mumwa4TZErLsXdaG1YMlchRxRIYREh+ohjVUuiMaEmu",
+	"mCp47gI5LgWaipLDFhiZy7Ir63G9OF93hWIuGrJeotqLGuGzkWbv/XX2N2VvEr9/fdFhiIS3bAftRqEO",
+	"y7FwtET/btuKsh8aib0zaebP3qraFMyfZFd8hSY0cfHuVNkmXp7cTd4KG6ezM4LNw90hfTCRxEinoVP8",
+	"xaXiZpEOyjq5mnqa9OUbrvZEGyWF9c6waqW34LqAR3zHnUZf0ZRqxgU1lgCrteFccD0FZwW9rSnVGbHq",
+	"jggZEyL96u4Qblrgj+6ytWZBNvhNih5xJ7+74V4NjZsFtTa6L397HtwhWysl1XOXTvKBby4gjwMhc/PL",
+	"WNZQvpVLMS5x6bWgtZlKxX8D/3ss1YgXBRP41RXlpUvoQXW8oGUyYt5uVkmY+86vJ4W7hjx89/I5+frL",
+	"p//zKOFoy822dfO2kBUxlJcd9S5zqrFDBp1fyAFKUiTKS+K90Je82pMVxn73YK+sIWFUzawxYJ+u0wKE",
+	"CaMWpGIKre7eJ+ulvRp7iZZPVv+F+XB+R70VNdPQRrZy1ramQuPdpnoMTEcherqVYAg1SMejkorL4TEG",
+	"A2Xh6pM4ZKw3h/XhW//s2E+2fJIMJl1XJeWCFacg6Fcdkqg2fnWnrS3GRM7AbKiYrEqWjAJYvc8xgpdW",
+	"AtF+WLsjn4Jt3OogWpWHel2Rly8pxsJEr8Z81VYhmV7K9Put67v7KwkVfMWmkn8tud/VyBzLATapWZxi",
+	"jRUf3RwzO6dmik26sDqq04p3YUlgpYKhl0xAiqOjDlP56MWGbBK2GfrmS/caYQlrKRF7VGuS07d2Kra3",
+	"x4NdvbQZW8iHKU21zLyN+lgfNLZVRg6tYD5qJ0FkjerHLQKTUVv5/GiyNvobFhUbrp37I7ptN8UIDUd2",
+	"IpnOnHZZJEzEIFvWbt6SKLrJBhMmWJNXCjSpfTF73y6513LOFMmpZlnIplhLI8nz9hZnIpmUhUh3Sfms",
+	"aerTIYgeZbe+2GfXdGalYS5nw3aJm5AjWSzwNrpt5m6tf+xj36055lBIBuo4XXrDzFQWaU8t2db3xu5A",
+	"yXXL+UtIi7Xb3I7R2J/VZcpkP4O4iP3Sa2z7uljNw4hUruVxZuUdF5P+kYeWDN4i2tV/X9aUxb2P2rSj",
+	"MnSMBmsmikYeECO3f6kgTjdlqqKzFTjBnZ/MC/SIv/w2tbNX7mSnBEhkza1IdrALV2lj1ZffX3tIohOl",
+	"K5bvB4n18+HHfZRnQ+gh8nX9LkfvAVc6mL6r2W+JQLjI9fr8JS/ZCz4ep1Q55As3xttCsc5NNijZOCG8",
+	"zmaVicBExrxkvkQNigzSFpc7v4le27bSiGo5BR8njbQf8AtIVmNmGkodjCRwsx7FJshNjiTuPf1Smgd3",
+	"EljxcUesAogBh8hn0mF9c3+sBFjQ0xYcTdc+eY9xJgtcTxaqptbVShVu+5M0y6L1cONXMmKWeE3Z9TY7",
+	"uIG0sJqeLnhD29354C95abauG8PceiT4pAoWO5xoRPzYadXYtsmbm940NTstrAHIo20LgkEYFmSiZA1d",
+	"2TNu5TArsA0bTkUikncf+ibxdf8DOybhxXyv5H1qYdymc/GlA8/aKXP36lZcraPKg9Cg+TQIeycwAgLY",
+	"8qEvJS2e1cVk6zNlHynHxrrLwukVvJvOiOYiZ5hvxs9IyegVhjBkWZC5VJdMkRGbclGQWhheQu9BSbWJ",
+	"USKs9ZfoIrN2MKy2LN+OB8c/9820fswStqeeSmWszwZVeSNm5swaFnPpX8fXagL0VYTLpfdTea6bLRhn",
+	"x+1+30KK5cK48icvQWpxKeRchByMS9eMvKnL7DIRAsde9rFfkWD8sB2+QtJbtYYNuIesQJcH0smWYcAE",
+	"X+sB9SxHCi5XRxnC9sGmT3H91kWRblWWkCiebZq1e8q6b9ET2uVWPw+25u19BR/oWP/mzp1zD0jR9Dun",
+	"gFeKdhcVuFN4ZdyL995XbHhtcO7h39qlVFHi0pdjeAC8vqfuO9RUu9qD18GE2NBvEln37QSeYmB57l3R",
+	"smakolzpKPYNETD7T81Ky+h4JNcx24xWP+PDPjbPfM21sc5508TcP+PaXYBY6luEMtMHyi8kxVffU1HT",
+	"Ms40b2PARuBOE37FBBktoLZzbfp5qY34/Njyygl5dX71lZWZI0XzS2b0PsHWRKqYay4rstCcsiCKaVla",
+	"5R36jxPpjCYHvXxupnwCWW3sGfDltA3+pmjwTdBUKSE22Vwf48cE9XvYwrQ6TBmhTTh4qR9lal9UjlfC",
+	"zIeHh5F+PyGHERZAWGJpebEIQVPNRMHFJA5RuRBmF/pmcq3b5Z57Cuwljtud2EjjLkJMeS+nmpGSGQN1",
+	"xgWfcEvg6aKaMoHlXYU0+oRoQ5Vx9V6i0B6qEH9p/V346QmhDhr1qyfWwFU0tzd29H3NxMSu/qsnQF//",
+	"z6NWe8TPdO83QLVzf+zvffzCf5YCtmvTsuHxN8m2TGuaLDmTVLtcpTBKlqQqKSQGodJin7yAAng8bA4V",
+	"DGviU/7nlOWXZ12YCdS4B0JCtBUO00QKe4IvXU2TkIZYW/YYUhRAevfNmPLS97anZD2yXvLhTfhG1WLd",
+	"7y+4Sz/3hDJLR7dewntFoa2mJ8TRMcS3IJNn/Qwj/dp65tt9/CeJbphvrquyTPISLoRf8JJtDKi0MMs2",
+	"wVm8HWN1JOBOIzGQB8BTScNj+HhJAuqhSKtGKV5wfbmW55B7wLWTwvNU8vl4sy15wGqeeYNSuhT/Lazp",
+	"7xSgq8oiJbVyw3HClFo3GDovi93svvMFE9oEXF3LenTCoKM/kGIlcLIq991tXwZO2e3NrZBfG1VJ+EFC",
+	"JEu1HFDMWDE99f47hiS7cl94py03XnvvddMpQ89zJUXhLHCHRY1n1t+1EWgt2vTUpm/wljvToUFSdJBa",
+	"4J4TqNCCNsqAyYNnMGH62R/8yJRut6VHIUopxuddiRBUQ2hrd2W4g4j10Wj7Af4wdEypWqQlUdl5a2pc",
+	"0bdiorAcBW3oTKG1Jaw6264XaSaLFYd+MzaJpeo68lW86ChtUoyd90pPtJ4RbUh0j6y9j1uw50vH7rvk",
+	"0RBOWm7qnmlSV4QCO2AB6VyquHg0AITykoH56fSh0/B4DGVZotHFxS96IfK+jnCztN297tsAY7TsfC2c",
+	"139ChpdcFENvcvF8uj/ArgLFocwVTbUZrSonRVs9iRubvUIQYV3QPI4bdPXoNK1DLhjRFbPyoQrXltWR",
+	"9HHhChfp6Coq93GQpoJpfVmRq4SzEswh7mMoHqwG1iO06554k/VINWy8ypFi02Xxbm26NnrRDVk1V/qx",
+	"ofPK7+rNx/apOBWLBjgW/+oKrdEAjL6pBwRhnmU4FD362uK00dIZgra+MBAlVAABknUBZS0iRIvmvkjX",
+	"YbL3sXc+MXATZKqjSypy4xreVmVgEAJ+ZkjBcl6wwtpJnJXFA00gLraqqUO9x6q5ruSsF7U7ijPg9z11",
+	"hnuxHUrQqA1yq/RsgMNy7f5SECOrONd9L5Oz3eHbf//8rH83n6L9i2HSRhp016fjE/K7iCmPNXHc+FRv",
+	"RqZynrn8KQSAOitO2XXFlZM9/XAgfcfzEr4/V5ixIoZdG5DWTbWeFK16CmI3jBT+F76BKjR3AzhORzyZ",
+	"5axgya6Ft2OirbNAy6Y13KdocRlQGYlRZ0QLEdpB8IayOFiJlsrlnPc7/GdfSNq7DDwbaLYtRPwn9Kl/",
+	"So/xap46PjEdOcb1Z2PH+etWC+l25+N/62LCdNTLOUJEWVmbXDrYRcVo2bTtkbeQQ3FdxqneYs3O/sV6",
+	"WUvxWIxcCs3y2jL8N/huZx2dQfj50iwPSMa3Oj1CRuLp5jEeBQewxSLdMDGj12eY6z9nKmcd8UUatW3D",
+	"kmaI5uTKBAg1RIo8qoR4cric7tg4a6wPk7W4YZdM5pP0W5bkyVlFlatuF6HsGxqo9okf4NYuxDsBcEX7",
+	"D0QX8/NeVovzloU1zU1Hv3AaY+2nqSxdMxcr2cxy5zEZHtCKD11Rvv0b1AOAr10j9riQBv59nS5Z7bdN",
+	"np473CMuJmdXjkE/dSbKcu4sDexwHuZPbMMLjJdcTDB7Vcr80qu2wvK9Nooae7Kr2jKEq71FwEM4TDpV",
+	"iXUfzFlHjP9AYxbf7N+92jAEa3Z20BqybOmxVVXJGWS7MXDr5v6RyDoDM48zj6WveA5ldlgpArPKEilP",
+	"OE2p5B8rC3fKGqvPHiYrwtAcjpojnH003DJo3DbEtjPh+pluKVwMMJmDXd3RIbNiRYtAhweaDOEeQyBI",
+	"rdl2rx0Zk7t95Q3mZ3+O37Wd6eDwVgM6csaizColFVNaCpxQCzhJpmT75C106LohSpDIrwWFSr4kcnSy",
+	"buACRjJGLDuV2vwC7afDjikHGzuEcEXLPUIAEfbz0cfhpuafVIq/b5/8toFChEzoyjK5ZlzIfB2T4ajm",
+	"ZTHMCI2KkvAG0Os0hITUm9Pvz4abO28Ct+WYzuvsZergR8c6O2dG3WHvdMPin5alawOc3R4Of7V3uxuW",
+	"/dwPHttGX5Raumiubg1m1Rk67TqL5LrlthZ+Ir6nZsGMMh6xGiDbw9Axdyb3PwjMDOgMC9/xlkEhwQ9h",
+	"TAwMUStSM7PA4EnV+5SLcPQdiKRSrrEUftPMkxlessXfQd0BY8Y1Sf/8+8e//X3/i/RYzQZku9emejNq",
+	"xoUbGHe0YXv9E1K7+47lUhXpQicI3ccwfJGwDFGp4naDDEeLNFYNyoRIuIGxnRZqLjzWm4L4zqzoBnLt",
+	"CgX174DtTo245nfAqc7IjBbMRy8wVdKn2GM5muMfBsMTgagNVbp3PVDgz8waLftpuWtLcLdIr3bcNV7D",
+	"2kWhQLv9Dpcdhd32c1QkUGI2DEHNcVNx5ma35kxrQtH27UTVvhXcaewc9NRJlhq700fvmjbArTI4Y37N",
+	"ClcWkrkaZS60YbSANI6+dENqw0hu8sqQggkQyBC6yIDyHihgNSIni0X36PyvviTf8Wcu4gISCtFQyOPD",
+	"L0H6Pzn8crls9OnTJ1+l8A6aAdSfWBb/bAFh5n0S+y25FDlTgowVnVlaOC6L2p1aBdh2zS+6Jjk0SC8h",
+	"7vb066+juNvjw8ONUsLdpDebIWPsktUcpsSndJ0FdI0sgt3gmhjFobycUCHBTu8eum318axKoigrHiUV",
+	"8OaZkwkKIBfysi5YEc1YPiFHxNRKaKKYcT8fb47YjqD1rjMeG2rVIzygMEMIuuWsoaFZLoVnMxeudauw",
+	"q1aMEeougnCzWAD0RzwffE0IN1mwLjtgrx1GYjSFwPH33hhLXP3YPQiR0jEiJfniL3i/EzTl7OZpMpUl",
+	"1AR8ELxgs0oaJkxDCMS4BvgQrglMtBHFPhk6LtsDUK6h/e7p4eOMPD18Alzz9PBLNPmCdRCGxLcXC5Eg",
+	"DRU33kvOBq2bD7LB08PH8P9P4P+/TIbPVsyxfifOno8dnjeftNrivF20ATgADRMnmAmMfYNnHKz5+xnX",
+	"fLeU3PqPCWvCi/1FE/S7RjRuaLldIGwMAAcJJYK2dHN27IlxZbPb1KSbNPhwB/4/IEI4YE+pImB/LjQv",
+	"WHv2HEIurY8WrvEqrcZwibRlbx+AISFceRKpZ9BPY27cDBgMXoDSppdM7BMEduHa6QNIrcWL22JXtuzX",
+	"venRXLscHu7VfI5h34+r9nIpxQTm1CJpgg5zJfXky6MncbP5bH85VHvb3vdnskabAebUlYywa1d8FcC6",
+	"vVjPgk0TDB9YjewwWCKF4fvpG4QnPysIyjCAE627i816+8SPAXDtYA6UhOAhI4KxQoOJ3/sEwbF+Dxjq",
+	"G8NeeKa2kT87jkzHi92O32OY/JUzvL4TsgmfOaj5pSZIxODyRF9nFnZB629DUff2u6PpBbiT6YCWHEGf",
+	"QeHrRG4XugrTjVeHBi8ZJJWSo02zW0tqmMgX29SedKOvribD3aJ6bo0j4g53hWlvG6URGlYjgMCh8pIJ",
+	"MmJWelrL86Qp6XJJEFoX3JBSTjoA+cqlKYAzLjbPrHR2Cvw6FZC6mCouLt+53dzu5DahtbCoPGeVAbS5",
+	"Mg2xBRV/iSypVGRofzQ8jooCTwgVZCpr1zAp5DwqfIKsCl34Nts20mb/4oru4mlPGl2XZstxm0sPWQ/P",
+	"6dXyCvBTmFU3Whjm+4wF8YFaUgtuyPBymJHhDCevTYbkYSU92NbR4eMvH0Vx56++vHQD2pbHs2m7hHac",
+	"/3Dv64+/H2VHT29+vvxu9v3km4//6DuF7QLvtrMD5yasdcBKYiTf1a8nvLgoG9MffDY1UShhWGH/WMKA",
+	"llcMCuTA6Xed4sgCJ4T9WtOSSOFsRcgBuqG2ujEwuKhqs6Yvtv/L+B6SldW3IVmX36DGbFUz4S6ElVw4",
+	"ucVBG3BctxtL19ni1q416F8oEOcibzt3btskV+j02cEEu9VJEonbOij/F+t5048B2Zx4bqGLOo5ffkoW",
+	"zcUNg223G5vdIUv84d+9POnIWzdneoWtPg3DOFkXI7U79HOAXy4KVmRhwpW03hXAVG5XD9Odcv9WzsmM",
+	"ioWbZUoV6yoch1bGDrRkmAJupdSMa80KokPViRVxHlKB0SLOsdIJ5SKN+r4WW/dTKLQFIvjGU7OLQxE2",
+	"pH0IwuRottQ4GhkFzWiSyL6K5vlmOCzZOveiTk2y6DhPzX13eKLgphcdGP6Q+BDMFb5YJdIUu3NNCpnE",
+	"O/OOR//5LSXVzZleKc6BWQGQd9CUF4QKZM++ZuPaeiOo5cusHS+jSQq3QQPvzMbW1frJC47IvsldyPk+",
+	"8ZgnzdtrA5Mowsz0Vm5l26MaZEsTKRnD+Og2Ivot2x2dI+PCr3WVPjUdMFt5mJm/tj8Wr2rZdTvQAaXD",
+	"AOuv5pdQw1LWUBcAyu1VQDR3aYshSt1LBdyP7aA8oKBk43PtRc1jN8lvuKIDH2GJ1a4CyIED42heIdte",
+	"8Dvei4ct4fvFnJFm5uYFew7UWG8h9Bc//WordyrxZsli0yGbjZhV/ei4WpXXNX1/TcrqEyVQBn7xs4VZ",
+	"6j68/W0NLVmAl1lOWxoyn3IHCgUieyJlQXJZueYcCPuNWE5rzZr6KxgJLaTBDDrNp0vN52sPHGqVZam/",
+	"dCxmeBi6RO9C5B6wTX9aPGn7ITFLOHGbouTr4zDvQxZyiyzz27nQmFduykEbPdiaAnw/M8zvl5FU/2NS",
+	"zPhm/+6dMwGaZFfGekSWbTu5HbhT3CtGJgrLmiWhvpVmFTMiBKwSI9+h7drVOmMZEIASYl2yb84J+VUr",
+	"776RhBUAtVAutnOQO1PPeVlrfuWwmvUxtLGGfHRGaEhHLw8EIg8hIazIzMpgPDGPsCbzi2FTIfRBAPoz",
+	"wt7h1CBWav+8fWIpAXewrMHHPHeziaQVLxQEzAnkH+fSxQ/d0CEoOCoLpj4Il5JE5E9uluqEdlPYEzHP",
+	"DjkyGv26jeh1U3BbyV8p2Jq6OVcktU1mihcl2+Z6zPtqdosWow7SN9Nnd0Z4xTpG3gCPrfEhsMCYOlw1",
+	"TWcdzgRctza6g4iYGRklqiY2Yh7atSeOeXr4zoXPg0DE3UqQvSM0Kx24nv8sbWB2DNtZEvRL83CQjp4O",
+	"SatDsZUwT8H1ZYT5l9LN8ai9TxgnoplpB2Jc1QJOPeZi4qAuMkuw0E02VxJQPO6nJfPDatL+P8aW8e/2",
+	"F62Yu4PB2f6WuwTyD8fpFIZNbZWiYo3vhAOqtvp1XETTOwjeVfQSzaBaeqPEMlMyLX5Kd7dLwOqguZLa",
+	"23p6i9EXfVtTAs9t05wSv8Tu2c6N/P8ECxwsHGv+YnWTka2CtwcxlAx0AtsTvkrTGb1+Hto30iaxG8pT",
+	"i4IpMqeLE3Blybfv358fHO0f4ZAchOigUS9IhHSfQVAZ6xg2o97P6PU5YtIn6kNqBSHuBqwegfZ4AHLi",
+	"CpoYTrDZ10HnIBZbXJz49LBVnPj4y83r+rVmNXu/w/pFa0WV0Jsciijtm2gyYmOJTcSdS36cnN2znoMd",
+	"r+2eiT+h5hgNjI1y9Zm7DJGBoHO6q+V67FgjYnvFQr81K/bJaVm6vAh+N2NqwooT9GVhLoFD1fLgXFje",
+	"+0FAdVYzSYEao/iobtp6iTZK2kNijj2ot4PrYib3f34XcnZLHtl6veJeep2mWKXIN/GAjczNL4EMjybW",
+	"d+AFovtTLrap5d4UZvPzmT6hfuyK9WnN9GBKMEsRwJU2V0hHGEzJIukySOA+CtOdIcywGJnLhHd0UUGN",
+	"n5PIYZsyMpwaUw3JQy86sSHL1bE9ct/r6AKUtO9fX8CXj3P/1eMwveP96wuwzaGDcPLu/LnDndaPwKOZ",
+	"Pm5+Eu4VQxvbJw4y+A9kpB/n8P9J27lS8npx3vnaDu7Zn4nzd2//7/8j2InokMGsooiaBY2MYcLIiE24",
+	"QA/Ed1gZVpYwKd9M2QeBhQcPtD+t+wRdufie8PZYne8DAo3Q5K4IGM6fp8DV0SAbXKXfWPn+vvU9wPai",
+	"prZ9cyWQv66Z4dOH9d6/vtha5O84QhMv5RPG+zWGBsDuBEGNUrdi9DIcAc+8IKdpkUJPpR3lKTHsAhfk",
+	"/Ox7ZEmpoU8A2gu51jVrH88HrV+2mAZE/EIbNnuQrsTLY4jsDkOXRDWEqRYCPCIt5aWnci7CXJQFofpy",
+	"lZlT6+GA4KfYxSWvfmSKj1ODz9FiE4v4vffJS6nImONIICtg5nGm78TbJMQVxrkUFX7qUMFWiwZQJKVn",
+	"7lyEysjrCuH5XBl0343x1z3Q5NV5EA2fjAYXs/juD86PnM1T8OyRE6QDNSHBJ+Tc4VXMHaIPnbAwSAFY",
+	"JOEqdaf/IVrKddPEfmvkFYclqrs43/F66NnCq72pJYrGmPejr3fv7yYKJru93ihp794s5dz+iKn+jtw4",
+	"GkINnDbsV6TtsqZHiV3xwmfN+0+F879KxGz/1enNvXJInV6/loAj4GFl2TV4lekIrms0UR3Zm1C8rOlS",
+	"vU9UzgHpkhSfsLl1fjyObb9yE+zn2JzAaGGfrDbQ+JqFaOZfKJU/Jk+JO8WELWGdPnx6+PhRx9iYMlkx",
+	"AfjHdck8U0QV+RHk6i/ugb/gA9NBaJ2uGfjJbyVMiwEEKvt2apsSgF7ja+LRqd3NHD8hnjPxDBmG4fYt",
+	"RthpLMsfJv+KPcM//pjvThdE81lW2fGqMaLXAMFsC2azPXzRJ4KjvU2cuV3gDe0EPmhNj89PihvW1eIT",
+	"gTElJD1MeZACkdxwqNiIuU8QZ4qG8QpZe9AvYMycOAgvK3r1djKwNScj1ZaiFu9qkYZSZqAR++nNFfK6",
+	"GzeITOF+H1M4iWCMcrO4sHd18DPWRbZ/wJNgbYwqqJ5yvwfP9OYGrNmx7CC+F9iWpkM8a0OSy9kMW9UL",
+	"bA5mI/LDKwJlUtLPZ4AvJZlTk0/JBfxy/4P4IL744qep3P/iC3IWI3oARhpnmgxPazOViv8GQb1j8gxW",
+	"Td6//e7szRDz9wiw0qqOeKCx7++DwGmgCP21D58NPU8U1FCHkinVwi0Gt1h/8QU4BPPmncmcCnPsg+Ue",
+	"JS4LEHGALpMRObesNVqEqoyoLCn7IJwt1q5PImcNx0KZPyVDf6Bi8BNaagnDvIZn7+lkuE8urDXHDRnR",
+	"/JJQ/UEMX433oD99iNgBiAcGIxtdqtGqvnHJczNEP0fLGWvKIgBDkWrD1AmYinjHN1IwvO0x+WIIewqJ",
+	"RCwEIT/gtHByyRatibDB4uIKU8xI4Rc4usVu+fAfyNh/txJoiBA8C7dmHwYXsul0UAzxcsCKA/4/9qPE",
+	"MIT7QcBrjw1TWYQ60hSGIaySA3/1dqfDBqwqRhVpBgQqhhBVbt0Ivu4Yw/2UFDKvATubPHz38jn5+sun",
+	"//PI53Q1AHZaihdsCDfxsWnnbYKA1o1V8vTwcKaHGRk+dg750fTJ4Wx4QjT/jbV/s9yc+EGE7sSlxsTO",
+	"PkTynvsRvnbpT548+RoDNYYba1AN8JDiwSKn568GUSnv4OoIlFTFBK344HjwZP9w/wm2Mk5B4BzQqipB",
+	"tVXJCe0RGCUeNYRABKkOfjZ5G2Mm2kuwAMcKEecjQwEmVtW7GaoLeyFywSVjleM+f5j2yanX8Q0SI6KJ",
+	"NQcOnW/EY2xmDiNiof4gtOFliTBctVLWmQ4RLqvDYH9fFQ7wGAbnU0VnDAE/OnIXzSUHL1DS33wMrd7P",
+	"HIhZLqGrEcyRqiqtd86lOPiX0/qoQXqNDvVVojdtNRPMACykgV18fHjYdctw3cFPbuwmgJpBrGDzb3BG",
+	"LSirejajajE4HpzXUS7Abb6rdDaKCh2A/gyd6AaaVQ8+2vscQB+3fbLDQmhvxzfMnMIFKzuSgOv0woca",
+	"y47UTaLiOiT1uL3015oB2hLmSZ2TkEU70a8veu0KRg4o1FWCSIWKrWsN86lsrSDxsA0MCAF3x3+rjNCb",
+	"CdsWXbCutgDX3FhVjPdKGEAr4HoIM2ZvqvdvzaU/TWVoh7OCKCMC3WmwQyLuLOXEceZyL7Rj0NVW/Ja9",
+	"AUU/mjEyPHBWx8Hv+MdN647DffJGurSlMx8qxa+sgr5kUKjZPgmvuTZRbPRHzua616mIKkMxLpviwKbO",
+	"pJMJd8tb67qp30dt1D5cAhPYEKBzgVDc1lYZS9W3r3o7Zl6i9EaubvW5bMfiMVNAYZ+LdFttCOCSt+Z9",
+	"q7Rb8f4G5XuZmkTIeXQY7L/wMLAr5nKoyWNwAVGvPRj1h5c6+xg4W5AhfDhEBA+wowUjJUd0qP+9ePsG",
+	"TB1r2w+Prc31B96F/IH2/h8QgEKd/scH8cfe3l74n7146NllSP4gw1bLsv3EjbKxpqrProiJSzg3sISC",
+	"zRu2e4ixPhARaHI7Feea9dBdhVT6rzXPL8vFI4JLcc1NsJIfm7+jqOaD0E8eRBL+1Ju28NsWYLj9BDpc",
+	"uIZSxGAEt28grNFqf/zG/UHR48HI49LDuJjgg/wUFvsvJMXR04A1+Yfdjoi+uLtkSq8YbCwvhvvk1Lc7",
+	"m6acBNwb9F5eU2324BF7r14MyYRZbwjbeY8JeBEfBBfgJKFbiJs/d32oqR7qY9y9dPv0B/FMyblmSh/j",
+	"FRywp4ZjZp2sjIDOJ0NYETbkDUNDEMTaAwRNykS8AK/kDA/EBglsDzgvWkCe+G6aReYApn8badyi1y2F",
+	"smHXBk/vXhMo7L5hUkTFQL4SvTvLzJam3GhWjm8vo17isZo3np5Oy6HrqqQ4pDMpiDCADO0DTBi18I44",
+	"hJQdkiysv8Ee9ZcE195/sFTvi15JjATR5oszt7QNLBEKq6fGVMcHB3oqq7hJAuY25VSZIcbKXAkDRoDI",
+	"MHX5sEut16ocLDsLGwzNpTGAHt31m7P3nU+xR1IWg61ufBpiRsj8EZq+vesxcXj65HsPc1tBFbSVNTBD",
+	"Y+iLJtz8f4wvwMa70/bDu9ddKw4HrllxMAta8P3HH/923AXf37YHbmserY0vWs4SvgEieURZc8kujGXo",
+	"eQ5bNJEuUmZPT/JYNj1LSTfOGq8vPdDJZ/NQOqB9buWg+IDiaLEjY82SigRQGE9p90FM7IPf4b83KANL",
+	"liqqeGU0zujEuEpj86larAqwF3AXP3r80yIgm13VV2OHxfnxc0Yt8F29fZSidNYZkfAUurPz7hh1DcfZ",
+	"zYvg68/e00nXTd1lB3CNu+ctCPfO2lNrybYd48C7YuvFx2xQ1QmSn9fmT2PKPpe+kYLFPLz7gF/EAPco",
+	"0vfc5Q+Czl3HB6uC6qBwzXPJc/WCj8fWa+llUoM7IzEhBM1jRPOiM8TncCluYQYtP7NkY/fIUGcFstU5",
+	"YA7byfpIXWsC0/NO4y1rayt9K2OXjGkmomDH4e31mpurSigS0mVA0IO2nwRj1+UJTEzFXQuaBHOCmux0",
+	"K15gc2FmGaDg+hITW7UQUAA4xnAAvkYIrnAXt/JVaOgopeJ6nu8/m2VkF7BjwwjouWu7yPgbQ+XH3Sih",
+	"Lt44+N3+52ZdquKNFzR3dGxxm7rpfXsqO+3uJOYu6bpZsdq367cHB4Xi47VJoxdwwef0NXjJcBG7O1Zv",
+	"oVvfqAWpmAIZHYtojbC/9oiMalE4SBwUtjDXsoRSDrD8b+8gupIeH1J0TTRQDHDvuccoxvYNVfuT37rN",
+	"ETkXpaSF1ZSbLJKh1QhD8tC3qEAu2k8Tgw1QrJLKsCKM0JtSnYVO+mFK5XXnCjnM4O6v6BHxb0t7YvIb",
+	"r9qnISRZRlxQWFGv2CEQm5xhEYBiTEM9l6sKgGqIJV/mOS5o7wXXldQ8nSI6V7KSGmoA4BwIh6mwJrB5",
+	"a4/RcUQ0Mg6U0H3g9inXRmIPTpdE/NZdsrKsFJO5JvRui3kdzzl+y9K39hDrtzPG5VwwhS17dq3aQ0Jf",
+	"MV+b/YlZzn+LVLuvjd2txebKhHaQbI/v5mGwfWnnxrS7Lw/pTDWiJB0tYOfbpaJyTApWMVEwkS9cgs8X",
+	"9ME/vJxYtcFd3VL/lLp9euP+Yd4MPutgPnemtj1Dm8bS4owEbKNsIKBudQB2Mwl3OXJ/QmhZklkNm9+5",
+	"QhzHuzkwv26u7m4D87c5qG87hgzd6pz64ce7can8zspmoD9I1M6CLV86uzbYf+4v+ozEx5nyOyZ+Uzi8",
+	"W8+2agjmyR4+atP94HcEG1oK/KdC+Y4Cf5lYfuXfN0HC7nB+oNKd+e2eE9ew1OKzR/TXE287DsIX3hjV",
+	"//P4836E9WM+uOdx/XXcANIoap1Nmmm+fAnsP1QgGSgZDy0ioCwGHPO0RXbeNJhuNsmq6HGRIeQf4x1s",
+	"ORf3pwZyS3XW1Vl8O33m6Ab6zDfS7SQ8FHDwYFCPJJoZU7Jk9YBuhoQleenU4fN/eXgU+vzdiDCOpWFu",
+	"zrYD2taSUFLKCYfyvhnUdhkF3T2+DHtFC/hBZXeoBvwjugpBaVnuItPy01QSOiOvIlJ7AjtyRyOikvR2",
+	"lntJ1YRht9YPr6CQTpPhQWjLwW6l4QFOoxv6KfBp6jaDae6OvP4ZXVVs7vvbUziapGV8U0vAIUhzeACm",
+	"77JCHHT9XdLHof+vUsfFEzLXlqUzL6UzbNbJSMDehz1HkP7b0/FbOXd9EjgjKww4SdIwGiXV6Xe8D3OV",
+	"Ppuc7ppgdSsxHRoYd5xPC+Ty5PaftEgeOhg21Ro1TZMB3j1UVSLnxGXo0AGG3WAZoKiADwoAXBlmVF1P",
+	"nu/bQ0BogMuwGsAL/ibmkXKCAiT4X8QJCmbM6pZ2+0CBSHdXcuCOxTr+/uw+0Frabcc/+L4bXaA/jzvv",
+	"hwsUs8E9d4HWMENKNnb1i61t4/qsmmrtuM5bqauVnqYd6iwazbVvE9LvU+vjW57cjTt98Hv0rx4xuZjo",
+	"fxmdlLdeunOfurRTm2Z3pqJa52EjY392ZdWTqJ/O/JvZLKLYRk33JzP+/VB3Kyx1z3VeL55KysRg569V",
+	"fW/DVZ8zK+cWseu8XNM/dmcaT0b0C+m58Nld6Lpw94Pf/Z89tFwg8V9FxYmwNZ0706XdIlrdmWprWH49",
+	"735updaDjHepzzyZNiqzP5O/74cma3PQ/VZjG7koKekafNZO9fUOL/mcKCt2BbsGWXGhujvTWsqTze+F",
+	"B4y9A32Ftz74Hf7bQ1MhQf8ynphyr5vYiS795Cl0Z8rJ8fQa5vzsvtYast2lPgLKbFRGfxoL3w9NFLHL",
+	"PfemOrkmKblaQ+PXg03xeBy9A1BtZrjE+PiiCIgVGcJSfXP2nkRJ3HTtBbLpD2FFn1HjNVjkO1V6Uarq",
+	"zvReNNo4oBNG7NBs+F0ownD3g9/9nz3UYTQ77q/iuEXo1+md6VKMEa3uTDdGSPxr2fjzO27xbIa74/XN",
+	"7OUptlFt/pmsfj80Z5uZ7rsPt+Fc9hZ6B60RYF2HOUzj/zNOM2IKrj/RqRknu2nNacyDFSPC2wo4a8YP",
+	"z7gfx9gBEi/h9RZFmLR2z1B7l+fA3bMzd1oU7cFifg6eVB79HRqrBPPwZzzMFOvmiDpZvunaPUuuEdyf",
+	"igV2bGVJxPBmiGCDAf0iad4qhmBuss6nLFF6eLEQeXyy/xybZve81HqP+4oE/T29ZK74egpDxMoGsLLZ",
+	"s0k8dXF3sv3gd8eba41cnMO7G4nxuciM79A6u31o+meK65Umwlfnx5VUJiMVUzkTZo+JXBaAxczsGWas",
+	"YMUJeXV+9ZWVDyNF80tmmlJ9mCATKvUbKdS/jbi/k3Sgp4qLS2w5/AwKbtUk8GPkhriyX6asLIYe5jDY",
+	"Cw1I8pxqUkpt9slbgQfSgReVi5MQQKB5ziqYJKfJxEp5h5KbhSvsY6BIE/xXnMELNgmiVifaNi6gxv8C",
+	"6XdHkhBuvr0I3OnDYQJOwn77Vs7JzCq3CDrU8nfJDJlIUK1WZVnC7gDWGTbQDVpwFdvQbGG3HkedOhaJ",
+	"hqtKRaayLHDYM8xxWCOCN0ekfoLRPeFlraCHRmhcTZa2J3F8Ym/U9E2xqjhK9ReAQ3eI3WMlZ3eDfd52",
+	"Uu4O+LwdgbsT1PNWAC6Qbl2vRjSHCTjITWD6+aPdcDc0GL6oVTk4HgBY79URyG93p+Xtc/GRwk3IWR5O",
+	"tB9hwrk+a6s8WoyoExo1LiJFIJIQdoQROtC3w1U8VEDHI1uQ0va0QmdPtIxWtc/qgxHHFXr3Jlxce6Cv",
+	"FrYo3HwK3R1sESDkwhMcRkr0nqG7MPqskT7Rhy6EHn3S5HVX1wqNaG4ijpt5DKvkmszkjAkTUG33Y7jA",
+	"efJWywMk8JfYTubRC+QkXppvu7r5ePP/AwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -49,6 +49,7 @@ type App struct {
 
 	store   *store.Store
 	loop    *control.Loop
+	guard   *control.Guard
 	sources *discovery.Manager
 	health  *health.Health
 	proxy   *proxy.Proxy
@@ -94,12 +95,13 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 		return nil, err
 	}
 	a.loop = control.New(control.Config{Static: manual.Sets, Log: log})
+	a.guard = control.NewGuard(control.GuardConfig{Percent: cfg.ShrinkGuard.Percent, Hold: cfg.ShrinkGuard.Hold.Std(), Out: a.loop.SetEndpoints, Log: log})
 	a.loop.Restore(a.kept)
 	a.kept = control.Copy{}
 	if a.sources, err = a.newSources(); err != nil {
 		return nil, err
 	}
-	a.health = health.New(health.Config{Node: cfg.Node, Report: a.loop.SetVerdicts, Log: log})
+	a.health = health.New(health.Config{Node: cfg.Node, Report: a.judged, Log: log})
 	access, err := a.openAccessLog()
 	if err != nil {
 		return nil, err
@@ -175,7 +177,7 @@ func (a *App) newSources() (*discovery.Manager, error) {
 		}
 		sources["kubernetes/"+k.Name] = s
 	}
-	return discovery.New(discovery.Config{Sources: sources, Out: a.loop.SetEndpoints, Log: a.log}), nil
+	return discovery.New(discovery.Config{Sources: sources, Out: a.guard.SetEndpoints, Log: a.log}), nil
 }
 
 func (a *App) openAccessLog() (io.Writer, error) {
@@ -213,10 +215,11 @@ func (a *App) serveAdmin(notice io.Writer) error {
 	handler, err := admin.New(admin.Config{
 		Store:       adminStore{a.store},
 		Control:     a.loop,
-		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems}},
+		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems, a.guard.Problems}},
 		Tokens:      tokens,
 		Sources:     sourceStatus(a.sources, a.copied),
 		StoreStatus: storeStatus(a.store),
+		Shrink:      a.guard,
 		Listeners:   a.listenerStatus,
 		Normalise:   normalise,
 		UI:          webadmin.Dist,
@@ -348,6 +351,12 @@ func (a *App) follow(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// judged takes what health has decided: the loop first, since the guard then asks it for less.
+func (a *App) judged(verdicts []gateway.Verdict) {
+	a.loop.SetVerdicts(verdicts)
+	a.guard.SetVerdicts(verdicts)
 }
 
 func (a *App) applied(s *gateway.Snapshot) {

@@ -28,12 +28,23 @@ type Config struct {
 	Store     StoreConfig      `yaml:"store"`
 	// Kubernetes are the clusters that upstreams may name.
 	Kubernetes []ClusterConfig `yaml:"kubernetes"`
+	// ShrinkGuard keeps endpoints that a source has lost all at once.
+	ShrinkGuard ShrinkGuardConfig `yaml:"shrinkGuard"`
 	// Objects are files or folders that are applied at start and whenever they change.
 	Objects   []string        `yaml:"objects"`
 	AccessLog AccessLogConfig `yaml:"accessLog"`
 	Log       LogConfig       `yaml:"log"`
 	// Shutdown says how long requests in flight may take after SIGTERM. Default 5s.
 	Shutdown ShutdownConfig `yaml:"shutdown"`
+}
+
+// ShrinkGuardConfig says what is taken for a mistake of a source of endpoints.
+type ShrinkGuardConfig struct {
+	// Percent of an upstream's endpoints that may go in one event. Default 50; 100 switches
+	// the guard off.
+	Percent int `yaml:"percent"`
+	// Hold is how long those that went are kept at most, while they answer. Default 60s.
+	Hold Duration `yaml:"hold"`
 }
 
 // ListenerConfig is one address that serves clients with HTTP/1.1.
@@ -204,6 +215,12 @@ func (c *Config) check() []error {
 		l.checkLimits(func(key, format string, args ...any) {
 			bad("listeners[%d]."+key+": "+format, append([]any{i}, args...)...)
 		})
+	}
+	if p := c.ShrinkGuard.Percent; p < 0 || p > 100 {
+		bad("shrinkGuard.percent: %d is not a percentage: write 1 to 99, or 100 to switch the guard off", p)
+	}
+	if c.ShrinkGuard.Hold < 0 {
+		bad("shrinkGuard.hold: %s is negative", c.ShrinkGuard.Hold)
 	}
 	if err := checkListen(c.Admin.Address); err != nil {
 		bad("admin.address: %w", err)

@@ -245,6 +245,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tenants/{tenant}/upstreams/{upstream}/shrink": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the upstream. */
+                upstream: components["parameters"]["UpstreamName"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Accept that a source has lost most of the endpoints, or hold on to them
+         * @description The Problem `shrink_held` of the upstream says what was lost. On this node only; what is accepted is gone at once, what is held stays as long as it answers.
+         */
+        post: operations["settleShrink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/tenants/{tenant}/routes": {
         parameters: {
             query?: never;
@@ -1415,6 +1440,18 @@ export interface components {
                 [key: string]: number;
             };
         };
+        ShrinkRequest: {
+            /** @enum {string} */
+            action: "accept" | "hold";
+            /**
+             * Format: date-time
+             * @description For `hold`: until when; an hour from now by default, a day at most.
+             */
+            until?: string;
+        };
+        ShrinkResult: {
+            endpoints: number;
+        };
         /** @description How one source of endpoints is doing. */
         SourceStatus: {
             name: string;
@@ -2205,6 +2242,36 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
+    settleShrink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the upstream. */
+                upstream: components["parameters"]["UpstreamName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShrinkRequest"];
+            };
+        };
+        responses: {
+            /** @description How many endpoints were let go, or are held. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShrinkResult"];
+                };
+            };
             default: components["responses"]["Error"];
         };
     };

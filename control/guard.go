@@ -1,0 +1,242 @@
+package control
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// GuardConfig says what a [Guard] takes for a mistake. The zero value of each field is its
+// default.
+type GuardConfig struct {
+	// Percent of a source's endpoints of an upstream that may go in one event. Default 50;
+	// 100 switches the guard off.
+	Percent int
+	// Hold is how long those that went are kept at most. Default 60s.
+	Hold time.Duration
+	// Out takes the sets. It is called under the guard's lock, so that sets keep their order.
+	Out func(gateway.EndpointSet)
+	// Now gives the time, for tests. Default time.Now.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// Guard stands between sources and a [Loop]. When a source suddenly has lost more than half of
+// an upstream's endpoints, or all, that is more often a mistake (a wiped prefix, a selector, a
+// half-read list) than the truth, so those that went are kept as long as they answer, a minute
+// at most, and somebody is told. Endpoints that were draining or terminating before they went
+// are gone on purpose, and are never kept.
+type Guard struct {
+	cfg GuardConfig
+
+	mu    sync.Mutex
+	said  map[gateway.SetKey]gateway.EndpointSet // by the source, guarded by mu
+	holds map[gateway.SetKey]*hold               // guarded by mu
+	total uint64                                 // holds there have been; guarded by mu
+}
+
+// hold is what is kept of one set.
+type hold struct {
+	since, until time.Time
+	of           int // endpoints that there were
+	lost         int // of them
+	kept         map[string]gateway.SourceEndpoint
+	timer        *time.Timer
+}
+
+// NewGuard returns a guard that has heard of nothing.
+func NewGuard(cfg GuardConfig) *Guard {
+	cfg.Percent = cmp.Or(cfg.Percent, 50)
+	cfg.Hold = cmp.Or(cfg.Hold, time.Minute)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Guard{cfg: cfg, said: map[gateway.SetKey]gateway.EndpointSet{}, holds: map[gateway.SetKey]*hold{}}
+}
+
+// SetEndpoints takes a whole set from a source and hands it on, with what is kept.
+func (g *Guard) SetEndpoints(s gateway.EndpointSet) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	before, heard := g.said[s.SetKey]
+	g.said[s.SetKey] = s
+	if h := g.holds[s.SetKey]; h != nil {
+		for _, e := range s.Endpoints { // it came back
+			delete(h.kept, e.Address)
+		}
+	}
+	if heard {
+		g.judge(before, s)
+	}
+	g.send(s.SetKey)
+}
+
+// judge begins a hold, or adds to one, when too much of before is not in now.
+func (g *Guard) judge(before, now gateway.EndpointSet) {
+	has := make(map[string]bool, len(now.Endpoints))
+	for _, e := range now.Endpoints {
+		has[e.Address] = true
+	}
+	had, gained := 0, 0
+	var lost []gateway.SourceEndpoint
+	old := make(map[string]bool, len(before.Endpoints))
+	for _, e := range before.Endpoints {
+		old[e.Address] = true
+		if !inUse(e) {
+			continue
+		}
+		had++
+		if !has[e.Address] {
+			lost = append(lost, e)
+		}
+	}
+	for _, e := range now.Endpoints {
+		if inUse(e) && !old[e.Address] {
+			gained++ // it takes the place of one that went
+		}
+	}
+	if (len(lost)-gained)*100 <= had*g.cfg.Percent {
+		return
+	}
+	h := g.holds[now.SetKey]
+	if h == nil {
+		t := g.cfg.Now()
+		h = &hold{since: t, until: t.Add(g.cfg.Hold), of: had, kept: map[string]gateway.SourceEndpoint{}}
+		h.timer = time.AfterFunc(g.cfg.Hold, func() { g.expire(now.SetKey, h) })
+		g.holds[now.SetKey] = h
+		g.total++
+	}
+	h.lost += len(lost)
+	for _, e := range lost {
+		h.kept[e.Address] = e
+	}
+	g.cfg.Log.Warn("a source has lost most of an upstream's endpoints at once: they are kept while they answer",
+		"upstream", now.Upstream.String(), "source", now.Source, "place", now.Place, "lost", len(lost), "of", had, "until", h.until)
+}
+
+// inUse endpoints may get new requests. Of others one expects that they go.
+func inUse(e gateway.SourceEndpoint) bool { return !e.Terminating && e.Weight > 0 }
+
+// send hands on what the source says, and what is kept. A hold that keeps nothing more is over.
+func (g *Guard) send(k gateway.SetKey) {
+	s := g.said[k]
+	if h := g.holds[k]; h != nil {
+		if len(h.kept) == 0 {
+			h.timer.Stop()
+			delete(g.holds, k)
+		}
+		s.Endpoints = slices.Clone(s.Endpoints)
+		for _, e := range h.kept {
+			s.Endpoints = append(s.Endpoints, e)
+		}
+		slices.SortFunc(s.Endpoints, func(a, b gateway.SourceEndpoint) int { return cmp.Compare(a.Address, b.Address) })
+	}
+	g.cfg.Out(s)
+}
+
+// SetVerdicts lets go of those that are kept and do not answer.
+func (g *Guard) SetVerdicts(verdicts []gateway.Verdict) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, v := range verdicts {
+		if v.State != gateway.StateDown && v.State != gateway.StateEjected {
+			continue
+		}
+		for k, h := range g.holds {
+			if _, kept := h.kept[v.Address]; kept && k.Upstream == v.Upstream {
+				delete(h.kept, v.Address)
+				g.cfg.Log.Info("an endpoint that its source has lost is let go: it does not answer", "upstream", v.Upstream.String(), "endpoint", v.Address, "reason", v.Reason)
+				g.send(k)
+			}
+		}
+	}
+}
+
+func (g *Guard) expire(k gateway.SetKey, h *hold) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.holds[k] == h {
+		g.cfg.Log.Warn("endpoints that their source has lost are let go: their time is over", "upstream", k.Upstream.String(), "source", k.Source, "endpoints", len(h.kept))
+		g.drop(k, h)
+	}
+}
+
+func (g *Guard) drop(k gateway.SetKey, h *hold) {
+	clear(h.kept)
+	g.send(k)
+}
+
+// Accept says that the endpoints of an upstream are gone on purpose. It returns how many were
+// kept until now.
+func (g *Guard) Accept(u gateway.UpstreamKey) (n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for k, h := range g.holds {
+		if k.Upstream == u {
+			n += len(h.kept)
+			g.drop(k, h)
+		}
+	}
+	return n
+}
+
+// Extend keeps the endpoints of an upstream for longer, as long as they answer. It returns how
+// many there are.
+func (g *Guard) Extend(u gateway.UpstreamKey, until time.Time) (n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for k, h := range g.holds {
+		if k.Upstream == u && h.timer.Reset(until.Sub(g.cfg.Now())) {
+			h.until = until
+			n += len(h.kept)
+		}
+	}
+	return n
+}
+
+// Problems tells what is kept, for the owners of the upstreams.
+func (g *Guard) Problems() []gateway.Problem {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := []gateway.Problem{}
+	for k, h := range g.holds {
+		out = append(out, gateway.Problem{
+			Object: gateway.Ref{Kind: gateway.KindUpstream, Tenant: k.Upstream.Tenant, Name: k.Upstream.Name},
+			Field:  "spec.discover", Code: "shrink_held", Source: string(k.Source),
+			Message: fmt.Sprintf("At %s %s lost %d of %d endpoints at once. Those that answer (%s) are kept until %s: accept the loss if it is meant, or hold on to them.",
+				h.since.UTC().Format(time.TimeOnly), placeOf(k), h.lost, h.of, some(h.kept), h.until.UTC().Format(time.TimeOnly+" MST")),
+		})
+	}
+	slices.SortFunc(out, gateway.Problem.Compare)
+	return out
+}
+
+func placeOf(k gateway.SetKey) string {
+	if k.Place == "" {
+		return string(k.Source)
+	}
+	return string(k.Source) + " " + k.Place
+}
+
+// some names a few of the endpoints.
+func some(kept map[string]gateway.SourceEndpoint) string {
+	const most = 3
+	var list []string
+	for address := range kept {
+		list = append(list, address)
+	}
+	slices.Sort(list)
+	if len(list) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
+	}
+	return strings.Join(list, ", ")
+}
