@@ -36,6 +36,7 @@ type Loop struct {
 	started bool // the first whole set of objects has arrived
 	full    bool // everything must be decided again
 	dirty   map[gateway.UpstreamKey]bool
+	derived derived
 
 	subs subscribers
 }
@@ -63,7 +64,7 @@ func (l *Loop) SetObjects(objects []gateway.Object) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	clear(l.in.objects)
-	for _, o := range objects {
+	for _, o := range l.derived.join(objects) {
 		l.in.objects[o.Head().Ref()] = o
 	}
 	l.in.prune()
@@ -75,6 +76,11 @@ func (l *Loop) SetObjects(objects []gateway.Object) {
 func (l *Loop) Change(changes []gateway.Change) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.apply(l.derived.over(changes, false))
+}
+
+// apply takes changes into the inputs; the caller holds mu.
+func (l *Loop) apply(changes []gateway.Change) {
 	for _, c := range changes {
 		if k, only := l.in.change(c); only {
 			l.dirty[k] = true
@@ -123,7 +129,7 @@ func (l *Loop) poke() {
 func (l *Loop) DryRun(_ context.Context, changes []gateway.Change) (*gateway.Snapshot, error) {
 	l.mu.Lock()
 	in := l.in.clone()
-	for _, c := range changes {
+	for _, c := range l.derived.over(changes, true) {
 		in.change(c)
 	}
 	now := time.Now()
