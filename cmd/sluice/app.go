@@ -46,6 +46,7 @@ type App struct {
 	store   *store.Store
 	loop    *control.Loop
 	sources *discovery.Manager
+	ingress ingresses
 	health  *health.Health
 	proxy   *proxy.Proxy
 	fleets  *configsync.Controller
@@ -84,6 +85,9 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	}
 	a.loop = control.New(control.Config{Static: manual.Sets, Log: log})
 	if a.sources, err = a.newSources(); err != nil {
+		return nil, err
+	}
+	if a.ingress, err = a.newIngresses(); err != nil {
 		return nil, err
 	}
 	a.health = health.New(health.Config{Node: cfg.Node, Report: a.loop.SetVerdicts, Log: log})
@@ -191,7 +195,7 @@ func (a *App) serveAdmin(notice io.Writer) error {
 	handler, err := admin.New(admin.Config{
 		Store:       adminStore{a.store},
 		Control:     a.loop,
-		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems}},
+		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems}},
 		Tokens:      tokens,
 		Sources:     sourceStatus(a.sources),
 		StoreStatus: storeStatus(a.store),
@@ -233,10 +237,14 @@ func (a *App) Run(ctx context.Context) error {
 	run(a.follow)
 	run(a.loop.Run)
 	run(a.sources.Run)
+	for _, c := range a.ingress {
+		run(c.Run)
+	}
 	run(a.health.Run)
 	run(a.objects.Run)
 	run(a.watchReady)
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.applied) })
+	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.ingress.Apply) })
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.health.Apply) })
 	run(a.mirror)
 	for _, e := range a.edges {
@@ -354,7 +362,7 @@ func (a *App) watchReady(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		pending := 0
+		pending := a.ingress.pending()
 		for _, s := range a.sources.Status() {
 			pending += s.Pending
 		}

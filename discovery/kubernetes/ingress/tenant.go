@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"errors"
 	"fmt"
 	"path"
 
@@ -28,10 +29,10 @@ func (r TenantRule) Check() error {
 		return fmt.Errorf("namespace: %q is not a pattern: write a name, with * for any letters", r.Namespace)
 	}
 	if _, err := labels.Parse(r.Selector); err != nil {
-		return fmt.Errorf("selector: %w", err)
+		return fmt.Errorf("selector: %q is not a label selector (%w): write it as for kubectl -l, such as tier=gold", r.Selector, err)
 	}
 	if r.Tenant == "" {
-		return fmt.Errorf("tenant: name the tenant that the namespaces belong to")
+		return errors.New("tenant: name the tenant that the namespaces belong to")
 	}
 	return nil
 }
