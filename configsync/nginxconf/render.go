@@ -40,7 +40,8 @@ type renderer struct {
 	seen     map[string]bool // routes with a split file
 	// longestName is the longest name in server_name, for the size of nginx's hash buckets.
 	longestName int
-	catchAll    bool // a tenant of the fleet claims "*"
+	catchAll    bool   // a tenant of the fleet claims "*"
+	host        string // whose server is being written
 }
 
 // withDefaults fills in what an agent may leave out.

@@ -131,7 +131,7 @@ func (t *translator) route(w wish, upstream string) {
 	r, ok := t.objects[ref].(*gateway.Route)
 	if !ok {
 		r = &gateway.Route{Meta: t.meta(ref, o.Subject), Spec: gateway.RouteSpec{
-			Hosts: []string{w.host}, Timeout: o.options.timeout, MaxBodySize: o.options.maxBodySize}}
+			Hosts: []string{w.host}, SingleLabel: strings.HasPrefix(w.named, "*"), Timeout: o.options.timeout, MaxBodySize: o.options.maxBodySize}}
 		if upstream == "" {
 			r.Spec.Filters = []gateway.Filter{{Respond: &gateway.Respond{Status: 503}}}
 		} else {

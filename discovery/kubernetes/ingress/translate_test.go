@@ -234,6 +234,9 @@ func printHosts(b *strings.Builder, s *gateway.Snapshot) {
 				to = r.Route.Targets[0].Upstream.String()
 			}
 			var more string
+			if r.Route.SingleLabel {
+				more += " one label"
+			}
 			if r.Route.Timeout != 0 {
 				more += " timeout " + r.Route.Timeout.String()
 			}
