@@ -45,6 +45,8 @@ func TestAgainstARealAPIServer(t *testing.T) {
 		})
 	}
 	t.Run("one writes", func(t *testing.T) { oneWrites(t, cluster, account) })
+	t.Run("the lease", func(t *testing.T) { leaseChangesHands(t, account) })
+	t.Run("events are renewed", func(t *testing.T) { eventsAreRenewed(t, cluster, account) })
 	t.Run("an account without rights", func(t *testing.T) { accountWithoutRights(t, cluster) })
 	t.Run("restart of the server", func(t *testing.T) { restart(t, cluster, account) })
 }

@@ -59,6 +59,10 @@ func (w *watched) Transformer() cache.TransformFunc {
 			return nil, err
 		}
 		m.SetManagedFields(nil)
+		if a := m.GetAnnotations(); a[corev1.LastAppliedConfigAnnotation] != "" {
+			delete(a, corev1.LastAppliedConfigAnnotation) // kubectl's copy of everything, keys included
+			m.SetAnnotations(a)
+		}
 		if s, ok := obj.(*corev1.Secret); ok {
 			kept := map[string][]byte{}
 			for _, k := range []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey} {

@@ -65,7 +65,7 @@ type translation struct {
 	want      *txtar.File
 }
 
-func readCase(t *testing.T, a *txtar.Archive) *translation {
+func readCase(t testing.TB, a *txtar.Archive) *translation {
 	t.Helper()
 	c := &translation{config: Config{Cluster: "default", Addresses: []string{"192.0.2.1"}}}
 	for i := range a.Files {
@@ -91,7 +91,7 @@ func readCase(t *testing.T, a *txtar.Archive) *translation {
 
 // configure reads what differs from the usual configuration. Hosts are those that tenants
 // claim.
-func (c *translation) configure(t *testing.T, text []byte) {
+func (c *translation) configure(t testing.TB, text []byte) {
 	t.Helper()
 	var in struct {
 		Class          *string
@@ -122,7 +122,7 @@ func (c *translation) configure(t *testing.T, text []byte) {
 
 // add reads one resource. An Ingress without a time is of 2026; a Secret gets a real pair
 // for the names in stringData.names, "|" before a name of another pair's key.
-func (c *translation) add(t *testing.T, doc []byte) {
+func (c *translation) add(t testing.TB, doc []byte) {
 	t.Helper()
 	if len(bytes.TrimSpace(doc)) == 0 {
 		return
