@@ -18,6 +18,9 @@ type derived struct {
 	stored  map[gateway.Ref]bool // what the store has
 }
 
+// youngest is the age of derived objects, by which they are also known in a local copy.
+const youngest = math.MaxInt64
+
 // SetDerived replaces the objects that source has made, and takes them over: the caller does
 // not touch them again. Of two sources that make the same object, the one whose name sorts
 // first counts. Derived objects are younger than all that are stored, so they leave hosts and
@@ -27,6 +30,59 @@ func (l *Loop) SetDerived(source string, objects []gateway.Object) {
 	defer l.mu.Unlock()
 	if changes := l.derived.replace(source, objects); l.started && len(changes) > 0 {
 		l.apply(changes)
+	}
+}
+
+// DerivedOf are those of the objects that a source has made, as a local copy holds them beside
+// the stored ones.
+func DerivedOf(objects []gateway.Object) []gateway.Object {
+	var out []gateway.Object
+	for _, o := range objects {
+		if o.Head().CreatedRevision == youngest {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// RestoreDerived takes what sources have made in an earlier process out of objects, and returns
+// the others. It is in force until its source calls SetDerived.
+func (l *Loop) RestoreDerived(objects []gateway.Object) (stored []gateway.Object) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	of := map[string][]gateway.Object{}
+	for _, o := range objects {
+		if m := o.Head(); m.CreatedRevision == youngest {
+			of[m.CreatedBy] = append(of[m.CreatedBy], o)
+		} else {
+			stored = append(stored, o)
+		}
+	}
+	for source, made := range of {
+		if _, spoken := l.derived.sources[source]; spoken {
+			continue
+		}
+		if changes := l.derived.replace(source, made); l.started && len(changes) > 0 {
+			l.apply(changes)
+		}
+	}
+	return stored
+}
+
+// KeepDerived forgets what sources have made that are not among the given ones: what was
+// restored for a cluster that is configured no more.
+func (l *Loop) KeepDerived(sources []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, source := range slices.Collect(maps.Keys(l.derived.sources)) {
+		if slices.Contains(sources, source) {
+			continue
+		}
+		changes := l.derived.replace(source, nil)
+		delete(l.derived.sources, source)
+		if l.started && len(changes) > 0 {
+			l.apply(changes)
+		}
 	}
 }
 
@@ -69,7 +125,7 @@ func (d *derived) replace(source string, objects []gateway.Object) []gateway.Cha
 	before := map[gateway.Ref]gateway.Object{}
 	now := make(map[gateway.Ref]gateway.Object, len(objects))
 	for _, o := range objects {
-		o.Head().CreatedRevision = math.MaxInt64
+		o.Head().CreatedRevision, o.Head().CreatedBy = youngest, source
 		now[o.Head().Ref()] = o
 	}
 	for ref := range d.sources[source] {

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
@@ -90,5 +91,54 @@ func TestDerived(t *testing.T) {
 		}
 		l.SetDerived("k8s/b", nil)
 		check("all gone", "[/=r]", "[]")
+	})
+}
+
+// What a local copy holds of sources is in force until they speak, also beside a store that is
+// there, and until the source is configured no more.
+func TestDerivedFromACopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := start(t)
+		given := []gateway.Object{made("a", "/a")}
+		before.SetDerived("k8s/b", given)
+		var copied []gateway.Object // through JSON, as on disk
+		for _, o := range append(objects(), given...) {
+			text, err := gateway.MarshalClear(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			back, err := gateway.NewObject(o.Head().Kind)
+			if err == nil {
+				err = json.Unmarshal(text, back)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			copied = append(copied, back)
+		}
+		if d := control.DerivedOf(copied); len(d) != 1 || d[0].Head().Name != "a" {
+			t.Fatalf("derived %v", d)
+		}
+		l := start(t)
+		check := func(what, want string) {
+			t.Helper()
+			time.Sleep(time.Second)
+			if got := paths(l.Snapshot()); got != want {
+				t.Errorf("%s: rules %s, want %s", what, got, want)
+			}
+		}
+		if stored := l.RestoreDerived(copied); len(stored) != 3 {
+			t.Errorf("stored %v", stored)
+		}
+		l.SetObjects(objects())
+		check("restored", "[/=r /a=a]")
+		l.KeepDerived([]string{"k8s/b"})
+		check("its source is configured", "[/=r /a=a]")
+		l.SetDerived("k8s/b", []gateway.Object{made("a", "/b")})
+		check("its source speaks", "[/=r /b=a]")
+		l.RestoreDerived(control.DerivedOf(copied))
+		check("a copy after the source has spoken", "[/=r /b=a]")
+		l.KeepDerived(nil)
+		check("its source is configured no more", "[/=r]")
 	})
 }

@@ -74,6 +74,7 @@ type ingresses []*controller.Controller
 
 func (a *App) newIngresses() (ingresses, error) {
 	var out ingresses
+	var sources []string
 	for _, k := range a.cfg.Kubernetes {
 		if k.Ingress == nil {
 			continue
@@ -81,7 +82,7 @@ func (a *App) newIngresses() (ingresses, error) {
 		cfg := controller.Config{
 			Cluster:        kubernetes.Config{Name: k.Name, Kubeconfig: k.Kubeconfig, InCluster: k.InCluster},
 			Ingress:        ingress.Config{Class: k.Ingress.Class, Addresses: k.Ingress.Addresses, IgnoreServices: k.Ingress.Services != nil && !*k.Ingress.Services},
-			Set:            func(cluster string, objects []gateway.Object) { a.loop.SetDerived("kubernetes/"+cluster, objects) },
+			Set:            func(cluster string, objects []gateway.Object) { a.loop.SetDerived(derivedBy(cluster), objects) },
 			Node:           a.cfg.Node,
 			LeaseNamespace: k.Ingress.LeaseNamespace,
 			Log:            a.log,
@@ -93,10 +94,14 @@ func (a *App) newIngresses() (ingresses, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, c)
+		out, sources = append(out, c), append(sources, derivedBy(k.Name))
 	}
+	a.loop.KeepDerived(sources)
 	return out, nil
 }
+
+// derivedBy names a cluster as the maker of objects.
+func derivedBy(cluster string) string { return "kubernetes/" + cluster }
 
 // Apply tells all of them what was decided.
 func (all ingresses) Apply(s *gateway.Snapshot) {
