@@ -107,6 +107,11 @@ func explainRules(x *api.Explanation, rules []gateway.Rule, normalise func(strin
 			}
 			return p
 		})
+		if fits && chosen == nil && !r.Route.Takes(x.HostEntry, []byte(x.Host)) {
+			e.Reason = fmt.Sprintf("The path fits, but under %s the route takes one label only, and answers 404 for others.", x.HostEntry)
+			x.Rules = append(x.Rules, e)
+			return nil
+		}
 		switch {
 		case !fits:
 			e.Reason = why

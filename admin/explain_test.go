@@ -20,6 +20,8 @@ func TestExplain(t *testing.T) {
 		{"kind":"Route","name":"api","tenant":"acme","spec":{"hosts":["shop.example.com"],"match":[{"path":{"prefix":"/api"}}],"to":[{"upstream":"api","weight":3},{"upstream":"empty","weight":1}]}},
 		{"kind":"Route","name":"exact","tenant":"acme","spec":{"hosts":["shop.example.com"],"match":[{"path":{"exact":"/api/v1"}}],"to":[{"upstream":"api"}]}},
 		{"kind":"Route","name":"dead","tenant":"acme","spec":{"hosts":["*.acme.example.com"],"to":[{"upstream":"empty"}]}},
+		{"kind":"Tenant","name":"one","spec":{"hosts":["*.one.example.com"]}},
+		{"kind":"Route","name":"one","tenant":"one","spec":{"hosts":["*.one.example.com"],"singleLabel":true,"filters":[{"respond":{"status":200}}]}},
 		{"kind":"Route","name":"deny","tenant":"acme","spec":{"hosts":["shop.example.com"],"match":[{"path":{"prefix":"/internal"}}],"filters":[{"respond":{"status":403,"headers":{"x-a":"b"},"body":"no"}}]}},
 		{"kind":"Override","name":"slow","tenant":"acme","spec":{"route":"api","set":{"timeout":"9s"},"reason":"OPS-1"}}]}`)
 	for _, c := range []struct {
@@ -36,6 +38,8 @@ func TestExplain(t *testing.T) {
 		{url: "shop.example.com", entry: "shop.example.com", status: 404, message: "takes the path /.", rule: "does not begin with /api"},
 		{url: "127.0.0.1:8080/api", header: "Host: shop.example.com", entry: "shop.example.com", route: "api", proxied: true, message: "Route acme/api"},
 		{url: "a.b.acme.example.com/x", entry: "*.acme.example.com", route: "dead", status: 503, message: "no endpoint of acme/empty is in rotation", rule: "The path begins with /."},
+		{url: "a.one.example.com/x", entry: "*.one.example.com", route: "one", status: 200, message: "the respond filter", rule: "The path begins with /."},
+		{url: "a.b.one.example.com/x", entry: "*.one.example.com", status: 404, message: "Sluice answers 404", rule: "takes one label only"},
 		{url: "other.example.org/", entry: "*", status: 404, message: "none of the 0 rules of *"},
 		{url: "shop.example.com/a%2f../b", status: 400, message: "Sluice answers 400: a dot segment is hidden in the path."},
 	} {

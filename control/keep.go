@@ -18,13 +18,15 @@ func (l *Loop) Copy() Copy {
 	return c
 }
 
-// Restore begins with a copy: its objects unless some have come already, and its endpoints for
-// every place that has not been heard of. What comes later replaces it.
+// Restore begins with a copy: its stored objects unless some have come already, what sources
+// have made of theirs, and its endpoints for every place that has not been heard of. What comes
+// later replaces it.
 func (l *Loop) Restore(c Copy) {
+	stored := l.RestoreDerived(c.Objects)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.started && len(c.Objects) > 0 {
-		for _, o := range c.Objects {
+	if !l.started && len(stored) > 0 {
+		for _, o := range l.derived.join(stored) {
 			l.in.objects[o.Head().Ref()] = o
 		}
 		l.started = true

@@ -38,6 +38,7 @@ type Loop struct {
 	full    bool // everything must be decided again
 	making  bool // a snapshot is being made of what was dirty
 	dirty   map[gateway.UpstreamKey]bool
+	derived derived
 
 	subs subscribers
 }
@@ -65,7 +66,7 @@ func (l *Loop) SetObjects(objects []gateway.Object) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	clear(l.in.objects)
-	for _, o := range objects {
+	for _, o := range l.derived.join(objects) {
 		l.in.objects[o.Head().Ref()] = o
 	}
 	l.in.prune()
@@ -77,6 +78,11 @@ func (l *Loop) SetObjects(objects []gateway.Object) {
 func (l *Loop) Change(changes []gateway.Change) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.apply(l.derived.over(changes, false))
+}
+
+// apply takes changes into the inputs; the caller holds mu.
+func (l *Loop) apply(changes []gateway.Change) {
 	for _, c := range changes {
 		if k, only := l.in.change(c); only {
 			l.dirty[k] = true
@@ -126,7 +132,7 @@ func (l *Loop) DryRun(_ context.Context, changes []gateway.Change) (*gateway.Sna
 	l.mu.Lock()
 	in := l.in.clone()
 	dirty, some := map[gateway.UpstreamKey]bool{}, !l.full && !l.making // else what is in service lacks more than the changes
-	for _, c := range changes {
+	for _, c := range l.derived.over(changes, true) {
 		k, only := in.change(c)
 		dirty[k] = true
 		some = some && only

@@ -12,6 +12,10 @@ type Route struct {
 type RouteSpec struct {
 	// Hosts are exact names or wildcards inside the tenant's claims.
 	Hosts []string `json:"hosts"`
+	// SingleLabel makes wildcard hosts take one label, as Kubernetes Ingresses have it:
+	// *.example.com then is a.example.com and not a.b.example.com, which the route answers
+	// 404. Default: one label or more.
+	SingleLabel bool `json:"singleLabel,omitempty"`
 	// Match lists alternatives; a request that fits one of them is taken. Empty: every path.
 	Match []Match `json:"match,omitempty"`
 	// To shares requests between upstreams of the same tenant by weight.

@@ -103,6 +103,8 @@ type EffectiveRoute struct {
 	Targets     []Target `json:"targets"` // those with a weight above 0
 	Timeout     Duration `json:"timeout,omitempty"`
 	MaxBodySize Size     `json:"maxBodySize"`
+	// SingleLabel answers 404 under a wildcard host for more than one label.
+	SingleLabel bool `json:"singleLabel,omitempty"`
 	// Respond answers the requests; there are no targets then.
 	Respond *Respond `json:"respond,omitempty"`
 	// Nginx is what overrides add to the location blocks, strongest last.

@@ -157,6 +157,10 @@ func (x *exchange) find() *http1.Error {
 	if x.route, ok = h.paths.Find(x.matched); !ok {
 		return errNoPath
 	}
+	if !x.route.from.Takes(h.from.Name, r.Host.Of(b)) {
+		x.route = nil
+		return errNoPath
+	}
 	if x.route.respond != nil {
 		x.target = x.route.respond.target
 		return nil

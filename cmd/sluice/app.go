@@ -51,6 +51,7 @@ type App struct {
 	loop    *control.Loop
 	guard   *control.Guard
 	sources *discovery.Manager
+	ingress ingresses
 	health  *health.Health
 	proxy   *proxy.Proxy
 	fleets  *configsync.Controller
@@ -99,6 +100,9 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	a.loop.Restore(a.kept)
 	a.kept = control.Copy{}
 	if a.sources, err = a.newSources(); err != nil {
+		return nil, err
+	}
+	if a.ingress, err = a.newIngresses(); err != nil {
 		return nil, err
 	}
 	a.health = health.New(health.Config{Node: cfg.Node, Report: a.judged, Log: log})
@@ -215,7 +219,7 @@ func (a *App) serveAdmin(notice io.Writer) error {
 	handler, err := admin.New(admin.Config{
 		Store:       adminStore{a.store},
 		Control:     a.loop,
-		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems, a.guard.Problems}},
+		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems}},
 		Tokens:      tokens,
 		Sources:     sourceStatus(a.sources, a.copied),
 		StoreStatus: storeStatus(a.store),
@@ -260,11 +264,15 @@ func (a *App) Run(ctx context.Context) error {
 	run(a.whenStored(a.follow))
 	run(a.loop.Run)
 	run(a.sources.Run)
+	for _, c := range a.ingress {
+		run(c.Run)
+	}
 	run(a.health.Run)
 	run(a.whenStored(a.objects.Run))
 	run(a.watchReady)
 	run(a.settle)
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.applied) })
+	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.ingress.Apply) })
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.health.Apply) })
 	run(a.mirror)
 	for _, e := range a.edges {
@@ -392,7 +400,7 @@ func (a *App) watchReady(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		pending := 0
+		pending := a.ingress.pending()
 		for _, s := range a.sources.Status() {
 			pending += s.Pending
 		}

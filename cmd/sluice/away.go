@@ -60,7 +60,7 @@ func (a *App) openStore(ctx context.Context) error {
 		if a.store, err = first.store, errors.Join(first.err, unusable(first.err, err)); err != nil {
 			return err
 		}
-		kept.Objects = nil // the store has them
+		kept.Objects = control.DerivedOf(kept.Objects) // the store has the others
 		a.kept = kept
 		close(a.stored)
 		return nil
@@ -72,7 +72,7 @@ func (a *App) openStore(ctx context.Context) error {
 		switch {
 		case first.err == nil:
 			a.store = first.store
-			kept.Objects = nil
+			kept.Objects = control.DerivedOf(kept.Objects)
 			close(a.stored)
 		case errors.Is(first.err, store.ErrUnavailable):
 			a.log.Warn("the store can not be reached: serving from the local copy", "from", a.copied, "err", first.err)

@@ -113,6 +113,9 @@ type ClusterConfig struct {
 	Name       string `yaml:"name"`
 	Kubeconfig string `yaml:"kubeconfig"`
 	InCluster  bool   `yaml:"inCluster"`
+	// Ingress makes upstreams, routes and certificates of the cluster's Ingresses, and of its
+	// Services that are annotated with a host. Default: endpoints alone are followed.
+	Ingress *IngressConfig `yaml:"ingress"`
 }
 
 // AccessLogConfig writes one JSON line per request. Path "-" is standard output; empty, the
@@ -242,6 +245,9 @@ func (c *Config) check() []error {
 		if (k.Kubeconfig == "") == !k.InCluster {
 			bad("kubernetes[%d]: give exactly one of kubeconfig and inCluster", i)
 		}
+		k.checkIngress(func(key, format string, args ...any) {
+			bad("kubernetes[%d]."+key+": "+format, append([]any{i}, args...)...)
+		})
 	}
 	if _, err := logLevel(c.Log.Level); err != nil {
 		errs = append(errs, err)

@@ -18,6 +18,11 @@ func TestConfigMistakesHaveAPlace(t *testing.T) {
 		{"level", "log: {level: loud}\n", `:1:14: log.level: "loud" is not`},
 		{"syntax", "node: [a\n", `:1:7: `},
 		{"two documents", "node: a\n---\nnode: b\n", `:3: a second document`},
+		{"ingress key", "kubernetes:\n  - {name: a, inCluster: true, ingress: {klass: x}}\n", `:2:42: unknown field "klass"`},
+		{"ingress address", "kubernetes:\n  - {name: a, inCluster: true, ingress: {addresses: [\"10.0.0.1:80\"]}}\n", `:2:54: kubernetes[0].ingress.addresses[0]: "10.0.0.1:80" is neither`},
+		{"ingress tenant", "kubernetes:\n  - {name: a, inCluster: true, ingress: {tenants: [{namespace: x}]}}\n", `:2:53: kubernetes[0].ingress.tenants[0].tenant: name the tenant`},
+		{"ingress selector", "kubernetes:\n  - {name: a, inCluster: true, ingress: {tenants: [{selector: \"=\", tenant: t}]}}\n", `:2:63: kubernetes[0].ingress.tenants[0].selector: "=" is not a label selector`},
+		{"ingress cluster", "kubernetes:\n  - {name: A_b, inCluster: true, ingress: {}}\n", `:2:12: kubernetes[0].name: "A_b" begins`},
 		{"cluster", "kubernetes: [{name: a}]\n", `:1:15: kubernetes[0]: give exactly one`},
 	} {
 		file := filepath.Join(t.TempDir(), "sluice.yaml")

@@ -54,9 +54,21 @@ func (r *renderer) location(w *writer, route *gateway.EffectiveRoute, taken map[
 	w.put("")
 	w.comment(commentName(routeRef(route)))
 	w.open(append([]string{"location"}, words...)...)
+	r.singleLabel(w, route)
 	body := r.body(route)
 	r.override(&body, route)
 	body.write(w)
+	w.close()
+}
+
+// singleLabel refuses what a wildcard of nginx takes besides: hosts with more labels.
+func (r *renderer) singleLabel(w *writer, route *gateway.EffectiveRoute) {
+	suffix, wild := strings.CutPrefix(r.host, "*.")
+	if !route.SingleLabel || !wild {
+		return
+	}
+	w.open("if", "($host", "!~", "^[^.]+[.]"+strings.ReplaceAll(suffix, ".", "[.]")+"$)")
+	w.stmt("return", "404")
 	w.close()
 }
 

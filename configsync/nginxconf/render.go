@@ -41,7 +41,8 @@ type renderer struct {
 	used     map[gateway.UpstreamKey]bool // by routes; nil until it is asked for
 	// longestName is the longest name in server_name, for the size of nginx's hash buckets.
 	longestName int
-	catchAll    bool // a tenant of the fleet claims "*"
+	catchAll    bool   // a tenant of the fleet claims "*"
+	host        string // whose server is being written
 }
 
 // withDefaults fills in what an agent may leave out.

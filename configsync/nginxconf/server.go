@@ -38,6 +38,7 @@ func (r *renderer) server(h *gateway.Host) {
 	w.stmt("proxy_redirect", "off")
 	forwardHeaders(w, nil)
 	taken := map[string]bool{}
+	r.host = h.Name
 	for _, rule := range h.Rules {
 		r.rule(w, rule, taken)
 	}

@@ -1101,6 +1101,8 @@ export interface components {
         RouteSpec: {
             /** @description Exact names or wildcards inside the tenant's claims. */
             hosts: string[];
+            /** @description Wildcard hosts take one label, as Kubernetes Ingresses have it; more are answered 404. Default is one label or more. */
+            singleLabel?: boolean;
             /** @description Alternatives; a request that fits one of them is taken. Empty is every path. */
             match?: {
                 path?: components["schemas"]["PathMatch"];
@@ -1374,6 +1376,8 @@ export interface components {
             }[];
             timeout?: components["schemas"]["Duration"];
             maxBodySize: components["schemas"]["Size"];
+            /** @description Under a wildcard host, more than one label is answered 404. */
+            singleLabel?: boolean;
             respond?: components["schemas"]["Respond"];
             nginx?: {
                 override: components["schemas"]["Ref"];
