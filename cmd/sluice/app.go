@@ -153,6 +153,7 @@ func (a *App) newSources() (*discovery.Manager, error) {
 		}
 		sources["kubernetes/"+k.Name] = s
 	}
+	addResolvers(sources, a.cfg.DNS, a.log)
 	return discovery.New(discovery.Config{Sources: sources, Out: a.loop.SetEndpoints, Log: a.log}), nil
 }
 

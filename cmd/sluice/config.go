@@ -28,6 +28,9 @@ type Config struct {
 	Store     StoreConfig      `yaml:"store"`
 	// Kubernetes are the clusters that upstreams may name.
 	Kubernetes []ClusterConfig `yaml:"kubernetes"`
+	// DNS are the resolvers that upstreams may name. Default: the name servers of
+	// /etc/resolv.conf, as the resolver "default".
+	DNS []ResolverConfig `yaml:"dns"`
 	// Objects are files or folders that are applied at start and whenever they change.
 	Objects   []string        `yaml:"objects"`
 	AccessLog AccessLogConfig `yaml:"accessLog"`
@@ -226,6 +229,7 @@ func (c *Config) check() []error {
 			bad("kubernetes[%d]: give exactly one of kubeconfig and inCluster", i)
 		}
 	}
+	checkResolvers(c.DNS, bad)
 	if _, err := logLevel(c.Log.Level); err != nil {
 		errs = append(errs, err)
 	}

@@ -18,6 +18,12 @@ func TestConfigMistakesHaveAPlace(t *testing.T) {
 		{"level", "log: {level: loud}\n", `:1:14: log.level: "loud" is not`},
 		{"syntax", "node: [a\n", `:1:7: `},
 		{"two documents", "node: a\n---\nnode: b\n", `:3: a second document`},
+		{"resolver without servers", "dns: [{name: a}]\n", `:1:8: dns[0].servers: name at least one server`},
+		{"resolver without a name", "dns:\n  - servers: [10.0.0.53]\n", `:2:5: dns[0].name: ""`},
+		{"resolver twice", "dns:\n  - {name: a, servers: [10.0.0.53]}\n  - {name: a, servers: [10.0.0.53]}\n", `:3:12: dns[1].name: "a" is empty or used twice`},
+		{"name server by name", "dns: [{name: a, servers: [10.0.0.53, ns.test]}]\n", `:1:38: dns[0].servers[1]: "ns.test" is not the address of a name server`},
+		{"times to live", "dns: [{name: a, servers: [10.0.0.53], minTTL: 10s, maxTTL: 5s}]\n", `:1:60: dns[0].maxTTL: 5s is below minTTL 10s`},
+		{"a shortest time above the usual longest", "dns: [{name: a, servers: [10.0.0.53], minTTL: 10m}]\n", `:1:8: dns[0].maxTTL: the default 5m0s is below minTTL 10m0s`},
 		{"cluster", "kubernetes: [{name: a}]\n", `:1:15: kubernetes[0]: give exactly one`},
 	} {
 		file := filepath.Join(t.TempDir(), "sluice.yaml")

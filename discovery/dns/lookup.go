@@ -61,7 +61,7 @@ func (a *asking) find(ctx context.Context, q question, name string) (finding, er
 	for _, addr := range found.addrs {
 		list = append(list, weighed{address: netip.AddrPortFrom(addr, q.port), weight: 1})
 	}
-	return finish(list, found.ttl)
+	return finish(name, list, found.ttl)
 }
 
 // hosted is the addresses of one name.

@@ -12,6 +12,12 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
+// The bounds of the time that an answer counts, unless Config has others.
+const (
+	DefaultMinTTL = time.Second
+	DefaultMaxTTL = 5 * time.Minute
+)
+
 // Config of a [Source].
 type Config struct {
 	// Name of the resolver, as upstreams write it in discover.dns.resolver. Default "default".
@@ -23,7 +29,7 @@ type Config struct {
 	ResolvConf string
 	// Timeout of one question to one server. Default 2s, or what ResolvConf says.
 	Timeout time.Duration
-	// MinTTL and MaxTTL bound how long an answer counts. Default 1s and 5m. Raise MinTTL when
+	// MinTTL and MaxTTL bound how long an answer counts. Default: the constants. Raise MinTTL when
 	// servers complain; lower MaxTTL for zones that keep long times to live and move all the same.
 	MinTTL, MaxTTL time.Duration
 	// Confirm is when a name is asked for again that seems to have no endpoints. Default 2s.
@@ -49,8 +55,8 @@ var _ discovery.Source = (*Source)(nil)
 // New returns a source. It starts nothing and asks nothing.
 func New(cfg Config) *Source {
 	cfg.Name = cmp.Or(cfg.Name, "default")
-	cfg.MinTTL = cmp.Or(cfg.MinTTL, time.Second)
-	cfg.MaxTTL = cmp.Or(cfg.MaxTTL, 5*time.Minute)
+	cfg.MinTTL = cmp.Or(cfg.MinTTL, DefaultMinTTL)
+	cfg.MaxTTL = max(cmp.Or(cfg.MaxTTL, DefaultMaxTTL), cfg.MinTTL)
 	cfg.Confirm = cmp.Or(cfg.Confirm, 2*time.Second)
 	cfg.Parallel = cmp.Or(cfg.Parallel, 64)
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())

@@ -44,7 +44,7 @@ func (a *asking) services(ctx context.Context, name string) (finding, error) {
 	for _, h := range hosts {
 		ttl = min(ttl, h.ttl)
 	}
-	f, err := finish(weigh(records, hosts), ttl)
+	f, err := finish(name, weigh(records, hosts), ttl)
 	if err != nil {
 		return f, err
 	}
@@ -128,7 +128,7 @@ type weighed struct {
 // finish sorts, keeps of an address that is named twice the one that goes first, and leaves
 // out what nobody can connect to, as filters answer for names that they block. When nothing
 // else is left, that is no answer about the name.
-func finish(list []weighed, ttl time.Duration) (finding, error) {
+func finish(name string, list []weighed, ttl time.Duration) (finding, error) {
 	f := finding{ttl: ttl}
 	slices.SortFunc(list, func(x, y weighed) int {
 		return cmp.Or(x.address.Compare(y.address), cmp.Compare(x.priority, y.priority), cmp.Compare(y.weight, x.weight))
@@ -143,7 +143,7 @@ func finish(list []weighed, ttl time.Duration) (finding, error) {
 		f.endpoints = append(f.endpoints, gateway.SourceEndpoint{Address: address, Weight: w.weight, Priority: w.priority})
 	}
 	if len(list) > 0 && len(f.endpoints) == 0 {
-		return finding{}, fmt.Errorf("no address of the answer can be used: %s", f.problems[0])
+		return finding{}, fmt.Errorf("no address of %s can be used: %s", name, f.problems[0])
 	}
 	return f, nil
 }

@@ -925,7 +925,7 @@ export interface components {
             endpoints?: components["schemas"]["ManualEndpoint"][];
             /**
              * @description Where further endpoints are discovered. All sources are merged; an address that several of them
-             *     name keeps the attributes of the strongest: by hand, then etcd, then Kubernetes.
+             *     name keeps the attributes of the strongest: by hand, then etcd, then Kubernetes, then DNS.
              */
             discover?: components["schemas"]["Discover"][];
             balance?: components["schemas"]["Balance"];
@@ -970,6 +970,23 @@ export interface components {
                 registry?: string;
                 /** @description Such as `/services/api/`. */
                 prefix: string;
+            };
+            /**
+             * @description Follows the addresses that a name has in DNS. Of SRV records the priority and the weight become
+             *     those of the endpoints.
+             */
+            dns?: {
+                /** @description Name of a resolver in sluice.yaml. Default is `default`, the servers of /etc/resolv.conf. */
+                resolver?: string;
+                /** @description Such as `api.internal` or `_http._tcp.api.internal`. The search list is left aside when it ends in a dot. */
+                name: string;
+                /**
+                 * @description Type of records. Default is A and AAAA together.
+                 * @enum {string}
+                 */
+                type?: "A" | "AAAA" | "SRV";
+                /** @description Port of the endpoints. Needed unless the type is SRV, whose records bring their own. */
+                port?: number;
             };
         };
         /** @description Chooses among the endpoints in rotation. */
@@ -1236,7 +1253,7 @@ export interface components {
             latency?: components["schemas"]["Duration"];
         };
         /** @enum {string} */
-        SourceKind: "kubernetes" | "etcd" | "manual";
+        SourceKind: "kubernetes" | "etcd" | "dns" | "manual";
         /** @description One address that answers requests. */
         Endpoint: {
             address: string;

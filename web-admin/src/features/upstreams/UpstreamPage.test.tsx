@@ -126,3 +126,19 @@ test('an error', async () => {
   renderAt(address);
   expect(await screen.findByText('the loop stopped', {}, soon)).toBeTruthy();
 });
+
+test('names every place where endpoints are discovered', async () => {
+  const { upstream } = api;
+  const discover = [
+    { kubernetes: { namespace: 'shop', service: 'api', port: 'http' } },
+    { etcd: { prefix: '/services/api/' } },
+    { dns: { name: '_http._tcp.api.internal', type: 'SRV' as const } },
+    { dns: { resolver: 'office', name: 'api.internal', port: 8080 } },
+  ];
+  server.use(answer('get', '/upstreams', { generation: 1, items: [{ ...api, upstream: { ...upstream, discover } }] }), eventStream().handler);
+  renderAt(address);
+  expect(await screen.findByText('Kubernetes default/shop/api:http', {}, soon)).toBeTruthy();
+  for (const text of ['etcd default:/services/api/', 'DNS default SRV _http._tcp.api.internal', 'DNS office A, AAAA api.internal:8080']) {
+    expect(screen.getByText(text)).toBeTruthy();
+  }
+});
