@@ -60,6 +60,8 @@ type Config struct {
 	Sources     func() []api.SourceStatus
 	StoreStatus func(ctx context.Context) api.StoreStatus
 	Listeners   func() []api.ListenerStatus
+	// Names may be nil, and may return nil, where no names are announced.
+	Names func() *api.NameStatus
 	// Normalise brings the path of a request into the form that rules are compared with, or
 	// says why the proxy refuses it, so that explanations tell what the proxy does.
 	Normalise func(path string) (string, error)

@@ -25,6 +25,7 @@ import (
 	"github.com/sluice-gateway/sluice/discovery/etcd"
 	"github.com/sluice-gateway/sluice/discovery/kubernetes"
 	"github.com/sluice-gateway/sluice/discovery/manual"
+	"github.com/sluice-gateway/sluice/discovery/names"
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/health"
 	"github.com/sluice-gateway/sluice/proxy"
@@ -46,6 +47,7 @@ type App struct {
 	store   *store.Store
 	loop    *control.Loop
 	sources *discovery.Manager
+	names   *names.Keeper // nil: none are announced
 	health  *health.Health
 	proxy   *proxy.Proxy
 	fleets  *configsync.Controller
@@ -84,6 +86,9 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	}
 	a.loop = control.New(control.Config{Static: manual.Sets, Log: log})
 	if a.sources, err = a.newSources(); err != nil {
+		return nil, err
+	}
+	if a.names, err = a.newNames(); err != nil {
 		return nil, err
 	}
 	a.health = health.New(health.Config{Node: cfg.Node, Report: a.loop.SetVerdicts, Log: log})
@@ -192,11 +197,12 @@ func (a *App) serveAdmin(notice io.Writer) error {
 	handler, err := admin.New(admin.Config{
 		Store:       adminStore{a.store},
 		Control:     a.loop,
-		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems}},
+		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems, a.nameProblems}},
 		Tokens:      tokens,
 		Sources:     sourceStatus(a.sources),
 		StoreStatus: storeStatus(a.store),
 		Listeners:   a.listenerStatus,
+		Names:       a.nameStatus,
 		Normalise:   normalise,
 		UI:          webadmin.Dist,
 		Version:     version,
@@ -240,6 +246,10 @@ func (a *App) Run(ctx context.Context) error {
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.applied) })
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.health.Apply) })
 	run(a.mirror)
+	if a.names != nil {
+		run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.names.Apply) })
+		run(a.announce)
+	}
 	for _, e := range a.edges {
 		g.Go(func() error { return a.proxy.Serve(e.ln, e.cfg) })
 		if e.files != nil {

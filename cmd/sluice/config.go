@@ -31,6 +31,8 @@ type Config struct {
 	// DNS are the resolvers that upstreams may name. Default: the name servers of
 	// /etc/resolv.conf, as the resolver "default".
 	DNS []ResolverConfig `yaml:"dns"`
+	// Names gives services names in DNS. Default: none.
+	Names *NamesConfig `yaml:"names"`
 	// Objects are files or folders that are applied at start and whenever they change.
 	Objects   []string        `yaml:"objects"`
 	AccessLog AccessLogConfig `yaml:"accessLog"`
@@ -230,6 +232,7 @@ func (c *Config) check() []error {
 		}
 	}
 	checkResolvers(c.DNS, bad)
+	c.Names.check(bad)
 	if _, err := logLevel(c.Log.Level); err != nil {
 		errs = append(errs, err)
 	}

@@ -24,6 +24,13 @@ func TestConfigMistakesHaveAPlace(t *testing.T) {
 		{"name server by name", "dns: [{name: a, servers: [10.0.0.53, ns.test]}]\n", `:1:38: dns[0].servers[1]: "ns.test" is not the address of a name server`},
 		{"times to live", "dns: [{name: a, servers: [10.0.0.53], minTTL: 10s, maxTTL: 5s}]\n", `:1:60: dns[0].maxTTL: 5s is below minTTL 10s`},
 		{"a shortest time above the usual longest", "dns: [{name: a, servers: [10.0.0.53], minTTL: 10m}]\n", `:1:8: dns[0].maxTTL: the default 5m0s is below minTTL 10m0s`},
+		{"rule without a namespace", "names: {rule: \"{{service}}.a.test\", cname: edge.test, webhook: {url: \"http://a.test/\"}}\n", `:1:15: names.rule: "{{service}}.a.test": every service needs a name of its own`},
+		{"no announcer", "names:\n  rule: \"{{service}}.{{namespace}}.a.test\"\n  cname: edge.test\n", `:2:3: names: give exactly one of rfc2136 and webhook`},
+		{"two kinds of target", "names:\n  rule: \"{{service}}.{{namespace}}.a.test\"\n  cname: edge.test\n  addresses: [192.0.2.1]\n  webhook: {url: \"http://a.test/\"}\n", `:4:14: names.addresses: give the addresses of the edge, or a cname, and not both`},
+		{"an address that is none", "names:\n  rule: \"{{service}}.{{namespace}}.a.test\"\n  addresses: [192.0.2.1, edge]\n  webhook: {url: \"http://a.test/\"}\n", `:3:26: names.addresses[1]: "edge" is not an IP address`},
+		{"another zone", "names:\n  rule: \"{{service}}.{{namespace}}.a.test\"\n  cname: edge.test\n  rfc2136: {server: 10.0.0.53, zone: b.test}\n", `:4:38: names.rfc2136.zone: the names of the rule are not in zone "b.test"`},
+		{"a webhook without a host", "names:\n  rule: \"{{service}}.{{namespace}}.a.test\"\n  cname: edge.test\n  webhook: {url: names}\n", `:4:18: names.webhook.url: "names" is not a URL`},
+		{"a key without its file", "names:\n  rule: \"{{service}}.{{namespace}}.a.test\"\n  cname: edge.test\n  rfc2136: {server: 10.0.0.53, zone: a.test, tsig: {name: k, algorithm: md5, secretFile: /none}}\n", `:4:73: names.rfc2136.tsig.algorithm: "md5" is not known`},
 		{"cluster", "kubernetes: [{name: a}]\n", `:1:15: kubernetes[0]: give exactly one`},
 	} {
 		file := filepath.Join(t.TempDir(), "sluice.yaml")

@@ -1378,6 +1378,21 @@ export interface components {
             sources: components["schemas"]["SourceStatus"][];
             store: components["schemas"]["StoreStatus"];
             listeners: components["schemas"]["ListenerStatus"][];
+            names?: components["schemas"]["NameStatus"];
+        };
+        /** @description The names of services that are announced in DNS. Only where sluice.yaml has a rule for them. */
+        NameStatus: {
+            /** @description Whether this process is the one that announces. The other fields are known to it only. */
+            leading: boolean;
+            announced: number;
+            /** @description Wait for a call. */
+            pending: number;
+            /** @description Announced, while their service is gone and their grace runs. */
+            leaving: number;
+            /** @description Of all these, those whose last call failed. Each is a problem of its upstream. */
+            failing: number;
+            /** @description Why the first of them fails. */
+            message?: string;
         };
         Counts: {
             tenants: number;
