@@ -62,6 +62,8 @@ type Config struct {
 	// Shrink settles what the guard of the sources keeps.
 	Shrink    ShrinkGuard
 	Listeners func() []api.ListenerStatus
+	// Names may be nil, and may return nil, where no names are announced.
+	Names func() *api.NameStatus
 	// Normalise brings the path of a request into the form that rules are compared with, or
 	// says why the proxy refuses it, so that explanations tell what the proxy does.
 	Normalise func(path string) (string, error)

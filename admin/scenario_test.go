@@ -133,7 +133,7 @@ func TestScenarios(t *testing.T) {
 		{name: "upstreams in service", what: "GET /api/v1/upstreams", status: 200, has: []string{`"generation":`, `"key":{"tenant":"acme","name":"api"}`}},
 		{name: "upstreams of nobody", what: "GET /api/v1/upstreams?tenant=nobody", status: 200, has: []string{`"items":[]`}},
 		{name: "snapshot", what: "GET /api/v1/snapshot", status: 200, has: []string{`"digest":"`, `"hosts":[{"name":"*.acme.example.com"`, `"problems":[`}},
-		{name: "status", what: "GET /api/v1/status", status: 200, has: []string{`"version":"test"`, `"node":"edge-1"`, `"mode":"embedded"`, `"endpointsInRotation":2`, `"nodes":{"drifted":1,"in_sync":1}`, `"listeners":[]`}},
+		{name: "status", what: "GET /api/v1/status", status: 200, has: []string{`"version":"test"`, `"node":"edge-1"`, `"mode":"embedded"`, `"endpointsInRotation":2`, `"nodes":{"drifted":1,"in_sync":1}`, `"listeners":[]`, `"names":{"announced":3,"failing":0,"leading":true,"leaving":0,"pending":0}`}},
 		{name: "problems", what: "GET /api/v1/problems?tenant=acme", status: 200, has: []string{`"items":[`}},
 		{name: "explain", what: "GET /api/v1/explain?url=http://shop.example.com:8080/cart/1", status: 200, has: []string{`"hostEntry":"shop.example.com"`, `"proxied":true`, `"chosen":true`, "more specific"}},
 		{name: "history", what: "GET /api/v1/history?kind=Upstream&tenant=acme&name=api", status: 200, has: []string{`"action":"created"`, `"action":"updated"`, `"by":"admin"`}},

@@ -10,6 +10,10 @@ import (
 // GetStatus says how this process is doing.
 func (s *server) GetStatus(ctx context.Context, _ api.GetStatusRequestObject) (api.GetStatusResponseObject, error) {
 	snap := s.Control.Snapshot()
+	var names *api.NameStatus
+	if s.Names != nil {
+		names = s.Names()
+	}
 	return api.GetStatus200JSONResponse{
 		Version:       s.Version,
 		Node:          s.Node,
@@ -22,6 +26,7 @@ func (s *server) GetStatus(ctx context.Context, _ api.GetStatusRequestObject) (a
 		Sources:       full(s.Sources()),
 		Store:         s.StoreStatus(ctx),
 		Listeners:     full(s.Listeners()),
+		Names:         names,
 	}, nil
 }
 

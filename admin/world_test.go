@@ -55,6 +55,7 @@ func newWorld(t *testing.T, change func(*admin.Config)) *world {
 		},
 		Shrink:    kept{"acme/api": 3},
 		Listeners: func() []api.ListenerStatus { return nil },
+		Names:     func() *api.NameStatus { return &api.NameStatus{Leading: true, Announced: 3} },
 		Normalise: func(path string) (string, error) {
 			if strings.Contains(path, "%2f..") {
 				return "", errors.New("a dot segment is hidden in the path")

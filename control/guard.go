@@ -74,7 +74,7 @@ func (g *Guard) SetEndpoints(s gateway.EndpointSet) {
 			delete(h.kept, e.Address)
 		}
 	}
-	if heard {
+	if heard && s.Absence != gateway.AbsenceDeclared {
 		g.judge(before, s)
 	}
 	g.send(s.SetKey)

@@ -21,10 +21,11 @@
 //   - Run returns when ctx ends, having stopped all it started. It leaves out open. An
 //     error means that Run cannot go on by itself; Run may then be called again.
 //
-// The sources are in folders of their own: discovery/kubernetes and discovery/etcd.
+// The sources are in folders of their own: discovery/kubernetes, discovery/etcd
+// and discovery/dns.
 // Endpoints written by hand are intent and need nobody to watch them; discovery/manual
 // turns them into sets.
 //
-// What the sets mean together is decided by package gateway; names of hosts are resolved
-// by nobody here: an endpoint's address is an IP address and a port.
+// What the sets mean together is decided by package gateway. An endpoint's address is an IP
+// address and a port; host names are resolved by discovery/dns alone.
 package discovery

@@ -304,6 +304,21 @@ func TestUnknownPlaceWithNothingConfigured(t *testing.T) {
 		`etcd registry "r" is not configured, nor is any other: add it to "etcd" in sluice.yaml`)
 }
 
+// Places in DNS are told apart, and named in problems, like those of the other kinds.
+func TestNamesInDNS(t *testing.T) {
+	name := func(resolver, name string) gateway.Discover {
+		return gateway.Discover{DNS: &gateway.DNSDiscover{Resolver: resolver, Name: name, Port: 80}}
+	}
+	m := New(Config{Out: func(gateway.EndpointSet) {}})
+	m.Apply(snapshot(places(name("office", "a.test"))))
+	expect(t, "message", m.Problems()[0].Message,
+		`DNS resolver "office" is not configured, nor is any other: add it to "dns" in sluice.yaml`)
+	expect(t, "field", m.Problems()[0].Field, "spec.discover[0].dns.resolver")
+	expect(t, "same", samePlace(name("", "a.test"), name("", "a.test")), true)
+	expect(t, "another name", samePlace(name("", "a.test"), name("", "b.test")), false)
+	expect(t, "source", sourceName(name("", "a.test")), "dns/default")
+}
+
 func TestPendingCountsWantsWithoutASet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t)

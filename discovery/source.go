@@ -51,6 +51,8 @@ func sourceName(d gateway.Discover) string {
 		return string(gateway.SourceKubernetes) + "/" + cmp.Or(d.Kubernetes.Cluster, "default")
 	case d.Etcd != nil:
 		return string(gateway.SourceEtcd) + "/" + cmp.Or(d.Etcd.Registry, "default")
+	case d.DNS != nil:
+		return string(gateway.SourceDNS) + "/" + cmp.Or(d.DNS.Resolver, "default")
 	}
 	return ""
 }

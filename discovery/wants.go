@@ -38,8 +38,11 @@ func wantsOf(upstreams []*gateway.EffectiveUpstream, sources map[string]Source) 
 func unknownSource(u gateway.UpstreamKey, i int, name string, sources map[string]Source) gateway.Problem {
 	kind, given, _ := strings.Cut(name, "/")
 	what, field, section := "etcd registry", "etcd.registry", "etcd"
-	if kind == string(gateway.SourceKubernetes) {
+	switch gateway.SourceKind(kind) {
+	case gateway.SourceKubernetes:
 		what, field, section = "Kubernetes cluster", "kubernetes.cluster", "kubernetes"
+	case gateway.SourceDNS:
+		what, field, section = "DNS resolver", "dns.resolver", "dns"
 	}
 	known := make([]string, 0, len(sources))
 	for _, n := range slices.Sorted(maps.Keys(sources)) {
@@ -69,7 +72,7 @@ func sameWants(a, b []*gateway.EffectiveUpstream) bool {
 }
 
 func samePlace(a, b gateway.Discover) bool {
-	return same(a.Kubernetes, b.Kubernetes) && same(a.Etcd, b.Etcd)
+	return same(a.Kubernetes, b.Kubernetes) && same(a.Etcd, b.Etcd) && same(a.DNS, b.DNS)
 }
 
 func same[T comparable](a, b *T) bool {

@@ -96,7 +96,20 @@ var problemCases = []problemCase{
 	{name: "a balancing policy that does not exist", edit: func(s *site) { s.api.Spec.Balance.Policy = "luck" },
 		want: "Upstream acme/api: spec.balance.policy: policy_unknown, found by build", says: `"luck" is not known, so round_robin is in force`},
 	{name: "a discovery entry that names nothing", edit: func(s *site) { s.api.Spec.Discover = append(s.api.Spec.Discover, gateway.Discover{}) },
-		want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: "exactly one of kubernetes and etcd"},
+		want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: "exactly one of kubernetes, etcd and dns"},
+	{name: "a discovery entry that names two", edit: func(s *site) {
+		s.api.Spec.Discover = append(s.api.Spec.Discover, gateway.Discover{Etcd: &gateway.EtcdDiscover{Prefix: "/p/"}, DNS: &gateway.DNSDiscover{Name: "api.test", Port: 80}})
+	}, want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: "exactly one of"},
+	{name: "a name that is an address", edit: follow(gateway.DNSDiscover{Name: "10.0.0.4", Port: 80}),
+		want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: `Name "10.0.0.4" is an address, not a name: write it under spec.endpoints`},
+	{name: "a name that is none", edit: follow(gateway.DNSDiscover{Name: "api..test", Port: 80}),
+		want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: `Name "api..test" is not a host name`},
+	{name: "a record type that is not followed", edit: follow(gateway.DNSDiscover{Name: "api.test", Type: "MX", Port: 80}),
+		want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: `Type "MX" is not known: write A, AAAA, SRV`},
+	{name: "a name without a port", edit: follow(gateway.DNSDiscover{Name: "api.test"}),
+		want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: `Port 0 is not a port from 1 to 65535, and A and AAAA records bring none`},
+	{name: "a port that SRV records bring", edit: follow(gateway.DNSDiscover{Name: "_http._tcp.api.test", Type: "SRV", Port: 80}),
+		want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: `Port 80 can't be used with type SRV`},
 	{name: "a check that does not exist", edit: func(s *site) { s.api.Spec.Health.Active = &gateway.ActiveCheck{Type: "icmp"} },
 		want: "Upstream acme/api: spec.health.active.type: check_unknown, found by build", says: `"icmp" is not known, so endpoints are not probed`},
 	{name: "a probe of a path that can't be sent", edit: func(s *site) { s.api.Spec.Health.Active = &gateway.ActiveCheck{Path: "/a b"} },
@@ -132,6 +145,10 @@ var problemCases = []problemCase{
 	{name: "a discovered address that is none", edit: func(s *site) {
 		s.apiFromKV.Endpoints = append(s.apiFromKV.Endpoints, gateway.SourceEndpoint{Address: "10.0.0.6:0", Weight: 1})
 	}, want: "Upstream acme/api: spec.discover: address_invalid, found by etcd", says: "has port 0"},
+}
+
+func follow(d gateway.DNSDiscover) func(*site) {
+	return func(s *site) { s.api.Spec.Discover = append(s.api.Spec.Discover, gateway.Discover{DNS: &d}) }
 }
 
 type problemCase struct {

@@ -80,8 +80,8 @@ func (c *upstreamChecker) protocol(s UpstreamSpec) {
 	}
 	c.out.Discover = nil
 	for i, d := range s.Discover {
-		if (d.Kubernetes == nil) == (d.Etcd == nil) {
-			c.problem(index("spec.discover", i), "discover_invalid", "An entry of spec.discover names exactly one of kubernetes and etcd, so this one is left out.")
+		if err := d.check(); err != nil {
+			c.problem(index("spec.discover", i), "discover_invalid", "%s The entry is left out.", sentence(err))
 			continue
 		}
 		c.out.Discover = append(c.out.Discover, d)

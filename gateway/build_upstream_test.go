@@ -10,7 +10,7 @@ import (
 )
 
 // Of an address that several sources name, the attributes of the strongest count: by hand,
-// then etcd, then Kubernetes; within one source, the place that the spec names first.
+// then etcd, then Kubernetes, then DNS; within one source, the place that the spec names first.
 func TestSourcePrecedence(t *testing.T) {
 	u := upstream("acme", "api")
 	etcd := func(prefix string) gateway.Discover {
@@ -19,6 +19,7 @@ func TestSourcePrecedence(t *testing.T) {
 	u.Spec.Discover = []gateway.Discover{
 		{Kubernetes: &gateway.KubernetesDiscover{Namespace: "shop", Service: "api", Port: "http"}},
 		etcd("/z/"), etcd("/a/"), etcd("/z/"),
+		{DNS: &gateway.DNSDiscover{Name: "API.test", Port: 80}},
 	}
 	one := func(source gateway.SourceKind, place string, weight int, zone string) gateway.EndpointSet {
 		s := set(u.Key(), source, place)
@@ -31,7 +32,8 @@ func TestSourcePrecedence(t *testing.T) {
 	hand := one(gateway.SourceManual, "", 4, "m")
 	hand.Endpoints[0].Address = "[::ffff:10.0.0.4]:80" // one address in two spellings is one endpoint
 	foreign := one(gateway.SourceEtcd, "default:/old/", 9, "old")
-	stranger := one(gateway.SourceKind("dns"), "", 9, "dns")
+	name := one(gateway.SourceDNS, "default/A+AAAA/api.test:80", 7, "n")
+	stranger := one(gateway.SourceKind("carrier pigeon"), "", 9, "dns")
 	elsewhere := one(gateway.SourceManual, "", 9, "other")
 	elsewhere.Upstream.Name = "web"
 
@@ -48,7 +50,9 @@ func TestSourcePrecedence(t *testing.T) {
 		{"etcd over kubernetes", []gateway.EndpointSet{kube, etcdA}, "a", 3, kinds("etcd", "kubernetes")},
 		{"manual over etcd", []gateway.EndpointSet{etcdA, hand}, "m", 4, kinds("manual", "etcd")},
 		{"manual over kubernetes", []gateway.EndpointSet{kube, hand}, "m", 4, kinds("manual", "kubernetes")},
-		{"all", []gateway.EndpointSet{kube, etcdA, etcdZ, hand}, "m", 4, kinds("manual", "etcd", "kubernetes")},
+		{"dns alone", []gateway.EndpointSet{name}, "n", 7, kinds("dns")},
+		{"kubernetes over dns", []gateway.EndpointSet{name, kube}, "k", 1, kinds("kubernetes", "dns")},
+		{"all", []gateway.EndpointSet{kube, etcdA, name, etcdZ, hand}, "m", 4, kinds("manual", "etcd", "kubernetes", "dns")},
 		{"two places: the first of the spec", []gateway.EndpointSet{etcdA, etcdZ}, "z", 2, kinds("etcd")},
 		{"sets that the spec does not ask for", []gateway.EndpointSet{kube, foreign, stranger, elsewhere}, "k", 1, kinds("kubernetes")},
 	} {
@@ -167,6 +171,9 @@ func TestSetKey(t *testing.T) {
 		{gateway.Discover{Kubernetes: &gateway.KubernetesDiscover{Cluster: "c", Namespace: "n", Service: "s", Port: "http"}}, "kubernetes", "c/n/s:http"},
 		{gateway.Discover{Etcd: &gateway.EtcdDiscover{Prefix: "/p/"}}, "etcd", "default:/p/"},
 		{gateway.Discover{Etcd: &gateway.EtcdDiscover{Registry: "r", Prefix: "/p/"}}, "etcd", "r:/p/"},
+		{gateway.Discover{DNS: &gateway.DNSDiscover{Name: "Api.test", Port: 80}}, "dns", "default/A+AAAA/api.test:80"},
+		{gateway.Discover{DNS: &gateway.DNSDiscover{Resolver: "r", Name: "api.test.", Type: "AAAA", Port: 80}}, "dns", "r/AAAA/api.test.:80"},
+		{gateway.Discover{DNS: &gateway.DNSDiscover{Name: "_http._tcp.api.test", Type: "SRV"}}, "dns", "default/SRV/_http._tcp.api.test"},
 		{gateway.Discover{}, "", ""},
 	} {
 		if got, want := c.discover.SetKey(u), (gateway.SetKey{Upstream: u, Source: c.source, Place: c.place}); got != want {

@@ -33,6 +33,7 @@ type SourceKind string
 
 // The kinds of sources.
 const (
+	SourceDNS        SourceKind = "dns"
 	SourceKubernetes SourceKind = "kubernetes"
 	SourceEtcd       SourceKind = "etcd"
 	SourceManual     SourceKind = "manual"
@@ -42,10 +43,12 @@ const (
 func (k SourceKind) rank() int {
 	switch k {
 	case SourceManual:
-		return 3
+		return 4
 	case SourceEtcd:
-		return 2
+		return 3
 	case SourceKubernetes:
+		return 2
+	case SourceDNS:
 		return 1
 	}
 	return 0
@@ -58,15 +61,33 @@ type EndpointSet struct {
 	Endpoints []SourceEndpoint `json:"endpoints"`
 	// Problems are entries that could not be read, to be shown on the upstream.
 	Problems []string `json:"problems,omitempty"`
+	// Absence is why the set is empty, when the source was told that there is nothing rather
+	// than finding nothing. Only with an empty set.
+	Absence Absence `json:"absence,omitempty"`
 }
+
+// Absence is the word of a source that there are no endpoints.
+type Absence string
+
+// The words that sources have for it.
+const (
+	// AbsenceNXDOMAIN: the name does not exist, as a second answer confirmed.
+	AbsenceNXDOMAIN Absence = "nxdomain"
+	// AbsenceNoData: the name has no records of the type, as a second answer confirmed.
+	AbsenceNoData Absence = "nodata"
+	// AbsenceDeclared: somebody said that there shall be none, such as an SRV record whose
+	// target is "." (RFC 2782).
+	AbsenceDeclared Absence = "declared"
+)
 
 // SetKey says whose endpoints a set holds and where they come from.
 type SetKey struct {
 	Upstream UpstreamKey `json:"upstream"`
 	Source   SourceKind  `json:"source"`
 	// Place tells apart several places of one source kind, for example
-	// "default/shop/api:http" (cluster, namespace, service, port) or
-	// "default:/services/api/" (registry, prefix). Empty for manual.
+	// "default/shop/api:http" (cluster, namespace, service, port),
+	// "default:/services/api/" (registry, prefix) or "default/A+AAAA/api.internal:8080"
+	// (resolver, types, name, port). Empty for manual.
 	Place string `json:"place,omitempty"`
 }
 

@@ -34,7 +34,7 @@ func (h *Host) alike(o *Host) bool {
 }
 
 func (e *EffectiveRoute) alike(o *EffectiveRoute) bool {
-	return e.Tenant == o.Tenant && e.Name == o.Name && e.Timeout == o.Timeout && e.MaxBodySize == o.MaxBodySize &&
+	return e.Tenant == o.Tenant && e.Name == o.Name && e.SingleLabel == o.SingleLabel && e.Timeout == o.Timeout && e.MaxBodySize == o.MaxBodySize &&
 		slices.Equal(e.Targets, o.Targets) && slices.Equal(e.Nginx, o.Nginx) && slices.Equal(e.Origins, o.Origins) &&
 		(e.Respond == o.Respond || reflect.DeepEqual(e.Respond, o.Respond))
 }
@@ -70,6 +70,7 @@ func (s *EndpointSet) sum(h hash.Hash) {
 	}
 	text(string(s.Source))
 	text(s.Place)
+	text(string(s.Absence))
 	number(len(s.Problems))
 	for _, p := range s.Problems {
 		text(p)

@@ -30,7 +30,7 @@ type UpstreamSpec struct {
 	Endpoints []ManualEndpoint `json:"endpoints,omitempty"`
 	// Discover names where further endpoints are discovered. All sources are merged; an
 	// address that several of them name keeps the attributes of the strongest source:
-	// by hand, then etcd, then Kubernetes.
+	// by hand, then etcd, then Kubernetes, then DNS.
 	Discover []Discover `json:"discover,omitempty"`
 	Balance  Balance    `json:"balance,omitzero"`
 	Health   Health     `json:"health,omitzero"`
@@ -66,6 +66,7 @@ type ManualEndpoint struct {
 type Discover struct {
 	Kubernetes *KubernetesDiscover `json:"kubernetes,omitempty"`
 	Etcd       *EtcdDiscover       `json:"etcd,omitempty"`
+	DNS        *DNSDiscover        `json:"dns,omitempty"`
 }
 
 // KubernetesDiscover follows the EndpointSlices of one Service.
@@ -89,6 +90,9 @@ func (d Discover) SetKey(upstream UpstreamKey) SetKey {
 	case d.Etcd != nil:
 		k.Source = SourceEtcd
 		k.Place = cmp.Or(d.Etcd.Registry, "default") + ":" + d.Etcd.Prefix
+	case d.DNS != nil:
+		k.Source = SourceDNS
+		k.Place = d.DNS.place()
 	}
 	return k
 }

@@ -20,12 +20,16 @@ import (
 //	/sluice/v1/history/<kind>/<tenant or ->/<name>/<max - revision>   one entry for each write
 //	/sluice/v1/audit/<max - nanoseconds>-<random>                     one record for each write
 //	/sluice/v1/shared/<name>                                          what nodes share besides
+//	/sluice/v1/ledger/<name>/<entry>                                  what is done for the whole store
+//	/sluice/v1/lead/<name>/<lease>                                    who does it
 const (
 	root          = "/sluice/v1/"
 	objectsPrefix = root + "objects/"
 	historyPrefix = root + "history/"
 	auditPrefix   = root + "audit/"
 	sharedPrefix  = root + "shared/"
+	ledgerPrefix  = root + "ledger/"
+	leadPrefix    = root + "lead/"
 	noTenant      = "-"
 )
 

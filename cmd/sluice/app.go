@@ -25,6 +25,7 @@ import (
 	"github.com/sluice-gateway/sluice/discovery/etcd"
 	"github.com/sluice-gateway/sluice/discovery/kubernetes"
 	"github.com/sluice-gateway/sluice/discovery/manual"
+	"github.com/sluice-gateway/sluice/discovery/names"
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/health"
 	"github.com/sluice-gateway/sluice/proxy"
@@ -52,6 +53,7 @@ type App struct {
 	guard   *control.Guard
 	sources *discovery.Manager
 	ingress ingresses
+	names   *names.Keeper // nil: none are announced; made with the store
 	health  *health.Health
 	proxy   *proxy.Proxy
 	fleets  *configsync.Controller
@@ -125,10 +127,7 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	if err := a.objects.apply(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.metrics.Register(a.store); err != nil {
-		return nil, fmt.Errorf("register metrics: %w", err)
-	}
-	return a, a.serveAdmin(notice)
+	return a, a.takeStore()
 }
 
 // listen takes all addresses first, so that an occupied one is the first thing that a start
@@ -181,6 +180,7 @@ func (a *App) newSources() (*discovery.Manager, error) {
 		}
 		sources["kubernetes/"+k.Name] = s
 	}
+	addResolvers(sources, a.cfg.DNS, a.log)
 	return discovery.New(discovery.Config{Sources: sources, Out: a.guard.SetEndpoints, Log: a.log}), nil
 }
 
@@ -219,12 +219,13 @@ func (a *App) serveAdmin(notice io.Writer) error {
 	handler, err := admin.New(admin.Config{
 		Store:       adminStore{a.store},
 		Control:     a.loop,
-		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems}},
+		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.nameProblems}},
 		Tokens:      tokens,
 		Sources:     sourceStatus(a.sources, a.copied),
 		StoreStatus: storeStatus(a.store),
 		Shrink:      a.guard,
 		Listeners:   a.listenerStatus,
+		Names:       a.nameStatus,
 		Normalise:   normalise,
 		UI:          webadmin.Dist,
 		Version:     version,
@@ -275,6 +276,7 @@ func (a *App) Run(ctx context.Context) error {
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.ingress.Apply) })
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.health.Apply) })
 	run(a.mirror)
+	run(a.whenStored(a.announce))
 	for _, e := range a.edges {
 		g.Go(func() error { return a.proxy.Serve(e.ln, e.cfg) })
 		if e.files != nil {

@@ -150,15 +150,23 @@ func (a *App) reached(ctx context.Context, s *store.Store) error {
 	if err := a.objects.apply(ctx); err != nil {
 		a.objects.note(err) // what is served goes on
 	}
-	if err := a.serveAdmin(a.notice); err != nil {
+	if err := a.takeStore(); err != nil {
 		return err
-	}
-	if err := a.metrics.Register(s); err != nil {
-		return fmt.Errorf("register metrics: %w", err)
 	}
 	close(a.stored)
 	a.log.Info("the store is reached: changes are taken again")
 	return nil
+}
+
+// takeStore makes what works with the store, which is there.
+func (a *App) takeStore() (err error) {
+	if err := a.metrics.Register(a.store); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	if a.names, err = a.newNames(); err != nil {
+		return err
+	}
+	return a.serveAdmin(a.notice)
 }
 
 // answerAway tells those who come to the admin API why it is not there.

@@ -30,6 +30,11 @@ type Config struct {
 	Kubernetes []ClusterConfig `yaml:"kubernetes"`
 	// ShrinkGuard keeps endpoints that a source has lost all at once.
 	ShrinkGuard ShrinkGuardConfig `yaml:"shrinkGuard"`
+	// DNS are the resolvers that upstreams may name. Default: the name servers of
+	// /etc/resolv.conf, as the resolver "default".
+	DNS []ResolverConfig `yaml:"dns"`
+	// Names gives services names in DNS. Default: none.
+	Names *NamesConfig `yaml:"names"`
 	// Objects are files or folders that are applied at start and whenever they change.
 	Objects   []string        `yaml:"objects"`
 	AccessLog AccessLogConfig `yaml:"accessLog"`
@@ -249,6 +254,8 @@ func (c *Config) check() []error {
 			bad("kubernetes[%d]."+key+": "+format, append([]any{i}, args...)...)
 		})
 	}
+	checkResolvers(c.DNS, bad)
+	c.Names.check(bad)
 	if _, err := logLevel(c.Log.Level); err != nil {
 		errs = append(errs, err)
 	}

@@ -17,11 +17,12 @@ const module = "github.com/sluice-gateway/sluice/"
 var siblings = []string{"discovery", "health", "proxy", "configsync", "admin", "store", "control", "manifest", "web-admin"}
 
 // testTools are for tests only, and may be used by any test.
-var testTools = []string{"test/load", "test/kubetest", "test/e2e", "store/storetest", "configsync/agent/agenttest"}
+var testTools = []string{"test/load", "test/kubetest", "test/knottest", "test/e2e", "store/storetest", "configsync/agent/agenttest"}
 
 // homes says which package alone may bring in a heavy dependency, and why.
 var homes = []struct{ dependency, home, why string }{
 	{"k8s.io/client-go", "discovery/kubernetes", "its types and caches belong to one source"},
+	{"github.com/miekg/dns", "discovery", "names are looked up, and announced, where services are discovered"},
 	{"go.etcd.io/etcd/server/v3", "store", "the embedded etcd registers metrics and owns a data directory"},
 	{"github.com/oapi-codegen/nethttp-middleware", "admin", "requests are validated where they arrive"},
 	{"github.com/spf13/cobra", "cmd/sluice", "packages do not know of a command line"},

@@ -83,3 +83,18 @@ func TestLimitsExample(t *testing.T) {
 		t.Errorf("%d objects, %v", len(items), problems)
 	}
 }
+
+// So is the example with names in DNS.
+func TestDNSExample(t *testing.T) {
+	c, err := readConfig("../../examples/dns/sluice.yaml", func(string) string { return "" })
+	if err != nil || len(c.DNS) != 1 {
+		t.Errorf("%+v, %v", c.DNS, err)
+	}
+	items, err := manifest.ReadPaths(strings.NewReader(""), "../../examples/dns/objects.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if problems := checkObjects(items); len(items) != 3 || len(problems) > 0 {
+		t.Errorf("%d objects, %v", len(items), problems)
+	}
+}

@@ -60,6 +60,13 @@ func statusTable(row func(...any), s api.Status, problems []gateway.Problem) {
 		}
 		row("source "+src.Name, state)
 	}
+	if n := s.Names; n != nil {
+		text := "announced by another process"
+		if n.Leading {
+			text = fmt.Sprintf("%d announced, %d pending, %d leaving, %d failing", n.Announced, n.Pending, n.Leaving, n.Failing)
+		}
+		row("names", strings.TrimSpace(text+" "+n.Message))
+	}
 	row("problems", len(problems))
 	for _, p := range problems {
 		row("  "+p.Object.String(), strings.TrimSpace(p.Field+" "+p.Message))

@@ -970,7 +970,7 @@ export interface components {
             endpoints?: components["schemas"]["ManualEndpoint"][];
             /**
              * @description Where further endpoints are discovered. All sources are merged; an address that several of them
-             *     name keeps the attributes of the strongest: by hand, then etcd, then Kubernetes.
+             *     name keeps the attributes of the strongest: by hand, then etcd, then Kubernetes, then DNS.
              */
             discover?: components["schemas"]["Discover"][];
             balance?: components["schemas"]["Balance"];
@@ -1015,6 +1015,23 @@ export interface components {
                 registry?: string;
                 /** @description Such as `/services/api/`. */
                 prefix: string;
+            };
+            /**
+             * @description Follows the addresses that a name has in DNS. Of SRV records the priority and the weight become
+             *     those of the endpoints.
+             */
+            dns?: {
+                /** @description Name of a resolver in sluice.yaml. Default is `default`, the servers of /etc/resolv.conf. */
+                resolver?: string;
+                /** @description Such as `api.internal` or `_http._tcp.api.internal`. The search list is left aside when it ends in a dot. */
+                name: string;
+                /**
+                 * @description Type of records. Default is A and AAAA together.
+                 * @enum {string}
+                 */
+                type?: "A" | "AAAA" | "SRV";
+                /** @description Port of the endpoints. Needed unless the type is SRV, whose records bring their own. */
+                port?: number;
             };
         };
         /** @description Chooses among the endpoints in rotation. */
@@ -1283,7 +1300,7 @@ export interface components {
             latency?: components["schemas"]["Duration"];
         };
         /** @enum {string} */
-        SourceKind: "kubernetes" | "etcd" | "manual";
+        SourceKind: "kubernetes" | "etcd" | "dns" | "manual";
         /** @description One address that answers requests. */
         Endpoint: {
             address: string;
@@ -1429,6 +1446,21 @@ export interface components {
             sources: components["schemas"]["SourceStatus"][];
             store: components["schemas"]["StoreStatus"];
             listeners: components["schemas"]["ListenerStatus"][];
+            names?: components["schemas"]["NameStatus"];
+        };
+        /** @description The names of services that are announced in DNS. Only where sluice.yaml has a rule for them. */
+        NameStatus: {
+            /** @description Whether this process is the one that announces. The other fields are known to it only. */
+            leading: boolean;
+            announced: number;
+            /** @description Wait for a call. */
+            pending: number;
+            /** @description Announced, while their service is gone and their grace runs. */
+            leaving: number;
+            /** @description Of all these, those whose last call failed. Each is a problem of its upstream. */
+            failing: number;
+            /** @description Why the first of them fails. */
+            message?: string;
         };
         Counts: {
             tenants: number;

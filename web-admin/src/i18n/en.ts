@@ -84,7 +84,7 @@ export const en = {
     unknown: 'Nothing observed yet; in rotation.',
     healthy: 'In rotation.',
   },
-  source: { kubernetes: 'Kubernetes', etcd: 'etcd', manual: 'by hand' },
+  source: { kubernetes: 'Kubernetes', etcd: 'etcd', dns: 'DNS', manual: 'by hand' },
   problem: { from: 'found by {{source}}' },
   overview: {
     title: 'Overview',

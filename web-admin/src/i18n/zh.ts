@@ -86,7 +86,7 @@ export const zh: typeof en = {
     unknown: '尚无观测结果，正常接收流量。',
     healthy: '正常接收流量。',
   },
-  source: { kubernetes: 'Kubernetes', etcd: 'etcd', manual: '手工' },
+  source: { kubernetes: 'Kubernetes', etcd: 'etcd', dns: 'DNS', manual: '手工' },
   problem: { from: '来自 {{source}}' },
   overview: {
     title: '总览',

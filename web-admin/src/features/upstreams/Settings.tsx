@@ -68,8 +68,9 @@ function TLSText({ upstream: { tls } }: { upstream: EffectiveUpstream }) {
 
 function Places({ upstream: u }: { upstream: EffectiveUpstream }) {
   const { t } = useTranslation();
-  const places = (u.discover ?? []).map(({ kubernetes: k, etcd: e }) => {
+  const places = (u.discover ?? []).map(({ kubernetes: k, etcd: e, dns: d }) => {
     if (k) return `Kubernetes ${k.cluster ?? 'default'}/${k.namespace}/${k.service}${k.port ? `:${k.port}` : ''}`;
+    if (d) return `DNS ${d.resolver ?? 'default'} ${d.type ?? 'A, AAAA'} ${d.name}${d.port ? `:${d.port}` : ''}`;
     return e ? `etcd ${e.registry ?? 'default'}:${e.prefix}` : '';
   });
   if (places.length === 0) return <span className="muted">{t('common.none')}</span>;

@@ -151,3 +151,19 @@ test('shows limits, retries and TLS, and that there are none', async () => {
   expect(screen.getByText('off: one try for each request')).toBeTruthy();
   expect(screen.queryByText('PROXY header')).toBeNull();
 });
+
+test('names every place where endpoints are discovered', async () => {
+  const { upstream } = api;
+  const discover = [
+    { kubernetes: { namespace: 'shop', service: 'api', port: 'http' } },
+    { etcd: { prefix: '/services/api/' } },
+    { dns: { name: '_http._tcp.api.internal', type: 'SRV' as const } },
+    { dns: { resolver: 'office', name: 'api.internal', port: 8080 } },
+  ];
+  server.use(answer('get', '/upstreams', { generation: 1, items: [{ ...api, upstream: { ...upstream, discover } }] }), eventStream().handler);
+  renderAt(address);
+  expect(await screen.findByText('Kubernetes default/shop/api:http', {}, soon)).toBeTruthy();
+  for (const text of ['etcd default:/services/api/', 'DNS default SRV _http._tcp.api.internal', 'DNS office A, AAAA api.internal:8080']) {
+    expect(screen.getByText(text)).toBeTruthy();
+  }
+});
