@@ -223,7 +223,7 @@ func normalEndpoint(raw SourceEndpoint) (Endpoint, error) {
 	if err != nil {
 		return Endpoint{}, err
 	}
-	return Endpoint{Address: addr, Weight: raw.Weight, Priority: raw.Priority, Zone: raw.Zone, Terminating: raw.Terminating}, nil
+	return Endpoint{Address: addr, Weight: raw.Weight, Priority: raw.Priority, Zone: raw.Zone, Terminating: raw.Terminating, Tags: raw.Tags}, nil
 }
 
 // NormalAddress checks an endpoint's address and returns its one canonical form.

@@ -166,6 +166,7 @@ type Endpoint struct {
 	Priority    int          `json:"priority,omitempty"`
 	Zone        string       `json:"zone,omitempty"`
 	Terminating bool         `json:"terminating,omitempty"`
+	Tags        Tags         `json:"tags,omitempty"`
 	Sources     []SourceKind `json:"sources"` // strongest first
 	Verdict     Verdict      `json:"verdict"`
 	// InRotation says whether new requests may go to the endpoint: decided once here, so

@@ -95,8 +95,8 @@ func (d Discover) SetKey(upstream UpstreamKey) SetKey {
 
 // EtcdDiscover follows the instances that register under a prefix.
 type EtcdDiscover struct {
-	// Registry is the name of an etcd in sluice.yaml. Default "default": Sluice's own store
-	// when it is an etcd cluster or embedded.
+	// Registry is the name of an etcd in sluice.yaml. Default "default": Sluice's own store,
+	// unless a registry in sluice.yaml takes that name.
 	Registry string `json:"registry,omitempty"`
 	// Prefix of the keys, such as "/services/api/".
 	Prefix string `json:"prefix"`

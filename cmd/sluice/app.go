@@ -146,6 +146,11 @@ func (a *App) newSources() (*discovery.Manager, error) {
 	sources := map[string]discovery.Source{
 		"etcd/default": etcd.New(etcd.Config{Client: a.store.Client(), Reserved: []string{"/sluice/"}, Log: a.log}),
 	}
+	for _, r := range a.cfg.Etcd {
+		cfg := r.source()
+		cfg.Log = a.log
+		sources["etcd/"+r.Name] = etcd.New(cfg)
+	}
 	for _, k := range a.cfg.Kubernetes {
 		s, err := kubernetes.New(kubernetes.Config{Name: k.Name, Kubeconfig: k.Kubeconfig, InCluster: k.InCluster, Log: a.log})
 		if err != nil {

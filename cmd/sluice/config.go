@@ -28,6 +28,9 @@ type Config struct {
 	Store     StoreConfig      `yaml:"store"`
 	// Kubernetes are the clusters that upstreams may name.
 	Kubernetes []ClusterConfig `yaml:"kubernetes"`
+	// Etcd are the registries that upstreams may name, besides "default", which is the store
+	// unless a registry takes that name.
+	Etcd []RegistryConfig `yaml:"etcd"`
 	// Objects are files or folders that are applied at start and whenever they change.
 	Objects   []string        `yaml:"objects"`
 	AccessLog AccessLogConfig `yaml:"accessLog"`
@@ -95,6 +98,14 @@ type EtcdConfig struct {
 	KeyFile      string   `yaml:"keyFile"`
 	Username     string   `yaml:"username"`
 	PasswordFile string   `yaml:"passwordFile"`
+}
+
+// RegistryConfig is one etcd that instances register in, on a connection of its own.
+type RegistryConfig struct {
+	Name       string `yaml:"name"`
+	EtcdConfig `yaml:",inline"`
+	// Prefixes are what upstreams may follow there, such as /services/. Default: all of it.
+	Prefixes []string `yaml:"prefixes"`
 }
 
 // ClusterConfig is one Kubernetes cluster to watch.
@@ -215,6 +226,14 @@ func (c *Config) check() []error {
 	}
 	if e := c.Store.Etcd; e != nil && len(e.Endpoints) == 0 {
 		bad("store.etcd.endpoints: name at least one endpoint, such as https://10.0.0.1:2379")
+	}
+	registries := map[string]bool{}
+	for i, r := range c.Etcd {
+		if r.Name == "" || registries[r.Name] {
+			bad("etcd[%d].name: %q is empty or used twice: give each registry a name of its own", i, r.Name)
+		}
+		registries[r.Name] = true
+		r.check(func(key, format string, args ...any) { bad("etcd[%d]."+key+": "+format, append([]any{i}, args...)...) })
 	}
 	clusters := map[string]bool{}
 	for i, k := range c.Kubernetes {

@@ -18,6 +18,15 @@ func TestConfigMistakesHaveAPlace(t *testing.T) {
 		{"level", "log: {level: loud}\n", `:1:14: log.level: "loud" is not`},
 		{"syntax", "node: [a\n", `:1:7: `},
 		{"two documents", "node: a\n---\nnode: b\n", `:3: a second document`},
+		{"registry without a name", "etcd: [{endpoints: [\"http://a:1\"]}]\n", `:1:9: etcd[0].name: ""`},
+		{"registry twice", "etcd: [{name: a, endpoints: [\"http://a:1\"]}, {name: a, endpoints: [\"http://a:1\"]}]\n", `:1:53: etcd[1].name: "a" is empty or used twice`},
+		{"registry nowhere", "etcd: [{name: a}]\n", `:1:9: etcd[0].endpoints: name at least one`},
+		{"registry without scheme", "etcd: [{name: a, endpoints: [\"10.0.0.1:2379\"]}]\n", `:1:29: etcd[0].endpoints: endpoint 0, "10.0.0.1:2379", is not a URL`},
+		{"registry plain with TLS", "etcd: [{name: a, endpoints: [\"http://a:1\"], caFile: ca}]\n", `:1:29: etcd[0].endpoints: TLS files are given for plain http`},
+		{"registry mixed", "etcd: [{name: a, endpoints: [\"http://a:1\", \"https://a:1\"]}]\n", `:1:29: etcd[0].endpoints: some are http`},
+		{"registry half a key", "etcd: [{name: a, endpoints: [\"https://a:1\"], keyFile: k}]\n", `:1:9: etcd[0].certFile: certFile and keyFile`},
+		{"registry half a user", "etcd: [{name: a, endpoints: [\"https://a:1\"], username: u}]\n", `:1:56: etcd[0].username: username and passwordFile`},
+		{"registry's prefix", "etcd: [{name: a, endpoints: [\"https://a:1\"], prefixes: [/]}]\n", `:1:56: etcd[0].prefixes: prefix 0, "/", is the whole etcd`},
 		{"cluster", "kubernetes: [{name: a}]\n", `:1:15: kubernetes[0]: give exactly one`},
 	} {
 		file := filepath.Join(t.TempDir(), "sluice.yaml")

@@ -1245,6 +1245,10 @@ export interface components {
             zone?: string;
             /** @description Finishes what it has, gets no new request. */
             terminating?: boolean;
+            /** @description What its source says about it, such as version v2. Decides nothing. */
+            tags?: {
+                [key: string]: string;
+            };
             /** @description Who names it, the strongest first. */
             sources: components["schemas"]["SourceKind"][];
             verdict: components["schemas"]["Verdict"];
