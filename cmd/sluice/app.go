@@ -152,7 +152,9 @@ func (a *App) newSources() (*discovery.Manager, error) {
 		sources["etcd/"+r.Name] = etcd.New(cfg)
 	}
 	for _, k := range a.cfg.Kubernetes {
-		s, err := kubernetes.New(kubernetes.Config{Name: k.Name, Kubeconfig: k.Kubeconfig, InCluster: k.InCluster, Log: a.log})
+		cfg := k.source()
+		cfg.Log = a.log
+		s, err := kubernetes.New(cfg)
 		if err != nil {
 			return nil, err
 		}

@@ -113,6 +113,14 @@ type ClusterConfig struct {
 	Name       string `yaml:"name"`
 	Kubeconfig string `yaml:"kubeconfig"`
 	InCluster  bool   `yaml:"inCluster"`
+	// Server, CAFile and TokenFile reach the cluster by a token that someone else renews.
+	Server    string `yaml:"server"`
+	CAFile    string `yaml:"caFile"`
+	TokenFile string `yaml:"tokenFile"`
+	// Stall is how long a watch may say nothing before it is renewed. Default 3m.
+	Stall Duration `yaml:"stall"`
+	// Resync is how often everything is listed anew. Default 30m.
+	Resync Duration `yaml:"resync"`
 }
 
 // AccessLogConfig writes one JSON line per request. Path "-" is standard output; empty, the
@@ -241,8 +249,8 @@ func (c *Config) check() []error {
 			bad("kubernetes[%d].name: %q is empty or used twice", i, k.Name)
 		}
 		clusters[k.Name] = true
-		if (k.Kubeconfig == "") == !k.InCluster {
-			bad("kubernetes[%d]: give exactly one of kubeconfig and inCluster", i)
+		if err := k.check(); err != nil {
+			bad("kubernetes[%d]: %w", i, err)
 		}
 	}
 	if _, err := logLevel(c.Log.Level); err != nil {

@@ -28,6 +28,10 @@ func TestConfigMistakesHaveAPlace(t *testing.T) {
 		{"registry half a user", "etcd: [{name: a, endpoints: [\"https://a:1\"], username: u}]\n", `:1:56: etcd[0].username: username and passwordFile`},
 		{"registry's prefix", "etcd: [{name: a, endpoints: [\"https://a:1\"], prefixes: [/]}]\n", `:1:56: etcd[0].prefixes: prefix 0, "/", is the whole etcd`},
 		{"cluster", "kubernetes: [{name: a}]\n", `:1:15: kubernetes[0]: give exactly one`},
+		{"cluster without token", "kubernetes: [{name: a, server: \"https://a\"}]\n", `:1:15: kubernetes[0]: server needs tokenFile`},
+		{"cluster with half a token", "kubernetes: [{name: a, inCluster: true, tokenFile: t}]\n", `:1:15: kubernetes[0]: tokenFile and caFile belong to server`},
+		{"cluster that is impatient", "kubernetes: [{name: a, inCluster: true, stall: 5s}]\n", `:1:15: kubernetes[0]: stall: 5s is less than 2m`},
+		{"cluster that is busy", "kubernetes: [{name: a, inCluster: true, resync: 5s}]\n", `:1:15: kubernetes[0]: resync: 5s is less than 1m`},
 	} {
 		file := filepath.Join(t.TempDir(), "sluice.yaml")
 		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
