@@ -118,11 +118,16 @@ func turns(g *group, weights []int, before *rotation) *balance.RoundRobin {
 }
 
 // pick chooses an endpoint that is not among tried: of the first group that has one which
-// takes connections, else any that was not tried. nil: there is none.
+// takes connections, else any that was not tried. nil: there is none. A request that has been
+// tried before is not the one to find out whether an endpoint takes connections again: it may
+// have no further try.
 func (r *rotation) pick(now int64, tried []*endpoint) *endpoint {
 	for i := range r.groups {
 		g := &r.groups[i]
-		if k := g.turns.Pick(func(i int) bool { return !slices.Contains(tried, g.endpoints[i]) && g.endpoints[i].usable(now) }); k >= 0 {
+		if k := g.turns.Pick(func(i int) bool {
+			e := g.endpoints[i]
+			return !slices.Contains(tried, e) && (len(tried) == 0 && e.usable(now) || e.skipUntil.Load() == 0)
+		}); k >= 0 {
 			return g.endpoints[k]
 		}
 	}
