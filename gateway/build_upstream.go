@@ -162,6 +162,7 @@ func (c *upstreamChecker) timing(s UpstreamSpec) {
 		Response: cmp.Or(s.Timeouts.Response, Duration(60*time.Second)),
 		Idle:     cmp.Or(s.Timeouts.Idle, Duration(30*time.Second)),
 	}
+	c.out.Drain.Timeout = cmp.Or(s.Drain.Timeout, Duration(5*time.Minute))
 	c.out.Retry.Attempts = c.positive("spec.retry.attempts", s.Retry.Attempts, 2)
 }
 

@@ -139,6 +139,7 @@ type EffectiveUpstream struct {
 	Health   EffectiveCheck `json:"health"`
 	Timeouts Timeouts       `json:"timeouts"`
 	Retry    Retry          `json:"retry"`
+	Drain    Drain          `json:"drain"`
 	// TLS is set when the protocol runs over TLS.
 	TLS *UpstreamTLS `json:"tls,omitempty"`
 	// Limits are zero, or complete.

@@ -25,6 +25,7 @@ type rotation struct {
 	// groups hold the endpoints in rotation by priority, the first one first.
 	groups   []group
 	all      []*endpoint // in rotation or not
+	leaving  []*endpoint // of earlier rotations, with something under way
 	connect  time.Duration
 	response int64 // nanoseconds, as the next two
 	idle     int64
@@ -80,6 +81,7 @@ func newRotation(u *gateway.EffectiveUpstream, before *rotation, endpoint func(g
 		g := &r.groups[i]
 		g.turns = turns(g, weights[g.priority], before)
 	}
+	r.release(before)
 	return r
 }
 

@@ -355,6 +355,7 @@ func (a *App) mirror(ctx context.Context) error {
 func (a *App) watchReady(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	var settling settling
 	for {
 		select {
 		case <-ctx.Done():
@@ -371,6 +372,9 @@ func (a *App) watchReady(ctx context.Context) error {
 		}
 		if pending > 0 {
 			a.log.Warn("ready without all sources", "waiting", pending, "after", sourcesGrace)
+		}
+		if pending == 0 && !settling.over(a.sources.Status(), a.ready.generation(), time.Now()) {
+			continue
 		}
 		a.ready.begin()
 		return nil

@@ -935,6 +935,7 @@ export interface components {
             };
             timeouts?: components["schemas"]["Timeouts"];
             retry?: components["schemas"]["Retry"];
+            drain?: components["schemas"]["Drain"];
             limits?: components["schemas"]["UpstreamLimits"];
             /**
              * @description Version of the PROXY header that each connection to an endpoint begins with, which tells it the
@@ -942,6 +943,15 @@ export interface components {
              * @enum {string}
              */
             proxyProtocol?: "v1" | "v2";
+        };
+        /** @description How an endpoint that is terminating, or that no source names any more, is let go. It gets no new request. */
+        Drain: {
+            /**
+             * @description How long requests and streams that are under way may go on. WebSockets are then told that the endpoint
+             *     goes away (close status 1001), and what is left is cut after a tenth of the timeout more, 1s to 10s.
+             *     Default is 5m.
+             */
+            timeout?: components["schemas"]["Duration"];
         };
         /** @description An endpoint given by hand. */
         ManualEndpoint: {
@@ -1285,6 +1295,7 @@ export interface components {
             };
             timeouts: components["schemas"]["Timeouts"];
             retry: components["schemas"]["Retry"];
+            drain?: components["schemas"]["Drain"];
             tls?: components["schemas"]["UpstreamTLS"];
             limits?: components["schemas"]["UpstreamLimits"];
             proxyProtocol?: string;

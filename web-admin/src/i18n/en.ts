@@ -180,6 +180,7 @@ export const en = {
     timeouts: 'Timeouts',
     timeoutsText: 'connect {{connect}}, response {{response}}, idle {{idle}}',
     retry: 'Tries of a request',
+    drain: 'Time to drain',
     discover: 'Discovered at',
     settings: 'Settings',
   },

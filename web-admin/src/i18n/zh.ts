@@ -182,6 +182,7 @@ export const zh: typeof en = {
     timeouts: '超时',
     timeoutsText: '连接 {{connect}}，响应 {{response}}，空闲 {{idle}}',
     retry: '单个请求尝试次数',
+    drain: '排空时间',
     discover: '发现位置',
     settings: '设置',
   },

@@ -16,6 +16,7 @@ export function Settings({ view: { upstream: u, routes } }: { view: UpstreamView
           { label: t('upstreams.passiveCheck'), value: <PassiveText upstream={u} /> },
           { label: t('upstreams.timeouts'), value: t('upstreams.timeoutsText', { connect: u.timeouts.connect, response: u.timeouts.response, idle: u.timeouts.idle }) },
           { label: t('upstreams.retry'), value: u.retry.attempts },
+          { label: t('upstreams.drain'), value: u.drain?.timeout },
           { label: t('upstreams.discover'), value: <Places upstream={u} /> },
         ]}
       />
