@@ -93,11 +93,11 @@ func (x *exchange) finish(s side, err error) bool {
 	x.letGo()
 	x.part(s == noSide && sentAll && !x.ep.drain.over() && x.resp.KeepAlive() && x.fromUp.pos == x.up.n, now)
 	switch {
-	case s == noSide:
-		x.report("")
 	case errors.Is(err, errDrained):
 		x.reason = errDrained.Class
 		x.ep.outcomes[outcomeDrained].Add(1) // no fault of the endpoint's
+	case s == noSide:
+		x.report("")
 	case s == writeSide, errors.Is(err, errClientGone):
 		x.aborted = true
 		x.ep.outcomes[outcomeAborted].Add(1)
@@ -105,6 +105,9 @@ func (x *exchange) finish(s side, err error) bool {
 		x.report(bodyFailure(err))
 	}
 	x.account(now)
+	if errors.Is(err, errDrained) && x.endCall() {
+		return false
+	}
 	return x.front.finish(x, s == noSide)
 }
 

@@ -156,8 +156,9 @@ func (r *rotation) has(e *endpoint) bool {
 
 // endCall ends a call of gRPC whose endpoint has left with a status that lets its client call
 // again, and reports whether it did.
-func (f *streamFront) endCall(x *exchange) bool {
-	if x.reason != errDrained.Class || !isGRPC(&f.req, f.head()) {
+func (x *exchange) endCall() bool {
+	f, ok := x.front.(*streamFront)
+	if !ok || !isGRPC(&f.req, f.head()) {
 		return false
 	}
 	b := http2.AppendField(f.out.block[:0], []byte("grpc-status"), strconv.AppendInt(nil, grpcUnavailable, 10))

@@ -228,10 +228,7 @@ func (f *streamFront) refuse(x *exchange, e *http1.Error) bool {
 	return err == nil
 }
 
-func (f *streamFront) finish(x *exchange, whole bool) bool {
-	if !whole && f.endCall(x) {
-		return false
-	}
+func (f *streamFront) finish(_ *exchange, whole bool) bool {
 	if !whole {
 		f.st.Reset(http2.Internal) // a part of the body is missing, and the client has to see that
 	}

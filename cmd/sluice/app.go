@@ -353,9 +353,9 @@ func (a *App) mirror(ctx context.Context) error {
 // watchReady turns ready when the first snapshot is served and every source has sent its
 // first sets, or has had its time.
 func (a *App) watchReady(ctx context.Context) error {
+	var settling settling
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	var settling settling
 	for {
 		select {
 		case <-ctx.Done():

@@ -26,11 +26,11 @@ type Config struct {
 	Admin     AdminConfig      `yaml:"admin"`
 	Ops       OpsConfig        `yaml:"ops"`
 	Store     StoreConfig      `yaml:"store"`
-	// Kubernetes are the clusters that upstreams may name.
-	Kubernetes []ClusterConfig `yaml:"kubernetes"`
 	// Etcd are the registries that upstreams may name, besides "default", which is the store
 	// unless a registry takes that name.
 	Etcd []RegistryConfig `yaml:"etcd"`
+	// Kubernetes are the clusters that upstreams may name.
+	Kubernetes []ClusterConfig `yaml:"kubernetes"`
 	// Objects are files or folders that are applied at start and whenever they change.
 	Objects   []string        `yaml:"objects"`
 	AccessLog AccessLogConfig `yaml:"accessLog"`
