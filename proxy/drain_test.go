@@ -235,7 +235,7 @@ func TestFrames(t *testing.T) {
 	for _, frame := range [][]byte{{0x81, 0}, {0x81, 1, 'x'}, masked, long, huge} {
 		stream := append(append([]byte(nil), frame...), 0x89, 0)
 		for _, step := range []int{1, 3, 1000, len(stream)} {
-			var f frames
+			var f wsFrames
 			for at := 0; at < len(stream); {
 				piece := stream[at:min(at+step, len(stream))]
 				at += f.next(piece)

@@ -23,7 +23,7 @@ type tunnel struct {
 	severed atomic.Bool
 
 	mu     sync.Mutex
-	frames frames // guarded by mu
+	frames wsFrames // guarded by mu
 	told   bool   // guarded by mu: the client was, and gets nothing else
 }
 
@@ -83,25 +83,25 @@ func (t *tunnel) cut() {
 	t.client.interrupt()
 }
 
-// frames follows the frames of a WebSocket in a stream of bytes (RFC 6455 section 5.2).
-type frames struct {
+// wsFrames follows the frames of a WebSocket in a stream of bytes (RFC 6455 section 5.2).
+type wsFrames struct {
 	head [14]byte
 	n    int    // bytes of a head that is not complete
 	left uint64 // bytes of the payload that are to come
 }
 
 // between says whether a frame may begin now.
-func (f *frames) between() bool { return f.n == 0 && f.left == 0 }
+func (f *wsFrames) between() bool { return f.n == 0 && f.left == 0 }
 
 // pass takes bytes in.
-func (f *frames) pass(p []byte) {
+func (f *wsFrames) pass(p []byte) {
 	for len(p) > 0 {
 		p = p[f.next(p):]
 	}
 }
 
 // next takes bytes in up to the end of the frame and returns how many there were.
-func (f *frames) next(p []byte) (n int) {
+func (f *wsFrames) next(p []byte) (n int) {
 	for n < len(p) {
 		if f.left > 0 {
 			take := min(f.left, uint64(len(p)-n))
@@ -124,7 +124,7 @@ func (f *frames) next(p []byte) (n int) {
 }
 
 // size is how long the head is, as far as that can be told.
-func (f *frames) size() int {
+func (f *wsFrames) size() int {
 	if f.n < 2 {
 		return 2
 	}
@@ -141,7 +141,7 @@ func (f *frames) size() int {
 	return size
 }
 
-func (f *frames) length() uint64 {
+func (f *wsFrames) length() uint64 {
 	switch n := f.head[1] & 0x7f; n {
 	case 126:
 		return uint64(binary.BigEndian.Uint16(f.head[2:]))
