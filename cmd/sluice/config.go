@@ -110,9 +110,7 @@ type RegistryConfig struct {
 
 // ClusterConfig is one Kubernetes cluster to watch.
 type ClusterConfig struct {
-	Name       string `yaml:"name"`
-	Kubeconfig string `yaml:"kubeconfig"`
-	InCluster  bool   `yaml:"inCluster"`
+	Name string `yaml:"name"`
 	// Server, CAFile and TokenFile reach the cluster by a token that someone else renews.
 	Server    string `yaml:"server"`
 	CAFile    string `yaml:"caFile"`
@@ -121,6 +119,9 @@ type ClusterConfig struct {
 	Stall Duration `yaml:"stall"`
 	// Resync is how often everything is listed anew. Default 30m.
 	Resync Duration `yaml:"resync"`
+	// Kubeconfig is a file whose current context is used, InCluster the pod's own account.
+	Kubeconfig string `yaml:"kubeconfig"`
+	InCluster  bool   `yaml:"inCluster"`
 }
 
 // AccessLogConfig writes one JSON line per request. Path "-" is standard output; empty, the
