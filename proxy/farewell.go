@@ -24,7 +24,7 @@ type tunnel struct {
 
 	mu     sync.Mutex
 	frames wsFrames // guarded by mu
-	told   bool   // guarded by mu: the client was, and gets nothing else
+	told   bool     // guarded by mu: the client was, and gets nothing else
 }
 
 // write passes on what the endpoint sent.
