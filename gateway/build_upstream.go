@@ -167,6 +167,7 @@ func (c *upstreamChecker) timing(s UpstreamSpec) {
 		Response: cmp.Or(s.Timeouts.Response, Duration(60*time.Second)),
 		Idle:     cmp.Or(s.Timeouts.Idle, Duration(30*time.Second)),
 	}
+	c.out.Drain.Timeout = cmp.Or(s.Drain.Timeout, Duration(5*time.Minute))
 	c.out.Retry.Attempts = c.positive("spec.retry.attempts", s.Retry.Attempts, 2)
 }
 
@@ -228,7 +229,7 @@ func normalEndpoint(raw SourceEndpoint) (Endpoint, error) {
 	if err != nil {
 		return Endpoint{}, err
 	}
-	return Endpoint{Address: addr, Weight: raw.Weight, Priority: raw.Priority, Zone: raw.Zone, Terminating: raw.Terminating}, nil
+	return Endpoint{Address: addr, Weight: raw.Weight, Priority: raw.Priority, Zone: raw.Zone, Terminating: raw.Terminating, Tags: raw.Tags}, nil
 }
 
 // NormalAddress checks an endpoint's address and returns its one canonical form.

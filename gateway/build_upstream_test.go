@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"testing"
 
@@ -102,7 +103,7 @@ func TestUpstreamDefaults(t *testing.T) {
 		{"nothing written", gateway.UpstreamSpec{}, gateway.EffectiveCheck{Passive: passive}, timeouts, 2},
 		{"everything written", gateway.UpstreamSpec{
 			Protocol: "http", Balance: gateway.Balance{Policy: "round_robin"},
-			Timeouts: gateway.Timeouts{Connect: 1, Response: 2, Idle: 3}, Retry: gateway.Retry{Attempts: 4},
+			Timeouts: gateway.Timeouts{Connect: 1, Response: 2, Idle: 3}, Retry: gateway.Retry{Attempts: 4}, Drain: gateway.Drain{Timeout: 11},
 			Health: gateway.Health{
 				Active:  &gateway.ActiveCheck{Type: "http", Path: "/up?x=1", Host: "h", Expect: []string{"204", "300-301"}, Interval: second, Timeout: 5, Rise: 6, Fall: 7},
 				Passive: &gateway.PassiveCheck{ConsecutiveGatewayErrors: 8, BaseEjection: 9, MaxEjectedPercent: 10}}},
@@ -125,7 +126,8 @@ func TestUpstreamDefaults(t *testing.T) {
 			u.Spec = c.spec
 			s := gateway.Build(gateway.Inputs{Tenants: []*gateway.Tenant{tenant(1, "acme")}, Upstreams: []*gateway.Upstream{u}}, 1)
 			budget := gateway.DefaultRetryBudget
-			want := gateway.EffectiveUpstream{Key: u.Key(), Protocol: "http", Balance: gateway.Balance{Policy: "round_robin"},
+			drain := gateway.Drain{Timeout: cmp.Or(c.spec.Drain.Timeout, 300*second)}
+			want := gateway.EffectiveUpstream{Key: u.Key(), Protocol: "http", Drain: drain, Balance: gateway.Balance{Policy: "round_robin"},
 				Endpoints: []gateway.Endpoint{}, Health: c.health, Timeouts: c.timeouts, Retry: gateway.Retry{Attempts: c.attempts, On: []string{gateway.RetryConnect}, BudgetPercent: &budget}}
 			wantText := text(t, &gateway.Snapshot{Upstreams: []*gateway.EffectiveUpstream{&want}})
 			if diff := gocmp.Diff(wantText, text(t, &gateway.Snapshot{Upstreams: s.Upstreams})); diff != "" || len(s.Problems) != 0 {

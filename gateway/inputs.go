@@ -101,4 +101,6 @@ type SourceEndpoint struct {
 	Zone     string `json:"zone,omitempty"`
 	// Terminating endpoints finish what they have and get no new request.
 	Terminating bool `json:"terminating,omitempty"`
+	// Tags are shown, and decide nothing.
+	Tags Tags `json:"tags,omitempty"`
 }

@@ -83,6 +83,7 @@ func (s *EndpointSet) sum(h hash.Hash) {
 		number(e.Weight)
 		number(e.Priority)
 		number(map[bool]int{true: 1}[e.Terminating])
+		text(string(e.Tags))
 	}
 	h.Write(b)
 }

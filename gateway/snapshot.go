@@ -142,6 +142,7 @@ type EffectiveUpstream struct {
 	Health   EffectiveCheck `json:"health"`
 	Timeouts Timeouts       `json:"timeouts"`
 	Retry    Retry          `json:"retry"`
+	Drain    Drain          `json:"drain"`
 	// TLS is set when the protocol runs over TLS.
 	TLS *UpstreamTLS `json:"tls,omitempty"`
 	// Limits are zero, or complete.
@@ -170,6 +171,7 @@ type Endpoint struct {
 	Priority    int          `json:"priority,omitempty"`
 	Zone        string       `json:"zone,omitempty"`
 	Terminating bool         `json:"terminating,omitempty"`
+	Tags        Tags         `json:"tags,omitempty"`
 	Sources     []SourceKind `json:"sources"` // strongest first
 	Verdict     Verdict      `json:"verdict"`
 	// InRotation says whether new requests may go to the endpoint: decided once here, so

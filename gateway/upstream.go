@@ -36,6 +36,8 @@ type UpstreamSpec struct {
 	Health   Health     `json:"health,omitzero"`
 	Timeouts Timeouts   `json:"timeouts,omitzero"`
 	Retry    Retry      `json:"retry,omitzero"`
+	// Drain says how endpoints that leave are let go.
+	Drain Drain `json:"drain,omitzero"`
 	// Limits bound how much is sent to the endpoints at a time. Default: no limit.
 	Limits UpstreamLimits `json:"limits,omitzero"`
 	// ProxyProtocol is the version, "v1" or "v2", of the PROXY header that each connection to
@@ -99,8 +101,8 @@ func (d Discover) SetKey(upstream UpstreamKey) SetKey {
 
 // EtcdDiscover follows the instances that register under a prefix.
 type EtcdDiscover struct {
-	// Registry is the name of an etcd in sluice.yaml. Default "default": Sluice's own store
-	// when it is an etcd cluster or embedded.
+	// Registry is the name of an etcd in sluice.yaml. Default "default": Sluice's own store,
+	// unless a registry in sluice.yaml takes that name.
 	Registry string `json:"registry,omitempty"`
 	// Prefix of the keys, such as "/services/api/".
 	Prefix string `json:"prefix"`
@@ -163,6 +165,16 @@ type Timeouts struct {
 	// Idle is how long a kept-alive connection may wait for its next request. Default 30s:
 	// below the idle timeouts of common servers, so that they do not close it first.
 	Idle Duration `json:"idle,omitempty"`
+}
+
+// Drain says how an endpoint that is terminating, or that no source names any more, is let go.
+// It gets no new request.
+type Drain struct {
+	// Timeout is how long requests and streams that are under way may go on. WebSockets are
+	// then told that the endpoint goes away (a close frame with status 1001), and what is left
+	// is cut after a tenth of the timeout more, 1s to 10s. Default 5m. Raise it for endpoints
+	// that keep their streams longer than that before they end.
+	Timeout Duration `json:"timeout,omitempty"`
 }
 
 // Retry says how often, and why, a request is tried on another endpoint.

@@ -120,6 +120,8 @@ func (x *exchange) waitOn(err error, since int64) error {
 	}
 	now := socket.Now()
 	switch {
+	case x.ep.drain.over():
+		return errDrained
 	case x.deadline > 0 && now >= x.deadline, now-since >= x.patience:
 		return errSlowUpstream
 	case !x.uploading() && x.front.gone():

@@ -39,7 +39,7 @@ func (x *exchange) deliver() bool {
 			s = writeSide
 		}
 	default:
-		s, err = pipe(w, from, x.silence, nothing, nothing)
+		s, err = pipe(w, from, x.silence, nothing, x.keepsUp)
 	}
 	if w != nil {
 		x.toClient.sent = w.count() // also of a stream, for the log
@@ -60,8 +60,18 @@ func (x *exchange) answerBody() source {
 
 func nothing() {}
 
+// keepsUp ends a body that never pauses when its endpoint's drain time is over.
+func (x *exchange) keepsUp() {
+	if x.ep.drain.over() {
+		x.link.Interrupt()
+	}
+}
+
 // silence judges a failed wait for more of the answer's body.
 func (x *exchange) silence(err error, since int64) error {
+	if x.ep.drain.over() {
+		return errDrained
+	}
 	if !errors.Is(err, socket.ErrTimeout) {
 		if x.uploading() {
 			if fault := x.upload.fault(); fault != nil {
@@ -84,8 +94,11 @@ func (x *exchange) finish(s side, err error) bool {
 		now = socket.Now()
 	}
 	x.letGo()
-	x.part(s == noSide && sentAll && x.resp.KeepAlive() && x.fromUp.pos == x.up.n, now)
+	x.part(s == noSide && sentAll && !x.ep.drain.over() && x.resp.KeepAlive() && x.fromUp.pos == x.up.n, now)
 	switch {
+	case errors.Is(err, errDrained):
+		x.reason = errDrained.Class
+		x.ep.outcomes[outcomeDrained].Add(1) // no fault of the endpoint's
 	case s == noSide:
 		x.report("")
 	case s == writeSide, errors.Is(err, errClientGone), x.uploadFault(err):
@@ -95,6 +108,9 @@ func (x *exchange) finish(s side, err error) bool {
 		x.report(bodyFailure(err))
 	}
 	x.account(now)
+	if errors.Is(err, errDrained) && x.endCall() {
+		return false
+	}
 	return x.front.finish(x, s == noSide)
 }
 

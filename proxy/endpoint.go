@@ -23,14 +23,17 @@ type endpoint struct {
 	// skipUntil is when an endpoint whose connect failed is tried again; 0: it did not.
 	skipUntil atomic.Int64
 	outcomes  [numOutcomes]atomic.Uint64
+	drain     drain
 }
 
 func newEndpoint(k gateway.EndpointKey, maxIdle int) *endpoint {
 	return &endpoint{key: k, label: k.Upstream.String(), pool: pool.New[*socket.Conn](maxIdle)}
 }
 
-// close closes the connections that wait, and the others when they come back.
+// close closes the connections that wait, and the others when they come back. What is under way
+// has the drain time to end.
 func (e *endpoint) close() {
+	e.drain.leave()
 	e.pool.Close()
 	e.streams.close()
 }
@@ -53,10 +56,11 @@ const (
 	outcomeReset
 	outcomeMalformed
 	outcomeAborted // by the client: not the endpoint's fault
+	outcomeDrained // the endpoint left, and the drain time was over
 	numOutcomes
 )
 
-var outcomeNames = [numOutcomes]string{"success", "server_error", "connect", "timeout", "reset", "malformed", "client_abort"}
+var outcomeNames = [numOutcomes]string{"success", "server_error", "connect", "timeout", "reset", "malformed", "client_abort", "drained"}
 
 func outcomeOf(status int, f gateway.Failure) outcome {
 	switch f {

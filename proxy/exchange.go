@@ -237,6 +237,8 @@ func (x *exchange) asked(err error) error {
 		x.report(gateway.FailureTimeout)
 	case errors.Is(err, errMalformed):
 		x.report(gateway.FailureMalformed)
+	case errors.Is(err, errDrained):
+		x.ep.outcomes[outcomeDrained].Add(1)
 	default:
 		x.ep.outcomes[outcomeAborted].Add(1) // the client's doing
 	}

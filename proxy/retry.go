@@ -55,8 +55,12 @@ func (x *exchange) try() error {
 	}
 	for tries := 1; ; tries++ {
 		x.tried = append(x.tried, x.ep)
+		probing := x.ep.skipUntil.Load() != 0
 		err := x.ask()
 		why := x.retryReason(err)
+		if probing && unreached(err) && tries < x.rot.attempts {
+			tries-- // it found out for all others that the endpoint is still away, and has its tries left
+		}
 		if why == noReason || !x.rot.retry.on[why] || tries >= x.rot.attempts {
 			return err
 		}

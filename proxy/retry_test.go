@@ -317,3 +317,36 @@ func TestBudgetSurvivesEndpoints(t *testing.T) {
 	}
 	eventually(t, "sixty exchanges", func() bool { return up.exchanges() == 60 })
 }
+
+// An endpoint that does not take connections is tried again now and then by one request. That
+// request has all of its tries left: another endpoint that dies at that moment costs no answer.
+func TestProbeKeepsTheTries(t *testing.T) {
+	for turn := range 6 { // whoever comes next in turn
+		gone, dies, stays := rawOrigin(t, hello, false), rawOrigin(t, hello, false), rawOrigin(t, hello, false)
+		e := before(t, gone, dies, stays)
+		c := e.dial(t)
+		gone.stop()
+		for range 3 + turn {
+			if resp, _ := c.get("/"); resp.StatusCode != 200 {
+				t.Fatalf("%d while one of three is away", resp.StatusCode)
+			}
+		}
+		up := e.compiled.upstreams[testKey].live.Load()
+		dies.stop()
+		for _, ep := range up.all {
+			if ep.key.Address == gone.addr {
+				ep.skipUntil.Store(1) // long ago: the next request tries it
+			}
+		}
+		for range 3 {
+			if resp, body := c.get("/"); resp.StatusCode != 200 {
+				t.Fatalf("%d %s when a second one dies", resp.StatusCode, body)
+			}
+		}
+		for _, ep := range up.all {
+			if ep.key.Address != stays.addr && ep.skipUntil.Load() == 0 {
+				t.Errorf("%s is not known to be away", ep.key.Address)
+			}
+		}
+	}
+}

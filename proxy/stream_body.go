@@ -140,8 +140,5 @@ func (e *streamEnd) copyTo(dst *socket.Conn) (total int64, err error) {
 	}
 }
 
-// copyFrom copies what the endpoint sends to the client until it ends.
-func (e *streamEnd) copyFrom(src *socket.Conn) (int64, error) {
-	return relay(src, func(p []byte) error { return e.st.Send(p, false, e.stall) },
-		func() error { return e.st.Send(nil, true, e.stall) })
-}
+func (e *streamEnd) write(p []byte) error { return e.st.Send(p, false, e.stall) }
+func (e *streamEnd) done() error          { return e.st.Send(nil, true, e.stall) }

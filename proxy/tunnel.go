@@ -23,8 +23,9 @@ func (x *exchange) tunnel() bool {
 type end interface {
 	// copyTo copies what the client sends until it ends, and tells dst so.
 	copyTo(dst *socket.Conn) (int64, error)
-	// copyFrom does the same the other way.
-	copyFrom(src *socket.Conn) (int64, error)
+	// write sends the client what the endpoint sent, and done that nothing more comes.
+	write(p []byte) error
+	done() error
 	// interrupt ends a wait for the client.
 	interrupt()
 }
@@ -32,6 +33,10 @@ type end interface {
 // relayBoth copies both ways until both ends are done or one failed.
 func (x *exchange) relayBoth(client end) error {
 	uc := x.link.conn
+	t := &tunnel{conn: uc, client: client}
+	t.frames.pass(x.up.b[x.resp.Size:x.up.n]) // came with the head
+	x.ep.drain.add(t)
+	defer x.ep.drain.remove(t)
 	x.up.release() // a silent tunnel holds no buffer
 	uc.SetReadDeadline(0)
 	up := make(chan struct{})
@@ -46,12 +51,15 @@ func (x *exchange) relayBoth(client end) error {
 			uc.Interrupt()
 		}
 	}()
-	n, err := client.copyFrom(uc)
+	n, err := relay(uc, t.write, client.done)
 	x.tunnelled = n
 	if err != nil {
 		client.interrupt()
 	}
 	<-up
+	if t.severed.Load() {
+		return errDrained
+	}
 	return err
 }
 
@@ -63,15 +71,17 @@ type socketEnd struct {
 
 func (e *socketEnd) interrupt() { e.s.Interrupt() }
 
-func (e *socketEnd) copyTo(dst *socket.Conn) (int64, error)   { return e.copy(dst, e.s) }
-func (e *socketEnd) copyFrom(src *socket.Conn) (int64, error) { return e.copy(e.s, src) }
+func (e *socketEnd) copyTo(dst *socket.Conn) (int64, error) {
+	return relay(e.s, func(p []byte) error { return e.send(dst, p) }, dst.CloseWrite)
+}
 
-func (e *socketEnd) copy(dst, src *socket.Conn) (int64, error) {
-	return relay(src, func(p []byte) error {
-		dst.SetWriteDeadline(socket.Now() + e.stall)
-		_, err := dst.Write(p)
-		return err
-	}, dst.CloseWrite)
+func (e *socketEnd) write(p []byte) error { return e.send(e.s, p) }
+func (e *socketEnd) done() error          { return e.s.CloseWrite() }
+
+func (e *socketEnd) send(dst *socket.Conn, p []byte) error {
+	dst.SetWriteDeadline(socket.Now() + e.stall)
+	_, err := dst.Write(p)
+	return err
 }
 
 // relay gives what src sends to write until src ends, and then calls done. It borrows a

@@ -25,6 +25,7 @@ type rotation struct {
 	// groups hold the endpoints in rotation by priority, the first one first.
 	groups   []group
 	all      []*endpoint // in rotation or not
+	leaving  []*endpoint // of earlier rotations, with something under way
 	connect  time.Duration
 	response int64 // nanoseconds, as the next two
 	idle     int64
@@ -80,6 +81,7 @@ func newRotation(u *gateway.EffectiveUpstream, before *rotation, endpoint func(g
 		g := &r.groups[i]
 		g.turns = turns(g, weights[g.priority], before)
 	}
+	r.release(before)
 	return r
 }
 
@@ -118,11 +120,16 @@ func turns(g *group, weights []int, before *rotation) *balance.RoundRobin {
 }
 
 // pick chooses an endpoint that is not among tried: of the first group that has one which
-// takes connections, else any that was not tried. nil: there is none.
+// takes connections, else any that was not tried. nil: there is none. A request that has been
+// tried before is not the one to find out whether an endpoint takes connections again: it may
+// have no further try.
 func (r *rotation) pick(now int64, tried []*endpoint) *endpoint {
 	for i := range r.groups {
 		g := &r.groups[i]
-		if k := g.turns.Pick(func(i int) bool { return !slices.Contains(tried, g.endpoints[i]) && g.endpoints[i].usable(now) }); k >= 0 {
+		if k := g.turns.Pick(func(i int) bool {
+			e := g.endpoints[i]
+			return !slices.Contains(tried, e) && (len(tried) == 0 && e.usable(now) || e.skipUntil.Load() == 0)
+		}); k >= 0 {
 			return g.endpoints[k]
 		}
 	}

@@ -16,6 +16,8 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 )
 
 const (
@@ -23,6 +25,12 @@ const (
 	keepAliveTimeout = 5 * time.Second  // and given up after this much longer
 	probeTimeout     = 2 * time.Second
 )
+
+// reconnect is how often a member that is away is tried: gRPC's own pause grows to two minutes.
+var reconnect = grpc.WithConnectParams(grpc.ConnectParams{
+	Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
+	MinConnectTimeout: 3 * time.Second,
+})
 
 // cluster is an etcd that other processes run.
 type cluster struct {
@@ -47,6 +55,7 @@ func connectCluster(ctx context.Context, cfg Config, g *gate) (*cluster, error) 
 		Endpoints: e.Endpoints, TLS: tlsConfig, Username: e.Username, Password: password,
 		DialTimeout: e.DialTimeout, DialKeepAliveTime: keepAliveTime, DialKeepAliveTimeout: keepAliveTimeout,
 		PermitWithoutStream: true, // an idle edge notices a dead connection too
+		DialOptions:         []grpc.DialOption{reconnect},
 		Logger:              newZap(cfg.Log, func(message string) { cfg.Log.Error("etcd client gave up", "reason", message) }),
 	}
 	deadline, cancel := context.WithTimeout(ctx, e.DialTimeout)

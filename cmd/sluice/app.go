@@ -173,8 +173,15 @@ func (a *App) newSources() (*discovery.Manager, error) {
 			return etcd.New(etcd.Config{Client: a.store.Client(), Reserved: []string{"/sluice/"}, Log: a.log})
 		}},
 	}
+	for _, r := range a.cfg.Etcd {
+		cfg := r.source()
+		cfg.Log = a.log
+		sources["etcd/"+r.Name] = etcd.New(cfg)
+	}
 	for _, k := range a.cfg.Kubernetes {
-		s, err := kubernetes.New(kubernetes.Config{Name: k.Name, Kubeconfig: k.Kubeconfig, InCluster: k.InCluster, Log: a.log})
+		cfg := k.source()
+		cfg.Log = a.log
+		s, err := kubernetes.New(cfg)
 		if err != nil {
 			return nil, err
 		}
@@ -390,6 +397,7 @@ func (a *App) mirror(ctx context.Context) error {
 // watchReady turns ready when the first snapshot is served and every source has sent its
 // first sets, or has had its time.
 func (a *App) watchReady(ctx context.Context) error {
+	var settling settling
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	grace := sourcesGrace
@@ -412,6 +420,9 @@ func (a *App) watchReady(ctx context.Context) error {
 		}
 		if pending > 0 {
 			a.log.Warn("ready without all sources", "waiting", pending, "after", grace)
+		}
+		if pending == 0 && !settling.over(a.sources.Status(), a.ready.generation(), time.Now()) {
+			continue
 		}
 		a.ready.begin()
 		return nil

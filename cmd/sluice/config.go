@@ -26,6 +26,9 @@ type Config struct {
 	Admin     AdminConfig      `yaml:"admin"`
 	Ops       OpsConfig        `yaml:"ops"`
 	Store     StoreConfig      `yaml:"store"`
+	// Etcd are the registries that upstreams may name, besides "default", which is the store
+	// unless a registry takes that name.
+	Etcd []RegistryConfig `yaml:"etcd"`
 	// Kubernetes are the clusters that upstreams may name.
 	Kubernetes []ClusterConfig `yaml:"kubernetes"`
 	// ShrinkGuard keeps endpoints that a source has lost all at once.
@@ -113,9 +116,26 @@ type EtcdConfig struct {
 	PasswordFile string   `yaml:"passwordFile"`
 }
 
+// RegistryConfig is one etcd that instances register in, on a connection of its own.
+type RegistryConfig struct {
+	Name       string `yaml:"name"`
+	EtcdConfig `yaml:",inline"`
+	// Prefixes are what upstreams may follow there, such as /services/. Default: all of it.
+	Prefixes []string `yaml:"prefixes"`
+}
+
 // ClusterConfig is one Kubernetes cluster to watch.
 type ClusterConfig struct {
-	Name       string `yaml:"name"`
+	Name string `yaml:"name"`
+	// Server, CAFile and TokenFile reach the cluster by a token that someone else renews.
+	Server    string `yaml:"server"`
+	CAFile    string `yaml:"caFile"`
+	TokenFile string `yaml:"tokenFile"`
+	// Stall is how long a watch may say nothing before it is renewed. Default 3m.
+	Stall Duration `yaml:"stall"`
+	// Resync is how often everything is listed anew. Default 30m.
+	Resync Duration `yaml:"resync"`
+	// Kubeconfig is a file whose current context is used, InCluster the pod's own account.
 	Kubeconfig string `yaml:"kubeconfig"`
 	InCluster  bool   `yaml:"inCluster"`
 	// Ingress makes upstreams, routes and certificates of the cluster's Ingresses, and of its
@@ -241,14 +261,22 @@ func (c *Config) check() []error {
 	if e := c.Store.Etcd; e != nil && len(e.Endpoints) == 0 {
 		bad("store.etcd.endpoints: name at least one endpoint, such as https://10.0.0.1:2379")
 	}
+	registries := map[string]bool{}
+	for i, r := range c.Etcd {
+		if r.Name == "" || registries[r.Name] {
+			bad("etcd[%d].name: %q is empty or used twice: give each registry a name of its own", i, r.Name)
+		}
+		registries[r.Name] = true
+		r.check(func(key, format string, args ...any) { bad("etcd[%d]."+key+": "+format, append([]any{i}, args...)...) })
+	}
 	clusters := map[string]bool{}
 	for i, k := range c.Kubernetes {
 		if k.Name == "" || clusters[k.Name] {
 			bad("kubernetes[%d].name: %q is empty or used twice", i, k.Name)
 		}
 		clusters[k.Name] = true
-		if (k.Kubeconfig == "") == !k.InCluster {
-			bad("kubernetes[%d]: give exactly one of kubeconfig and inCluster", i)
+		if err := k.check(); err != nil {
+			bad("kubernetes[%d]: %w", i, err)
 		}
 		k.checkIngress(func(key, format string, args ...any) {
 			bad("kubernetes[%d]."+key+": "+format, append([]any{i}, args...)...)

@@ -11,7 +11,8 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
-// maxProblems bounds what a set says about unreadable keys; beyond it they are counted.
+// maxProblems bounds what a set says about keys, unreadable or out of service; beyond it they
+// are counted.
 const maxProblems = 20
 
 // content is what a prefix holds, ready to be sent to every upstream that follows it.
@@ -26,8 +27,7 @@ func (c content) equal(o content) bool {
 
 // entry is one key, read.
 type entry struct {
-	endpoint gateway.SourceEndpoint
-	present  bool
+	instance
 	err      error
 	revision int64 // of the last write
 }
@@ -38,7 +38,7 @@ type table map[string]entry
 // put reads a key's value.
 func (t table) put(kv *mvccpb.KeyValue) {
 	e := entry{revision: kv.ModRevision}
-	e.endpoint, e.present, e.err = parse(kv.Value)
+	e.instance, e.err = parse(kv.Value)
 	t[string(kv.Key)] = e
 }
 
@@ -46,22 +46,34 @@ func (t table) put(kv *mvccpb.KeyValue) {
 // they came.
 func (t table) content() content {
 	newest := make(map[string]entry, len(t))
-	var problems []string
+	var unreadable, notes []string
 	for _, key := range slices.Sorted(maps.Keys(t)) {
-		switch e := t[key]; {
-		case e.err != nil:
-			problems = append(problems, fmt.Sprintf("key %.200q: %v", key, e.err))
-		case e.present && e.revision >= newest[e.endpoint.Address].revision:
+		e := t[key]
+		if e.err != nil {
+			unreadable = append(unreadable, fmt.Sprintf("key %.200q: %v", key, e.err))
+		} else if e.note != "" {
+			notes = append(notes, fmt.Sprintf("key %.200q: %s", key, e.note))
+		}
+		if a := e.endpoint.Address; a != "" && e.revision >= newest[a].revision {
 			newest[e.endpoint.Address] = e
 		}
 	}
-	if more := len(problems) - maxProblems; more > 0 {
-		problems = append(problems[:maxProblems], fmt.Sprintf("%d more keys cannot be read", more))
-	}
+	problems := bounded(unreadable, "%d more keys cannot be read")
+	problems = append(problems, bounded(notes, "%d more keys have a status that is worth a look")...)
 	c := content{endpoints: make([]gateway.SourceEndpoint, 0, len(newest)), problems: problems}
 	for _, e := range newest {
-		c.endpoints = append(c.endpoints, e.endpoint)
+		if e.present {
+			c.endpoints = append(c.endpoints, e.endpoint)
+		}
 	}
 	slices.SortFunc(c.endpoints, func(a, b gateway.SourceEndpoint) int { return cmp.Compare(a.Address, b.Address) })
 	return c
+}
+
+// bounded keeps the first problems and counts the others.
+func bounded(problems []string, others string) []string {
+	if more := len(problems) - maxProblems; more > 0 {
+		return append(problems[:maxProblems], fmt.Sprintf(others, more))
+	}
+	return problems
 }

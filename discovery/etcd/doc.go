@@ -1,8 +1,9 @@
 // Package etcd discovers endpoints that register themselves in etcd.
 //
-// It takes in an etcd client and the prefixes that upstreams follow, and reports the
-// instances registered under each prefix as one set. One watch serves all upstreams that
-// follow the same prefix. The client stays its owner's, who closes it after Run returned.
+// It takes in an etcd client, or a [Registry] to connect to, and the prefixes that upstreams
+// follow, and reports the instances registered under each prefix as one set. One watch serves
+// all upstreams that follow the same prefix. A client stays its owner's, who closes it after
+// Run returned; the connection to a registry is opened and closed by Run.
 //
 // # Instances
 //
@@ -11,27 +12,25 @@
 //
 // Our own:
 //
-//	{"address": "10.0.0.1:8080", "weight": 5, "priority": 0, "zone": "a"}
+//	{"address": "10.0.0.1:8080", "weight": 5, "priority": 0, "zone": "a", "tags": ["v2"], "status": "up"}
 //
-// Only the address is required. "addr" is accepted for "address", and so are "host" and
-// "port" (a number or a string) in two fields. Weight is 0 to 1000, 1 by default; other
-// fields are left alone.
-//
-// That of etcd's client/v3/naming/endpoints, which gRPC services register in:
+// and that of etcd's client/v3/naming/endpoints, which gRPC services register in:
 //
 //	{"Op": 0, "Addr": "10.0.0.1:8080", "Metadata": {"weight": 5}}
 //
-// Metadata that is an object may hold weight, priority and zone; any other is left alone.
+// docs/discovery.md says what each field means. Only the address is required, numbers may be
+// strings, and what is not known is left alone.
 //
-// A key whose value cannot be read is named in the set's problems. When two keys name one
-// address, the one written last counts: it is an instance that came back under a new name
-// before its old lease ran out.
+// A key whose value cannot be read is named in the set's problems, and so is one whose status
+// takes it out. When two keys name one address, the one written last counts: it is an instance
+// that came back under a new name before its old lease ran out.
 //
 // # Prefixes
 //
 // A prefix is a folder: "/services/api" follows what is below "/services/api/", and never
 // "/services/api-canary/". An empty prefix, and one that reaches into a reserved part of
-// the etcd (Sluice's own objects), is refused with a problem.
+// the etcd (Sluice's own objects) or out of what a registry gives out, is refused with a
+// problem.
 //
 // What an address may be used for is decided elsewhere; this package asks for an IP
 // address and a port.

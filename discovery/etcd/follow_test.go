@@ -102,7 +102,10 @@ func (f *followed) quiet() {
 func describe(set gateway.EndpointSet) string {
 	var parts []string
 	for _, e := range set.Endpoints {
-		parts = append(parts, fmt.Sprintf("%s*%d", e.Address, e.Weight))
+		parts = append(parts, fmt.Sprintf("%s*%d%s", e.Address, e.Weight, e.Tags))
+		if e.Terminating {
+			parts = append(parts, "terminating")
+		}
 	}
 	for _, p := range set.Problems {
 		parts = append(parts, "! "+p)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -17,7 +16,7 @@ import (
 // longest.
 const (
 	firstPause   = 100 * time.Millisecond
-	longestPause = 5 * time.Second
+	longestPause = 2 * time.Second
 )
 
 // follower reads one prefix and watches it.
@@ -25,7 +24,9 @@ type follower struct {
 	prefix string
 	client *clientv3.Client
 	answer time.Duration // how long one read may take
-	cancel context.CancelFunc
+	// explain says what went wrong in words for people.
+	explain func(ctx context.Context, doing string, endpoints []string, err error) error
+	cancel  context.CancelFunc
 
 	// The fields below belong to the loop in Source.Run.
 	wants map[gateway.SetKey]bool
@@ -48,7 +49,7 @@ func (f *follower) run(ctx context.Context, emit func(content), failed func(erro
 		if err == nil {
 			continue // history was compacted: reading again at once is all it takes
 		}
-		failed(fmt.Errorf("follow prefix %q at %s: %w", f.prefix, where(f.client), err))
+		failed(f.explain(ctx, fmt.Sprintf("follow prefix %q at", f.prefix), f.client.Endpoints(), err))
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause/2 + rand.N(pause/2)):
@@ -64,9 +65,6 @@ func (f *follower) follow(ctx context.Context, emit func(content)) error {
 	reading, done := context.WithTimeout(ctx, f.answer)
 	resp, err := f.client.Get(reading, f.prefix, clientv3.WithPrefix())
 	done()
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %v", f.answer)
-	}
 	if err != nil {
 		return err
 	}
@@ -106,12 +104,4 @@ func (f *follower) follow(ctx context.Context, emit func(content)) error {
 			}
 		}
 	}
-}
-
-// where names the etcd for messages.
-func where(c *clientv3.Client) string {
-	if list := c.Endpoints(); len(list) > 0 {
-		return "etcd " + strings.Join(list, ", ")
-	}
-	return "the embedded etcd"
 }

@@ -3,7 +3,6 @@ package etcd
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -87,18 +86,26 @@ func (h *health) status() discovery.SourceStatus {
 // probe asks the etcd for a sign of life again and again: a watch is as silent over a dead
 // connection as over a quiet prefix. It tells replaced when the answers come from another
 // etcd than before, or from one that has gone back in time (restored from a backup): a
-// watch that waits for a revision in the future would wait for ever.
-func (s *Source) probe(ctx context.Context, replaced chan<- struct{}) {
+// watch that waits for a revision in the future would wait for ever. It tells loggedOut when
+// a registry does not know us any more: its password may have been changed.
+func (s *Source) probe(ctx context.Context, client *clientv3.Client, replaced, loggedOut chan<- struct{}) {
 	var cluster uint64
 	var revision int64
 	tick := time.NewTicker(s.cfg.ProbeEvery)
 	defer tick.Stop()
 	for {
-		header, err := s.ask(ctx)
+		header, err := s.ask(ctx, client)
 		if ctx.Err() != nil {
 			return
 		}
 		s.health.probed(err)
+		if refused(err) && s.cfg.Registry != nil {
+			select {
+			case loggedOut <- struct{}{}:
+			case <-ctx.Done():
+			}
+			return
+		}
 		if header != nil {
 			if cluster != 0 && (header.cluster != cluster || header.revision < revision) {
 				select {
@@ -123,18 +130,19 @@ type header struct {
 	revision int64
 }
 
-func (s *Source) ask(ctx context.Context) (*header, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Answer)
+func (s *Source) ask(ctx context.Context, client *clientv3.Client) (*header, error) {
+	asking, cancel := context.WithTimeout(ctx, s.cfg.Answer)
 	defer cancel()
-	resp, err := s.cfg.Client.Get(ctx, "\x00", clientv3.WithCountOnly())
+	key := "\x00"
+	if k := s.asked.Load(); k != nil {
+		key = *k
+	}
+	resp, err := client.Get(asking, key, clientv3.WithCountOnly())
 	switch {
 	case errors.Is(err, rpctypes.ErrPermissionDenied): // an answer all the same
 		return nil, nil
-	case errors.Is(err, context.DeadlineExceeded):
-		err = fmt.Errorf("no answer within %v", s.cfg.Answer)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("ask %s for a sign of life: %w", where(s.cfg.Client), err)
+	case err != nil:
+		return nil, s.explain(ctx, "ask for a sign of life of", client.Endpoints(), err)
 	}
 	return &header{cluster: resp.Header.ClusterId, revision: resp.Header.Revision}, nil
 }

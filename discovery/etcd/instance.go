@@ -1,6 +1,7 @@
 package etcd
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -11,9 +12,6 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
-// maxWeight is what an endpoint given by hand may have, too.
-const maxWeight = 1000
-
 // value is the union of both formats. Names are compared without regard to case, so Addr
 // of the naming format is the same field as our addr.
 type value struct {
@@ -22,53 +20,56 @@ type value struct {
 	Addr     string          `json:"addr"`
 	Host     string          `json:"host"`
 	Port     json.RawMessage `json:"port"`
-	Op       int             `json:"op"` // naming format: 1 takes the instance out
+	Op       number          `json:"op"` // naming format: 1 takes the instance out
 	Metadata json.RawMessage `json:"metadata"`
-}
-
-// traits may stand in the value itself or in the metadata of the naming format.
-type traits struct {
-	Weight   *int   `json:"weight"`
-	Priority *int   `json:"priority"`
-	Zone     string `json:"zone"`
 }
 
 // opDelete is naming/endpoints' Delete.
 const opDelete = 1
 
-// parse reads one instance. It returns false for a value that says that there is none.
-// Errors never quote the value: it may hold what is none of the upstream's business.
-func parse(data []byte) (gateway.SourceEndpoint, bool, error) {
+// instance is what one key says.
+type instance struct {
+	endpoint gateway.SourceEndpoint
+	present  bool   // false: the key says that there is none, or that it is down
+	note     string // what a person should know of it
+}
+
+// parse reads one instance. Errors never quote the value: it may hold what is none of the
+// upstream's business.
+func parse(data []byte) (instance, error) {
 	var v value
 	if err := json.Unmarshal(data, &v); err != nil {
-		return gateway.SourceEndpoint{}, false, fmt.Errorf("not an instance in JSON: %w", err)
+		return instance{}, fmt.Errorf("not an instance in JSON: %w", err)
 	}
-	if v.Op == opDelete {
-		return gateway.SourceEndpoint{}, false, nil
+	if v.Op.is(opDelete) {
+		return instance{}, nil
 	}
 	address, err := v.address()
 	if err != nil {
-		return gateway.SourceEndpoint{}, false, err
+		return instance{}, err
 	}
-	var meta traits
-	if len(v.Metadata) > 0 && json.Unmarshal(v.Metadata, &meta) != nil {
-		meta = traits{} // someone else's data, in a shape of its own
+	if err := v.wellFormed(); err != nil {
+		return instance{}, err
 	}
-	weight, priority := cmp.Or(v.Weight, meta.Weight), cmp.Or(v.Priority, meta.Priority)
-	e := gateway.SourceEndpoint{Address: address, Weight: 1, Zone: cmp.Or(v.Zone, meta.Zone)}
-	if weight != nil {
-		e.Weight = *weight
-	}
-	if priority != nil {
-		e.Priority = *priority
-	}
+	t := v.or(metadata(v.Metadata))
+	e := gateway.SourceEndpoint{Address: address, Weight: t.Weight.or(1), Priority: t.Priority.or(0), Zone: string(t.Zone), Tags: t.Tags.tags}
 	switch {
 	case e.Weight < 0 || e.Weight > maxWeight:
-		return gateway.SourceEndpoint{}, false, fmt.Errorf("weight %d is not between 0 and %d", e.Weight, maxWeight)
+		return instance{}, fmt.Errorf("weight %d is not between 0 and %d", e.Weight, maxWeight)
 	case e.Priority < 0:
-		return gateway.SourceEndpoint{}, false, fmt.Errorf("priority %d is negative", e.Priority)
+		return instance{}, fmt.Errorf("priority %d is negative", e.Priority)
 	}
-	return e, true, nil
+	return t.Status.apply(e), nil
+}
+
+// metadata reads the traits of the naming format. Other people's data there, in a shape of
+// its own, is left alone.
+func metadata(text json.RawMessage) traits {
+	var t traits
+	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) || json.Unmarshal(text, &t) != nil {
+		return traits{}
+	}
+	return t.readable()
 }
 
 // address is the instance's address in its one canonical form.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -21,8 +22,12 @@ type Config struct {
 	// "default".
 	Name string
 	// Client of the etcd. The source neither configures nor closes it. Set its keepalive,
-	// so that a dead connection is noticed while nothing changes.
+	// so that a dead connection is noticed while nothing changes. Nil: Registry.
 	Client *clientv3.Client
+	// Registry to connect to when there is no Client.
+	Registry *Registry
+	// Prefixes are what upstreams may follow. Default: every prefix that is not reserved.
+	Prefixes []string
 	// Reserved are prefixes that no upstream may follow: those that hold Sluice's own
 	// objects, when the registry is its store.
 	Reserved []string
@@ -39,6 +44,8 @@ type Config struct {
 type Source struct {
 	cfg    Config
 	health health
+	// asked is the key that a probe asks for: one that the user may read.
+	asked atomic.Pointer[string]
 }
 
 var _ discovery.Source = (*Source)(nil)
@@ -63,32 +70,54 @@ func (s *Source) Status() discovery.SourceStatus {
 }
 
 // Run implements [discovery.Source]. It returns nil when ctx ends, and nothing else stops
-// it: an etcd that cannot be reached is tried again and again.
+// it: an etcd that cannot be reached, or does not let us in, is tried again and again.
 func (s *Source) Run(ctx context.Context, wants <-chan []discovery.Want, out chan<- gateway.EndpointSet) error {
-	ctx, cancel := context.WithCancel(ctx)
 	r := &run{
 		Source: s, out: out,
 		followers: map[string]*follower{},
 		refused:   map[gateway.SetKey]bool{},
 		news:      make(chan news),
 		replaced:  make(chan struct{}),
+		loggedOut: make(chan struct{}),
 	}
+	defer s.health.stop()
+	if s.cfg.Registry == nil {
+		r.serve(ctx, s.cfg.Client, wants)
+		return nil
+	}
+	for ctx.Err() == nil {
+		if c := s.connect(ctx); c != nil {
+			r.serve(ctx, c, wants)
+			_ = c.Close() // its context has ended, or it is of no use any more
+		}
+	}
+	return nil
+}
+
+// serve follows what is wanted through a client, until ctx ends or the etcd does not know us
+// any more. What was followed before goes on.
+func (r *run) serve(ctx context.Context, client *clientv3.Client, wants <-chan []discovery.Want) {
+	ctx, cancel := context.WithCancel(ctx)
 	defer r.running.Wait()
 	defer cancel()
-	r.running.Go(func() { s.probe(ctx, r.replaced) })
-	defer s.health.stop()
+	r.client = client
+	r.running.Go(func() { r.probe(ctx, client, r.replaced, r.loggedOut) })
+	r.again(ctx)
 	for {
 		// What can happen: the manager asks for something else; a prefix changed; the etcd
-		// is another one than before; it is time to stop.
+		// is another one than before; it does not know us any more; it is time to stop.
 		select {
 		case list := <-wants:
 			r.want(ctx, list)
 		case n := <-r.news:
 			r.changed(ctx, n)
 		case <-r.replaced:
-			r.restart(ctx)
+			r.cfg.Log.Warn("etcd was replaced or restored: reading every prefix again", "source", r.Name())
+			r.again(ctx)
+		case <-r.loggedOut:
+			return
 		case <-ctx.Done():
-			return nil
+			return
 		}
 	}
 }
@@ -96,11 +125,13 @@ func (s *Source) Run(ctx context.Context, wants <-chan []discovery.Want, out cha
 // run is the state of one Run, owned by its loop.
 type run struct {
 	*Source
+	client    *clientv3.Client
 	out       chan<- gateway.EndpointSet
 	followers map[string]*follower
 	refused   map[gateway.SetKey]bool // wants whose prefix may not be followed
 	news      chan news
 	replaced  chan struct{}
+	loggedOut chan struct{}
 	running   sync.WaitGroup
 }
 
@@ -119,7 +150,7 @@ func (r *run) want(ctx context.Context, list []discovery.Want) {
 		if w.Ref.Etcd == nil {
 			continue // not ours: the manager sorts by source
 		}
-		prefix, err := folder(w.Ref.Etcd.Prefix, r.cfg.Reserved)
+		prefix, err := folder(w.Ref.Etcd.Prefix, r.cfg.Reserved, r.cfg.Prefixes)
 		if err != nil {
 			refused[w.Key] = true
 			if !r.refused[w.Key] {
@@ -140,7 +171,11 @@ func (r *run) want(ctx context.Context, list []discovery.Want) {
 			delete(r.followers, prefix)
 		}
 	}
-	for _, prefix := range slices.Sorted(maps.Keys(wanted)) {
+	prefixes := slices.Sorted(maps.Keys(wanted))
+	if len(prefixes) > 0 {
+		r.asked.Store(&prefixes[0])
+	}
+	for _, prefix := range prefixes {
 		r.follow(ctx, prefix, wanted[prefix])
 	}
 }
@@ -165,7 +200,7 @@ func (r *run) follow(ctx context.Context, prefix string, wants map[gateway.SetKe
 
 func (r *run) start(ctx context.Context, prefix string) *follower {
 	ctx, cancel := context.WithCancel(ctx)
-	f := &follower{prefix: prefix, client: r.cfg.Client, answer: r.cfg.Answer, cancel: cancel}
+	f := &follower{prefix: prefix, client: r.client, answer: r.cfg.Answer, explain: r.explain, cancel: cancel}
 	r.followers[prefix] = f
 	emit := func(c content) {
 		select {
@@ -198,9 +233,8 @@ func (r *run) changed(ctx context.Context, n news) {
 	}
 }
 
-// restart reads every prefix anew. Sets stay as they are until then.
-func (r *run) restart(ctx context.Context) {
-	r.cfg.Log.Warn("etcd was replaced or restored: reading every prefix again", "source", r.Name())
+// again reads every prefix anew. Sets stay as they are until then.
+func (r *run) again(ctx context.Context) {
 	for prefix, f := range r.followers {
 		f.cancel()
 		fresh := r.start(ctx, prefix)

@@ -78,6 +78,22 @@ func TestUnreadableKeysAreNamedAndTheOthersLive(t *testing.T) {
 	f.expect("api", "10.0.0.1:80*1 10.0.0.2:80*1")
 }
 
+// What an instance says about itself takes it out of rotation, or out.
+func TestStatusOfInstances(t *testing.T) {
+	c := startEmbedded(t)
+	f := follow(t, Config{Client: c})
+	f.want("api=/s/api/")
+	f.expect("api", "empty")
+	put(t, c, "/s/api/1", `{"address":"10.0.0.1:80","tags":["v=2"]}`)
+	f.expect("api", `10.0.0.1:80*1{"v":"2"}`)
+	put(t, c, "/s/api/1", `{"address":"10.0.0.1:80","status":"draining"}`)
+	f.expect("api", "10.0.0.1:80*1 terminating")
+	put(t, c, "/s/api/0", `{"address":"10.0.0.1:80","status":"down"}`) // written last, so it counts
+	f.expect("api", `! key "/s/api/0": says that 10.0.0.1:80 is down, so it is left out until its status is up again`)
+	remove(t, c, "/s/api/0")
+	f.expect("api", "10.0.0.1:80*1 terminating")
+}
+
 func TestManyUnreadableKeysAreCounted(t *testing.T) {
 	c := startEmbedded(t)
 	for i := range maxProblems + 5 {

@@ -1,11 +1,15 @@
 package kubernetes
 
 import (
+	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -18,6 +22,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/transport"
 )
 
 // client reads EndpointSlices of one cluster.
@@ -26,6 +31,7 @@ type client struct {
 	http   *http.Client
 	params runtime.ParameterCodec
 	server string
+	stall  time.Duration
 }
 
 func newClient(cfg Config) (*client, error) {
@@ -46,7 +52,7 @@ func newClient(cfg Config) (*client, error) {
 	config.UserAgent = "sluice"
 	config.WarningHandlerWithContext = rest.NoWarnings{}
 	config.Dial = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext
-	c := &client{params: runtime.NewParameterCodec(scheme), server: config.Host}
+	c := &client{params: runtime.NewParameterCodec(scheme), server: config.Host, stall: cfg.Stall}
 	if c.http, err = rest.HTTPClientFor(config); err != nil {
 		return nil, err
 	}
@@ -55,27 +61,63 @@ func newClient(cfg Config) (*client, error) {
 }
 
 func loadConfig(cfg Config) (*rest.Config, error) {
+	given := 0
+	for _, set := range []bool{cfg.InCluster, cfg.Kubeconfig != "", cfg.Token != nil} {
+		if set {
+			given++
+		}
+	}
 	switch {
-	case cfg.InCluster && cfg.Kubeconfig != "":
-		return nil, errors.New("both inCluster and kubeconfig are set: choose one")
+	case given == 0:
+		return nil, errors.New("none of inCluster, kubeconfig and token is set: choose one")
+	case given > 1:
+		return nil, errors.New("more than one of inCluster, kubeconfig and token is set: choose one")
 	case cfg.InCluster:
 		config, err := rest.InClusterConfig()
 		if err != nil {
 			return nil, fmt.Errorf("use the pod's own account: %w", err)
 		}
 		return config, nil
-	case cfg.Kubeconfig != "":
-		config, err := clientcmd.BuildConfigFromFlags("", cfg.Kubeconfig)
-		if err != nil {
-			return nil, fmt.Errorf("read kubeconfig %s: %w", cfg.Kubeconfig, err)
-		}
-		return config, nil
+	case cfg.Token != nil:
+		return cfg.Token.config()
 	}
-	return nil, errors.New("neither inCluster nor kubeconfig is set: choose one")
+	config, err := clientcmd.BuildConfigFromFlags("", cfg.Kubeconfig)
+	if err != nil {
+		return nil, fmt.Errorf("read kubeconfig %s: %w", cfg.Kubeconfig, err)
+	}
+	return config, nil
 }
 
-// listWatch lists and watches all EndpointSlices. opened is called when a watch is open.
-func (c *client) listWatch(opened func()) cache.ListerWatcher {
+// config reads the files once, so that a mistake is found at once. The token is read again
+// every minute and, unlike with rest.Config.BearerTokenFile, when the server refuses it.
+func (t *Token) config() (*rest.Config, error) {
+	if !strings.HasPrefix(t.Server, "https://") {
+		return nil, fmt.Errorf("server %q: write https://HOST:PORT, since a token can be read on the way otherwise", t.Server)
+	}
+	token, err := os.ReadFile(t.TokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("read tokenFile: %w", err)
+	}
+	if len(bytes.TrimSpace(token)) == 0 {
+		return nil, fmt.Errorf("tokenFile %s is empty", t.TokenFile)
+	}
+	config := &rest.Config{Host: t.Server}
+	config.Wrap(transport.ResettableTokenSourceWrapTransport(transport.NewCachedFileTokenSource(t.TokenFile)))
+	if t.CAFile == "" {
+		return config, nil
+	}
+	if config.CAData, err = os.ReadFile(t.CAFile); err != nil {
+		return nil, fmt.Errorf("read caFile: %w", err)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(config.CAData) {
+		return nil, fmt.Errorf("caFile %s holds no certificate in PEM", t.CAFile)
+	}
+	return config, nil
+}
+
+// listWatch lists and watches all EndpointSlices. opened is called when a watch is open, silent
+// when one has been given up because it said nothing.
+func (c *client) listWatch(opened, silent func()) cache.ListerWatcher {
 	request := func(o metav1.ListOptions) *rest.Request {
 		return c.rest.Get().Resource("endpointslices").VersionedParams(&o, c.params)
 	}
@@ -87,11 +129,15 @@ func (c *client) listWatch(opened func()) cache.ListerWatcher {
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.Watch = true
-			w, err := request(o).Watch(ctx)
-			if err == nil {
-				opened()
+			w, err := openWithin(ctx, c.stall, func(ctx context.Context) (watch.Interface, error) { return request(o).Watch(ctx) })
+			if err != nil {
+				return nil, final(err)
 			}
-			return w, final(err)
+			opened()
+			return RenewSilent(w, c.stall, func() {
+				silent()
+				c.close() // the connection may be dead, too
+			}), nil
 		},
 	}
 }

@@ -18,8 +18,13 @@ func TestNewRefuses(t *testing.T) {
 		cfg  Config
 		want []string
 	}{
-		{"nothing", Config{}, []string{`cluster "default"`, "neither inCluster nor kubeconfig"}},
-		{"both", Config{Name: "east", InCluster: true, Kubeconfig: "x"}, []string{`cluster "east"`, "both"}},
+		{"nothing", Config{}, []string{`cluster "default"`, "none of inCluster, kubeconfig and token"}},
+		{"both", Config{Name: "east", InCluster: true, Kubeconfig: "x"}, []string{`cluster "east"`, "more than one"}},
+		{"token over http", Config{Token: &Token{Server: "http://a", TokenFile: missing}}, []string{`server "http://a"`, "https://"}},
+		{"no token", Config{Token: &Token{Server: "https://a", TokenFile: missing}}, []string{"read tokenFile", "no such file"}},
+		{"empty token", Config{Token: &Token{Server: "https://a", TokenFile: os.DevNull}}, []string{"is empty"}},
+		{"no authority", Config{Token: &Token{Server: "https://a", TokenFile: broken, CAFile: missing}}, []string{"read caFile", "no such file"}},
+		{"broken authority", Config{Token: &Token{Server: "https://a", TokenFile: broken, CAFile: broken}}, []string{broken, "no certificate in PEM"}},
 		{"no file", Config{Kubeconfig: missing}, []string{missing, "no such file"}},
 		{"broken file", Config{Kubeconfig: broken}, []string{broken, "yaml"}},
 		{"not in a pod", Config{InCluster: true}, []string{"the pod's own account"}},

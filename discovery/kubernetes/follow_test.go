@@ -27,7 +27,13 @@ type followed struct {
 
 func follow(t *testing.T, kubeconfig string) *followed {
 	t.Helper()
-	source, err := New(Config{Kubeconfig: kubeconfig, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	return followWith(t, Config{Kubeconfig: kubeconfig})
+}
+
+func followWith(t *testing.T, cfg Config) *followed {
+	t.Helper()
+	cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	source, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

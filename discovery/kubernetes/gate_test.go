@@ -18,7 +18,7 @@ import (
 )
 
 // gate stands between a source and a real API server. It can be shut, can play an old
-// server, and can spoil the token.
+// server, can spoil the token, and can fall silent without closing anything.
 type gate struct {
 	t          *testing.T
 	kubeconfig string // of the gate
@@ -28,6 +28,8 @@ type gate struct {
 	old     atomic.Bool // refuse watch-lists
 	refused atomic.Int64
 	token   atomic.Value // string; "" leaves the right one
+	mute    atomic.Bool  // answers that have something to say now get stuck for good
+	watches atomic.Int64
 
 	mu     sync.Mutex
 	server *http.Server // nil while shut
@@ -82,8 +84,28 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			`"message":"sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"}`)
 		return
 	}
-	g.proxy.ServeHTTP(w, r)
+	if r.URL.Query().Get("watch") != "" {
+		g.watches.Add(1)
+	}
+	g.proxy.ServeHTTP(&mutable{w, g, r}, r)
 }
+
+// mutable is an answer that gets stuck when it has something to say while the gate is mute.
+type mutable struct {
+	http.ResponseWriter
+	g *gate
+	r *http.Request
+}
+
+func (m *mutable) Write(p []byte) (int, error) {
+	if m.g.mute.Load() {
+		<-m.r.Context().Done()
+		return 0, m.r.Context().Err()
+	}
+	return m.ResponseWriter.Write(p)
+}
+
+func (m *mutable) Unwrap() http.ResponseWriter { return m.ResponseWriter }
 
 func (g *gate) listen(address string) {
 	g.t.Helper()

@@ -14,7 +14,7 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
-// Config of a [Source]. One of Kubeconfig and InCluster is set.
+// Config of a [Source]. One of Kubeconfig, InCluster and Token is set.
 type Config struct {
 	// Name of the cluster, as upstreams write it in discover.kubernetes.cluster. Default
 	// "default".
@@ -23,8 +23,27 @@ type Config struct {
 	Kubeconfig string
 	// InCluster uses the account of the pod that Sluice runs in.
 	InCluster bool
+	// Token names the server and a file with a token.
+	Token *Token
+	// Stall is how long a watch may say nothing before it is renewed. Default 3m, in which
+	// three of the server's bookmarks have failed to come. Raise it for servers that send
+	// none, if a new watch every three minutes is too much for them.
+	Stall time.Duration
+	// Resync is how often everything is listed anew, in case that an event was lost on its
+	// way. Default 30m, give or take a tenth.
+	Resync time.Duration
 	// Log defaults to slog.Default().
 	Log *slog.Logger
+}
+
+// Token is an account's token in a file that someone else renews.
+type Token struct {
+	// Server is the URL of the API server, "https://10.0.0.1:6443".
+	Server string
+	// CAFile holds the certificates (PEM) that sign the server's. Default: the system's.
+	CAFile string
+	// TokenFile is read again every minute, and when the server refuses what it held.
+	TokenFile string
 }
 
 // Source follows the Services of one cluster. It implements [discovery.Source].
@@ -42,6 +61,8 @@ var _ discovery.Source = (*Source)(nil)
 // used. It connects to nothing.
 func New(cfg Config) (*Source, error) {
 	cfg.Name = cmp.Or(cfg.Name, "default")
+	cfg.Stall = cmp.Or(cfg.Stall, 3*time.Minute)
+	cfg.Resync = cmp.Or(cfg.Resync, 30*time.Minute)
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())
 	c, err := newClient(cfg)
 	if err != nil {

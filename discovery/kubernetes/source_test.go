@@ -2,6 +2,8 @@ package kubernetes
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +27,11 @@ func TestAgainstARealAPIServer(t *testing.T) {
 		"an old server gets list and watch": oldServer,
 		"changes while the source was away": changesWhileAway,
 		"a server that refuses":             serverThatRefuses,
+		"a watch that falls silent":         silentWatch,
+		"a server that falls silent":        silentServer,
+		"an event that was lost":            lostEvent,
+		"two clusters":                      twoClusters,
+		"both families":                     bothFamilies,
 		"latency":                           latency,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -33,6 +40,7 @@ func TestAgainstARealAPIServer(t *testing.T) {
 			test(t, cluster, namespace)
 		})
 	}
+	t.Run("least rights", func(t *testing.T) { leastRights(t, cluster) })
 	t.Run("restart of the server", func(t *testing.T) {
 		cluster.CreateNamespace("restart")
 		restart(t, cluster, "restart")
@@ -133,6 +141,132 @@ func changesWhileAway(t *testing.T, c *kubetest.Cluster, ns string) {
 			t.Errorf("%s has had %d sets, want %d: %q", name, got, want, f.seen[name])
 		}
 	}
+}
+
+// A connection that is open and says nothing any more looks like a quiet cluster. The watch is
+// given up, and what it missed is there.
+func silentWatch(t *testing.T, c *kubetest.Cluster, ns string) {
+	c.CreateSlice(ready(ns, "api-1", "api", "10.0.0.1"))
+	g := newGate(t, c.Kubeconfig)
+	f := followWith(t, Config{Kubeconfig: g.kubeconfig, Stall: 2 * time.Second})
+	f.want(ns + "/api:http")
+	f.expect("api", "10.0.0.1:8080")
+	g.mute.Store(true)
+	before := g.watches.Load()
+	c.UpdateSlice(ready(ns, "api-1", "api", "10.0.0.2"))
+	f.quiet() // the event is stuck, as is the connection
+	g.mute.Store(false)
+	f.expect("api", "10.0.0.2:8080")
+	if g.watches.Load() == before {
+		t.Error("the event came by a watch that was mute")
+	}
+	f.until("up", up)
+}
+
+// A server that takes requests and answers none is told, and followed again once it speaks.
+func silentServer(t *testing.T, c *kubetest.Cluster, ns string) {
+	c.CreateSlice(ready(ns, "api-1", "api", "10.0.0.1"))
+	g := newGate(t, c.Kubeconfig)
+	f := followWith(t, Config{Kubeconfig: g.kubeconfig, Stall: time.Second})
+	f.want(ns + "/api:http")
+	f.expect("api", "10.0.0.1:8080")
+	g.mute.Store(true)
+	c.UpdateSlice(ready(ns, "api-1", "api", "10.0.0.2")) // and with it every watch is stuck
+	f.until("told", func(s discovery.SourceStatus) bool { return s.Error != "" })
+	f.quiet()
+	g.mute.Store(false)
+	f.expect("api", "10.0.0.2:8080")
+	f.until("up", up)
+}
+
+// What a watch lost on its way is found when everything is listed anew, and nothing else is
+// sent then.
+func lostEvent(t *testing.T, c *kubetest.Cluster, ns string) {
+	c.CreateSlice(ready(ns, "api-1", "api", "10.0.0.1"))
+	c.CreateSlice(ready(ns, "other-1", "other", "10.0.0.9"))
+	g := newGate(t, c.Kubeconfig)
+	f := followWith(t, Config{Kubeconfig: g.kubeconfig, Stall: time.Hour, Resync: 2 * time.Second})
+	f.want(ns+"/api:http", ns+"/other:http")
+	f.expect("api", "10.0.0.1:8080")
+	f.expect("other", "10.0.0.9:8080")
+	g.mute.Store(true)
+	c.UpdateSlice(ready(ns, "api-1", "api", "10.0.0.2"))
+	f.quiet()
+	g.mute.Store(false)
+	f.expect("api", "10.0.0.2:8080")
+	f.quiet()
+	if n := len(f.seen["other"]); n != 1 {
+		t.Errorf("other did not change and has had %d sets", n)
+	}
+	f.until("up", up)
+}
+
+// Each cluster has a source of its own, with a name; one that is away is no matter of the other.
+func twoClusters(t *testing.T, c *kubetest.Cluster, ns string) {
+	c.CreateSlice(ready(ns, "api-1", "api", "10.0.0.1"))
+	g := newGate(t, c.Kubeconfig)
+	g.shut()
+	away := followWith(t, Config{Name: "away", Kubeconfig: g.kubeconfig})
+	here := followWith(t, Config{Name: "here", Kubeconfig: c.Kubeconfig})
+	away.want(ns + "/api:http")
+	here.want(ns + "/api:http")
+	here.expect("api", "10.0.0.1:8080")
+	away.until("down", down)
+	away.quiet()
+	if a, h := away.Status(), here.Status(); a.Name != "kubernetes/away" || h.Name != "kubernetes/here" || !up(h) {
+		t.Errorf("status %+v and %+v", a, h)
+	}
+	g.open()
+	away.expect("api", "10.0.0.1:8080")
+}
+
+// A Service of both families has a slice for each, and zones belong to endpoints.
+func bothFamilies(t *testing.T, c *kubetest.Cluster, ns string) {
+	zone := "eu-1a"
+	four := ready(ns, "api-4", "api", "10.0.0.1")
+	four.Endpoints[0].Zone = &zone
+	four.Endpoints[0].Hints = &discoveryv1.EndpointHints{ForZones: []discoveryv1.ForZone{{Name: "eu-1b"}}}
+	six := ready(ns, "api-6", "api", "2001:db8::1")
+	six.AddressType = discoveryv1.AddressTypeIPv6
+	c.CreateSlice(four)
+	c.CreateSlice(six)
+	f := follow(t, c.Kubeconfig)
+	f.want(ns + "/api:8080")
+	f.expect("api", "10.0.0.1:8080 zone=eu-1a, [2001:db8::1]:8080")
+}
+
+// The manifest's account has all the rights that are needed, with a token from a file. What is
+// wrong with a token is told, and a renewed one is taken up.
+func leastRights(t *testing.T, c *kubetest.Cluster) {
+	c.ApplyFile("../../deploy/kubernetes/endpointslices.yaml")
+	c.CreateSlice(ready("sluice", "api-1", "api", "10.0.0.1"))
+	file := filepath.Join(t.TempDir(), "token")
+	write := func(token string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("expired")
+	f := followWith(t, Config{Token: &Token{Server: c.Server(), CAFile: c.CAFile(), TokenFile: file}})
+	f.want("sluice/api:http")
+	f.until("refused", func(s discovery.SourceStatus) bool { return down(s) && strings.Contains(s.Error, "Unauthorized") })
+	f.quiet()
+	write(c.AccountToken("sluice", "sluice-endpoints"))
+	f.expect("api", "10.0.0.1:8080")
+	f.until("up", up)
+	c.UpdateSlice(ready("sluice", "api-1", "api", "10.0.0.2"))
+	f.expect("api", "10.0.0.2:8080")
+
+	other := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(other, []byte(c.AccountToken("default", c.CreateAccount("default", "stranger"))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stranger := followWith(t, Config{Token: &Token{Server: c.Server(), CAFile: c.CAFile(), TokenFile: other}})
+	stranger.want("sluice/api:http")
+	stranger.until("forbidden", func(s discovery.SourceStatus) bool {
+		return down(s) && strings.Contains(s.Error, "cannot list resource")
+	})
 }
 
 func serverThatRefuses(t *testing.T, c *kubetest.Cluster, ns string) {

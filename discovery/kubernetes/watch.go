@@ -20,7 +20,7 @@ import (
 // and back to the first after a watch that held for steadyWatch.
 const (
 	firstPause   = 100 * time.Millisecond
-	longestPause = 5 * time.Second
+	longestPause = 2 * time.Second
 	steadyWatch  = 10 * time.Second
 )
 
@@ -33,16 +33,28 @@ func (s *Source) watch(ctx context.Context, st *store) {
 			s.reached()
 		}
 	}
+	silent := func() {
+		log.Warn("kubernetes watch said nothing, renewing it", "after", s.cfg.Stall)
+		s.update(func(st *discovery.SourceStatus) {
+			st.Error = fmt.Sprintf("the watch said nothing for %v and is renewed", s.cfg.Stall)
+		})
+	}
 	// One reflector for all attempts: it knows how far it has come, so that a server which
 	// lags behind cannot take it back in time.
-	reflector := cache.NewReflectorWithOptions(s.client.listWatch(opened), &discoveryv1.EndpointSlice{},
+	reflector := cache.NewReflectorWithOptions(s.client.listWatch(opened, silent), &discoveryv1.EndpointSlice{},
 		&announcingStore{store: st, reached: s.reached}, cache.ReflectorOptions{Name: s.Name()})
 	pause := firstPause
 	for ctx.Err() == nil {
 		started := time.Now()
-		err := cmp.Or(reflector.ListAndWatchWithContext(ctx), errors.New("the watch has ended"))
+		whole, cancel := context.WithTimeout(ctx, s.cfg.Resync+time.Duration((rand.Float64()-0.5)*0.2*float64(s.cfg.Resync)))
+		err := cmp.Or(reflector.ListAndWatchWithContext(whole), errors.New("the watch has ended"))
+		resync := whole.Err() != nil
+		cancel()
 		if ctx.Err() != nil {
 			return
+		}
+		if resync {
+			continue // time for a whole list: nothing is lost
 		}
 		if s.lost(err) {
 			log.Warn("kubernetes cluster lost, trying again", "error", err)

@@ -3,12 +3,9 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
-	"os"
-	"os/exec"
 	"slices"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -37,12 +34,13 @@ tenant: acme
 spec: {hosts: [shop.example.com], to: [{upstream: api}]}
 `
 
-// toTraffic moves the only endpoint between two backends 50 times and prints the median time
-// from the call that writes the change to the first request on the new one.
-func (s *instance) toTraffic(figure string, move func(to string)) {
+// toTraffic moves the only endpoint between two backends n times and returns the times from
+// the call that writes the change to the first request on the new one, sorted. The next change
+// comes after a pause of up to twice the given one.
+func (s *instance) toTraffic(n int, pause time.Duration, move func(to string)) []time.Duration {
 	s.t.Helper()
 	var took []time.Duration
-	for i := range 50 {
+	for i := range n {
 		to := []string{"two", "one"}[i%2] // it begins on one
 		begin := time.Now()
 		move(to)
@@ -53,12 +51,20 @@ func (s *instance) toTraffic(figure string, move func(to string)) {
 			return nil
 		})
 		took = append(took, time.Since(begin))
+		time.Sleep(pause + time.Duration(rand.Float64()*float64(pause)))
 	}
 	slices.Sort(took)
-	median := took[len(took)/2]
-	fmt.Printf("figure %s %.2f ms goal 100\n", figure, float64(median.Microseconds())/1000)
-	if median > time.Second {
-		s.t.Errorf("median %v", median)
+	return took
+}
+
+// figure prints the time that a share of all has stayed below, and fails at ten times the goal:
+// the machine may be busy with other tests.
+func figure(t *testing.T, name string, took []time.Duration, share float64, goal time.Duration) {
+	t.Helper()
+	at := took[min(int(share*float64(len(took))), len(took)-1)]
+	fmt.Printf("figure %s %.2f ms goal %d\n", name, float64(at.Microseconds())/1000, goal.Milliseconds())
+	if at > 10*goal {
+		t.Errorf("%s is %v", name, at)
 	}
 }
 
@@ -70,45 +76,22 @@ func TestEtcdToTraffic(t *testing.T) {
 	s := configure(t, fmt.Sprintf("store: {etcd: {endpoints: [%q]}}\nobjects: [%s]\n", cluster.Config().Etcd.Endpoints[0],
 		objectFile(t, fmt.Sprintf(discovered, "{etcd: {prefix: /services/api/}}"))))
 	s.start()
-	s.toTraffic("etcd_to_traffic_ms", func(to string) {
+	took := s.toTraffic(50, 0, func(to string) {
 		if _, err := client.Put(context.Background(), "/services/api/1", fmt.Sprintf(`{"address": %q}`, at[to])); err != nil {
 			t.Fatal(err)
 		}
 	})
+	figure(t, "etcd_to_traffic_ms", took, 0.5, 100*time.Millisecond)
 }
 
 // A change of an EndpointSlice in a real kube-apiserver reaches traffic. EndpointSlices can't
 // hold loopback addresses, so the whole test runs in a network namespace of its own, where
 // its backends have addresses of the range for benchmarks (RFC 2544).
 func TestKubernetesToTraffic(t *testing.T) {
-	const inside = "SLUICE_E2E_NAMESPACE"
-	if os.Getenv(inside) == "" {
-		program(t, "sluice") // built outside: the inner process builds its own from the same cache
-		cmd := exec.Command(os.Args[0], "-test.run=^TestKubernetesToTraffic$", "-test.v", "-test.timeout=5m")
-		cmd.Env = append(os.Environ(), inside+"=yes")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
-		if os.Getuid() != 0 {
-			cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-			cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
-			cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-		}
-		out, err := cmd.CombinedOutput()
-		for line := range strings.Lines(string(out)) {
-			if strings.HasPrefix(line, "figure ") {
-				fmt.Print(line)
-			}
-		}
-		if err != nil {
-			t.Fatalf("in the namespace: %v\n%s", err, out)
-		}
+	if !inNamespace(t, "198.18.0.1", "198.18.0.2") {
 		return
 	}
 	at := map[string]string{"one": "198.18.0.1:8081", "two": "198.18.0.2:8081"}
-	for _, args := range []string{"link set lo up", "addr add 198.18.0.1/32 dev lo", "addr add 198.18.0.2/32 dev lo"} {
-		if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
-			t.Fatalf("ip %s: %v %s", args, err, out)
-		}
-	}
 	for name, address := range at {
 		backend(t, name, address)
 	}
@@ -119,10 +102,15 @@ func TestKubernetesToTraffic(t *testing.T) {
 	s := configure(t, fmt.Sprintf("kubernetes: [{name: default, kubeconfig: %q}]\nobjects: [%s]\n", kube.Kubeconfig,
 		objectFile(t, fmt.Sprintf(discovered, "{kubernetes: {namespace: shop, service: api, port: http}}"))))
 	s.start()
-	s.toTraffic("kube_to_traffic_ms", func(to string) {
+	move := func(to string) {
 		slice.Endpoints = sliceOf(at[to]).Endpoints
 		slice = kube.UpdateSlice(slice)
-	})
+	}
+	took := s.toTraffic(500, 25*time.Millisecond, move)
+	figure(t, "kube_to_traffic_p50_ms", took, 0.5, 20*time.Millisecond)
+	figure(t, "kube_to_traffic_p99_ms", took, 0.99, 100*time.Millisecond)
+	// Changes that follow each other at once share a snapshot every 20 ms.
+	figure(t, "kube_to_traffic_burst_p50_ms", s.toTraffic(100, 0, move), 0.5, 100*time.Millisecond)
 }
 
 func sliceOf(address string) *discoveryv1.EndpointSlice {

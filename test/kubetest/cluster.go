@@ -27,6 +27,7 @@ type Cluster struct {
 	etcdPort  int
 	apiPort   int
 	etcd, api *process
+	second    *process         // another API server; nil: none
 	core      *rest.RESTClient // namespaces, Services
 	discovery *rest.RESTClient // EndpointSlices
 }
@@ -67,18 +68,14 @@ func (c *Cluster) start(dir string) error {
 	if c.Kubeconfig, err = writeKubeconfig(dir, c.apiPort); err != nil {
 		return err
 	}
-	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
-	if err != nil {
-		return err
-	}
-	config.QPS = -1 // client-go's own limit is five requests a second
-	if c.core, c.discovery, err = clients(config); err != nil {
+	if c.core, c.discovery, err = c.clientsAt(c.apiPort); err != nil {
 		return err
 	}
 	if err := c.startEtcd(ports[1]); err != nil {
 		return err
 	}
-	return c.startAPI()
+	c.api, err = c.startAPI(c.apiPort, c.core)
+	return err
 }
 
 func (c *Cluster) startEtcd(peerPort int) error {
@@ -113,11 +110,12 @@ func ask(url string) error {
 	return nil
 }
 
-func (c *Cluster) startAPI() error {
+// startAPI starts an API server on port and waits until client says that it is ready.
+func (c *Cluster) startAPI(port int, client *rest.RESTClient) (*process, error) {
 	file := func(name string) string { return filepath.Join(c.dir, name) }
 	p, err := startProcess(c.bin, c.dir, "kube-apiserver",
 		fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", c.etcdPort),
-		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", c.apiPort),
+		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port),
 		"--tls-cert-file="+file("tls.crt"), "--tls-private-key-file="+file("tls.key"),
 		"--service-account-issuer=https://kubetest.invalid",
 		"--service-account-key-file="+file("sa.key"), "--service-account-signing-key-file="+file("sa.key"),
@@ -126,14 +124,18 @@ func (c *Cluster) startAPI() error {
 		"--endpoint-reconciler-type=none",            // a loopback address is no valid endpoint
 		"--disable-admission-plugins=ServiceAccount") // no controller makes the default accounts
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.api = p
-	return p.waitUntil(patience, func() error {
+	err = p.waitUntil(patience, func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		return c.core.Get().AbsPath("/readyz").Do(ctx).Error()
+		return client.Get().AbsPath("/readyz").Do(ctx).Error()
 	})
+	if err != nil {
+		p.stop(0)
+		return nil, err
+	}
+	return p, nil
 }
 
 // StopAPI ends the API server and leaves its etcd running: what clients see while a
@@ -147,19 +149,51 @@ func (c *Cluster) StopAPI() {
 // StartAPI starts the API server again, at the same address, and waits until it is ready.
 func (c *Cluster) StartAPI() {
 	c.tb.Helper()
-	if err := c.startAPI(); err != nil {
+	core, discovery, err := c.clientsAt(c.apiPort)
+	if err == nil {
+		c.api, err = c.startAPI(c.apiPort, core)
+		core.Client.CloseIdleConnections()
+		discovery.Client.CloseIdleConnections()
+	}
+	if err != nil {
 		c.tb.Fatalf("start the API server again: %v", err)
 	}
 }
 
+// StartSecond starts another API server of the same cluster, as one with several masters has,
+// and has all further writes go through it: objects can then change while the one that the
+// kubeconfig names is stopped.
+func (c *Cluster) StartSecond() {
+	c.tb.Helper()
+	ports, err := freePorts(1)
+	if err == nil {
+		c.core, c.discovery, err = c.clientsAt(ports[0])
+	}
+	if err == nil {
+		c.second, err = c.startAPI(ports[0], c.core)
+	}
+	if err != nil {
+		c.tb.Fatalf("start a second API server: %v", err)
+	}
+}
+
+func (c *Cluster) clientsAt(port int) (core, discovery *rest.RESTClient, err error) {
+	config, err := clientcmd.BuildConfigFromFlags(fmt.Sprintf("https://127.0.0.1:%d", port), c.Kubeconfig)
+	if err != nil {
+		return nil, nil, err
+	}
+	config.QPS = -1 // client-go's own limit is five requests a second
+	return clients(config)
+}
+
 // stop ends both processes. Nothing has to be kept, so there is no patience either.
 func (c *Cluster) stop() {
-	for _, p := range []*process{c.api, c.etcd} {
+	for _, p := range []*process{c.api, c.second, c.etcd} {
 		if p != nil {
 			p.stop(0)
 		}
 	}
-	c.api, c.etcd = nil, nil
+	c.api, c.second, c.etcd = nil, nil, nil
 	for _, client := range []*rest.RESTClient{c.core, c.discovery} {
 		if client != nil {
 			client.Client.CloseIdleConnections()

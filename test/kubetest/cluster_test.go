@@ -31,5 +31,10 @@ func TestCluster(t *testing.T) {
 	if kept := c.UpdateSlice(slice); kept.UID != created.UID {
 		t.Errorf("after a restart the slice is another one: UID %s, was %s", kept.UID, created.UID)
 	}
+	c.StartSecond()
+	c.StopAPI()
+	if kept := c.UpdateSlice(slice); kept.UID != created.UID {
+		t.Errorf("through the second server the slice is another one: UID %s, was %s", kept.UID, created.UID)
+	}
 	c.DeleteSlice("shop", "api-1")
 }

@@ -980,6 +980,7 @@ export interface components {
             };
             timeouts?: components["schemas"]["Timeouts"];
             retry?: components["schemas"]["Retry"];
+            drain?: components["schemas"]["Drain"];
             limits?: components["schemas"]["UpstreamLimits"];
             /**
              * @description Version of the PROXY header that each connection to an endpoint begins with, which tells it the
@@ -987,6 +988,15 @@ export interface components {
              * @enum {string}
              */
             proxyProtocol?: "v1" | "v2";
+        };
+        /** @description How an endpoint that is terminating, or that no source names any more, is let go. It gets no new request. */
+        Drain: {
+            /**
+             * @description How long requests and streams that are under way may go on. WebSockets are then told that the endpoint
+             *     goes away (close status 1001), and what is left is cut after a tenth of the timeout more, 1s to 10s.
+             *     Default is 5m.
+             */
+            timeout?: components["schemas"]["Duration"];
         };
         /** @description An endpoint given by hand. */
         ManualEndpoint: {
@@ -1309,6 +1319,10 @@ export interface components {
             zone?: string;
             /** @description Finishes what it has, gets no new request. */
             terminating?: boolean;
+            /** @description What its source says about it, such as version v2. Decides nothing. */
+            tags?: {
+                [key: string]: string;
+            };
             /** @description Who names it, the strongest first. */
             sources: components["schemas"]["SourceKind"][];
             verdict: components["schemas"]["Verdict"];
@@ -1345,6 +1359,7 @@ export interface components {
             };
             timeouts: components["schemas"]["Timeouts"];
             retry: components["schemas"]["Retry"];
+            drain?: components["schemas"]["Drain"];
             tls?: components["schemas"]["UpstreamTLS"];
             limits?: components["schemas"]["UpstreamLimits"];
             proxyProtocol?: string;

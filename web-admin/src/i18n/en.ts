@@ -173,6 +173,7 @@ export const en = {
     unused: 'no route sends requests here',
     protocol: 'Protocol',
     balance: 'Balance',
+    drain: 'Time to drain',
     activeCheck: 'Active check',
     passiveCheck: 'Passive check',
     off: 'off',

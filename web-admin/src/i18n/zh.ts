@@ -175,6 +175,7 @@ export const zh: typeof en = {
     unused: '没有路由指向这里',
     protocol: '协议',
     balance: '负载均衡',
+    drain: '排空时间',
     activeCheck: '主动检查',
     passiveCheck: '被动检查',
     off: '关闭',

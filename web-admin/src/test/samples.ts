@@ -22,6 +22,7 @@ export function sampleUpstream(tenant: string, name: string, endpoints: Endpoint
     health: { passive: { consecutiveGatewayErrors: 5, baseEjection: '30s', maxEjectedPercent: 30 } },
     timeouts: { connect: '2s', response: '1m', idle: '30s' },
     retry: { attempts: 2 },
+    drain: { timeout: '5m' },
   };
   return { upstream, problems: [], routes: ['shop'], ...more };
 }

@@ -78,7 +78,7 @@ function EmptyText({ none }: { none: boolean }) {
 function useColumns(actions: Actions): ColumnsType<Endpoint> {
   const { t } = useTranslation();
   return [
-    { title: t('upstreams.address'), key: 'address', render: (_, e) => <span className="mono nowrap">{e.address}</span>, sorter: (a, b) => (a.address < b.address ? -1 : 1) },
+    { title: t('upstreams.address'), key: 'address', render: (_, e) => <Address endpoint={e} />, sorter: (a, b) => (a.address < b.address ? -1 : 1) },
     { title: t('upstreams.inRotation'), key: 'rotation', render: (_, e) => <InRotation endpoint={e} /> },
     { title: t('upstreams.verdict'), key: 'verdict', render: (_, e) => <VerdictCell endpoint={e} /> },
     { title: t('upstreams.weight'), dataIndex: 'weight', align: 'right', sorter: (a, b) => a.weight - b.weight },
@@ -87,6 +87,20 @@ function useColumns(actions: Actions): ColumnsType<Endpoint> {
     { title: t('upstreams.sources'), key: 'sources', render: (_, e) => <span className="nowrap">{e.sources.map((s) => t(`source.${s}`)).join(', ')}</span> },
     { title: '', key: 'actions', align: 'right', render: (_, e) => <RowActions endpoint={e} {...actions} /> },
   ];
+}
+
+function Address({ endpoint: e }: { endpoint: Endpoint }) {
+  return (
+    <>
+      <span className="mono nowrap">{e.address}</span> <Tags of={e} />
+    </>
+  );
+}
+
+/** Tags are what the source says about the endpoint: version=v2, canary. */
+function Tags({ of: e }: { of: Endpoint }) {
+  const words = Object.entries(e.tags ?? {}).map(([name, value]) => (value === '' ? name : `${name}=${value}`));
+  return words.length === 0 ? null : <span className="muted">{words.join(', ')}</span>;
 }
 
 function RowActions({ endpoint: e, onEvidence, onChange, onRemove }: Actions & { endpoint: Endpoint }) {
@@ -168,6 +182,7 @@ function Cards({ endpoints, none, ...actions }: Actions & { endpoints: Endpoint[
               </span>
             )}
             <span>{e.sources.map((s) => t(`source.${s}`)).join(', ')}</span>
+            <Tags of={e} />
           </div>
           <RowActions endpoint={e} {...actions} />
         </li>

@@ -13,6 +13,7 @@ export function Settings({ view: { upstream: u, routes } }: { view: UpstreamView
           { label: t('upstreams.usedBy'), value: routes.length > 0 ? routes.join(', ') : <span className="muted">{t('upstreams.unused')}</span> },
           { label: t('upstreams.protocol'), value: u.protocol },
           { label: t('upstreams.balance'), value: u.balance.policy },
+          { label: t('upstreams.drain'), value: u.drain?.timeout },
           { label: t('upstreams.activeCheck'), value: <ActiveText upstream={u} /> },
           { label: t('upstreams.passiveCheck'), value: <PassiveText upstream={u} /> },
           { label: t('upstreams.timeouts'), value: t('upstreams.timeoutsText', { connect: u.timeouts.connect, response: u.timeouts.response, idle: u.timeouts.idle }) },

@@ -22,7 +22,7 @@ const api = sampleUpstream('acme', 'api', [
   sampleEndpoint('10.0.0.4:8080'),
   sick,
   sampleEndpoint('10.0.0.6:8080', 'healthy', { weight: 0, inRotation: false }),
-  sampleEndpoint('10.0.0.7:8080', 'healthy', { terminating: true, inRotation: false }),
+  sampleEndpoint('10.0.0.7:8080', 'healthy', { terminating: true, inRotation: false, tags: { version: 'v2', canary: '' } }),
 ]);
 const address = '/upstreams/acme/api';
 
@@ -38,6 +38,7 @@ test('shows every endpoint, the worst first, and why one is out of rotation', as
   expect((await row('10.0.0.5:8080')).textContent).toContain('5 gateway errors in a row (502)');
   expect((await row('10.0.0.6:8080')).textContent).toContain('weight 0');
   expect((await row('10.0.0.7:8080')).textContent).toContain('terminating');
+  expect((await row('10.0.0.7:8080')).textContent).toContain('version=v2, canary');
   const rows = screen.getAllByRole('row');
   expect(rows[1]?.textContent).toContain('10.0.0.5:8080');
   // Only what was given by hand can be taken away by hand.

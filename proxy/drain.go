@@ -1,0 +1,167 @@
+package proxy
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-gateway/sluice/proxy/http1"
+	"github.com/sluice-gateway/sluice/proxy/http2"
+	"github.com/sluice-gateway/sluice/proxy/socket"
+)
+
+// errDrained: the endpoint left, and the exchange did not end within the drain time.
+var errDrained = &http1.Error{Status: 503, Class: "drained", Text: "the endpoint has left, and did not answer in its drain time"}
+
+// drain is how an endpoint that leaves is let go. It gets no new request; what is under way may
+// end by itself for a time. Then tunnels are asked to end, and a last call later all that is left
+// is cut. The zero value is of an endpoint that stays.
+type drain struct {
+	time atomic.Int64 // how long exchanges may go on, nanoseconds
+	last atomic.Int64 // when they are cut; 0: the endpoint stays
+
+	mu      sync.Mutex
+	tunnels map[*tunnel]struct{} // guarded by mu
+	timer   *time.Timer          // guarded by mu; nil: there is nobody to ask
+	ask     int64                // guarded by mu: when tunnels are asked to end
+}
+
+// lastCall is the time between asking and cutting.
+func lastCall(after time.Duration) time.Duration {
+	return min(max(after/10, time.Second), 10*time.Second)
+}
+
+// leave begins the drain, unless it has begun.
+func (d *drain) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	after := time.Duration(d.time.Load())
+	if after == 0 || d.last.Load() != 0 {
+		return
+	}
+	d.ask = socket.Now() + int64(after)
+	d.last.Store(d.ask + int64(lastCall(after)))
+	d.arm()
+}
+
+// stay takes leave back. Tunnels that were asked to end do so all the same.
+func (d *drain) stay() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last.Store(0)
+	if d.timer != nil {
+		d.timer.Stop()
+		d.timer = nil
+	}
+}
+
+// over says whether what is still under way has to end.
+func (d *drain) over() bool {
+	last := d.last.Load()
+	return last != 0 && socket.Now() >= last
+}
+
+// arm sets the timer for the next step, when there is someone whom it concerns. mu is held.
+func (d *drain) arm() {
+	if d.timer != nil || d.last.Load() == 0 || len(d.tunnels) == 0 {
+		return
+	}
+	d.timer = time.AfterFunc(time.Duration(d.ask-socket.Now()), d.askAll)
+}
+
+// askAll asks every tunnel to end, and cuts those that did not after a last call.
+func (d *drain) askAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.timer == nil {
+		return // it stays after all
+	}
+	for t := range d.tunnels {
+		go t.ask() // each may have to wait for its client
+	}
+	d.timer = time.AfterFunc(time.Duration(d.last.Load()-socket.Now()), d.cutAll)
+}
+
+func (d *drain) cutAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.timer == nil {
+		return
+	}
+	for t := range d.tunnels {
+		t.cut()
+	}
+	d.timer = nil
+}
+
+func (d *drain) add(t *tunnel) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.tunnels == nil {
+		d.tunnels = map[*tunnel]struct{}{}
+	}
+	d.tunnels[t] = struct{}{}
+	d.arm()
+}
+
+func (d *drain) remove(t *tunnel) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.tunnels, t)
+}
+
+// release drains the endpoints of before that r does not send requests to any more because they
+// left, and takes that back for those that came again. An address that came again has a new
+// endpoint; r.leaving are the old ones, as long as they have something under way.
+func (r *rotation) release(before *rotation) {
+	stays := make(map[string]*endpoint, len(r.all))
+	for i, e := range r.all {
+		e.drain.time.Store(int64(orDefault(r.from.Drain.Timeout, 5*time.Minute)))
+		if r.from.Endpoints[i].Terminating {
+			e.drain.leave()
+			continue
+		}
+		e.drain.stay()
+		stays[e.key.Address] = e
+	}
+	if before == nil {
+		return
+	}
+	old := append(before.leaving[:len(before.leaving):len(before.leaving)], before.all...)
+	for _, e := range old {
+		again := stays[e.key.Address]
+		if again == e || r.has(e) {
+			continue
+		}
+		if again != nil {
+			e.drain.stay()
+		} else {
+			e.drain.leave()
+		}
+		if e.inFlight.Load() > 0 {
+			r.leaving = append(r.leaving, e)
+		}
+	}
+}
+
+func (r *rotation) has(e *endpoint) bool {
+	for _, o := range r.all {
+		if o == e {
+			return true
+		}
+	}
+	return false
+}
+
+// endCall ends a call of gRPC whose endpoint has left with a status that lets its client call
+// again, and reports whether it did.
+func (x *exchange) endCall() bool {
+	f, ok := x.front.(*streamFront)
+	if !ok || !isGRPC(&f.req, f.head()) {
+		return false
+	}
+	b := http2.AppendField(f.out.block[:0], []byte("grpc-status"), strconv.AppendInt(nil, grpcUnavailable, 10))
+	b = http2.AppendField(b, []byte("grpc-message"), []byte("sluice: "+errDrained.Class+": the endpoint has left"))
+	return f.st.SendHead(b, true, f.out.stall) == nil
+}
