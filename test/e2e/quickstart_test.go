@@ -14,6 +14,8 @@ import (
 // The quick start as `make run` starts it, with the real binaries and its own objects on free
 // ports: it serves, and a terminal's Ctrl-C ends all of it cleanly within 10 seconds.
 func TestQuickstartEndsOnCtrlC(t *testing.T) {
+	program(t, "sluice") // both are built before ports are chosen
+	program(t, "backend")
 	objects := t.TempDir()
 	var listen []string
 	var moves []string // pairs of the example's addresses and free ones

@@ -78,9 +78,11 @@ func (o *output) String() string {
 	return o.all.String()
 }
 
-// configure writes a sluice.yaml on free ports; more is appended to it.
+// configure writes a sluice.yaml on free ports; more is appended to it. The program is built
+// first, since a port that is free now may be somebody's by the end of a build.
 func configure(t *testing.T, more string) *instance {
 	t.Helper()
+	program(t, "sluice")
 	s := &instance{t: t, dir: t.TempDir(), http: freeAddr(t), admin: freeAddr(t), ops: freeAddr(t), log: &output{}}
 	text := fmt.Sprintf("node: e2e\ndataDir: %s/data\nlisteners: [{name: http, address: %q}]\nadmin: {address: %q}\nops: {address: %q}\n%s", s.dir, s.http, s.admin, s.ops, more)
 	if err := os.WriteFile(s.dir+"/sluice.yaml", []byte(text), 0o600); err != nil {
