@@ -69,6 +69,7 @@ func TestSlowEndpointIsNotASlowClient(t *testing.T) {
 	o := startOrigin(t, func(_ *origin, c net.Conn) {
 		_ = c.(*net.TCPConn).SetReadBuffer(16 << 10)
 		time.Sleep(time.Second)
+		_ = c.(*net.TCPConn).SetReadBuffer(1 << 20) // the rest goes as fast as it can
 		req, err := http.ReadRequest(bufio.NewReader(c))
 		if err != nil {
 			return
