@@ -49,14 +49,13 @@ func (l *accessLog) add(line []byte) {
 		return
 	}
 	l.lines = append(l.lines, line...)
-	has := len(l.lines)
-	l.mu.Unlock()
 	if had == 0 {
 		signal(l.first)
 	}
-	if had < logFlush && has >= logFlush {
+	if had < logFlush && len(l.lines) >= logFlush {
 		signal(l.many)
 	}
+	l.mu.Unlock()
 }
 
 func signal(c chan struct{}) {
@@ -100,13 +99,11 @@ func (l *accessLog) write() {
 // close writes what is left and ends the writer.
 func (l *accessLog) close() {
 	l.mu.Lock()
-	closed := l.closed
-	l.closed = true
-	l.mu.Unlock()
-	if closed {
-		return
+	if !l.closed {
+		l.closed = true
+		close(l.many)
+		close(l.first)
 	}
-	close(l.many)
-	close(l.first)
+	l.mu.Unlock()
 	<-l.done
 }

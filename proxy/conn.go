@@ -166,6 +166,7 @@ func (c *conn) await() bool {
 			break
 		}
 		c.s.SetReadDeadline(end)
+		err = socket.ErrInterrupted
 	}
 	switch {
 	case c.over:
@@ -217,10 +218,11 @@ func (c *conn) serveNow(n int) (more bool) {
 		c.over = true
 		return false
 	}
+	c.s.PaceReads(socket.Pace{})
+	c.readyAt = c.endedAt // of what is there already
 	if c.in.buf.n > 0 || c.p.closing.Load() {
 		return false
 	}
-	c.s.PaceReads(socket.Pace{})
 	c.rest(c.endedAt)
 	return !c.p.closing.Load() // else drain may have come by before rest
 }

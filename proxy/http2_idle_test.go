@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -140,4 +141,29 @@ func TestHTTP2IdleMakesRoom(t *testing.T) {
 		_ = f.Close()
 	}
 	<-said
+}
+
+// A client that leaves with its last frame, on a connection that is not new, is noticed soon.
+func TestHTTP2LeavesWithItsLastFrame(t *testing.T) {
+	e := start(t, Config{}, Listener{}, snap([]string{rawOrigin(t, hello, false).addr}, nil))
+	l := e.theListener(t)
+	f := e.dialFrames(t, 0)
+	f.ask(1, "GET", true)
+	if got := f.until(1); got.status != "200" {
+		t.Fatalf("%+v", got)
+	}
+	time.Sleep(time.Duration(firstLook) * 3 / 2) // the first look is over
+	tc := f.Conn.(*net.TCPConn)
+	raw, err := tc.SyscallConn()
+	f.must(err)
+	f.must(raw.Control(func(fd uintptr) {
+		err = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_CORK, 1) // one segment
+	}))
+	f.must(err)
+	f.must(f.WritePing(false, [8]byte{'b', 'y', 'e'}))
+	f.must(tc.CloseWrite())
+	eventually(t, "the connection is gone", func() bool {
+		idle, active := e.conns.count(l)
+		return idle+active == 0
+	})
 }

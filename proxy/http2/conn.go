@@ -144,6 +144,7 @@ func (c *Conn) takeFrame() error {
 // not.
 func (c *Conn) takeNow(n int) bool {
 	c.rd.n = n
+	c.s.SetReadDeadline(min(c.s.ReadDeadline(), socket.Now()+firstLook))
 	for c.rd.whole() {
 		if c.readErr = c.takeFrame(); c.readErr != nil {
 			return false

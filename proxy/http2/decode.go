@@ -53,6 +53,10 @@ func (d *decoding) start(kind blockKind, text []byte) {
 	*d = decoding{conn: d.conn, kind: kind, text: text, length: -1, cookies: d.cookies[:0]}
 }
 
+// forget lets go of the last head: its text is the stream's, and a connection that waits holds
+// no long values.
+func (d *decoding) forget() { *d = decoding{conn: d.conn, cookies: modest(d.cookies)} }
+
 // field is the Decoder's callback.
 func (d *decoding) field(f hpack.HeaderField) {
 	if d.size += len(f.Name) + len(f.Value) + 32; d.size > d.conn.cfg.HeadBytes {

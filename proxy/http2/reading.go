@@ -107,6 +107,7 @@ func (c *Conn) borrow() []byte {
 
 func (c *Conn) giveUp() {
 	c.scratch = nil
+	c.head.forget()
 	if c.rd != nil {
 		c.rd.release()
 		c.rd = nil

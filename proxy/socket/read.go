@@ -86,8 +86,11 @@ func (c *Conn) readTimeout() error {
 	if due != 0 && Now() >= due {
 		return ErrTimeout
 	}
-	c.in.armed = 0
-	return c.nc.SetReadDeadline(deadline(due, &c.in.armed))
+	err := c.nc.SetReadDeadline(deadline(due, &c.in.armed))
+	if c.in.stopped.Load() { // lost the race against Interrupt
+		_ = c.nc.SetReadDeadline(past)
+	}
+	return err
 }
 
 // armRead makes sure that a wait ends no later than wanted.

@@ -116,3 +116,39 @@ func TestAbort(t *testing.T) {
 		t.Errorf("read: %v instead of a reset", err)
 	}
 }
+
+// hooked is a connection that calls hook before a read deadline is set.
+type hooked struct {
+	net.Conn
+	hook func()
+}
+
+func (h *hooked) SetReadDeadline(at time.Time) error {
+	if h.hook != nil {
+		f := h.hook
+		h.hook = nil
+		f()
+	}
+	return h.Conn.SetReadDeadline(at)
+}
+
+// An Interrupt that comes while a passed timer is set anew is not lost.
+func TestInterruptMeetsTimer(t *testing.T) {
+	_, far := pair(t, true)
+	h := &hooked{Conn: far}
+	c := New(h)
+	b := make([]byte, 1)
+	c.SetReadDeadline(Now() + int64(time.Millisecond))
+	if _, err := c.Read(b); !errors.Is(err, ErrTimeout) {
+		t.Fatalf("%v instead of a timeout", err)
+	}
+	h.hook = c.Interrupt
+	began := time.Now()
+	c.SetReadDeadline(Now() + int64(20*time.Second))
+	if _, err := c.Read(b); !errors.Is(err, ErrInterrupted) {
+		t.Errorf("%v instead of %v", err, ErrInterrupted)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("noticed after %v, when the deadline had passed", took)
+	}
+}

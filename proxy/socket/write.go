@@ -87,8 +87,11 @@ func (c *Conn) writeTimeout() error {
 		}
 		due = c.out.due()
 	}
-	c.out.armed = 0
-	return c.nc.SetWriteDeadline(deadline(due, &c.out.armed))
+	err := c.nc.SetWriteDeadline(deadline(due, &c.out.armed))
+	if c.out.stopped.Load() { // lost the race against InterruptWrite
+		_ = c.nc.SetWriteDeadline(past)
+	}
+	return err
 }
 
 // tryWrite writes what is left of src. It returns false to wait for room.
