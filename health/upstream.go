@@ -19,7 +19,7 @@ type upstream struct {
 	// cells are read by every outcome, and replaced when endpoints come or go. They are sorted
 	// by address: most upstreams have few endpoints, for which a map takes three times the
 	// memory, and more time.
-	cells atomic.Pointer[[]*cell]
+	cells atomic.Pointer[[]addressed]
 
 	mu      sync.Mutex
 	tracker *Tracker
@@ -28,9 +28,15 @@ type upstream struct {
 	probes  probeCounts
 }
 
+// addressed is the cell of an address. The address stands here, so that a search reads
+// neighbours only.
+type addressed struct {
+	address string
+	*cell
+}
+
 // cell is what an outcome looks at before it takes the lock.
 type cell struct {
-	address string
 	// quiet says that one more success changes nothing. It is written under the upstream's
 	// lock. A success that reads it just before an error clears it counts as having come
 	// before that error.
@@ -41,21 +47,26 @@ type probeCounts struct{ succeeded, failed uint64 }
 
 func newUpstream(t *Tracker) *upstream {
 	u := &upstream{key: t.upstream, tracker: t}
-	u.cells.Store(&[]*cell{})
+	u.cells.Store(&[]addressed{})
 	return u
 }
 
 // cell returns that of the address, or nil.
 func (u *upstream) cell(address string) *cell {
 	cells := *u.cells.Load()
-	i, ok := slices.BinarySearchFunc(cells, address, (*cell).compare)
-	if !ok {
-		return nil
+	from, to := 0, len(cells)
+	for from < to { // by hand: this is on the way of every request
+		switch mid := (from + to) / 2; {
+		case cells[mid].address == address:
+			return cells[mid].cell
+		case cells[mid].address < address:
+			from = mid + 1
+		default:
+			to = mid
+		}
 	}
-	return cells[i]
+	return nil
 }
-
-func (c *cell) compare(address string) int { return strings.Compare(c.address, address) }
 
 // configure takes over a definition unless it is as before.
 func (u *upstream) configure(now time.Time, eu *gateway.EffectiveUpstream, secure *Secure, p *Prober, out *outbox) {
@@ -68,16 +79,16 @@ func (u *upstream) configure(now time.Time, eu *gateway.EffectiveUpstream, secur
 	u.applied, u.secure = eu, secure
 	changed := u.tracker.Configure(now, eu.Health, eu.Endpoints)
 
-	cells := make([]*cell, 0, len(eu.Endpoints))
+	cells := make([]addressed, 0, len(eu.Endpoints))
 	for _, e := range eu.Endpoints {
 		c := u.cell(e.Address)
 		if c == nil {
-			c = &cell{address: e.Address}
+			c = new(cell)
 		}
 		c.quiet.Store(u.tracker.Quiet(e.Address))
-		cells = append(cells, c)
+		cells = append(cells, addressed{e.Address, c})
 	}
-	slices.SortFunc(cells, func(a, b *cell) int { return a.compare(b.address) })
+	slices.SortFunc(cells, func(a, b addressed) int { return strings.Compare(a.address, b.address) })
 	u.cells.Store(&cells)
 	// Still under the lock: a result of a probe that ends here is out of date when its
 	// goroutine gets the lock, and sees it by its context.
@@ -90,7 +101,7 @@ func (u *upstream) configure(now time.Time, eu *gateway.EffectiveUpstream, secur
 func (u *upstream) remove(now time.Time, p *Prober, out *outbox) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.cells.Store(&[]*cell{})
+	u.cells.Store(&[]addressed{})
 	p.Set(u.key, nil)
 	u.publish(u.tracker.Configure(now, u.tracker.check, nil), out)
 	u.schedule(out)
