@@ -28,7 +28,8 @@ type builder struct {
 	limits    limits
 	claims    map[string]string // host to tenant
 	hosts     map[string]*Host
-	upstreams map[UpstreamKey]*EffectiveUpstream
+	place     map[UpstreamKey]int     // of an upstream, in in.Upstreams and in the next
+	upstreams []*EffectiveUpstream    // nil: it is in no snapshot
 	certs     []*EffectiveCertificate // by age
 	next      time.Time
 	problems  []Problem
@@ -36,12 +37,12 @@ type builder struct {
 
 func newBuilder(in Inputs) *builder {
 	b := &builder{
-		in:        in,
-		tenants:   make(map[string]*Tenant, len(in.Tenants)),
-		limits:    limitsOf(in.Policies),
-		claims:    map[string]string{},
-		hosts:     map[string]*Host{},
-		upstreams: make(map[UpstreamKey]*EffectiveUpstream, len(in.Upstreams)),
+		in:      in,
+		tenants: make(map[string]*Tenant, len(in.Tenants)),
+		limits:  limitsOf(in.Policies),
+		claims:  map[string]string{},
+		hosts:   make(map[string]*Host, len(in.Routes)),
+		place:   make(map[UpstreamKey]int, len(in.Upstreams)),
 	}
 	b.in.Tenants = slices.SortedFunc(slices.Values(in.Tenants), func(x, y *Tenant) int { return older(&x.Meta, &y.Meta) })
 	b.in.Certificates = slices.SortedFunc(slices.Values(in.Certificates), func(x, y *Certificate) int { return older(&x.Meta, &y.Meta) })
@@ -86,28 +87,64 @@ func (b *builder) checkFleets() {
 }
 
 func (b *builder) buildUpstreams() {
-	sets := map[UpstreamKey][]EndpointSet{}
-	for _, s := range b.in.Sets {
-		sets[s.Upstream] = append(sets[s.Upstream], s)
+	for i, u := range b.in.Upstreams {
+		b.place[u.Key()] = i
 	}
-	verdicts := map[UpstreamKey][]Verdict{}
-	for _, v := range b.in.Verdicts {
-		verdicts[v.Upstream] = append(verdicts[v.Upstream], v)
-	}
-	before := map[UpstreamKey]*EffectiveUpstream{}
+	sets := byUpstream(b, b.in.Sets, func(s *EndpointSet) UpstreamKey { return s.Upstream })
+	verdicts := byUpstream(b, b.in.Verdicts, func(v *Verdict) UpstreamKey { return v.Upstream })
+	before := make([]*EffectiveUpstream, len(b.in.Upstreams))
 	if b.in.Before != nil {
 		for _, u := range b.in.Before.Upstreams {
-			before[u.Key] = u
+			if i, ok := b.place[u.Key]; ok {
+				before[i] = u
+			}
 		}
 	}
-	for _, u := range b.in.Upstreams {
+	b.upstreams = make([]*EffectiveUpstream, len(b.in.Upstreams))
+	for i, u := range b.in.Upstreams {
+		if b.place[u.Key()] != i {
+			continue // it stands twice, and the last one counts
+		}
 		if b.tenants[u.Tenant] == nil {
 			b.reportOrphan(&u.Meta)
 			continue
 		}
-		k := u.Key()
-		b.upstreams[k] = buildUpstream(u, sets[k], verdicts[k], before[k])
+		b.upstreams[i] = buildUpstream(u, sets[i], verdicts[i], before[i])
 	}
+}
+
+// upstream returns the upstream of that key, or nil.
+func (b *builder) upstream(k UpstreamKey) *EffectiveUpstream {
+	i, ok := b.place[k]
+	if !ok {
+		return nil
+	}
+	return b.upstreams[i]
+}
+
+// byUpstream gives each upstream its items, in the order in which they come. All of them are
+// in one array: with many upstreams, a list for each would be most of a build's garbage.
+func byUpstream[E any](b *builder, items []E, key func(*E) UpstreamKey) [][]E {
+	lists := make([][]E, len(b.in.Upstreams))
+	places := make([]int, len(items))
+	counts := make([]int, len(lists))
+	for n := range items {
+		places[n] = -1 // of no upstream
+		if i, ok := b.place[key(&items[n])]; ok {
+			places[n] = i
+			counts[i]++
+		}
+	}
+	room := make([]E, len(items))
+	for i, n := range counts {
+		lists[i], room = room[:0:n], room[n:]
+	}
+	for n, i := range places {
+		if i >= 0 {
+			lists[i] = append(lists[i], items[n])
+		}
+	}
+	return lists
 }
 
 func (b *builder) reportOrphan(m *Meta) {
@@ -141,7 +178,9 @@ func (b *builder) snapshot(generation uint64) *Snapshot {
 		}
 	}
 	for _, u := range b.upstreams {
-		s.Upstreams = append(s.Upstreams, u)
+		if u != nil {
+			s.Upstreams = append(s.Upstreams, u)
+		}
 	}
 	slices.SortFunc(s.Upstreams, func(x, y *EffectiveUpstream) int { return x.Key.Compare(y.Key) })
 	s.otherDigest = s.digestOthers()

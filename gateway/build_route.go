@@ -48,10 +48,9 @@ func (b *builder) buildRoutes() {
 // routeHost returns the entry for a host of a route, or nil with a Problem when the
 // route's tenant may not use it.
 func (b *builder) routeHost(r *Route, i int, raw string) *Host {
-	field := index("spec.hosts", i)
 	name, err := NormalHost(raw)
 	if err != nil {
-		b.report(Problem{Object: r.Ref(), Field: field, Code: "host_invalid", Message: sentence(err)})
+		b.report(Problem{Object: r.Ref(), Field: index("spec.hosts", i), Code: "host_invalid", Message: sentence(err)})
 		return nil
 	}
 	if owner := b.ownerOf(name); owner != r.Tenant {
@@ -59,7 +58,7 @@ func (b *builder) routeHost(r *Route, i int, raw string) *Host {
 		if owner != "" {
 			msg = fmt.Sprintf("Host %q belongs to tenant %q, so a route of tenant %q can't use it.", name, owner, r.Tenant)
 		}
-		b.report(Problem{Object: r.Ref(), Field: field, Code: "host_not_owned", Message: msg})
+		b.report(Problem{Object: r.Ref(), Field: index("spec.hosts", i), Code: "host_not_owned", Message: msg})
 		return nil
 	}
 	if b.hosts[name] == nil {
@@ -216,7 +215,7 @@ func (b *builder) targets(r *Route, respond *Respond) []Target {
 		case weight < 0 || weight > maxWeight:
 			b.report(Problem{Object: r.Ref(), Field: index("spec.to", i) + ".weight", Code: "weight_invalid",
 				Message: fmt.Sprintf("Weight %d is outside 0 to %d, so this target is left out.", weight, maxWeight)})
-		case b.upstreams[key] == nil:
+		case b.upstream(key) == nil:
 			b.report(Problem{Object: r.Ref(), Field: index("spec.to", i) + ".upstream", Code: "upstream_unknown",
 				Message: fmt.Sprintf("Tenant %q has no upstream %q, so this target is left out: create the Upstream or correct the name.", r.Tenant, t.Upstream)})
 		case weight > 0:

@@ -16,10 +16,11 @@ import (
 // it was decided from the same.
 func buildUpstream(u *Upstream, sets []EndpointSet, verdicts []Verdict, before *EffectiveUpstream) *EffectiveUpstream {
 	sets = wanted(u, sets)
-	e := &EffectiveUpstream{Key: u.Key(), Discover: u.Spec.Discover, decision: decisionOf(u, sets)}
-	if before != nil && before.decision == e.decision && before.sees(verdicts) {
+	d := decisionOf(u, sets)
+	if before != nil && before.decision == d && before.sees(verdicts) {
 		return before
 	}
+	e := &EffectiveUpstream{Key: u.Key(), Discover: u.Spec.Discover, decision: d}
 	c := &upstreamChecker{ref: u.Ref(), out: e}
 	c.protocol(u.Spec)
 	c.health(u.Spec.Health)
@@ -35,6 +36,9 @@ func buildUpstream(u *Upstream, sets []EndpointSet, verdicts []Verdict, before *
 // wanted keeps the sets that the upstream asks for now, strongest source first, and by
 // place within a source, in the order of the spec.
 func wanted(u *Upstream, sets []EndpointSet) []EndpointSet {
+	if len(u.Spec.Discover) == 0 && len(sets) == 1 && sets[0].SetKey == (SetKey{Upstream: u.Key(), Source: SourceManual}) {
+		return sets // as most are
+	}
 	order := map[SetKey]int{{Upstream: u.Key(), Source: SourceManual}: 0}
 	for i, d := range u.Spec.Discover {
 		if k := d.SetKey(u.Key()); k.Source != "" {

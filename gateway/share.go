@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"hash"
 	"reflect"
 	"slices"
 )
@@ -52,17 +51,16 @@ type decision struct {
 }
 
 func decisionOf(u *Upstream, wanted []EndpointSet) decision {
-	h := sha256.New()
+	b := make([]byte, 0, 512)
 	for i := range wanted {
-		wanted[i].sum(h)
+		b = wanted[i].appendTo(b)
 	}
-	return decision{from: u, sets: digest(h.Sum(nil))}
+	return decision{from: u, sets: sha256.Sum256(b)}
 }
 
-// sum writes everything that a set says. Lengths stand before texts and lists, so that
+// appendTo appends everything that a set says. Lengths stand before texts and lists, so that
 // different sets never read alike.
-func (s *EndpointSet) sum(h hash.Hash) {
-	b := make([]byte, 0, 256)
+func (s *EndpointSet) appendTo(b []byte) []byte {
 	number := func(n int) { b = binary.AppendVarint(b, int64(n)) }
 	text := func(s string) {
 		number(len(s))
@@ -85,12 +83,15 @@ func (s *EndpointSet) sum(h hash.Hash) {
 		number(map[bool]int{true: 1}[e.Terminating])
 		text(string(e.Tags))
 	}
-	h.Write(b)
+	return b
 }
 
 // sees says whether the endpoints of e show the given verdicts.
 func (e *EffectiveUpstream) sees(verdicts []Verdict) bool {
-	by := byAddress(verdicts)
+	var by map[string]Verdict
+	if len(verdicts) > 0 {
+		by = byAddress(verdicts)
+	}
 	for i := range e.Endpoints {
 		ep := &e.Endpoints[i]
 		if v := e.verdictOf(ep.Address, by); !ep.Verdict.alike(&v) {

@@ -5,8 +5,8 @@ import "github.com/sluice-gateway/sluice/gateway"
 // active is what probes say about one endpoint.
 type active struct {
 	down                bool
-	successes, failures int             // in a row; one of them is 0
-	verdict             gateway.Verdict // valid while down
+	successes, failures int              // in a row; one of them is 0
+	verdict             *gateway.Verdict // while down
 }
 
 // observe counts one probe and names the rule that it completed, or returns "".

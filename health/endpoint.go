@@ -19,15 +19,16 @@ type endpoint struct {
 	active   active
 	passive  passive
 	samples  []gateway.Sample // newest last
-	// fine is the verdict while neither check objects: unknown or healthy.
-	fine gateway.Verdict
+	// fine is the verdict while neither check objects: unknown or healthy. Verdicts are never
+	// changed, so that most endpoints hold one and not four, which are two hundred bytes each.
+	fine *gateway.Verdict
 	// last is the verdict that was given out last.
-	last gateway.Verdict
+	last *gateway.Verdict
 }
 
 // verdict combines both checks. Down comes first: it says that the endpoint cannot answer,
 // while an ejection says that it should not be asked.
-func (e *endpoint) verdict() gateway.Verdict {
+func (e *endpoint) verdict() *gateway.Verdict {
 	switch {
 	case e.active.down:
 		return e.active.verdict
@@ -62,8 +63,8 @@ func (e *endpoint) sample(s gateway.Sample) {
 }
 
 // describe makes a verdict of this moment, with the evidence so far.
-func (e *endpoint) describe(now time.Time, observer string, state gateway.HealthState, rule, reason string) gateway.Verdict {
-	return gateway.Verdict{
+func (e *endpoint) describe(now time.Time, observer string, state gateway.HealthState, rule, reason string) *gateway.Verdict {
+	return &gateway.Verdict{
 		EndpointKey: e.key,
 		State:       state,
 		Since:       now,

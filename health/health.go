@@ -96,14 +96,14 @@ func (h *Health) Apply(s *gateway.Snapshot) {
 }
 
 // Observe takes in the outcome of an exchange. It never waits for I/O or for Run, drops
-// nothing, and costs a success on a healthy endpoint two map lookups.
+// nothing, and costs a success on a healthy endpoint two lookups.
 func (h *Health) Observe(o gateway.Outcome) {
 	u := (*h.live.Load())[o.Upstream]
 	if u == nil {
 		h.unmatched.Add(1)
 		return
 	}
-	c := (*u.cells.Load())[o.Address]
+	c := u.cell(o.Address)
 	if c == nil {
 		h.unmatched.Add(1)
 		return

@@ -23,11 +23,11 @@ type passive struct {
 	lastError time.Time // when the latest gateway error came; the next two say which it was
 	status    int
 	failure   gateway.Failure
-	ejections int       // in a row, as of the last ejection; calm times pay them off
-	calmSince time.Time // start of the present trusted phase
-	trials    int       // successes in a row on probation
-	probes    int       // successful probes in a row on probation
-	verdict   gateway.Verdict
+	ejections int              // in a row, as of the last ejection; calm times pay them off
+	calmSince time.Time        // start of the present trusted phase
+	trials    int              // successes in a row on probation
+	probes    int              // successful probes in a row on probation
+	verdict   *gateway.Verdict // while it is not trusted
 }
 
 // wantsEjection says that the endpoint's own record suffices; siblings are asked next.

@@ -17,15 +17,15 @@ type Tracker struct {
 	observer  string
 	jitter    func() float64
 	check     gateway.EffectiveCheck
-	endpoints []*endpoint // sorted by address
-	ejections map[string]uint64
+	endpoints []*endpoint       // sorted by address
+	ejections map[string]uint64 // nil before the first
 	changed   []gateway.Verdict
 }
 
 // NewTracker returns a tracker without endpoints and checks; [Tracker.Configure] sets both.
 // Observer is the node that stands in the evidence. Jitter returns numbers in [0, 1).
 func NewTracker(upstream gateway.UpstreamKey, observer string, jitter func() float64) *Tracker {
-	return &Tracker{upstream: upstream, observer: observer, jitter: jitter, ejections: map[string]uint64{}}
+	return &Tracker{upstream: upstream, observer: observer, jitter: jitter}
 }
 
 // Configure sets the checks and the whole set of endpoints. What is known about an endpoint
@@ -132,7 +132,7 @@ func (t *Tracker) Next() (next time.Time) {
 func (t *Tracker) Verdicts() []gateway.Verdict {
 	vs := make([]gateway.Verdict, len(t.endpoints))
 	for i, e := range t.endpoints {
-		vs[i] = e.last
+		vs[i] = *e.last
 	}
 	return vs
 }
@@ -168,7 +168,7 @@ func (t *Tracker) note(e *endpoint) {
 	v := e.verdict()
 	if v.State != e.last.State || !v.Since.Equal(e.last.Since) || v.Rule != e.last.Rule {
 		e.last = v
-		t.changed = append(t.changed, v)
+		t.changed = append(t.changed, *v)
 	}
 }
 

@@ -135,6 +135,9 @@ func (t *Tracker) eject(now time.Time, e *endpoint) {
 	if n := e.passive.ejections; n > 1 {
 		reason += fmt.Sprintf(" (ejection %d in a row)", n)
 	}
+	if t.ejections == nil {
+		t.ejections = map[string]uint64{}
+	}
 	t.ejections[rule]++
 	e.passive.verdict = e.describe(now, t.observer, gateway.StateEjected, rule, reason)
 	e.passive.verdict.Until = until

@@ -123,7 +123,8 @@ func (r *registry) compile(s *gateway.Snapshot, before *table) *table {
 
 // mention notes what the hosts of s point at.
 func (r *registry) mention(s *gateway.Snapshot) {
-	r.pointed, r.counted = map[gateway.UpstreamKey]bool{}, map[statsKey]bool{}
+	r.pointed = make(map[gateway.UpstreamKey]bool, len(s.Upstreams))
+	r.counted = make(map[statsKey]bool, len(s.Hosts))
 	for _, h := range s.Hosts {
 		for i := range h.Rules {
 			rt := h.Rules[i].Route
