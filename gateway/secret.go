@@ -39,19 +39,22 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.shown()) }
 
 // MarshalClear is an object as JSON with its secrets in clear, without what is worked out
 // from it: for the store, and for whoever sends an object to it.
-func MarshalClear(o Object) ([]byte, error) {
+func MarshalClear(o Object) ([]byte, error) { return json.Marshal(Clear(o)) }
+
+// Clear is what to encode for [MarshalClear].
+func Clear(o Object) any {
 	c, ok := o.(*Certificate)
 	if !ok {
-		return json.Marshal(o)
+		return o
 	}
 	type clearSpec struct {
 		CertificateSpec
 		Key string `json:"key"` // in the place of the Secret
 	}
-	return json.Marshal(struct {
+	return struct {
 		Meta
 		Spec clearSpec `json:"spec"`
-	}{c.Meta, clearSpec{c.Spec, string(c.Spec.Key)}})
+	}{c.Meta, clearSpec{c.Spec, string(c.Spec.Key)}}
 }
 
 // KeepSecrets puts the secrets of before (nil: there is no such object) where now has the
