@@ -60,10 +60,11 @@ func within(list []netip.Prefix, a netip.Addr) bool {
 // identify notes whom the connection is from.
 func (c *conn) identify(from netip.AddrPort) {
 	c.from = from
-	c.peer = from.Addr()
-	c.trusted = c.l.trusts(c.peer)
-	c.forwarded = forwardedFields(c.peer, c.l.Scheme)
+	c.trusted = c.l.trusts(c.peer())
 }
+
+// peer is the client's address, without its port.
+func (c *conn) peer() netip.Addr { return c.from.Addr() }
 
 // readProxyHeader reads exactly the PROXY header that the connection begins with, so that a
 // TLS hello behind it stays where it is, and takes over whom it names.
@@ -79,7 +80,7 @@ func (c *conn) readProxyHeader() error {
 		if need == 0 {
 			h, _, err := proxyproto.Parse(b[:n])
 			if err == nil && h.Source.IsValid() {
-				c.to = h.Destination
+				c.to = &h.Destination
 				c.identify(h.Source)
 			}
 			return err
@@ -112,7 +113,7 @@ func (c *conn) suspect(head []byte) {
 
 // enlist counts the connection among those of its client, unless there are too many.
 func (l *listener) enlist(c *conn) bool {
-	k := clientKey(c.peer)
+	k := clientKey(c.peer())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.clients[k] >= l.MaxConnectionsPerClient {
@@ -137,7 +138,7 @@ func clientKey(a netip.Addr) netip.Addr {
 // depart undoes what start and arrive did.
 func (l *listener) depart(c *conn) {
 	if c.enlisted {
-		k := clientKey(c.peer)
+		k := clientKey(c.peer())
 		l.mu.Lock()
 		if l.clients[k]--; l.clients[k] == 0 {
 			delete(l.clients, k)
@@ -153,10 +154,10 @@ func (l *listener) depart(c *conn) {
 
 // destination is the address that the client connected to.
 func (c *conn) destination() netip.AddrPort {
-	if !c.to.IsValid() {
-		c.to = addrPort(c.s.Net().LocalAddr())
+	if c.to == nil || !c.to.IsValid() {
+		return addrPort(c.s.Net().LocalAddr())
 	}
-	return c.to
+	return *c.to
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

@@ -24,11 +24,10 @@ type conn struct {
 	killed atomic.Bool
 	shard  uint32 // of the counters
 
-	from, to  netip.AddrPort // client and where it connected to; to may be unset
-	enlisted  bool           // counted among its client's connections
-	peer      netip.Addr
-	trusted   bool   // peer's word on forwarding is taken
-	forwarded []byte // the fields that name peer, the same for every request
+	from     netip.AddrPort  // the client
+	to       *netip.AddrPort // where it connected to, as a PROXY header says; nil: here
+	enlisted bool            // counted among its client's connections
+	trusted  bool            // the client's word on forwarding is taken
 
 	in      *inbound                   // nil while the connection is idle
 	readyAt int64                      // when the first bytes of the current head were there
@@ -39,11 +38,8 @@ type conn struct {
 	x       *exchange                  // under way
 	h2      atomic.Pointer[http2.Conn] // once the connection speaks HTTP/2
 
-	borrowFn func() []byte
-	giveUpFn func()
-	serveFn  func(n int) bool
-	over     bool // serveNow came to the end of the connection
-	lingers  bool // see linger
+	over    bool // Take came to the end of the connection
+	lingers bool // see linger
 }
 
 // inbound is the memory for a request's head and what follows it. Idle connections have
@@ -60,7 +56,6 @@ var connCount atomic.Uint32
 func newConn(l *listener, nc net.Conn) *conn {
 	c := &conn{p: l.p, l: l, s: socket.New(nc), shard: connCount.Add(1), since: socket.Now()}
 	c.identify(addrPort(nc.RemoteAddr()))
-	c.borrowFn, c.giveUpFn, c.serveFn = c.borrow, c.giveUp, c.serveNow
 	return c
 }
 
@@ -122,7 +117,8 @@ func (c *conn) kill() {
 	c.s.Cut()
 }
 
-func (c *conn) borrow() []byte {
+// Borrow implements [socket.Handler].
+func (c *conn) Borrow() []byte {
 	if c.in == nil {
 		c.in = inbounds.Get().(*inbound)
 		c.in.buf.ensure(sizeHead)
@@ -130,7 +126,8 @@ func (c *conn) borrow() []byte {
 	return c.in.buf.free()
 }
 
-func (c *conn) giveUp() {
+// GiveUp implements [socket.Handler].
+func (c *conn) GiveUp() {
 	if c.in.buf.n == 0 {
 		c.putInbound()
 	}
@@ -151,14 +148,14 @@ const firstLook = int64(1e9)
 // there is something for readHead, and false when there will be no more.
 func (c *conn) await() bool {
 	c.readyAt = socket.Now()
-	c.s.PaceReads(socket.Pace{})
+	c.s.PaceReads(nil)
 	if c.in != nil && c.in.buf.n > 0 { // pipelined
 		return true
 	}
 	c.rest(c.readyAt)
 	err := socket.ErrInterrupted
 	for end := c.readyAt + c.p.times.idle; !c.p.closing.Load(); { // else drain may have come by before rest
-		if err = c.s.Serve(c.borrowFn, c.giveUpFn, c.serveFn); !errors.Is(err, socket.ErrTimeout) {
+		if err = c.s.Serve(c); !errors.Is(err, socket.ErrTimeout) {
 			break
 		}
 		end = max(end, c.endedAt+c.p.times.idle)
@@ -177,7 +174,7 @@ func (c *conn) await() bool {
 		// Shutting down. A request that has arrived already is served, so that closing an
 		// idle connection loses none.
 		c.rouse()
-		c.in.buf.n += c.s.Last(c.borrow())
+		c.in.buf.n += c.s.Last(c.Borrow())
 		c.readyAt = socket.Now()
 		return c.in.buf.n > 0
 	}
@@ -199,9 +196,9 @@ func (c *conn) rouse() {
 	}
 }
 
-// serveNow takes the n bytes that an idle connection got. A request that can be served without
+// Take implements [socket.Handler]: it takes the n bytes that an idle connection got. A request that can be served without
 // reading on is served here, in the midst of Serve; readHead does the others.
-func (c *conn) serveNow(n int) (more bool) {
+func (c *conn) Take(n int) (more bool) {
 	c.rouse()
 	c.in.buf.n += n
 	c.readyAt = socket.Now()
@@ -218,7 +215,7 @@ func (c *conn) serveNow(n int) (more bool) {
 		c.over = true
 		return false
 	}
-	c.s.PaceReads(socket.Pace{})
+	c.s.PaceReads(nil)
 	c.readyAt = c.endedAt // of what is there already
 	if c.in.buf.n > 0 || c.p.closing.Load() {
 		return false

@@ -36,18 +36,32 @@ var (
 	dropResponse = keys(hop...)
 )
 
-// forwardedFields are the fields that name a peer, which are the same for all its requests.
-// The last one, Forwarded, is left open for the host.
-func forwardedFields(peer netip.Addr, scheme string) []byte {
-	ip, node := "unknown", "unknown"
-	if peer.IsValid() {
-		ip = peer.String()
-		node = ip
-		if peer.Is6() {
-			node = `"[` + ip + `]"`
-		}
+// appendPeer appends the fields that name the client. The last one, Forwarded, is left open for
+// the host.
+func appendPeer(dst []byte, peer netip.Addr, scheme string) []byte {
+	dst = appendAddr(append(dst, "X-Forwarded-For: "...), peer)
+	dst = append(append(dst, "\r\nX-Forwarded-Proto: "...), scheme...)
+	return appendNode(append(dst, "\r\nForwarded: "...), peer, scheme)
+}
+
+// appendAddr appends an address as X-Forwarded-For has it.
+func appendAddr(dst []byte, a netip.Addr) []byte {
+	if !a.IsValid() {
+		return append(dst, "unknown"...)
 	}
-	return []byte("X-Forwarded-For: " + ip + "\r\nX-Forwarded-Proto: " + scheme + "\r\nForwarded: for=" + node + ";proto=" + scheme)
+	return a.AppendTo(dst)
+}
+
+// appendNode appends the parameters of Forwarded that are known of a client (RFC 7239 sections
+// 5.2, 5.4 and 6).
+func appendNode(dst []byte, peer netip.Addr, scheme string) []byte {
+	dst = append(dst, "for="...)
+	if peer.Is6() {
+		dst = append(peer.AppendTo(append(dst, `"[`...)), `]"`...)
+	} else {
+		dst = appendAddr(dst, peer)
+	}
+	return append(append(dst, ";proto="...), scheme...)
 }
 
 // requestHead appends the head that the endpoint gets.
@@ -101,7 +115,7 @@ func (x *exchange) appendForwarded(dst []byte) []byte {
 	if x.c.trusted {
 		return x.appendTrusted(dst, host)
 	}
-	dst = append(dst, x.c.forwarded...)
+	dst = appendPeer(dst, x.c.peer(), x.c.l.Scheme)
 	if len(host) == 0 {
 		return append(dst, '\r', '\n')
 	}
@@ -122,8 +136,8 @@ func appendHostParam(dst, host []byte) []byte {
 
 // appendTrusted adds to what a trusted peer says.
 func (x *exchange) appendTrusted(dst, host []byte) []byte {
-	ip, proto := []byte(x.c.peer.String()), []byte(x.c.l.Scheme)
-	dst = append(x.appendValues(append(dst, "X-Forwarded-For: "...), http1.KeyXForwardedFor, true), ip...)
+	peer, proto := x.c.peer(), x.c.l.Scheme
+	dst = appendAddr(x.appendValues(append(dst, "X-Forwarded-For: "...), http1.KeyXForwardedFor, true), peer)
 	dst = append(dst, "\r\nX-Forwarded-Proto: "...)
 	if n := len(dst); len(x.appendValues(dst, http1.KeyXForwardedProto, false)) > n {
 		dst = x.appendValues(dst, http1.KeyXForwardedProto, false)
@@ -137,8 +151,7 @@ func (x *exchange) appendTrusted(dst, host []byte) []byte {
 		dst = append(dst, host...)
 	}
 	dst = x.appendValues(append(dst, "\r\nForwarded: "...), http1.KeyForwarded, true)
-	node := bytes.TrimPrefix(x.c.forwarded[bytes.Index(x.c.forwarded, []byte("Forwarded: for=")):], []byte("Forwarded: "))
-	dst = append(dst, node...)
+	dst = appendNode(dst, peer, proto)
 	if len(host) > 0 {
 		dst = appendHostParam(dst, host)
 	}

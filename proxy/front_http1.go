@@ -16,7 +16,7 @@ func (c *conn) head() []byte { return c.in.buf.filled() }
 func (c *conn) body(x *exchange) source {
 	r := &c.in.req
 	if r.Framing != http1.NoBody {
-		c.s.PaceReads(c.p.body)
+		c.s.PaceReads(&c.p.body)
 	}
 	x.fromClient.start(c.s, &c.in.buf, r.Size, r.Framing, r.Length, x.route.maxBody, c.p.times.body)
 	return &x.fromClient
@@ -94,7 +94,7 @@ func (c *conn) answer(x *exchange) (sink, error) {
 	w.out = append(w.out, c.connectionField(x.again)...)
 	w.out = append(w.out, '\r', '\n')
 	c.s.SetWriteDeadline(x.headAt + w.stall)
-	c.s.PaceWrites(c.p.send)
+	c.s.PaceWrites(&c.p.send)
 	return w, nil
 }
 
@@ -206,7 +206,7 @@ func (c *conn) tunnel(x *exchange) error {
 		return err
 	}
 	c.s.SetReadDeadline(0)
-	c.s.PaceReads(socket.Pace{})
-	c.s.PaceWrites(socket.Pace{})
+	c.s.PaceReads(nil)
+	c.s.PaceWrites(nil)
 	return x.relayBoth(&socketEnd{c.s, c.p.times.write})
 }

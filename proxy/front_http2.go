@@ -25,7 +25,7 @@ func (c *conn) serveHTTP2(first []byte) {
 		h.Drain()
 	}
 	if err := h.Run(first); http2.CodeOf(err) != http2.NoError {
-		c.p.cfg.Log.Debug("HTTP/2 connection ended for a fault", "client", c.peer, "err", err)
+		c.p.cfg.Log.Debug("HTTP/2 connection ended for a fault", "client", c.peer(), "err", err)
 		c.p.faults.count(http2.CodeOf(err))
 	}
 }
@@ -113,7 +113,7 @@ func (f *streamFront) head() []byte            { return f.st.Head() }
 
 func (f *streamFront) body(x *exchange) source {
 	f.in.start(f.st, x.route.maxBody, f.c.p.times.body)
-	f.in.meter = socket.NewMeter(f.c.p.body)
+	f.in.meter = socket.NewMeter(&f.c.p.body)
 	return &f.in
 }
 
@@ -246,7 +246,7 @@ func (f *streamFront) finish(_ *exchange, whole bool) bool {
 func (f *streamFront) tunnelWanted() bool { return f.st.Tunnel }
 
 func (f *streamFront) tunnel(x *exchange) error {
-	f.st.PaceSends(socket.Pace{})
+	f.st.PaceSends(nil)
 	f.out.block = f.appendAnswer(x, f.out.block[:0])
 	err := f.st.SendHead(f.out.block, false, f.out.stall)
 	if early := x.up.b[x.resp.Size:x.up.n]; err == nil && len(early) > 0 {

@@ -68,7 +68,7 @@ func (x *exchange) appendClient(dst []byte) []byte {
 			}
 		}
 	}
-	return append(x.c.peer.WithZone("").AppendTo(append(dst, '"')), '"')
+	return append(x.c.peer().WithZone("").AppendTo(append(dst, '"')), '"')
 }
 
 func lastItem(list []byte) []byte {

@@ -134,7 +134,7 @@ func (c *conn) handshake() bool {
 	}
 	fault := faultOf(err)
 	h.failed[fault].Add(1)
-	c.p.cfg.Log.Debug("TLS handshake failed", "listener", c.l.Name, "peer", c.peer, "reason", tlsFaultNames[fault], "err", err)
+	c.p.cfg.Log.Debug("TLS handshake failed", "listener", c.l.Name, "peer", c.peer(), "reason", tlsFaultNames[fault], "err", err)
 	var header tls.RecordHeaderError
 	if errors.As(err, &header) && header.Conn != nil && strings.Contains(" GET POST PUT HEAD DELE OPTI PATC CONN ", " "+strings.TrimSpace(string(header.RecordHeader[:4]))+" ") {
 		_, _ = header.Conn.Write([]byte(plainToTLS)) // out of courtesy

@@ -49,9 +49,9 @@ func (st *Stream) SendHead(block []byte, end bool, stall int64) error {
 	return nil
 }
 
-// PaceSends expects the peer to take what is sent on the stream at p from now on, in place of
+// PaceSends expects the peer to take what is sent on the stream at p (nil: any speed) from now on, in place of
 // what Config.Sends says.
-func (st *Stream) PaceSends(p socket.Pace) {
+func (st *Stream) PaceSends(p *socket.Pace) {
 	st.c.mu.Lock()
 	defer st.c.mu.Unlock()
 	st.sends = socket.NewMeter(p)

@@ -29,10 +29,7 @@ type Conn struct {
 	head      decoding
 	scratch   []byte // of answers' heads; of a server for heads, once one was too large
 	settled   bool   // the peer's SETTINGS have come
-	borrowFn  func() []byte
-	giveUpFn  func()
-	takeFn    func(n int) bool
-	readErr   error // what takeNow ended with
+	readErr   error  // what takeNow ended with
 	writeFn   func()
 
 	mu       sync.Mutex
@@ -91,7 +88,7 @@ func newConn(s *socket.Conn, cfg Config) *Conn {
 		window: 65535, initial: 65535, frame: 16384, most: 100,
 		glitches: glitches{limit: int64(cfg.Glitches)}, activeAt: socket.Now(),
 	}
-	c.borrowFn, c.giveUpFn, c.takeFn, c.writeFn = c.borrow, c.giveUp, c.takeNow, c.write
+	c.writeFn = c.write
 	return c
 }
 
@@ -139,6 +136,18 @@ func (c *Conn) takeFrame() error {
 	return unread(err)
 }
 
+// intake is a Conn that takes what arrives while it waits.
+type intake Conn
+
+// Borrow implements [socket.Handler].
+func (i *intake) Borrow() []byte { return (*Conn)(i).borrow() }
+
+// GiveUp implements [socket.Handler].
+func (i *intake) GiveUp() { (*Conn)(i).giveUp() }
+
+// Take implements [socket.Handler].
+func (i *intake) Take(n int) (more bool) { return (*Conn)(i).takeNow(n) }
+
 // takeNow takes the n bytes that a waiting connection got, in the midst of the wait: the
 // frames that are complete. It reports false when reading has to go on, or readErr says why
 // not.
@@ -183,7 +192,7 @@ func (c *Conn) await() error {
 	for look := firstLook; ; look = int64(c.cfg.Idle) {
 		now := socket.Now()
 		c.s.SetReadDeadline(min(now+look, c.idleBy(now)))
-		err := c.s.Serve(c.borrowFn, c.giveUpFn, c.takeFn)
+		err := c.s.Serve((*intake)(c))
 		switch {
 		case c.readErr != nil:
 			return c.readErr

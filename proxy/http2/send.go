@@ -82,7 +82,7 @@ func (c *Conn) kick() {
 func (c *Conn) write() {
 	runtime.Gosched()
 	if c.cfg.Sends.Rate > 0 {
-		c.s.PaceWrites(c.cfg.Sends) // anew: what it took before is no reason to take nothing now
+		c.s.PaceWrites(&c.cfg.Sends) // anew: what it took before is no reason to take nothing now
 	}
 	c.mu.Lock()
 	var err error

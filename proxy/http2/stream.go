@@ -53,7 +53,7 @@ var streams = sync.Pool{New: func() any {
 func newStream(c *Conn, id uint32) *Stream {
 	st := streams.Get().(*Stream)
 	st.c, st.id, st.window, st.length = c, id, c.initial, -1
-	st.sends = socket.NewMeter(c.cfg.Sends)
+	st.sends = socket.NewMeter(&c.cfg.Sends)
 	if st.runFn == nil {
 		st.runFn = st.run
 	}

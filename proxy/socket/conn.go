@@ -1,7 +1,6 @@
 package socket
 
 import (
-	"crypto/tls"
 	"errors"
 	"net"
 	"sync/atomic"
@@ -15,12 +14,12 @@ var ErrTimeout = errors.New("timed out")
 // ErrInterrupted is returned by a read or write that another goroutine ended by Interrupt.
 var ErrInterrupted = errors.New("interrupted")
 
-// Conn is a connection with cheap deadlines.
+// Conn is a connection with cheap deadlines. There is one for each idle client, so what need not
+// be in it is elsewhere: it fills a size class of the allocator, 352 bytes.
 type Conn struct {
 	nc  net.Conn
 	raw syscall.RawConn // nil when nc is no TCP connection
-	tls *tls.Conn       // over nc by way of low; nil: nothing is encrypted
-	low *Lower
+	low *Lower          // what TLS is over; nil: nothing is encrypted
 
 	in  half
 	out half
@@ -32,24 +31,17 @@ type Conn struct {
 	written int
 	err     error
 	werr    error
-	vec     [2]syscall.Iovec
 	readFn  func(fd uintptr) bool
 	writeFn func(fd uintptr) bool
-	peekFn  func(fd uintptr)
-	waitFn  func(fd uintptr) bool // for TLS; these two are nil until they are needed
-	nowFn   func(fd uintptr)
+	peekFn  func(fd uintptr) // nil until it is needed
+	handler Handler          // of Serve, else nil
+	pushed  int64            // bytes written since PaceWrites
+	queue   int64            // of them, those that the peer had not taken at the last look
 	one     [1]byte
 	soon    soon
 	waited  bool // the last read had to wait
-	borrow  func() []byte
-	giveUp  func()
-	serve   func(n int) bool
-	done    bool  // serve wants no more, or err has come
-	cut     bool  // Close resets
-	pushed  int64 // bytes written since PaceWrites
-	queue   int64 // of them, those that the peer had not taken at the last look
-	peeked  int
-	peekErr error
+	done    bool // handler wants no more, or err has come
+	cut     bool // Close resets
 }
 
 // half is one direction: the deadline that is wanted and the one that the runtime knows.
@@ -68,7 +60,7 @@ func New(nc net.Conn) *Conn {
 			c.raw = raw
 		}
 	}
-	c.readFn, c.writeFn, c.peekFn = c.tryRead, c.tryWrite, c.peek
+	c.readFn, c.writeFn = c.tryRead, c.tryWrite
 	return c
 }
 
@@ -116,7 +108,7 @@ func (c *Conn) Resume() {
 // Close closes the connection. It never waits, so what the peer has not taken by then is
 // lost in the case of TLS's goodbye only.
 func (c *Conn) Close() error {
-	if c.tls != nil && !c.cut {
+	if c.low != nil && !c.cut {
 		return c.closeTLS()
 	}
 	return c.nc.Close()
@@ -124,8 +116,8 @@ func (c *Conn) Close() error {
 
 // CloseWrite tells the peer that nothing more comes.
 func (c *Conn) CloseWrite() error {
-	if c.tls != nil {
-		if err := c.tls.CloseWrite(); err != nil {
+	if c.low != nil {
+		if err := c.low.tls.CloseWrite(); err != nil {
 			return bare(err)
 		}
 	}

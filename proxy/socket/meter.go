@@ -4,12 +4,12 @@ package socket
 // stream of HTTP/2. The zero value expects nothing. Times are in the unit of Now.
 type Meter struct{ pace pace }
 
-// NewMeter makes a Meter that has seen nothing move yet.
-func NewMeter(p Pace) Meter { return Meter{pace{Pace: p}} }
+// NewMeter makes a Meter that has seen nothing move yet. nil: any speed will do.
+func NewMeter(p *Pace) Meter { return Meter{pace{Pace: p}} }
 
 // Begin starts a wait for the peer, unless one is under way.
 func (m *Meter) Begin(now int64) {
-	if m.pace.Rate > 0 {
+	if m.pace.counts() {
 		m.pace.begin(now)
 	}
 }

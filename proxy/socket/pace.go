@@ -16,12 +16,15 @@ type Pace struct {
 
 // pace measures one direction.
 type pace struct {
-	Pace
+	*Pace        // nil: expects nothing
 	moved  int64 // bytes that the peer sent or took
 	waited int64 // nanoseconds, in waits that are over
 	since  int64 // when the wait that is under way began; 0: none
 	heard  int64 // when the peer last took something, as far as this wait knows
 }
+
+// counts says whether there is a speed to keep.
+func (p *pace) counts() bool { return p.Pace != nil && p.Rate > 0 }
 
 // begin starts a wait, unless one is under way.
 func (p *pace) begin(now int64) {
@@ -48,7 +51,7 @@ func (p *pace) due() int64 {
 
 // by is when a wait ends with ErrTimeout that is wanted until want; 0: never.
 func (p *pace) by(want int64) int64 {
-	if p.Rate <= 0 || p.since == 0 {
+	if !p.counts() || p.since == 0 {
 		return want
 	}
 	at := p.due()
@@ -65,13 +68,14 @@ func (p *pace) by(want int64) int64 {
 func (h *half) due() int64 { return h.pace.by(h.want) }
 
 // PaceReads expects the peer to send at p from now on, besides the read deadline.
-func (c *Conn) PaceReads(p Pace) { c.in.pace = pace{Pace: p} }
+// nil: any speed will do.
+func (c *Conn) PaceReads(p *Pace) { c.in.pace = pace{Pace: p} }
 
 // PaceWrites expects the peer to take what is written at p from now on. With p.Stall a wait
 // ends when the peer took nothing at all for so long, whatever the write deadline: a socket
 // becomes writable again when a third of its buffer is free, for which a slow peer that goes
-// on taking needs minutes.
-func (c *Conn) PaceWrites(p Pace) {
+// on taking needs minutes. nil: any speed will do.
+func (c *Conn) PaceWrites(p *Pace) {
 	c.out.pace = pace{Pace: p}
 	c.pushed, c.queue = 0, 0
 }
@@ -79,7 +83,7 @@ func (c *Conn) PaceWrites(p Pace) {
 // waitRead begins a wait for bytes.
 func (c *Conn) waitRead() {
 	c.waited = true
-	if c.in.pace.Rate > 0 {
+	if c.in.pace.counts() {
 		c.in.pace.begin(Now())
 	}
 	c.armRead()
@@ -87,7 +91,7 @@ func (c *Conn) waitRead() {
 
 // waitWrite begins a wait for room.
 func (c *Conn) waitWrite(fd uintptr) {
-	if c.out.pace.Rate > 0 {
+	if c.out.pace.counts() {
 		c.queue = unsent(fd)
 		c.out.pace.begin(Now())
 		c.out.pace.moved = c.pushed - c.queue
@@ -97,7 +101,7 @@ func (c *Conn) waitWrite(fd uintptr) {
 
 // wrote counts n bytes that the kernel took over.
 func (c *Conn) wrote(n int) {
-	if c.out.pace.Rate > 0 {
+	if c.out.pace.counts() {
 		c.pushed += int64(n)
 		c.out.pace.end(0)
 	}
@@ -107,7 +111,7 @@ func (c *Conn) wrote(n int) {
 // fast enough; it then gets more.
 func (c *Conn) taking(now int64) bool {
 	p := &c.out.pace
-	if p.Stall <= 0 || p.since == 0 || c.raw == nil {
+	if p.since == 0 || p.Stall <= 0 || c.raw == nil {
 		return false
 	}
 	queue := c.queue

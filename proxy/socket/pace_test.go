@@ -10,7 +10,7 @@ import (
 
 func TestPace(t *testing.T) {
 	const second = int64(time.Second)
-	p := pace{Pace: Pace{Rate: 100, Grace: 5 * second}}
+	p := pace{Pace: &Pace{Rate: 100, Grace: 5 * second}}
 	p.begin(1000)
 	if at := p.due(); at != 1000+5*second {
 		t.Errorf("at the start due after %d", at-1000)
@@ -48,7 +48,7 @@ func TestSlowSender(t *testing.T) {
 				}
 			}
 		}()
-		c.PaceReads(Pace{Rate: 100_000, Grace: int64(100 * time.Millisecond)})
+		c.PaceReads(&Pace{Rate: 100_000, Grace: int64(100 * time.Millisecond)})
 		began := time.Now()
 		b := make([]byte, 10)
 		var err error
@@ -59,7 +59,7 @@ func TestSlowSender(t *testing.T) {
 		if took := time.Since(began); !errors.Is(err, ErrTimeout) || took < 50*time.Millisecond || took > 30*time.Second {
 			t.Errorf("%v after %v", err, took)
 		}
-		c.PaceReads(Pace{})
+		c.PaceReads(nil)
 		c.SetReadDeadline(Now() + int64(time.Minute))
 		if _, err := c.Read(b); err != nil {
 			t.Errorf("without a pace: %v", err)
@@ -72,7 +72,7 @@ func TestSlowSender(t *testing.T) {
 // Time in which nobody waits for the peer does not count.
 func TestPaceCountsWaitsOnly(t *testing.T) {
 	c, far := pair(t, true)
-	c.PaceReads(Pace{Rate: 1, Grace: int64(300 * time.Millisecond)})
+	c.PaceReads(&Pace{Rate: 1, Grace: int64(300 * time.Millisecond)})
 	b := make([]byte, 1)
 	for range 4 {
 		time.Sleep(150 * time.Millisecond)
@@ -136,7 +136,7 @@ func TestSlowTaker(t *testing.T) {
 			} else {
 				close(ended)
 			}
-			c.PaceWrites(w.pace)
+			c.PaceWrites(&w.pace)
 			done := make(chan error, 1)
 			go func() {
 				c.SetWriteDeadline(Now() + int64(200*time.Millisecond))

@@ -9,7 +9,7 @@ import (
 // nobody asked for. It does not wait. A connection that can not be looked into counts as
 // alive.
 func (c *Conn) Alive() bool {
-	if c.tls != nil && c.raw != nil {
+	if c.low != nil && c.raw != nil {
 		// A look at the socket would take session tickets for unasked bytes.
 		_, err := c.readTLS(c.one[:], instant)
 		return errors.Is(err, errWait)
@@ -26,7 +26,7 @@ func (c *Conn) Gone() bool {
 	}
 	gone := false
 	err := c.raw.Control(func(fd uintptr) {
-		if c.tls != nil {
+		if c.low != nil {
 			gone = tlsGone(fd)
 			return
 		}
@@ -36,26 +36,30 @@ func (c *Conn) Gone() bool {
 	return gone || err != nil
 }
 
-// look returns -1 when nothing has arrived, 0 at the end of the stream.
+// look returns -1 when nothing has arrived, 0 at the end of the stream. The caller is the one
+// that reads.
 func (c *Conn) look() (int, error) {
 	if c.raw == nil {
 		return -1, nil
 	}
+	if c.peekFn == nil {
+		c.peekFn = c.peek
+	}
 	if err := c.raw.Control(c.peekFn); err != nil {
 		return 0, err
 	}
-	return c.peeked, c.peekErr
+	return c.n, c.err
 }
 
 func (c *Conn) peek(fd uintptr) {
 	n, errno := rawPeek(fd)
 	switch errno {
 	case 0:
-		c.peeked, c.peekErr = n, nil
+		c.n, c.err = n, nil
 	case syscall.EAGAIN, syscall.EINTR:
-		c.peeked, c.peekErr = -1, nil
+		c.n, c.err = -1, nil
 	default:
-		c.peeked, c.peekErr = 0, errno
+		c.n, c.err = 0, errno
 	}
 }
 
@@ -65,7 +69,7 @@ func (c *Conn) Last(p []byte) int {
 	if c.raw == nil {
 		return 0
 	}
-	if c.tls != nil {
+	if c.low != nil {
 		n, _ := c.readTLS(p, instant) // nothing is nothing, whatever the reason
 		return n
 	}

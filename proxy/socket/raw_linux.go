@@ -38,15 +38,14 @@ func halfClosed(fd uintptr) bool {
 	return errno == 0 && state[0] >= timeWait
 }
 
-func rawWrite2(fd uintptr, p, q []byte, vec *[2]syscall.Iovec) (int, syscall.Errno) {
+func rawWrite2(fd uintptr, p, q []byte) (int, syscall.Errno) {
 	if len(q) == 0 {
 		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)), syscall.MSG_NOSIGNAL, 0, 0)
 		return int(n), errno
 	}
-	vec[0].Base, vec[1].Base = &p[0], &q[0]
+	vec := [2]syscall.Iovec{{Base: &p[0]}, {Base: &q[0]}}
 	vec[0].SetLen(len(p))
 	vec[1].SetLen(len(q))
 	n, _, errno := syscall.RawSyscall(syscall.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&vec[0])), 2)
-	vec[0].Base, vec[1].Base = nil, nil
 	return int(n), errno
 }

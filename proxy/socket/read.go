@@ -10,7 +10,7 @@ import (
 // Read reads at least one byte into p, or returns io.EOF, ErrTimeout, ErrInterrupted or
 // what the network says.
 func (c *Conn) Read(p []byte) (int, error) {
-	if c.tls != nil {
+	if c.low != nil {
 		return c.readTLS(p, waits)
 	}
 	c.dst = p
@@ -20,35 +20,58 @@ func (c *Conn) Read(p []byte) (int, error) {
 // ReadInto is Read for a connection that may stay idle: borrow is called for the buffer
 // when it is time to read, and giveUp takes it back when there was nothing to read yet.
 func (c *Conn) ReadInto(borrow func() []byte, giveUp func()) (n int, err error) {
-	err = c.Serve(borrow, giveUp, func(k int) bool { n = k; return false })
-	return n, err
+	h := once{borrow, giveUp, 0}
+	err = c.Serve(&h)
+	return h.n, err
 }
 
-// Serve reads as ReadInto does, again and again, and hands what came to serve, which says
+// once is the handler of a single read.
+type once struct {
+	borrow func() []byte
+	giveUp func()
+	n      int
+}
+
+func (o *once) Borrow() []byte  { return o.borrow() }
+func (o *once) GiveUp()         { o.giveUp() }
+func (o *once) Take(n int) bool { o.n = n; return false }
+
+// Handler takes what comes over a connection that may stay idle. It is called by the goroutine
+// in [Conn.Serve].
+type Handler interface {
+	// Borrow is the buffer to read into, when it is time to read.
+	Borrow() []byte
+	// GiveUp takes the buffer back when there was nothing to read yet.
+	GiveUp()
+	// Take is told how many bytes are in the buffer, and says whether to go on. It may write to
+	// the connection, and must not read from it.
+	Take(n int) (more bool)
+}
+
+// Serve reads as ReadInto does, again and again, and hands what came to h, which says
 // whether to go on. The next wait begins where the last read ended, without asking the socket
 // first: what comes meanwhile is remembered by the poller. That spares each request a system
-// call that finds nothing. serve may write to the connection, and must not read from it.
-// Serve returns nil when serve wants no more, and otherwise what Read does.
+// call that finds nothing. Serve returns nil when h wants no more, and otherwise what Read does.
 //
 // A peer that sends its last bytes and its FIN at one time wakes the poller once, so the end
 // is seen when the deadline has passed: choose a near one, and go on when it was ErrTimeout.
-func (c *Conn) Serve(borrow func() []byte, giveUp func(), serve func(n int) bool) error {
+func (c *Conn) Serve(h Handler) error {
 	if c.raw == nil {
 		for {
-			n, err := c.Read(borrow())
-			if err != nil || !serve(n) {
+			n, err := c.Read(h.Borrow())
+			if err != nil || !h.Take(n) {
 				return err
 			}
 		}
 	}
-	c.borrow, c.giveUp, c.serve = borrow, giveUp, serve
+	c.handler = h
 	var err error
-	if c.tls != nil {
+	if c.low != nil {
 		err = c.serveTLS()
 	} else {
 		_, err = c.readSocket()
 	}
-	c.borrow, c.giveUp, c.serve = nil, nil, nil
+	c.handler = nil
 	return err
 }
 
@@ -106,8 +129,8 @@ func (c *Conn) armRead() {
 // tryRead is called by the runtime with the descriptor, first at once and then whenever it
 // may be readable. It returns false to wait.
 func (c *Conn) tryRead(fd uintptr) bool {
-	if c.borrow != nil {
-		c.dst = c.borrow()
+	if c.handler != nil {
+		c.dst = c.handler.Borrow()
 	}
 	for {
 		n, errno := rawRead(fd, c.dst)
@@ -116,15 +139,15 @@ func (c *Conn) tryRead(fd uintptr) bool {
 			c.n, c.err = 0, io.EOF
 			return true
 		case errno == 0:
-			if c.in.pace.Rate > 0 {
+			if c.in.pace.counts() {
 				c.in.pace.end(n)
 			}
-			if c.serve == nil {
+			if c.handler == nil {
 				c.n, c.err = n, nil
 				return true
 			}
 			short := n < len(c.dst)
-			if !c.serve(n) {
+			if !c.handler.Take(n) {
 				c.n, c.err = 0, nil
 				return true
 			}
@@ -132,7 +155,7 @@ func (c *Conn) tryRead(fd uintptr) bool {
 				c.wait()
 				return false
 			}
-			c.dst = c.borrow()
+			c.dst = c.handler.Borrow()
 			continue
 		case errno == syscall.EINTR:
 			continue
@@ -147,20 +170,17 @@ func (c *Conn) tryRead(fd uintptr) bool {
 
 // wait begins a wait, without the buffer if it was borrowed.
 func (c *Conn) wait() {
-	if c.giveUp != nil {
+	if c.handler != nil {
 		c.dst = nil
-		c.giveUp()
+		c.handler.GiveUp()
 	}
 	c.waitRead()
 }
 
 // readNow takes what has arrived below TLS, or returns errWait.
 func (c *Conn) readNow(p []byte) (n int, err error) {
-	if c.nowFn == nil {
-		c.nowFn = c.takeNow
-	}
 	c.dst = p
-	if err := c.raw.Control(c.nowFn); err != nil {
+	if err := c.raw.Control(c.low.nowFn); err != nil {
 		return 0, err
 	}
 	c.dst = nil
@@ -187,11 +207,8 @@ func (c *Conn) takeNow(fd uintptr) {
 // serveTLS is Serve for a connection with TLS. It waits without a buffer, and with nothing in
 // crypto/tls but a part of a record.
 func (c *Conn) serveTLS() error {
-	if c.waitFn == nil {
-		c.waitFn = c.tryAhead
-	}
 	for mode := never; c.pump(mode); mode = instant {
-		err := c.raw.Read(c.waitFn)
+		err := c.raw.Read(c.low.waitFn)
 		switch {
 		case err == nil && c.done:
 			return c.err
@@ -210,13 +227,13 @@ func (c *Conn) serveTLS() error {
 func (c *Conn) pump(mode readMode) bool {
 	for c.done = false; !c.done; {
 		var n int
-		n, c.err = c.readTLS(c.borrow(), mode)
+		n, c.err = c.readTLS(c.handler.Borrow(), mode)
 		switch {
 		case c.err == nil:
-			c.done = !c.serve(n)
+			c.done = !c.handler.Take(n)
 		case errors.Is(c.err, errWait):
-			c.giveUp()
-			trim(c.tls)
+			c.handler.GiveUp()
+			trim(c.low.tls)
 			return true
 		default:
 			c.done = true

@@ -19,14 +19,14 @@ type waiter struct {
 	until string // Serve is to end when all that came ends with it
 }
 
-func (w *waiter) borrow() []byte {
+func (w *waiter) Borrow() []byte {
 	w.lent++
 	return w.buf
 }
 
-func (w *waiter) giveUp() { w.lent-- }
+func (w *waiter) GiveUp() { w.lent-- }
 
-func (w *waiter) take(n int) bool {
+func (w *waiter) Take(n int) bool {
 	w.lent = 0
 	w.got = append(w.got, w.buf[:n]...)
 	if _, err := w.c.Write([]byte("!")); err != nil {
@@ -49,7 +49,7 @@ func TestServe(t *testing.T) {
 			_, _ = io.WriteString(far, ".")
 		}()
 		c.SetReadDeadline(Now() + int64(20*time.Second))
-		if err := c.Serve(w.borrow, w.giveUp, w.take); err != nil || string(w.got) != "one"+long+"two." {
+		if err := c.Serve(w); err != nil || string(w.got) != "one"+long+"two." {
 			t.Fatalf("%d bytes, %v", len(w.got), err)
 		}
 	})
@@ -64,7 +64,7 @@ func TestServeSeesTheEnd(t *testing.T) {
 	_ = far.(*net.TCPConn).CloseWrite()
 	for end := time.Now().Add(20 * time.Second); ; {
 		c.SetReadDeadline(Now() + int64(20*time.Millisecond))
-		err := c.Serve(w.borrow, w.giveUp, w.take)
+		err := c.Serve(w)
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -95,7 +95,7 @@ func TestServeIsEnded(t *testing.T) {
 				_, _ = far.Read(make([]byte, 1)) // serve has run
 				c.end(conn)
 			}()
-			if err := conn.Serve(w.borrow, w.giveUp, w.take); !errors.Is(err, c.want) {
+			if err := conn.Serve(w); !errors.Is(err, c.want) {
 				t.Errorf("%v instead of %v", err, c.want)
 			}
 			if w.lent > 1 {

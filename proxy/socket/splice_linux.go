@@ -65,7 +65,7 @@ func putPipe(p *pipe) {
 
 // CanSplice says whether bytes may be moved from c to dst inside the kernel.
 func (c *Conn) CanSplice(dst *Conn) bool {
-	return c.raw != nil && dst.raw != nil && c.tls == nil && dst.tls == nil
+	return c.raw != nil && dst.raw != nil && c.low == nil && dst.low == nil
 }
 
 // Splice moves n bytes from c to dst inside the kernel. After each step it calls
@@ -128,7 +128,7 @@ func (c *Conn) fillPipe(p *pipe, want int64) error {
 		case n == 0:
 			return io.EOF
 		}
-		if c.in.pace.Rate > 0 {
+		if c.in.pace.counts() {
 			c.in.pace.end(n)
 		}
 		p.holds = n

@@ -17,15 +17,21 @@ const maxRecord = 16 << 10
 // around the net.Conn that it is given. That one is a [Lower]. Call Handshake next.
 func (c *Conn) StartTLS(start func(net.Conn) *tls.Conn) {
 	c.low = &Lower{c: c}
-	c.tls = start(c.low)
+	c.low.waitFn, c.low.nowFn = c.tryAhead, c.takeNow
+	c.low.tls = start(c.low)
 }
 
 // Handshake does the handshake within the deadlines. Its errors are those of crypto/tls, or
 // ErrTimeout, ErrInterrupted and what the network says.
-func (c *Conn) Handshake() error { return bare(c.tls.Handshake()) }
+func (c *Conn) Handshake() error { return bare(c.low.tls.Handshake()) }
 
 // TLS is the TLS connection, or nil. It is for looking only: the Conn reads and writes it.
-func (c *Conn) TLS() *tls.Conn { return c.tls }
+func (c *Conn) TLS() *tls.Conn {
+	if c.low == nil {
+		return nil
+	}
+	return c.low.tls
+}
 
 // Noted is what was left at the connection by [Lower.Note], or nil.
 func (c *Conn) Noted() any {
@@ -40,6 +46,7 @@ func (c *Conn) Noted() any {
 // it.
 type Lower struct {
 	c    *Conn
+	tls  *tls.Conn // what is over it
 	mode readMode
 	// ahead[from:to] has been read from the socket and not been taken yet.
 	ahead    *[aheadSize]byte
@@ -48,6 +55,9 @@ type Lower struct {
 	ended   bool        // the peer closed the socket, which is less than a close_notify
 	closing atomic.Bool // writes do not wait any more
 	noted   any
+
+	waitFn func(fd uintptr) bool
+	nowFn  func(fd uintptr)
 }
 
 // readMode says how Lower reads. It belongs to the goroutine that reads.
@@ -178,7 +188,7 @@ func (l *Lower) SetWriteDeadline(time.Time) error { return nil }
 // io.ErrUnexpectedEOF: somebody in between may have cut it (RFC 9112 section 9.8).
 func (c *Conn) readTLS(p []byte, mode readMode) (int, error) {
 	c.low.mode = mode
-	n, err := c.tls.Read(p)
+	n, err := c.low.tls.Read(p)
 	c.low.mode = waits
 	if n > 0 {
 		return n, nil // crypto/tls tells the error again
@@ -199,7 +209,7 @@ func (c *Conn) writeTLS(p, q []byte) (int, error) {
 		both := joined.Get().(*[maxRecord]byte)
 		n := copy(both[:], p)
 		k := copy(both[n:], q)
-		m, err := c.tls.Write(both[:n+k])
+		m, err := c.low.tls.Write(both[:n+k])
 		joined.Put(both)
 		if total = m; err != nil {
 			return total, bare(err)
@@ -210,7 +220,7 @@ func (c *Conn) writeTLS(p, q []byte) (int, error) {
 		if len(b) == 0 {
 			continue
 		}
-		n, err := c.tls.Write(b)
+		n, err := c.low.tls.Write(b)
 		if total += n; err != nil {
 			return total, bare(err)
 		}
@@ -221,5 +231,5 @@ func (c *Conn) writeTLS(p, q []byte) (int, error) {
 // closeTLS says goodbye, if that takes no waiting, and closes.
 func (c *Conn) closeTLS() error {
 	c.low.closing.Store(true)
-	return c.tls.Close()
+	return c.low.tls.Close()
 }

@@ -190,7 +190,7 @@ func TestTLSTrims(t *testing.T) {
 		t.Fatal("crypto/tls has changed its buffers: see tls_memory.go")
 	}
 	c, far := tlsPair(t, tls.VersionTLS13)
-	raw := (*bytes.Buffer)(unsafe.Add(unsafe.Pointer(c.tls), rawInputAt))
+	raw := (*bytes.Buffer)(unsafe.Add(unsafe.Pointer(c.TLS()), rawInputAt))
 	b := make([]byte, 100<<10)
 	for round := range 3 {
 		want := bytes.Repeat([]byte{byte(round)}, 80<<10)

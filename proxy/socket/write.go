@@ -20,7 +20,7 @@ func (c *Conn) Write(p []byte) (int, error) { return c.Write2(p, nil) }
 
 // Write2 writes p and q whole, in one system call where possible.
 func (c *Conn) Write2(p, q []byte) (int, error) {
-	if c.tls != nil {
+	if c.low != nil {
 		return c.writeTLS(p, q)
 	}
 	return c.writeSocket(p, q)
@@ -57,7 +57,7 @@ func (c *Conn) writeSocket(p, q []byte) (int, error) {
 func (c *Conn) writePlain(p, q []byte) (int, error) {
 	for _, b := range [2][]byte{p, q} {
 		for len(b) > 0 {
-			if c.out.pace.Rate > 0 {
+			if c.out.pace.counts() {
 				c.out.pace.begin(Now())
 			}
 			c.armWrite()
@@ -97,7 +97,7 @@ func (c *Conn) writeTimeout() error {
 // tryWrite writes what is left of src. It returns false to wait for room.
 func (c *Conn) tryWrite(fd uintptr) bool {
 	for {
-		n, errno := rawWrite2(fd, c.src[0], c.src[1], &c.vec)
+		n, errno := rawWrite2(fd, c.src[0], c.src[1])
 		switch errno {
 		case 0:
 			c.written += n
@@ -128,8 +128,7 @@ func (c *Conn) writeNow(p []byte) (n int, err error) {
 		return 0, ErrTimeout
 	}
 	var errno syscall.Errno
-	var vec [2]syscall.Iovec
-	if err := c.raw.Control(func(fd uintptr) { n, errno = rawWrite2(fd, p, nil, &vec) }); err != nil {
+	if err := c.raw.Control(func(fd uintptr) { n, errno = rawWrite2(fd, p, nil) }); err != nil {
 		return 0, err
 	}
 	if errno != 0 {
