@@ -166,14 +166,20 @@ type EffectiveCheck struct {
 
 // Endpoint is one address that answers requests.
 type Endpoint struct {
-	Address     string       `json:"address"`
-	Weight      int          `json:"weight"`
+	Address string `json:"address"`
+	// Weight is the endpoint's share of requests among those of its priority.
+	Weight int `json:"weight"`
+	// OwnWeight is what its source says, where the weight of its place makes another one of
+	// it. 0 elsewhere.
+	OwnWeight   int          `json:"ownWeight,omitempty"`
 	Priority    int          `json:"priority,omitempty"`
 	Zone        string       `json:"zone,omitempty"`
 	Terminating bool         `json:"terminating,omitempty"`
 	Tags        Tags         `json:"tags,omitempty"`
-	Sources     []SourceKind `json:"sources"` // strongest first
-	Verdict     Verdict      `json:"verdict"`
+	Sources     []SourceKind `json:"sources"` // strongest first: the first one decided the attributes
+	// Place is which one of the first source decided them. Empty when it was by hand.
+	Place   string  `json:"place,omitempty"`
+	Verdict Verdict `json:"verdict"`
 	// InRotation says whether new requests may go to the endpoint: decided once here, so
 	// that proxy, fleet and UI agree.
 	InRotation bool `json:"inRotation"`
