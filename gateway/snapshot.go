@@ -158,6 +158,16 @@ type EffectiveUpstream struct {
 	verdictDigest digest
 }
 
+// Created is the revision of the store in which the upstream was created, which tells which of
+// two is older; that of one that no person wrote is larger than all. 0 is not known. It is no
+// part of digests.
+func (e *EffectiveUpstream) Created() int64 {
+	if e.decision.from == nil {
+		return 0
+	}
+	return e.decision.from.CreatedRevision
+}
+
 // EffectiveCheck is the health configuration with defaults. A nil field is switched off.
 type EffectiveCheck struct {
 	Active  *ActiveCheck  `json:"active,omitempty"`

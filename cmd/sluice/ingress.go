@@ -96,6 +96,9 @@ func (a *App) newIngresses() (ingresses, error) {
 		}
 		out, sources = append(out, c), append(sources, derivedBy(k.Name))
 	}
+	if a.router != nil {
+		sources = append(sources, derivedByNames)
+	}
 	a.loop.KeepDerived(sources)
 	return out, nil
 }
