@@ -142,3 +142,21 @@ func TestDerivedFromACopy(t *testing.T) {
 		check("its source is configured no more", "[/=r]")
 	})
 }
+
+// Of objects that were derived, those of the source whose name sorts first are stronger,
+// whatever their own names are.
+func TestDerivedOfSeveralSources(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := start(t)
+		l.SetDerived("names", []gateway.Object{made("a", "/x")})
+		l.SetDerived("k8s/a", []gateway.Object{made("z", "/x")})
+		l.SetObjects(objects())
+		time.Sleep(time.Second)
+		if got := paths(l.Snapshot()); got != "[/=r /x=z]" {
+			t.Errorf("rules %s", got)
+		}
+		if p := l.Snapshot().Problems; len(p) != 1 || p[0].Object.Name != "a" || p[0].Code != "path_taken" {
+			t.Errorf("problems %+v", p)
+		}
+	})
+}

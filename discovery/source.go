@@ -43,8 +43,8 @@ type SourceStatus struct {
 	Pending int `json:"pending,omitempty"`
 }
 
-// sourceName is the name of the source that a place belongs to, or "" when the place names
-// nothing.
+// sourceName is the name of the source that a place belongs to, or "" for what is written by
+// hand.
 func sourceName(d gateway.Discover) string {
 	switch {
 	case d.Kubernetes != nil:

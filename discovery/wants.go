@@ -18,7 +18,7 @@ func wantsOf(upstreams []*gateway.EffectiveUpstream, sources map[string]Source) 
 		for i, ref := range u.Discover {
 			name := sourceName(ref)
 			switch {
-			case name == "": // gateway.Build has said so
+			case name == "": // by hand
 			case sources[name] == nil:
 				problems = append(problems, unknownSource(u.Key, i, name, sources))
 			default:

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"slices"
 	"time"
@@ -54,7 +55,8 @@ func newBuilder(in Inputs) *builder {
 }
 
 // older orders objects of one kind by age, so that the first one keeps what both claim.
-// Objects without a revision (checked offline) fall back to their names.
+// Objects without a revision (checked offline) fall back to their names, and those that were
+// not written by people, which have one revision, to who made them before that.
 func older(x, y *Meta) int {
 	switch {
 	case x.CreatedRevision < y.CreatedRevision:
@@ -62,7 +64,7 @@ func older(x, y *Meta) int {
 	case x.CreatedRevision > y.CreatedRevision:
 		return 1
 	}
-	return x.Ref().Compare(y.Ref())
+	return cmp.Or(cmp.Compare(x.CreatedBy, y.CreatedBy), x.Ref().Compare(y.Ref()))
 }
 
 func (b *builder) report(p Problem) {

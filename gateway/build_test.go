@@ -96,7 +96,7 @@ var problemCases = []problemCase{
 	{name: "a balancing policy that does not exist", edit: func(s *site) { s.api.Spec.Balance.Policy = "luck" },
 		want: "Upstream acme/api: spec.balance.policy: policy_unknown, found by build", says: `"luck" is not known, so round_robin is in force`},
 	{name: "a discovery entry that names nothing", edit: func(s *site) { s.api.Spec.Discover = append(s.api.Spec.Discover, gateway.Discover{}) },
-		want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: "exactly one of kubernetes, etcd and dns"},
+		want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: "exactly one of kubernetes, etcd, dns and manual"},
 	{name: "a discovery entry that names two", edit: func(s *site) {
 		s.api.Spec.Discover = append(s.api.Spec.Discover, gateway.Discover{Etcd: &gateway.EtcdDiscover{Prefix: "/p/"}, DNS: &gateway.DNSDiscover{Name: "api.test", Port: 80}})
 	}, want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: "exactly one of"},
@@ -110,6 +110,21 @@ var problemCases = []problemCase{
 		want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: `Port 0 is not a port from 1 to 65535, and A and AAAA records bring none`},
 	{name: "a port that SRV records bring", edit: follow(gateway.DNSDiscover{Name: "_http._tcp.api.test", Type: "SRV", Port: 80}),
 		want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: `Port 80 can't be used with type SRV`},
+	{name: "a precedence that is none", edit: func(s *site) { s.api.Spec.Discover[0].Precedence = ptr(1001) },
+		want: "Upstream acme/api: spec.discover[0].precedence: precedence_invalid, found by build", says: "1001 is outside 0 to 1000, so the default 30 is in force"},
+	{name: "a group that is none", edit: func(s *site) { s.api.Spec.Discover[0].Priority = ptr(-1) },
+		want: "Upstream acme/api: spec.discover[0].priority: priority_invalid, found by build", says: "-1 is negative, so what the source says counts"},
+	{name: "a share that is none", edit: func(s *site) { s.api.Spec.Discover[0].Weight = ptr(1001) },
+		want: "Upstream acme/api: spec.discover[0].weight: weight_invalid, found by build", says: "1001 is outside 0 to 1000, so no weight of a place is in force"},
+	{name: "a place without a share", edit: func(s *site) {
+		s.api.Spec.Discover[0].Weight = ptr(80)
+		s.api.Spec.Discover = append(s.api.Spec.Discover, gateway.Discover{DNS: &gateway.DNSDiscover{Name: "api.test", Port: 80}})
+	}, want: "Upstream acme/api: spec.discover[1].weight: weight_missing, found by build", says: "give it one, or take those of the others away"},
+	{name: "a place twice", edit: func(s *site) {
+		d := s.api.Spec.Discover[0]
+		d.Priority = ptr(3)
+		s.api.Spec.Discover = append(s.api.Spec.Discover, d)
+	}, want: "Upstream acme/api: spec.discover[1]: place_twice, found by build", says: "It names the place of spec.discover[0], whose precedence"},
 	{name: "a check that does not exist", edit: func(s *site) { s.api.Spec.Health.Active = &gateway.ActiveCheck{Type: "icmp"} },
 		want: "Upstream acme/api: spec.health.active.type: check_unknown, found by build", says: `"icmp" is not known, so endpoints are not probed`},
 	{name: "a probe of a path that can't be sent", edit: func(s *site) { s.api.Spec.Health.Active = &gateway.ActiveCheck{Path: "/a b"} },

@@ -15,48 +15,24 @@ import (
 // ReplaceUpstreams possible. before is what was decided earlier, or nil: it is returned when
 // it was decided from the same.
 func buildUpstream(u *Upstream, sets []EndpointSet, verdicts []Verdict, before *EffectiveUpstream) *EffectiveUpstream {
-	sets = wanted(u, sets)
+	traits := traitsOf(u)
+	sets = wanted(u, sets, traits)
 	d := decisionOf(u, sets)
 	if before != nil && before.decision == d && before.sees(verdicts) {
 		return before
 	}
-	e := &EffectiveUpstream{Key: u.Key(), Discover: u.Spec.Discover, decision: d}
+	e := &EffectiveUpstream{Key: u.Key(), decision: d}
 	c := &upstreamChecker{ref: u.Ref(), out: e}
 	c.protocol(u.Spec)
 	c.health(u.Spec.Health)
 	c.timing(u.Spec)
 	c.limits(u.Spec)
-	c.endpoints(sets)
+	c.places(u.Spec.Discover, traits)
+	c.endpoints(sets, traits, c.dividing(u, traits))
 	e.digest = digestOf(e)
 	e.judge(verdicts)
 	slices.SortFunc(e.problems, Problem.Compare)
 	return e
-}
-
-// wanted keeps the sets that the upstream asks for now, strongest source first, and by
-// place within a source, in the order of the spec.
-func wanted(u *Upstream, sets []EndpointSet) []EndpointSet {
-	if len(u.Spec.Discover) == 0 && len(sets) == 1 && sets[0].SetKey == (SetKey{Upstream: u.Key(), Source: SourceManual}) {
-		return sets // as most are
-	}
-	order := map[SetKey]int{{Upstream: u.Key(), Source: SourceManual}: 0}
-	for i, d := range u.Spec.Discover {
-		if k := d.SetKey(u.Key()); k.Source != "" {
-			if _, ok := order[k]; !ok {
-				order[k] = i + 1
-			}
-		}
-	}
-	var out []EndpointSet
-	for _, s := range sets {
-		if _, ok := order[s.SetKey]; ok {
-			out = append(out, s)
-		}
-	}
-	slices.SortStableFunc(out, func(x, y EndpointSet) int {
-		return cmp.Or(cmp.Compare(y.Source.rank(), x.Source.rank()), cmp.Compare(order[x.SetKey], order[y.SetKey]))
-	})
-	return out
 }
 
 // upstreamChecker fills in an effective upstream and notes what it can't use.
@@ -81,14 +57,6 @@ func (c *upstreamChecker) protocol(s UpstreamSpec) {
 	if c.out.Balance.Policy != "round_robin" {
 		c.problem("spec.balance.policy", "policy_unknown", "Policy %q is not known, so round_robin is in force: this version has round_robin.", s.Balance.Policy)
 		c.out.Balance.Policy = "round_robin"
-	}
-	c.out.Discover = nil
-	for i, d := range s.Discover {
-		if err := d.check(); err != nil {
-			c.problem(index("spec.discover", i), "discover_invalid", "%s The entry is left out.", sentence(err))
-			continue
-		}
-		c.out.Discover = append(c.out.Discover, d)
 	}
 }
 
@@ -185,24 +153,20 @@ func (c *upstreamChecker) positive(field string, v, def int) int {
 }
 
 // endpoints merges sets that stand strongest first: the first one that names an address
-// decides its attributes, the others are listed as further sources.
-func (c *upstreamChecker) endpoints(sets []EndpointSet) {
+// decides its attributes, the others are listed as further sources. With divide each place
+// gets the share that its weight declares.
+func (c *upstreamChecker) endpoints(sets []EndpointSet, traits map[SetKey]trait, divide bool) {
 	at := map[string]int{}
 	out := []Endpoint{}
-	for _, s := range sets {
+	var places []int // that decided, for each of out
+	for place, s := range sets {
 		for _, text := range s.Problems {
 			c.out.problems = append(c.out.problems, Problem{Object: c.ref, Field: "spec.discover", Code: "source_entry",
 				Message: text, Source: string(s.Source)})
 		}
 		for i, raw := range s.Endpoints {
-			e, err := normalEndpoint(raw)
-			if err != nil {
-				c.endpointProblem(s, i, "address", Problem{Code: "address_invalid", Message: sentence(err)})
-				continue
-			}
-			if e.Weight < 0 || e.Weight > maxWeight {
-				c.endpointProblem(s, i, "weight", Problem{Code: "weight_invalid",
-					Message: fmt.Sprintf("Endpoint %s has weight %d, which is outside 0 to %d, so it is left out.", e.Address, e.Weight, maxWeight)})
+			e, ok := c.endpoint(s, i, raw)
+			if !ok {
 				continue
 			}
 			if j, ok := at[e.Address]; ok {
@@ -212,12 +176,44 @@ func (c *upstreamChecker) endpoints(sets []EndpointSet) {
 				continue
 			}
 			at[e.Address] = len(out)
-			e.Sources = []SourceKind{s.Source}
+			e.Sources, e.Place = []SourceKind{s.Source}, s.Place
+			t := traits[s.SetKey]
+			if t.priority != nil {
+				e.Priority = *t.priority
+			}
 			out = append(out, e)
+			places = append(places, place)
 		}
+	}
+	if divide {
+		shares, members := make([]int, len(sets)), make([]member, len(out))
+		for i, s := range sets {
+			if w := traits[s.SetKey].weight; w != nil { // nil: by hand, and there are none
+				shares[i] = *w
+			}
+		}
+		for i := range out {
+			members[i] = member{&out[i], places[i]}
+		}
+		divideRequests(members, shares)
 	}
 	slices.SortFunc(out, func(x, y Endpoint) int { return cmp.Compare(x.Address, y.Address) })
 	c.out.Endpoints = out
+}
+
+// endpoint checks what a source says of an endpoint, the i-th of a set.
+func (c *upstreamChecker) endpoint(s EndpointSet, i int, raw SourceEndpoint) (e Endpoint, ok bool) {
+	e, err := normalEndpoint(raw)
+	if err != nil {
+		c.endpointProblem(s, i, "address", Problem{Code: "address_invalid", Message: sentence(err)})
+		return e, false
+	}
+	if e.Weight < 0 || e.Weight > maxWeight {
+		c.endpointProblem(s, i, "weight", Problem{Code: "weight_invalid",
+			Message: fmt.Sprintf("Endpoint %s has weight %d, which is outside 0 to %d, so it is left out.", e.Address, e.Weight, maxWeight)})
+		return e, false
+	}
+	return e, true
 }
 
 func (c *upstreamChecker) endpointProblem(s EndpointSet, i int, field string, p Problem) {

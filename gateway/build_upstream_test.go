@@ -46,20 +46,21 @@ func TestSourcePrecedence(t *testing.T) {
 		zone    string // of the set whose attributes count
 		weight  int
 		sources []gateway.SourceKind
+		place   string
 	}{
-		{"kubernetes alone", []gateway.EndpointSet{kube}, "k", 1, kinds("kubernetes")},
-		{"etcd over kubernetes", []gateway.EndpointSet{kube, etcdA}, "a", 3, kinds("etcd", "kubernetes")},
-		{"manual over etcd", []gateway.EndpointSet{etcdA, hand}, "m", 4, kinds("manual", "etcd")},
-		{"manual over kubernetes", []gateway.EndpointSet{kube, hand}, "m", 4, kinds("manual", "kubernetes")},
-		{"dns alone", []gateway.EndpointSet{name}, "n", 7, kinds("dns")},
-		{"kubernetes over dns", []gateway.EndpointSet{name, kube}, "k", 1, kinds("kubernetes", "dns")},
-		{"all", []gateway.EndpointSet{kube, etcdA, name, etcdZ, hand}, "m", 4, kinds("manual", "etcd", "kubernetes", "dns")},
-		{"two places: the first of the spec", []gateway.EndpointSet{etcdA, etcdZ}, "z", 2, kinds("etcd")},
-		{"sets that the spec does not ask for", []gateway.EndpointSet{kube, foreign, stranger, elsewhere}, "k", 1, kinds("kubernetes")},
+		{"kubernetes alone", []gateway.EndpointSet{kube}, "k", 1, kinds("kubernetes"), "default/shop/api:http"},
+		{"etcd over kubernetes", []gateway.EndpointSet{kube, etcdA}, "a", 3, kinds("etcd", "kubernetes"), "default:/a/"},
+		{"manual over etcd", []gateway.EndpointSet{etcdA, hand}, "m", 4, kinds("manual", "etcd"), ""},
+		{"manual over kubernetes", []gateway.EndpointSet{kube, hand}, "m", 4, kinds("manual", "kubernetes"), ""},
+		{"dns alone", []gateway.EndpointSet{name}, "n", 7, kinds("dns"), "default/A+AAAA/api.test:80"},
+		{"kubernetes over dns", []gateway.EndpointSet{name, kube}, "k", 1, kinds("kubernetes", "dns"), "default/shop/api:http"},
+		{"all", []gateway.EndpointSet{kube, etcdA, name, etcdZ, hand}, "m", 4, kinds("manual", "etcd", "kubernetes", "dns"), ""},
+		{"two places: the first of the spec", []gateway.EndpointSet{etcdA, etcdZ}, "z", 2, kinds("etcd"), "default:/z/"},
+		{"sets that the spec does not ask for", []gateway.EndpointSet{kube, foreign, stranger, elsewhere}, "k", 1, kinds("kubernetes"), "default/shop/api:http"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			want := []gateway.Endpoint{{Address: "10.0.0.4:80", Weight: c.weight, Priority: c.weight, Zone: c.zone, Terminating: c.weight == 1,
-				Sources: c.sources, Verdict: verdict(u.Key(), "10.0.0.4:80", gateway.StateUnknown), InRotation: c.weight != 1}}
+				Sources: c.sources, Place: c.place, Verdict: verdict(u.Key(), "10.0.0.4:80", gateway.StateUnknown), InRotation: c.weight != 1}}
 			for range 10 {
 				shuffle(r, c.sets)
 				s := gateway.Build(gateway.Inputs{Tenants: []*gateway.Tenant{tenant(1, "acme")}, Upstreams: []*gateway.Upstream{u}, Sets: c.sets}, 1)

@@ -13,13 +13,13 @@ import (
 // check says what keeps a place from being followed.
 func (d Discover) check() error {
 	named := 0
-	for _, is := range []bool{d.Kubernetes != nil, d.Etcd != nil, d.DNS != nil} {
+	for _, is := range []bool{d.Kubernetes != nil, d.Etcd != nil, d.DNS != nil, d.Manual != nil} {
 		if is {
 			named++
 		}
 	}
 	if named != 1 {
-		return errors.New("an entry of spec.discover names exactly one of kubernetes, etcd and dns")
+		return errors.New("an entry of spec.discover names exactly one of kubernetes, etcd, dns and manual")
 	}
 	if d.DNS != nil {
 		return d.DNS.check()

@@ -27,8 +27,8 @@ type Inputs struct {
 	Verdicts []Verdict
 }
 
-// SourceKind ranks sources: where two name the same address, the higher one's attributes
-// count.
+// SourceKind is a kind of source. Where two sources name the same address, the attributes of
+// the one with the higher precedence count, which by default depends on the kind.
 type SourceKind string
 
 // The kinds of sources.
@@ -38,21 +38,6 @@ const (
 	SourceEtcd       SourceKind = "etcd"
 	SourceManual     SourceKind = "manual"
 )
-
-// rank orders sources by precedence; later wins.
-func (k SourceKind) rank() int {
-	switch k {
-	case SourceManual:
-		return 4
-	case SourceEtcd:
-		return 3
-	case SourceKubernetes:
-		return 2
-	case SourceDNS:
-		return 1
-	}
-	return 0
-}
 
 // EndpointSet is the whole set of endpoints that one source reports for one upstream from
 // one place. A later set with the same SetKey replaces it whole.

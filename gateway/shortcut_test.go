@@ -28,6 +28,7 @@ func world(r *rand.Rand) gateway.Inputs {
 		for n := range 4 {
 			u := &gateway.Upstream{Meta: meta(gateway.KindUpstream, tenant, fmt.Sprint("u", n))}
 			u.Spec.Discover = []gateway.Discover{{Etcd: &gateway.EtcdDiscover{Prefix: "/u/"}}, {Kubernetes: &gateway.KubernetesDiscover{Namespace: "n", Service: "s"}}}
+			declareSome(r, u)
 			in.Upstreams = append(in.Upstreams, u)
 			in.Sets = append(in.Sets, someSets(r, u)...)
 			in.Verdicts = append(in.Verdicts, someVerdicts(r, u.Key())...)
@@ -38,6 +39,24 @@ func world(r *rand.Rand) gateway.Inputs {
 		}
 	}
 	return in
+}
+
+// declareSome declares traits of some places, now and then of all.
+func declareSome(r *rand.Rand, u *gateway.Upstream) {
+	u.Spec.Endpoints = []gateway.ManualEndpoint{{Address: "10.0.0.1:80"}}
+	u.Spec.Discover = append(u.Spec.Discover, gateway.Discover{Manual: &gateway.ManualDiscover{}})
+	weighted := r.IntN(2) == 0
+	for i := range u.Spec.Discover {
+		d := &u.Spec.Discover[i]
+		for _, field := range []**int{&d.Precedence, &d.Priority} {
+			if n := r.IntN(3); n > 0 {
+				*field = &n
+			}
+		}
+		if n := r.IntN(50); weighted && n != 13 {
+			d.Weight = &n
+		}
+	}
 }
 
 func someSets(r *rand.Rand, u *gateway.Upstream) []gateway.EndpointSet {

@@ -158,6 +158,16 @@ type EffectiveUpstream struct {
 	verdictDigest digest
 }
 
+// Created is the revision of the store in which the upstream was created, which tells which of
+// two is older; that of one that no person wrote is larger than all. 0 is not known. It is no
+// part of digests.
+func (e *EffectiveUpstream) Created() int64 {
+	if e.decision.from == nil {
+		return 0
+	}
+	return e.decision.from.CreatedRevision
+}
+
 // EffectiveCheck is the health configuration with defaults. A nil field is switched off.
 type EffectiveCheck struct {
 	Active  *ActiveCheck  `json:"active,omitempty"`
@@ -166,14 +176,20 @@ type EffectiveCheck struct {
 
 // Endpoint is one address that answers requests.
 type Endpoint struct {
-	Address     string       `json:"address"`
-	Weight      int          `json:"weight"`
+	Address string `json:"address"`
+	// Weight is the endpoint's share of requests among those of its priority.
+	Weight int `json:"weight"`
+	// OwnWeight is what its source says, where the weight of its place makes another one of
+	// it. 0 elsewhere.
+	OwnWeight   int          `json:"ownWeight,omitempty"`
 	Priority    int          `json:"priority,omitempty"`
 	Zone        string       `json:"zone,omitempty"`
 	Terminating bool         `json:"terminating,omitempty"`
 	Tags        Tags         `json:"tags,omitempty"`
-	Sources     []SourceKind `json:"sources"` // strongest first
-	Verdict     Verdict      `json:"verdict"`
+	Sources     []SourceKind `json:"sources"` // strongest first: the first one decided the attributes
+	// Place is which one of the first source decided them. Empty when it was by hand.
+	Place   string  `json:"place,omitempty"`
+	Verdict Verdict `json:"verdict"`
 	// InRotation says whether new requests may go to the endpoint: decided once here, so
 	// that proxy, fleet and UI agree.
 	InRotation bool `json:"inRotation"`

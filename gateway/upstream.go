@@ -28,9 +28,8 @@ type UpstreamSpec struct {
 	TLS *UpstreamTLS `json:"tls,omitempty"`
 	// Endpoints given by hand: services outside containers.
 	Endpoints []ManualEndpoint `json:"endpoints,omitempty"`
-	// Discover names where further endpoints are discovered. All sources are merged; an
-	// address that several of them name keeps the attributes of the strongest source:
-	// by hand, then etcd, then Kubernetes, then DNS.
+	// Discover names where further endpoints are discovered, and how the places mix. All of
+	// them are merged.
 	Discover []Discover `json:"discover,omitempty"`
 	Balance  Balance    `json:"balance,omitzero"`
 	Health   Health     `json:"health,omitzero"`
@@ -64,12 +63,34 @@ type ManualEndpoint struct {
 	Zone     string `json:"zone,omitempty"`
 }
 
-// Discover names one place where endpoints are discovered. Exactly one field is set.
+// Discover names one place where endpoints are discovered: exactly one of the first four
+// fields is set.
 type Discover struct {
 	Kubernetes *KubernetesDiscover `json:"kubernetes,omitempty"`
 	Etcd       *EtcdDiscover       `json:"etcd,omitempty"`
 	DNS        *DNSDiscover        `json:"dns,omitempty"`
+	// Manual stands for the endpoints of the spec. An entry is needed only to say one of the
+	// following of them.
+	Manual *ManualDiscover `json:"manual,omitempty"`
+
+	// Precedence decides which place's attributes an address has that several places name: the
+	// highest one's. 0 to 1000. Default: 40 by hand, 30 etcd, 20 Kubernetes, 10 DNS. Of equal
+	// ones the kind with the higher default counts, and then the entry that stands first.
+	Precedence *int `json:"precedence,omitempty"`
+	// Weight is the share of requests that the endpoints of the place get together, however
+	// many they are: 80 here and 20 at the other place are 80 % and 20 %. 0 to 1000; 0 sends
+	// them none. The weights of the endpoints divide it. Either all places have one or none.
+	// Shares count among endpoints of one priority. Default: none, and each endpoint has the
+	// share of its own weight.
+	Weight *int `json:"weight,omitempty"`
+	// Priority puts all endpoints of the place into one group, whatever the source says: a
+	// higher number is used only when no endpoint of a lower number is in rotation. Default:
+	// as the source says, which is 0 where it says nothing.
+	Priority *int `json:"priority,omitempty"`
 }
+
+// ManualDiscover stands for the endpoints by hand.
+type ManualDiscover struct{}
 
 // KubernetesDiscover follows the EndpointSlices of one Service.
 type KubernetesDiscover struct {
@@ -95,6 +116,8 @@ func (d Discover) SetKey(upstream UpstreamKey) SetKey {
 	case d.DNS != nil:
 		k.Source = SourceDNS
 		k.Place = d.DNS.place()
+	case d.Manual != nil:
+		k.Source = SourceManual
 	}
 	return k
 }

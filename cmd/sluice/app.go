@@ -53,6 +53,7 @@ type App struct {
 	guard   *control.Guard
 	sources *discovery.Manager
 	ingress ingresses
+	router  *names.Router // nil: names have no routes
 	names   *names.Keeper // nil: none are announced; made with the store
 	health  *health.Health
 	proxy   *proxy.Proxy
@@ -102,6 +103,9 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	a.loop.Restore(a.kept)
 	a.kept = control.Copy{}
 	if a.sources, err = a.newSources(); err != nil {
+		return nil, err
+	}
+	if a.router, err = a.newNameRouter(); err != nil {
 		return nil, err
 	}
 	if a.ingress, err = a.newIngresses(); err != nil {
@@ -282,6 +286,7 @@ func (a *App) Run(ctx context.Context) error {
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.applied) })
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.ingress.Apply) })
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.health.Apply) })
+	run(a.routeNames)
 	run(a.mirror)
 	run(a.whenStored(a.announce))
 	for _, e := range a.edges {
@@ -411,6 +416,9 @@ func (a *App) watchReady(ctx context.Context) error {
 		case <-tick.C:
 		}
 		pending := a.ingress.pending()
+		if a.router != nil && !a.router.Applied() {
+			pending++
+		}
 		for _, s := range a.sources.Status() {
 			pending += s.Pending
 		}

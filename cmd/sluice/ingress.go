@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/sluice-gateway/sluice/discovery/kubernetes"
 	"github.com/sluice-gateway/sluice/discovery/kubernetes/controller"
 	"github.com/sluice-gateway/sluice/discovery/kubernetes/ingress"
 	"github.com/sluice-gateway/sluice/gateway"
@@ -80,7 +79,7 @@ func (a *App) newIngresses() (ingresses, error) {
 			continue
 		}
 		cfg := controller.Config{
-			Cluster:        kubernetes.Config{Name: k.Name, Kubeconfig: k.Kubeconfig, InCluster: k.InCluster},
+			Cluster:        k.source(),
 			Ingress:        ingress.Config{Class: k.Ingress.Class, Addresses: k.Ingress.Addresses, IgnoreServices: k.Ingress.Services != nil && !*k.Ingress.Services},
 			Set:            func(cluster string, objects []gateway.Object) { a.loop.SetDerived(derivedBy(cluster), objects) },
 			Node:           a.cfg.Node,
@@ -95,6 +94,9 @@ func (a *App) newIngresses() (ingresses, error) {
 			return nil, err
 		}
 		out, sources = append(out, c), append(sources, derivedBy(k.Name))
+	}
+	if a.router != nil {
+		sources = append(sources, derivedByNames)
 	}
 	a.loop.KeepDerived(sources)
 	return out, nil

@@ -39,7 +39,10 @@ type NamesConfig struct {
 	Grace *Duration `yaml:"grace"`
 	// Owner marks what is ours where others announce too. Default "sluice"; give each
 	// installation its own.
-	Owner   string         `yaml:"owner"`
+	Owner string `yaml:"owner"`
+	// Routes says whether requests for a name are led to its service. Default true. Without,
+	// routes are written by hand.
+	Routes  *bool          `yaml:"routes"`
 	RFC2136 *RFC2136Config `yaml:"rfc2136"`
 	Webhook *WebhookConfig `yaml:"webhook"`
 }
@@ -184,6 +187,30 @@ func (a *App) newNames() (*names.Keeper, error) {
 	}), nil
 }
 
+// derivedByNames is who makes the routes of names.
+const derivedByNames = "names"
+
+// newNameRouter is nil when names have no routes. The configuration has been checked.
+func (a *App) newNameRouter() (*names.Router, error) {
+	c := a.cfg.Names
+	if c == nil || c.Routes != nil && !*c.Routes {
+		return nil, nil //nolint:nilnil // nothing to route, and nothing wrong
+	}
+	rule, err := names.ParseRule(c.Rule)
+	if err != nil {
+		return nil, err
+	}
+	return names.NewRouter(rule, func(objects []gateway.Object) { a.loop.SetDerived(derivedByNames, objects) }), nil
+}
+
+// routeNames keeps the routes of names, if there are any to keep.
+func (a *App) routeNames(ctx context.Context) error {
+	if a.router == nil {
+		return nil
+	}
+	return a.loop.Feed(ctx, a.router.Apply)
+}
+
 // servicesComplete says whether what is followed in Kubernetes now is all that there is.
 func (a *App) servicesComplete() bool {
 	select {
@@ -219,10 +246,14 @@ func (a *App) nameStatus() *api.NameStatus {
 }
 
 func (a *App) nameProblems() []gateway.Problem {
-	if a.names == nil {
-		return nil
+	var out []gateway.Problem
+	if a.router != nil {
+		out = a.router.Problems()
 	}
-	return a.names.Problems()
+	if a.names != nil {
+		out = append(out, a.names.Problems()...)
+	}
+	return out
 }
 
 // nameRecords keeps the records of names in the store.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -131,7 +132,17 @@ func endpointRows(row func(...any), endpoints []gateway.Endpoint) {
 			in = "OUT of rotation"
 		}
 		v := e.Verdict
-		text := fmt.Sprintf("%s, weight %d, %v, %s", in, e.Weight, e.Sources, v.State)
+		weight, from := strconv.Itoa(e.Weight), fmt.Sprint(e.Sources)
+		if e.OwnWeight != 0 {
+			weight += fmt.Sprintf(" (its own %d)", e.OwnWeight)
+		}
+		if e.Priority != 0 {
+			weight += fmt.Sprintf(", priority %d", e.Priority)
+		}
+		if e.Place != "" {
+			from += " at " + e.Place
+		}
+		text := fmt.Sprintf("%s, weight %s, %s, %s", in, weight, from, v.State)
 		if !v.Since.IsZero() {
 			text += " since " + v.Since.Local().Format("15:04:05")
 		}

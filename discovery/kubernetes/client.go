@@ -129,15 +129,15 @@ func (c *client) listWatch(opened, silent func()) cache.ListerWatcher {
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.Watch = true
-			w, err := openWithin(ctx, c.stall, func(ctx context.Context) (watch.Interface, error) { return request(o).Watch(ctx) })
+			w, err := OpenWatch(ctx, c.stall, func(ctx context.Context) (watch.Interface, error) { return request(o).Watch(ctx) }, func() {
+				silent()
+				c.close() // the connection may be dead, too
+			})
 			if err != nil {
 				return nil, final(err)
 			}
 			opened()
-			return RenewSilent(w, c.stall, func() {
-				silent()
-				c.close() // the connection may be dead, too
-			}), nil
+			return w, nil
 		},
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -36,6 +37,21 @@ type Config struct {
 	Log *slog.Logger
 }
 
+// Complete fills in the defaults.
+func (c Config) Complete() Config {
+	c.Name = cmp.Or(c.Name, "default")
+	c.Stall = cmp.Or(c.Stall, 3*time.Minute)
+	c.Resync = cmp.Or(c.Resync, 30*time.Minute)
+	c.Log = cmp.Or(c.Log, slog.Default())
+	return c
+}
+
+// UntilResync ends the context that it returns when it is time to list everything anew, give
+// or take a tenth, so that not all processes do so at once.
+func (c Config) UntilResync(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, c.Resync+time.Duration((rand.Float64()-0.5)*0.2*float64(c.Resync)))
+}
+
 // Token is an account's token in a file that someone else renews.
 type Token struct {
 	// Server is the URL of the API server, "https://10.0.0.1:6443".
@@ -60,10 +76,7 @@ var _ discovery.Source = (*Source)(nil)
 // New returns a source, or an error when the kubeconfig or the pod's account cannot be
 // used. It connects to nothing.
 func New(cfg Config) (*Source, error) {
-	cfg.Name = cmp.Or(cfg.Name, "default")
-	cfg.Stall = cmp.Or(cfg.Stall, 3*time.Minute)
-	cfg.Resync = cmp.Or(cfg.Resync, 30*time.Minute)
-	cfg.Log = cmp.Or(cfg.Log, slog.Default())
+	cfg = cfg.Complete()
 	c, err := newClient(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes cluster %q: %w", cfg.Name, err)

@@ -8,11 +8,21 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// RenewSilent returns w, stopped once it has said nothing for limit: a watch over a dead
-// connection, or of a server that forgot it, is as silent as one of a quiet cluster. API
-// servers send a bookmark every minute, so that a limit of several minutes tells them apart.
-// silent is called when that happens. Who reads w opens another one then.
-func RenewSilent(w watch.Interface, limit time.Duration, silent func()) watch.Interface {
+// OpenWatch opens a watch, which has to be answered within limit, and stops it once it has
+// said nothing for as long: a watch over a dead connection, or of a server that forgot it, is
+// as silent as one of a quiet cluster. API servers send a bookmark every minute, so that a
+// limit of several minutes tells them apart. silent is called when a watch is stopped for it.
+// Who reads the watch opens another one then.
+func OpenWatch(ctx context.Context, limit time.Duration, open func(context.Context) (watch.Interface, error), silent func()) (watch.Interface, error) {
+	w, err := openWithin(ctx, limit, open)
+	if err != nil {
+		return nil, err
+	}
+	return renewSilent(w, limit, silent), nil
+}
+
+// renewSilent returns w, stopped once it has said nothing for limit.
+func renewSilent(w watch.Interface, limit time.Duration, silent func()) watch.Interface {
 	v := &vigil{Interface: w, out: make(chan watch.Event), stopped: make(chan struct{})}
 	go v.pass(limit, silent)
 	return v

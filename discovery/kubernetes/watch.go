@@ -46,7 +46,7 @@ func (s *Source) watch(ctx context.Context, st *store) {
 	pause := firstPause
 	for ctx.Err() == nil {
 		started := time.Now()
-		whole, cancel := context.WithTimeout(ctx, s.cfg.Resync+time.Duration((rand.Float64()-0.5)*0.2*float64(s.cfg.Resync)))
+		whole, cancel := s.cfg.UntilResync(ctx)
 		err := cmp.Or(reflector.ListAndWatchWithContext(whole), errors.New("the watch has ended"))
 		resync := whole.Err() != nil
 		cancel()

@@ -11,7 +11,10 @@
 // while the sources of services are incomplete. One process at a time announces: the one
 // whose Lead calls back.
 //
-// Deciding is pure, in [Plan]. Timers and calls are in [Keeper]. Whether a host is routed is
-// decided by package gateway, whose routes are not made here: [Rule.Host] tells which host a
-// service gets.
+// A [Router] makes a route for each name as well, so that a request for the host gets to the
+// service. Whether it is in force is decided by package gateway: hosts belong to tenants, and
+// routes that people wrote are stronger.
+//
+// Deciding is pure: [Assign] says which service has which name, [Plan] what is to be called.
+// Timers and calls are in [Keeper].
 package names

@@ -47,13 +47,12 @@ type Keeper struct {
 	told chan struct{} // one slot: the services have changed
 
 	mu       sync.Mutex
-	applied  bool
-	services []Service
+	seen     view
+	services map[string]Service // by host
 	leading  bool
 	records  map[string]Record
 	failing  map[string]failure
-	problems []gateway.Problem // of the last plan
-	broken   error             // of the state
+	broken   error // of the state
 }
 
 // failure is why the call for a host has not been made.
@@ -74,13 +73,12 @@ func New(cfg Config) *Keeper {
 
 // Apply takes the services from a snapshot. It does not block.
 func (k *Keeper) Apply(s *gateway.Snapshot) {
-	services := Services(s)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.applied && slices.Equal(services, k.services) {
+	if !k.seen.takes(s) {
 		return
 	}
-	k.applied, k.services = true, services
+	k.services = Assign(k.cfg.Rule, s).Services
 	select {
 	case k.told <- struct{}{}:
 	default:
@@ -94,7 +92,7 @@ func (k *Keeper) work(ctx context.Context) error {
 	defer func() {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		k.leading, k.records, k.failing, k.problems = false, nil, nil, nil
+		k.leading, k.records, k.failing = false, nil, nil
 	}()
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		records, err := k.cfg.State.Load(ctx)
@@ -145,13 +143,11 @@ func (k *Keeper) wait(ctx context.Context, d time.Duration) bool {
 func (k *Keeper) round(ctx context.Context) {
 	complete, now := k.cfg.Complete(), time.Now()
 	k.mu.Lock()
-	if !k.applied {
+	if !k.seen.once {
 		k.mu.Unlock()
 		return
 	}
-	steps, problems := Plan(Input{Rule: k.cfg.Rule, Target: k.cfg.Target, Grace: k.cfg.Grace, Services: k.services,
-		Complete: complete, Known: k.records, Now: now})
-	k.problems = problems
+	steps := Plan(Input{Target: k.cfg.Target, Grace: k.cfg.Grace, Services: k.services, Complete: complete, Known: k.records, Now: now})
 	steps = slices.DeleteFunc(steps, func(s Step) bool {
 		f, failed := k.failing[s.Host]
 		return failed && f.record.Phase == s.Phase && f.record.Target.equal(s.Target) && (f.next.IsZero() || now.Before(f.next))

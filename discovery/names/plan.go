@@ -2,20 +2,15 @@ package names
 
 import (
 	"cmp"
-	"fmt"
-	"maps"
 	"slices"
 	"time"
-
-	"github.com/sluice-gateway/sluice/gateway"
 )
 
 // Input is everything that Plan decides from.
 type Input struct {
-	Rule     Rule
 	Target   Target
 	Grace    time.Duration
-	Services []Service
+	Services map[string]Service // by the host that they have, as in [Assignment]
 	// Complete says that every source of services has spoken and can be reached. While it is
 	// false, a service that is missing may be there all the same.
 	Complete bool
@@ -27,18 +22,16 @@ type Input struct {
 // record changes.
 type Step struct{ Record }
 
-// Plan decides what to announce and what to withdraw, sorted by host. Services that can't
-// have a name are problems.
-func Plan(in Input) ([]Step, []gateway.Problem) {
-	wanted, problems := in.wanted()
+// Plan decides what to announce and what to withdraw, sorted by host.
+func Plan(in Input) []Step {
 	var steps []Step
-	for _, host := range slices.Sorted(maps.Keys(wanted)) {
-		if r, ok := in.present(host, wanted[host]); ok {
+	for host, service := range in.Services {
+		if r, ok := in.present(host, service); ok {
 			steps = append(steps, Step{r})
 		}
 	}
 	for host, known := range in.Known {
-		if _, ok := wanted[host]; ok {
+		if _, ok := in.Services[host]; ok {
 			continue
 		}
 		if r, ok := in.missing(known); ok {
@@ -46,38 +39,7 @@ func Plan(in Input) ([]Step, []gateway.Problem) {
 		}
 	}
 	slices.SortFunc(steps, func(a, b Step) int { return cmp.Compare(a.Host, b.Host) })
-	slices.SortFunc(problems, gateway.Problem.Compare)
-	return steps, problems
-}
-
-// wanted gives each host to one service: the one that has it, or the first.
-func (in Input) wanted() (map[string]Service, []gateway.Problem) {
-	out := map[string]Service{}
-	var problems []gateway.Problem
-	problem := func(s Service, code, format string, args ...any) {
-		problems = append(problems, gateway.Problem{Object: gateway.Ref{Kind: gateway.KindUpstream, Tenant: s.Tenant, Name: s.Upstream},
-			Field: "spec.discover", Code: code, Source: "names", Message: fmt.Sprintf(format, args...)})
-	}
-	services := slices.SortedFunc(slices.Values(in.Services), Service.compare)
-	for _, s := range services {
-		host, err := in.Rule.Host(s)
-		if err != nil {
-			problem(s, "name_invalid", "Service %s/%s of cluster %s gets no name: %v.", s.Namespace, s.Service, s.Cluster, err)
-			continue
-		}
-		has, taken := out[host]
-		if known, ok := in.Known[host]; ok && known.Service.same(s) && taken && !has.same(s) {
-			out[host], s, has = s, has, s
-		}
-		switch {
-		case !taken:
-			out[host] = s
-		case !has.same(s):
-			problem(s, "name_taken", "Service %s/%s of cluster %s gets no name: %s is that of service %s/%s of cluster %s. Put {{cluster}} or {{tenant}} into names.rule.",
-				s.Namespace, s.Service, s.Cluster, host, has.Namespace, has.Service, has.Cluster)
-		}
-	}
-	return out, problems
+	return steps
 }
 
 // present is the step for a host whose service is there.

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/sluice-gateway/sluice/gateway"
 )
 
 // Service is a Kubernetes Service that an upstream follows.
@@ -18,7 +16,7 @@ type Service struct {
 	Namespace string `json:"namespace"`
 	Service   string `json:"service"`
 	Tenant    string `json:"tenant"`
-	// Upstream is the first one that follows it, where problems are shown.
+	// Upstream is the oldest one that follows it, where problems are shown.
 	Upstream string `json:"upstream"`
 }
 
@@ -30,21 +28,6 @@ func (s Service) same(o Service) bool {
 func (s Service) compare(o Service) int {
 	return cmp.Or(cmp.Compare(s.Cluster, o.Cluster), cmp.Compare(s.Namespace, o.Namespace), cmp.Compare(s.Service, o.Service),
 		cmp.Compare(s.Tenant, o.Tenant), cmp.Compare(s.Upstream, o.Upstream))
-}
-
-// Services lists what the upstreams of a snapshot follow, sorted.
-func Services(s *gateway.Snapshot) []Service {
-	var out []Service
-	for _, u := range s.Upstreams {
-		for _, d := range u.Discover {
-			if k := d.Kubernetes; k != nil {
-				out = append(out, Service{Cluster: cmp.Or(k.Cluster, "default"), Namespace: k.Namespace, Service: k.Service,
-					Tenant: u.Key.Tenant, Upstream: u.Key.Name})
-			}
-		}
-	}
-	slices.SortFunc(out, Service.compare)
-	return slices.CompactFunc(out, func(a, b Service) bool { return a.same(b) && a.Tenant == b.Tenant })
 }
 
 // Target is what names lead to: addresses or another name, for TTL.

@@ -63,11 +63,11 @@ func (k *Keeper) Records() []Record {
 	return out
 }
 
-// Problems are the services without a name and the calls that fail, shown on the upstreams.
+// Problems are the calls that fail, shown on the upstreams.
 func (k *Keeper) Problems() []gateway.Problem {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	out := slices.Clone(k.problems)
+	var out []gateway.Problem
 	for host, f := range k.failing {
 		p := gateway.Problem{Object: gateway.Ref{Kind: gateway.KindUpstream, Tenant: f.record.Service.Tenant, Name: f.record.Service.Upstream},
 			Field: "spec.discover", Code: "name_unannounced", Source: "names"}

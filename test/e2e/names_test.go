@@ -169,3 +169,87 @@ func TestNamesOfServices(t *testing.T) {
 	n.updates(2, "on delete")
 	fmt.Println("figure dns_name_updates create 1 change 0 takeover 0 delete 1 goal 1 0 0 1")
 }
+
+const namedTenant = `
+kind: Tenant
+name: acme
+spec: {hosts: [shop.example.com, "*.svc.example.test"]}
+`
+
+// A new Service in the cluster has a name after one call, and requests for it get there; a
+// route that somebody wrote for the name is stronger; when the Service goes, its route goes at
+// once, and its name after the grace.
+func TestNamesLeadToServices(t *testing.T) {
+	if !inOwnNetwork(t, "198.18.0.1", "198.18.0.2") {
+		return
+	}
+	const host = "api.shop.svc.example.test"
+	const grace = 20 * time.Second
+	kube := kubetest.Start(t)
+	kube.Create("apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {sluice.io/tenant: acme}}")
+	zone := knottest.Start(t, map[string]string{"example.test.": "$TTL 60\n@ SOA ns a 1 60 60 600 1\n@ NS ns\nns A 127.0.0.1\n"})
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(knottest.Key.Secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := configure(t, fmt.Sprintf(`kubernetes: [{name: default, kubeconfig: %q, ingress: {}}]
+names:
+  rule: "{{service}}.{{namespace}}.svc.example.test"
+  addresses: [192.0.2.1]
+  grace: %v
+  rfc2136: {server: %q, zone: example.test, tsig: {name: %s, algorithm: %s, secretFile: %q}}
+objects: [%s]
+`, kube.Kubeconfig, grace, zone.Addr, knottest.Key.Name, knottest.Key.Algorithm, secret, objectFile(t, namedTenant)))
+	s.start()
+	n := &naming{t: t, kube: kube, zone: zone, nodes: []*instance{s}, begin: zone.Serial(t, "example.test.")}
+	backend(t, "one", "198.18.0.1:8081")
+	backend(t, "two", "198.18.0.2:8081")
+	s.expectPath(host, "/", "", 404)
+
+	kube.CreateSlice(sliceOf("198.18.0.1:8081"))
+	kube.Create(`apiVersion: v1
+kind: Service
+metadata: {namespace: shop, name: api, annotations: {"sluice.io/host": shop.example.com}}
+spec: {ports: [{name: http, port: 80}]}`)
+	s.expectPath(host, "/any", "one", 200)
+	n.leader(api.NameStatus{Leading: true, Announced: 1}, s)
+	n.updates(1, "on create")
+
+	n.put("Upstream", "/tenants/acme/upstreams/hand", "hand", `{"endpoints": [{"address": "198.18.0.2:8081"}]}`)
+	n.put("Route", "/tenants/acme/routes/mine", "mine", fmt.Sprintf(`{"hosts": [%q], "to": [{"upstream": "hand"}]}`, host))
+	s.expectPath(host, "/any", "two", 200)
+	n.problem("path_taken", "acme/"+host, `already taken by route "mine"`)
+	if err := s.api(http.MethodDelete, "/tenants/acme/routes/mine", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	s.expectPath(host, "/any", "one", 200)
+
+	kube.Delete("/api/v1/namespaces/shop/services/api")
+	begin := time.Now()
+	s.expectPath(host, "/any", "", 404)
+	if time.Since(begin) < grace/2 { // else this machine is too busy to tell
+		n.updates(1, "while the grace runs")
+	}
+	n.leader(api.NameStatus{Leading: true}, s)
+	n.updates(2, "on delete")
+	if took := time.Since(begin); took < grace {
+		t.Errorf("the name went %v after its service, and the grace is %v", took, grace)
+	}
+}
+
+// problem waits until there is one of that code for an object, which says so.
+func (n *naming) problem(code, object, says string) {
+	n.t.Helper()
+	until(n.t, time.Minute, "problem "+code, func() error {
+		var list struct{ Items []api.Problem }
+		if err := n.nodes[0].api(http.MethodGet, "/problems", nil, &list); err != nil {
+			return err
+		}
+		for _, p := range list.Items {
+			if p.Code == code && p.Object.Tenant+"/"+p.Object.Name == object && strings.Contains(p.Message, says) {
+				return nil
+			}
+		}
+		return fmt.Errorf("problems %+v", list.Items)
+	})
+}

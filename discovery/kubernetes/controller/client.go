@@ -34,6 +34,7 @@ type client struct {
 	http   *http.Client
 	params runtime.ParameterCodec
 	server string
+	stall  time.Duration
 }
 
 func newClient(cfg kubernetes.Config) (*client, error) {
@@ -48,7 +49,7 @@ func newClient(cfg kubernetes.Config) (*client, error) {
 		}
 	}
 	config.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
-	c := &client{params: runtime.NewParameterCodec(scheme), server: config.Host}
+	c := &client{params: runtime.NewParameterCodec(scheme), server: config.Host, stall: cfg.Stall}
 	if c.http, err = rest.HTTPClientFor(config); err != nil {
 		return nil, err
 	}
@@ -74,8 +75,9 @@ func newClient(cfg kubernetes.Config) (*client, error) {
 
 func (c *client) close() { utilnet.CloseIdleConnectionsFor(c.http.Transport) }
 
-// listWatch lists and watches a resource of all namespaces. list makes an empty list.
-func (c *client) listWatch(of *rest.RESTClient, resource, fields string, list func() runtime.Object, opened func()) cache.ListerWatcher {
+// listWatch lists and watches a resource of all namespaces. list makes an empty list, opened
+// is called when a watch is open, and silent when one is given up because it said nothing.
+func (c *client) listWatch(of *rest.RESTClient, resource, fields string, list func() runtime.Object, opened, silent func()) cache.ListerWatcher {
 	request := func(o metav1.ListOptions) *rest.Request {
 		o.FieldSelector = fields
 		return of.Get().Resource(resource).VersionedParams(&o, c.params)
@@ -88,11 +90,15 @@ func (c *client) listWatch(of *rest.RESTClient, resource, fields string, list fu
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.Watch = true
-			w, err := request(o).Watch(ctx)
-			if err == nil {
-				opened()
+			w, err := kubernetes.OpenWatch(ctx, c.stall, func(ctx context.Context) (watch.Interface, error) { return request(o).Watch(ctx) }, func() {
+				silent()
+				c.close() // the connection may be dead, too
+			})
+			if err != nil {
+				return nil, final(err)
 			}
-			return w, final(err)
+			opened()
+			return w, nil
 		},
 	}
 }

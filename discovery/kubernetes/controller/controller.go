@@ -58,7 +58,7 @@ type Controller struct {
 // New returns a controller, or an error when the kubeconfig or the pod's account cannot be
 // used. It connects to nothing.
 func New(cfg Config) (*Controller, error) {
-	cfg.Cluster.Name = cmp.Or(cfg.Cluster.Name, "default")
+	cfg.Cluster = cfg.Cluster.Complete()
 	cfg.Ingress.Cluster = cfg.Cluster.Name
 	cfg.LeaseNamespace = cmp.Or(cfg.LeaseNamespace, "sluice")
 	cfg.Log = cmp.Or(cfg.Log, slog.Default())

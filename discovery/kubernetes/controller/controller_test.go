@@ -48,6 +48,8 @@ func TestAgainstARealAPIServer(t *testing.T) {
 	t.Run("the lease", func(t *testing.T) { leaseChangesHands(t, account) })
 	t.Run("events are renewed", func(t *testing.T) { eventsAreRenewed(t, cluster, account) })
 	t.Run("an account without rights", func(t *testing.T) { accountWithoutRights(t, cluster) })
+	t.Run("watches that fall silent", func(t *testing.T) { silentWatches(t, cluster, account) })
+	t.Run("an event that was lost", func(t *testing.T) { lostEvent(t, cluster, account) })
 	t.Run("restart of the server", func(t *testing.T) { restart(t, cluster, account) })
 }
 
@@ -84,6 +86,11 @@ func (l *lines) String() string {
 // follow runs a controller, and builds what it hands over as the control loop does.
 func follow(t *testing.T, kubeconfig string) *followed {
 	t.Helper()
+	return followWith(t, kubernetes.Config{Name: "test", Kubeconfig: kubeconfig})
+}
+
+func followWith(t *testing.T, cluster kubernetes.Config) *followed {
+	t.Helper()
 	f := &followed{t: t, log: &lines{}}
 	tenant := &gateway.Tenant{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: "acme"}, Spec: gateway.TenantSpec{Hosts: []string{"*.example.com"}}}
 	build := func(objects []gateway.Object) *gateway.Snapshot {
@@ -103,7 +110,7 @@ func follow(t *testing.T, kubeconfig string) *followed {
 	snapshots := make(chan *gateway.Snapshot, 1)
 	var err error
 	f.Controller, err = New(Config{
-		Cluster: kubernetes.Config{Name: "test", Kubeconfig: kubeconfig}, Ingress: ingress.Config{Addresses: []string{"192.0.2.1", "lb.example.com"}},
+		Cluster: cluster, Ingress: ingress.Config{Addresses: []string{"192.0.2.1", "lb.example.com"}},
 		Node: "node", Log: slog.New(slog.NewTextHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Set: func(cluster string, objects []gateway.Object) {
 			if cluster != "test" {

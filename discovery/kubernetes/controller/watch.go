@@ -35,7 +35,7 @@ type watched struct {
 	cache.Store
 	resource string
 	sample   runtime.Object
-	lw       func(opened func()) cache.ListerWatcher
+	lw       func(opened, silent func()) cache.ListerWatcher
 	changed  func()
 
 	mu     sync.Mutex // guards what follows
@@ -46,7 +46,9 @@ type watched struct {
 func newWatched[T runtime.Object](c *client, of *rest.RESTClient, resource, fields string, sample T, list func() runtime.Object, changed func()) *watched {
 	return &watched{
 		Store: cache.NewStore(cache.MetaNamespaceKeyFunc), resource: resource, sample: sample, changed: changed,
-		lw:   func(opened func()) cache.ListerWatcher { return c.listWatch(of, resource, fields, list, opened) },
+		lw: func(opened, silent func()) cache.ListerWatcher {
+			return c.listWatch(of, resource, fields, list, opened, silent)
+		},
 		lost: notReached,
 	}
 }
@@ -126,13 +128,25 @@ func (w *watched) run(ctx context.Context, c *Controller) {
 			w.lost = ""
 		}
 	}
-	reflector := cache.NewReflectorWithOptions(w.lw(opened), w.sample, w, cache.ReflectorOptions{Name: c.Name() + " " + w.resource})
+	silent := func() {
+		c.log.Warn("kubernetes watch said nothing, renewing it", "resource", w.resource, "after", c.cfg.Cluster.Stall)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.lost = fmt.Sprintf("follow %s at %s: the watch said nothing for %v and is renewed", w.resource, c.client.server, c.cfg.Cluster.Stall)
+	}
+	reflector := cache.NewReflectorWithOptions(w.lw(opened, silent), w.sample, w, cache.ReflectorOptions{Name: c.Name() + " " + w.resource})
 	pause := firstPause
 	for ctx.Err() == nil {
 		started := time.Now()
-		err := cmp.Or(reflector.ListAndWatchWithContext(ctx), errors.New("the watch has ended"))
+		whole, cancel := c.cfg.Cluster.UntilResync(ctx)
+		err := cmp.Or(reflector.ListAndWatchWithContext(whole), errors.New("the watch has ended"))
+		resync := whole.Err() != nil
+		cancel()
 		if ctx.Err() != nil {
 			return
+		}
+		if resync {
+			continue // time for a whole list: nothing is lost
 		}
 		w.mu.Lock()
 		first := w.lost == "" || !w.synced && w.lost == notReached

@@ -968,10 +968,7 @@ export interface components {
             tls?: components["schemas"]["UpstreamTLS"];
             /** @description Given by hand, for services outside containers. */
             endpoints?: components["schemas"]["ManualEndpoint"][];
-            /**
-             * @description Where further endpoints are discovered. All sources are merged; an address that several of them
-             *     name keeps the attributes of the strongest: by hand, then etcd, then Kubernetes, then DNS.
-             */
+            /** @description Where further endpoints are discovered, and how the places mix. All of them are merged. */
             discover?: components["schemas"]["Discover"][];
             balance?: components["schemas"]["Balance"];
             health?: {
@@ -1008,7 +1005,10 @@ export interface components {
             priority?: number;
             zone?: string;
         };
-        /** @description One place where endpoints are discovered. Exactly one key is set. */
+        /**
+         * @description One place where endpoints are discovered, and how it mixes with the others. Exactly one of `kubernetes`,
+         *     `etcd`, `dns` and `manual` is set.
+         */
         Discover: {
             /** @description Follows the EndpointSlices of one Service. */
             kubernetes?: {
@@ -1043,6 +1043,25 @@ export interface components {
                 /** @description Port of the endpoints. Needed unless the type is SRV, whose records bring their own. */
                 port?: number;
             };
+            /** @description The endpoints by hand. Needed only to say one of the following of them. */
+            manual?: Record<string, never>;
+            /**
+             * @description Of an address that several places name, the attributes of the place with the highest one count. Default
+             *     is 40 by hand, 30 etcd, 20 Kubernetes, 10 DNS. Of equal ones the kind with the higher default counts,
+             *     then the entry that stands first.
+             */
+            precedence?: number;
+            /**
+             * @description Share of the requests that the endpoints of the place get together, however many they are; their own
+             *     weights divide it. 0 sends them none. Either all places have one or none. Default is none, and each
+             *     endpoint has the share of its own weight.
+             */
+            weight?: number;
+            /**
+             * @description Puts all endpoints of the place into one group, whatever the source says; a higher number is used only
+             *     when no endpoint of a lower number is in rotation. Default is what the source says.
+             */
+            priority?: number;
         };
         /** @description Chooses among the endpoints in rotation. */
         Balance: {
@@ -1314,7 +1333,10 @@ export interface components {
         /** @description One address that answers requests. */
         Endpoint: {
             address: string;
+            /** @description Share of the requests among the endpoints of its priority. */
             weight: number;
+            /** @description What its source says, where the weight of its place makes another `weight` of it. */
+            ownWeight?: number;
             priority?: number;
             zone?: string;
             /** @description Finishes what it has, gets no new request. */
@@ -1323,8 +1345,10 @@ export interface components {
             tags?: {
                 [key: string]: string;
             };
-            /** @description Who names it, the strongest first. */
+            /** @description Who names it, the strongest first, which decides its attributes. */
             sources: components["schemas"]["SourceKind"][];
+            /** @description Which place of the first source decides them, such as `default/shop/api:http`. None when it is by hand. */
+            place?: string;
             verdict: components["schemas"]["Verdict"];
             /** @description Whether new requests may go to it. */
             inRotation: boolean;
