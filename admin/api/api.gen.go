@@ -121,6 +121,27 @@ func (e ErrorCode) Valid() bool {
 	}
 }
 
+// Defines values for ServiceNamePhase.
+const (
+	Announced   ServiceNamePhase = "announced"
+	Announcing  ServiceNamePhase = "announcing"
+	Withdrawing ServiceNamePhase = "withdrawing"
+)
+
+// Valid indicates whether the value is a known member of the ServiceNamePhase enum.
+func (e ServiceNamePhase) Valid() bool {
+	switch e {
+	case Announced:
+		return true
+	case Announcing:
+		return true
+	case Withdrawing:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionRole.
 const (
 	Admin SessionRole = "admin"
@@ -328,6 +349,10 @@ type CertificateView struct {
 	// ClientAuth Whether clients of its hosts are asked for a certificate. Absent when they are not.
 	ClientAuth *CertificateViewClientAuth `json:"clientAuth,omitempty"`
 
+	// DerivedFrom What an object follows from that nobody wrote, such as an Ingress. It is not in the store, has no revision, and is
+	// changed where it comes from: writes of its name are refused.
+	DerivedFrom *DerivedFrom `json:"derivedFrom,omitempty"`
+
 	// Hosts The names whose handshakes it answers, exact ones and wildcards for one label.
 	Hosts []string `json:"hosts"`
 	Name  string   `json:"name"`
@@ -367,6 +392,10 @@ type Counts struct {
 	Tenants   int `json:"tenants"`
 	Upstreams int `json:"upstreams"`
 }
+
+// DerivedFrom What an object follows from that nobody wrote, such as an Ingress. It is not in the store, has no revision, and is
+// changed where it comes from: writes of its name are refused.
+type DerivedFrom = gateway.DerivedFrom
 
 // Difference defines model for Difference.
 type Difference string
@@ -547,11 +576,25 @@ type ListenerStatus struct {
 	Tls     bool   `json:"tls,omitempty"`
 }
 
+// LongName A name; those of derived objects have up to 253 characters.
+type LongName = string
+
 // ManualEndpoint An endpoint given by hand.
 type ManualEndpoint = gateway.ManualEndpoint
 
 // Name Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type Name = string
+
+// NameList defines model for NameList.
+type NameList struct {
+	Items []ServiceName `json:"items"`
+
+	// Leading Whether this process is the one that announces.
+	Leading bool `json:"leading"`
+
+	// Rule That makes the names. Empty: there is none.
+	Rule string `json:"rule"`
+}
 
 // NameStatus The names of services that are announced in DNS. Only where sluice.yaml has a rule for them.
 type NameStatus struct {
@@ -681,6 +724,38 @@ type RouteTarget = gateway.RouteTarget
 // Sample One observed outcome.
 type Sample = gateway.Sample
 
+// ServiceName The name of a service in DNS.
+type ServiceName struct {
+	Cluster string `json:"cluster"`
+
+	// Error Why the last call failed.
+	Error string `json:"error,omitempty"`
+
+	// GoneSince The service has been missing since then; the name is withdrawn after the grace.
+	GoneSince *time.Time `json:"goneSince,omitempty"`
+	Host      string     `json:"host"`
+	Namespace string     `json:"namespace"`
+
+	// NextAttempt When the failed call is made again. Absent when it is not, before the name changes.
+	NextAttempt *time.Time       `json:"nextAttempt,omitempty"`
+	Phase       ServiceNamePhase `json:"phase"`
+	Service     string           `json:"service"`
+
+	// Since When the phase was decided.
+	Since  time.Time `json:"since"`
+	Tenant string    `json:"tenant"`
+
+	// To Addresses, or the name that it is an alias of.
+	To         []string `json:"to"`
+	TtlSeconds int      `json:"ttlSeconds"`
+
+	// Upstream The first one that follows the service.
+	Upstream string `json:"upstream"`
+}
+
+// ServiceNamePhase defines model for ServiceName.Phase.
+type ServiceNamePhase string
+
 // Session defines model for Session.
 type Session struct {
 	// Name Who the token belongs to; the name in the audit log.
@@ -690,6 +765,9 @@ type Session struct {
 
 // SessionRole defines model for Session.Role.
 type SessionRole string
+
+// Shrink A source's loss of most of an upstream's endpoints at once, while those that went are kept.
+type Shrink = gateway.Shrink
 
 // ShrinkRequest defines model for ShrinkRequest.
 type ShrinkRequest struct {
@@ -737,7 +815,9 @@ type SourceKind = gateway.SourceKind
 
 // SourceStatus How one source of endpoints is doing.
 type SourceStatus struct {
-	Kind SourceKind `json:"kind"`
+	// Copied Whether what is in service of it is from the local copy.
+	Copied bool       `json:"copied,omitempty"`
+	Kind   SourceKind `json:"kind"`
 
 	// LastEvent When it last said anything.
 	LastEvent *time.Time `json:"lastEvent,omitempty"`
@@ -746,10 +826,17 @@ type SourceStatus struct {
 	Message string `json:"message,omitempty"`
 	Name    string `json:"name"`
 
+	// Pending Of these, those that it has said nothing about yet.
+	Pending int `json:"pending,omitempty"`
+
+	// StaleSince Only while it is not up: what is in service of it may be out of date since then. Where it has not been reached since the start, that
+	// is when the local copy was written. Absent where nothing of it is in service.
+	StaleSince *time.Time `json:"staleSince,omitempty"`
+
 	// Up Whether the source answers now. What it last said stays in service in any case.
 	Up bool `json:"up"`
 
-	// Upstreams How many upstreams follow it.
+	// Upstreams How many places of upstreams follow it.
 	Upstreams int `json:"upstreams,omitempty"`
 }
 
@@ -847,6 +934,10 @@ type UpstreamTLS = gateway.UpstreamTLS
 
 // UpstreamView An upstream as it is served now, with what a page about it shows.
 type UpstreamView struct {
+	// DerivedFrom What an object follows from that nobody wrote, such as an Ingress. It is not in the store, has no revision, and is
+	// changed where it comes from: writes of its name are refused.
+	DerivedFrom *DerivedFrom `json:"derivedFrom,omitempty"`
+
 	// Problems Of this upstream.
 	Problems []Problem `json:"problems"`
 
@@ -882,8 +973,8 @@ type WriteResult struct {
 	Effect Effect `json:"effect"`
 }
 
-// CertificateName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
-type CertificateName = Name
+// CertificateName A name; those of derived objects have up to 253 characters.
+type CertificateName = LongName
 
 // DryRun defines model for DryRun.
 type DryRun = bool
@@ -909,14 +1000,14 @@ type OverrideName = Name
 // PolicyName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type PolicyName = Name
 
-// RouteName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
-type RouteName = Name
+// RouteName A name; those of derived objects have up to 253 characters.
+type RouteName = LongName
 
 // TenantName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type TenantName = Name
 
-// UpstreamName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
-type UpstreamName = Name
+// UpstreamName A name; those of derived objects have up to 253 characters.
+type UpstreamName = LongName
 
 // Error A problem document (RFC 9457).
 type Error = ErrorDocument
@@ -1017,6 +1108,12 @@ type GetHistoryParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListNamesParams defines parameters for ListNames.
+type ListNamesParams struct {
+	// Tenant Only of services that this tenant's upstreams follow.
+	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
+}
+
 // ListObjectsParams defines parameters for ListObjects.
 type ListObjectsParams struct {
 	// Kind Only this kind. Default every kind.
@@ -1056,6 +1153,12 @@ type PutPolicyParamsIfNoneMatch string
 // ListProblemsParams defines parameters for ListProblems.
 type ListProblemsParams struct {
 	// Tenant Only problems of this tenant and of what it owns.
+	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
+}
+
+// ListShrinksParams defines parameters for ListShrinks.
+type ListShrinksParams struct {
+	// Tenant Only of this tenant's upstreams.
 	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
 }
 
@@ -1286,6 +1389,9 @@ type ServerInterface interface {
 	// GetHistory The versions of one object, newest first
 	// (GET /history)
 	GetHistory(w http.ResponseWriter, r *http.Request, params GetHistoryParams)
+	// ListNames The names of services that are announced in DNS
+	// (GET /names)
+	ListNames(w http.ResponseWriter, r *http.Request, params ListNamesParams)
 	// ListObjects List objects of several kinds
 	// (GET /objects)
 	ListObjects(w http.ResponseWriter, r *http.Request, params ListObjectsParams)
@@ -1307,6 +1413,9 @@ type ServerInterface interface {
 	// GetSession Who am I
 	// (GET /session)
 	GetSession(w http.ResponseWriter, r *http.Request)
+	// ListShrinks Endpoints that sources have lost all at once, and that are kept
+	// (GET /shrinks)
+	ListShrinks(w http.ResponseWriter, r *http.Request, params ListShrinksParams)
 	// GetSnapshot Everything that is served now
 	// (GET /snapshot)
 	GetSnapshot(w http.ResponseWriter, r *http.Request)
@@ -2086,6 +2195,39 @@ func (siw *ServerInterfaceWrapper) GetHistory(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// ListNames operation middleware
+func (siw *ServerInterfaceWrapper) ListNames(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNamesParams
+
+	// ------------- Optional query parameter "tenant" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant", r.URL.Query(), &params.Tenant, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tenant"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListNames(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListObjects operation middleware
 func (siw *ServerInterfaceWrapper) ListObjects(w http.ResponseWriter, r *http.Request) {
 
@@ -2368,6 +2510,39 @@ func (siw *ServerInterfaceWrapper) GetSession(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetSession(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListShrinks operation middleware
+func (siw *ServerInterfaceWrapper) ListShrinks(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListShrinksParams
+
+	// ------------- Optional query parameter "tenant" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant", r.URL.Query(), &params.Tenant, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tenant"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListShrinks(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3936,6 +4111,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/snapshot", wrapper.GetSnapshot)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/upstreams", wrapper.ListUpstreams)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/certificates", wrapper.ListCertificateViews)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/shrinks", wrapper.ListShrinks)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/names", wrapper.ListNames)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/problems", wrapper.ListProblems)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/status", wrapper.GetStatus)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/explain", wrapper.Explain)
@@ -4626,6 +4803,45 @@ func (response GetHistorydefaultApplicationProblemPlusJSONResponse) VisitGetHist
 	return err
 }
 
+type ListNamesRequestObject struct {
+	Params ListNamesParams
+}
+
+type ListNamesResponseObject interface {
+	VisitListNamesResponse(w http.ResponseWriter) error
+}
+
+type ListNames200JSONResponse NameList
+
+func (response ListNames200JSONResponse) VisitListNamesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNamesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListNamesdefaultApplicationProblemPlusJSONResponse) VisitListNamesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListObjectsRequestObject struct {
 	Params ListObjectsParams
 }
@@ -4911,6 +5127,47 @@ type GetSessiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetSessiondefaultApplicationProblemPlusJSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListShrinksRequestObject struct {
+	Params ListShrinksParams
+}
+
+type ListShrinksResponseObject interface {
+	VisitListShrinksResponse(w http.ResponseWriter) error
+}
+
+type ListShrinks200JSONResponse struct {
+	Items []Shrink `json:"items"`
+}
+
+func (response ListShrinks200JSONResponse) VisitListShrinksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListShrinksdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListShrinksdefaultApplicationProblemPlusJSONResponse) VisitListShrinksResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6200,6 +6457,9 @@ type StrictServerInterface interface {
 	// GetHistory The versions of one object, newest first
 	// (GET /history)
 	GetHistory(ctx context.Context, request GetHistoryRequestObject) (GetHistoryResponseObject, error)
+	// ListNames The names of services that are announced in DNS
+	// (GET /names)
+	ListNames(ctx context.Context, request ListNamesRequestObject) (ListNamesResponseObject, error)
 	// ListObjects List objects of several kinds
 	// (GET /objects)
 	ListObjects(ctx context.Context, request ListObjectsRequestObject) (ListObjectsResponseObject, error)
@@ -6221,6 +6481,9 @@ type StrictServerInterface interface {
 	// GetSession Who am I
 	// (GET /session)
 	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
+	// ListShrinks Endpoints that sources have lost all at once, and that are kept
+	// (GET /shrinks)
+	ListShrinks(ctx context.Context, request ListShrinksRequestObject) (ListShrinksResponseObject, error)
 	// GetSnapshot Everything that is served now
 	// (GET /snapshot)
 	GetSnapshot(ctx context.Context, request GetSnapshotRequestObject) (GetSnapshotResponseObject, error)
@@ -6755,6 +7018,32 @@ func (sh *strictHandler) GetHistory(w http.ResponseWriter, r *http.Request, para
 	}
 }
 
+// ListNames operation middleware
+func (sh *strictHandler) ListNames(w http.ResponseWriter, r *http.Request, params ListNamesParams) {
+	var request ListNamesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNames(ctx, request.(ListNamesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNames")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListNamesResponseObject); ok {
+		if err := validResponse.VisitListNamesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListObjects operation middleware
 func (sh *strictHandler) ListObjects(w http.ResponseWriter, r *http.Request, params ListObjectsParams) {
 	var request ListObjectsRequestObject
@@ -6935,6 +7224,32 @@ func (sh *strictHandler) GetSession(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetSessionResponseObject); ok {
 		if err := validResponse.VisitGetSessionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListShrinks operation middleware
+func (sh *strictHandler) ListShrinks(w http.ResponseWriter, r *http.Request, params ListShrinksParams) {
+	var request ListShrinksRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListShrinks(ctx, request.(ListShrinksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListShrinks")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListShrinksResponseObject); ok {
+		if err := validResponse.VisitListShrinksResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -7756,257 +8071,275 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L3/c9s2tgf6r2B070yTLi3bSdP7as/OjvNtm9s08cRp8940uRVEQhLWFMACoGU19f/+BucAICiBEhXL",
-	"TXb7w24diSLBg4Pz/XzOx0Eu55UUTBg9OPk4mDFaMAV/PntLp/a/BdO54pXhUgxOBm9njCh2xTWXgsgJ",
-	"MTNG5PhfLDeEC/JbLQ21V5I5VZc6IxOpyOjF5OBHavLZaDjIBjqfsTm1NzbLig1OBtooLqaDm5ubbFBR",
-	"RefMuBU8YcrwCc+pYa/onK0vxn7qF5E3F9vHcPt9Rc1skA0E/HgQXTHIBor9VnPFisGJUTWL1/Xfik0G",
-	"J4P/OmxIc4jf6kNYh13pU7V8U4v1JT2ZUTFlREgz42J6ShQztRKwQjaZWDKZGTXw74XihpGFrMuCzOhV",
-	"s+zfaqaWzboLfFS8xIJNaF2awcmElpplnpRjKUtGBSzwecmY2U62ib2sg2Dw3e1J9WICu7++jndAACnK",
-	"JVnMmIh5SRtelmRGNTEzronlxbBI5NFmmZ69NjKXXcYrKVjHUkZfj3A/dHs9ihGuiZBE1/nML24ZUSyx",
-	"GPuYxIqYqOeDk18GXw8+ZInlveRzbtYXdmbIXGqDZJhTsRySp7j55PjoqItlSrhZkmOOj46ywZxe87ld",
-	"zvER/JML98+wMi4MmzIFS3slix4HUMii6+TZrzby0To5Xl8xpXif50p3Zcez/de35+NzWfJ8uX1BFVzX",
-	"sRz88vaLeSPrPlJR2cs6lgLf3X4lb5mgooekMXBdx1rwy9sv5qdKG8XofPtyandlx4L817dd0o39va6k",
-	"0Ay1qlJS2T9yKQwTcOJpVZVWLXEpDislxyWb/+1fWoJ26fcwuOtTmddze0t46oqotUpnwYQhCyXFNCML",
-	"bmaEEm3ouGQkh7N7k4FINkxsWOBuCwMR/4ZpK3oSy3oqBcuIVG49I1R1o4wsYL2gGseMFFIAEyesk9TD",
-	"3WWHcM0NPNatx/7iLMeHNxI5V4waVgyyQV0V/i+Rgya3fxesZPbTdbmdwd2u2JMZyy+BUkXB7e1pea5k",
-	"ZQ0Ou+1OS7ff/VzJMdOEXTG1JEwUleR4PKrolx8H7LpieUIxXBhqas00uTd6cHQ0uk+oKIiyS3YfHTz8",
-	"7rvRfTQ3clkLQ6i2aixnWjdKxF0Ip8CwOTyyosYwZR/yf78cHzz68MvRwXf4f/cOVj64/4//HiSo4j6g",
-	"StGl/feEluX6KzynvKwV09ZypETJhbON6CUjVASakEIuRLPih3atmzRWNphJnaDY91aPIm8EUW33oLk1",
-	"WGnuqV9pQotCWWKl3tA+TV3RctsBeForODcDsG5NwvR4nVzK6HCUfK7iOiHYLnBb10g5tj9r0XJM88to",
-	"97fT0vA5k7XZ5T3xJqtrDG82M6YanboTb/JqRCjJpRAMDiYuXFZMaGt60cCygywcWHsHS5y8SttS7hM0",
-	"1wbZ4PpgKg/ch1Nq2IIuh/HBja444PNKKuOOwcz+gJtZPR7mcn6oy5rn7MDdwv3z0P0TnnxWVeXS8XXC",
-	"4J3xfEa0YZVlwAX8a1yLomRkQnnJiszun5hycf2VJnIhyEKqQq8LBQoLnEg1t38NrNA6sBuV4piCTxke",
-	"h7WvJrxkyS9KLuIvInaYM63pNP0r+2KxXNXGXpkNckfkSckr0KelpFauXjHFJ8v0FjZK9xf/Bu4BzRoy",
-	"S4cPPbc73pg97/cb9lvtSLxR/rf3EJcLfwbJu+mEvcbXuwHr/QX+4gGY76vStlI1bt+m253DRauk9ota",
-	"o+pNNnhMSypytqOaezKT0gomOpdi2pKwIKyUCxis87izlCN+UrIWxa9Kjrn49HPv32J/PBCFKXY3Aa6Y",
-	"JouZJNTZx19pYrWXJlSxjBhJ8pLbfbNWElx4AQsgXMO3DS1BbFJ9CSEX6n72XsRhkfdijcjO9HkMdFaM",
-	"Fq9FufSG7toBd1e/cfGflgziwnz7DZzu5E0iEXLJRRFva0y/lIlV0jErtx6Pl3jVjbfg+1jndrW3ehVd",
-	"sXzbo6LXu7CXg6C0ttsuP8QfWBZHR6nn6zl79qxbXWzdc3eLXhyyIkxgo91+ZI2LB0TrKbaftGJ2d3Bi",
-	"L9wO7iC48/Z5X4+P5jPKhRVu589+zFaDk4QbzcoJmXClDXwrCKP5jHCta6ZIXREjMzKuDVhIssaLiJLS",
-	"JC1CPOlnNdqWGxmqudIZyTrlIyslFxpDOnTOdBOwbL2FJrVmhZU2jTlp7bWyJE9fXbifWjKYlm+x1VW4",
-	"ZMs0VSvFr+yTL9nS0ZbcO//hyQX5r/8nI/jHsRWSF8+ekOP7Q/IC1rNAhxa8I2F9LWJ5+MS5XVToBVNE",
-	"06V+L0b3NMsVM/fB/+T5LAu/tlZzRi4Zq5Aw2kjFCrsUFKqbz0E78GxfcHfuBz69mxMQhFEiZEBbm27p",
-	"ROhY1sZx8ZC8k+qSFcR+BDFTDlS3NM4InwogU/SFI2jCzfVxkdVFLNdYL6dCSEPGzD9mQrRMHo0JF1Om",
-	"KsVFyoH+/uzgwaNvE/kDy14zdp32++CUJjn5ki2f7/DAqh6XPAd2vndx/sOL+5seC8dp/ZYvjG5O227n",
-	"TEhzNjH4Kv0cCSHNYzaR6Nj0+4mukb2TId5dTwDy6Z2cgZ85WyRi7y2mAH8V4lLIyl78ESEX6/zclsqr",
-	"TM3MjClv2lmG4Cay+6wZ5+7dOn9DcjbWEMNz2YklXC1QMQQrGSWPC1xavyRlVHVI/7dB6i9mUjMyo6LQ",
-	"M3ppZblx4lJnhF3T3BAprF0vCrLgZZFTVWhYsxSMgM22I0M6s23tQhcS1R2hE67Xcn993KlzvGtqJXsx",
-	"zxKGFEaUdTourdtx8q90iFD7vWhsfbvreiYXu2vXWtNxybpZElmbC6KZurJ+htUBZXkKDOo3wuoBspgt",
-	"Peclso+x+guGnzMEtT/IbjGeGWMSRbueckWftE7XDh7Xmb7U4dxZZo1YR7cMGW/1hDOGpzJx0mmHFRjd",
-	"2RsssMV2L60nN6dLNPrcgtprSYnTuSwSezdyxB4RxSYQEvYv6AxIQskVLXkRP+CUjJx4GJGSgf9o18Vd",
-	"/G1Gr+xLCwaW6HtQuG7lVgzaIw7XQXLU4O3RFNpFDK0wyhzThDntbR81bLBHtSBrVwyxYqH445cOjIWv",
-	"X4g3LqaRvhCy6h03CVJ5/SshCxf7S3J76idtNnm8JPbksYizmgMFucCkPrACQLFIJES/j8PEcMg7FtIS",
-	"fYkE87q00JFUcGtri4dmN9KkD3T2lEuJkad8MmGKuaCW51xaFJD2aRJAis3lVUcC6CnXubxCO2oHQfRa",
-	"MFKVNLeigKlV4V64m7JiSJ5ZXVsu4cyB76OJxgKEOb2On3MMofyVT9o8XAi94zqfy7L07qDLh3iXkIKl",
-	"AEUaXFgzdEheT8jFm5+JYrm01gDmNbhU3CzBUICyF8anM2u+53LO3guUKk73BSqkYlUimdO9qPMZoZqM",
-	"aMWHkJURtBxZR3D068yYaviryath68shsfJZM6ryGSm5BjFWsokV8bxgwV9honAJlaLD9/ZyZiWsJ5VZ",
-	"fyPyirGCFaQWJdNIG3s/++yLNz9nTsl70mHmxswYV0QuhNtuzNN8++jRw0fb8jaKaVk6vkxnwSnx18Dp",
-	"Bkk4XNJ52dKDI1c5MsIwhBUCTIGxcshMfoi3GOZSTIbdmcA1sWJfXE7827YeeAaccnZ2dkaMnIJZEpu3",
-	"Z4NsYL8cZIOLNz9vVyrANanDz0xe3OIwcKENFbk/DIpNuTZMkVoUzNrtlWITfp0Ia8PnG/j40MlZfUgr",
-	"3pUFhKep5YbNFcS+4KadxUiySzRBRGO4NZThVp+i52U9Zkoww24jYp6543JRWgrYF7Fi76LRPKteVq3N",
-	"Zh53l3QSIvB3t99d0bzDM0kef3y2IqKejzHVTEkViQQN7zYkP9IlGTMUPCF+EmrO7HtLUS6Ty3Iskvar",
-	"V7kf19/8aH3zejrjQdXtz9h6qigXO/LL93LRSml7Q9QwNeeCGi6mkC2Bz4UkWtYq924tFUsyl4plKPMN",
-	"mUoIFU6tDSwkEWxBnMG6zm5RLpyW5evJ4OSXvlnxD6m3KKWY+qehJ+09PuPtLhQnC7oEd2EqiRRD8o6N",
-	"L2R+yZy1ADFkI8uiCdV64rwXU2nf2t7gXl5aDYPuFzk+Ojq+n6H77ggInGjdaesyTAyIMcOEtfeda4rv",
-	"7wh4rImR5PjIKutIrDyaW+Xdm6eAAfbIUJ7iiWiOXT7RFRUZlnNaafvo6GiuRxkZPdBoNBzPHh7NQRg0",
-	"IS5/zywujbkHBTB/u/f+/RD/uv+Pe0L/Ues/5voP/cf8j9n9+3/77z/+72i9QqaDFM1j9kWNZ1BynCqF",
-	"WaAoErTSM2lIAZYweowYDsU65omSc6yyFCy4kzxxNDBHHyKKHVUITfywOyDVK3rzvdQGS61TUQ4fOzgD",
-	"S77vPTdEhPwNn/Pr/dyw5RH1upmvbOx662TNhKN31tqezfGWM+f9tF85pfCRufgVe7IpIdYOomI1GhVW",
-	"8dWaFVnDcRj+NOsB1oTanzmt0Svq8mdkzT5j3NQlzNK+0vqvuwKUG4N2u+erfmDLPcoxl/v7IZUbPCsX",
-	"dKlJk71LW0yfGtNdzWnDe/kDFEKZyJGthfakWfIU7VsD8CsGBeOp4wnhFafvseYGeNPXzWt3RDFh6oxl",
-	"MuFlyax3sX445/T6sSyWF/z3rVUYcM2m0D+UwrVE5EoNlS/u3/KgN2yCzH/dg/WjjgH4QUr2rR5CqfiU",
-	"i3SKArL7LphEJpyVBTj7RDOzGr/fWP8Fj0g9HAvMi+1EwMvsaeBiWjIomVlf8k/Og/XSCSRzBkafFc+i",
-	"EVSQ8AfZxgryzdE3qWRANjBUTdmKbm9vYyi276kD7fG6yQYYSeoRU4yK+d1v+uzphlzOzkWxW1IinkRZ",
-	"6/TsKkHeuIaOvcuOn6L9WREfIqSpGk0+Z8qyehPStC5wWTpHDFVfb3EybqoON5Hal/WBqdlEZHudrODX",
-	"Jpig8A7qxhvARXESYJ1Sj5dxPXmvdflgSGpdM0bLVG75TBCKSWIfK15wk89YQeRkkigkhv3dtpC4Vhrq",
-	"2LXu8atzvMz97CYVMkJ9vsORh8a23rbyS7walix4vk6tlxiJpYLMaDlZi9k2HShRpSrYakh+ohjVUuiM",
-	"aEmumCp47lxyV/qSFoiVkkbmsuzKdl8vzzddoZiL/G0W9vaiRlRtpdlbf539TdmbxG9fXnTYSOEt28ma",
-	"cai/dSwcLdG/266C76dGvu9N9vmzt67RRciEuDANWvchkJM4ZXh5cjd5K12YzspHQSnt40BGOuMhxV+Y",
-	"ckkn45wUTj1N+rI9V3OojZLCOo5YrdhbcF3AI37gaGys6VU67ZPIjGIH63Vp3Ggf12sVpTWRnSumoEf9",
-	"6sGQPGW5tWR9V3YyAxpFDxOdSlxwPQPvDt3TGdVZV8xwfUOcaNhGtp/dZRtNm2zwuxQ9Ir+e58K9mp1v",
-	"FtRiv76nzp+MPR42paR64oobfKKHC6gqgASu+XUiaygmzqWYlLj0WtDazKTiv0PAYiLVmBcFE/jVFeWl",
-	"Ky/xib9k/rbdOpnwj1wghBTuGnLvzfMn5LtvHv3P/URkQm53Rpq3Bd42lJcd1ZcLqrFfswnTGkmKRLFj",
-	"vBf6klcHssKjdQB7ZY0ho2pmTRT7dJ0Wa0wYtSQVU+im9D7vz+3V2Nm6et77L8wn1Dqqf2kThl4/aztT",
-	"oQkHpDreTEdbVDqZOQLhczIuqbgcnWD0VBZOMHGon9qeWINv/bPjwILlk2T07boqKResOAP1s+5URZ1a",
-	"6zttLUQmcgbGTMVkVbJ0glvJa44hz7RqivbDWkP5DOz7Vj/rujzUm0qOfYMLlsl75epz8oVEOZ6oQum7",
-	"+2spTXzFpq9sI7nf1MgcqxFJqVlc8BOrY7o9yHhOzQwhI2B1VKfNgaUlgZUKhl4yAUnGjsoE5cM9W/K5",
-	"2PTuoQDca4QlbKRE7BVuKJW6tauzu5cQrP2VzdhBPsxoqoHzdYSq8FVj8WXkCFJh7ayRrFH9uEVgOnin",
-	"uAUa0o3+hkXF5nTn/ohui1IxqPzAIzuVTPsk4DJhuAbZsnHzVkTRTTaYMsGaRFygSe1bq/r2bL+UC6ZI",
-	"TjXLQvrJWhpJnre3eCaSZRGQGigpnzct5jpkHaJ04NdDdk3nVhrmcj5qF1wLOZbFEm+j28b3zvrHPvbN",
-	"hmMOZc2gjtOFoMzMZJH2H5NN5q/sDpRct1zShLTYuM3tOJP9WV2mHIlnENuxX3qNbV8Xa0sZkco14M+t",
-	"vHPmeD8h0ZLBO0Ts+u/LhiLttxFoSNQUheFzDbViwUczcveXCuJ0W2ovOluBE9z5ybxAj/jLb1M73edO",
-	"dkqARNbcmmQHuzBR8WatM7e/9pBEJ0pXLB8GifXL0YchyrORq9HAvJmrkvHwXx1M39V6vkIgXORmff6c",
-	"l+wpn0xSqhwSrFtjhqF09CYblGySEF7P5pWJoK0mvGS+YBrKfNIWlzu/CeSHttKIOgsEnySNtJ/wC8ju",
-	"YyofSjyMJHCzHuVeyE2OJO49/VKaB3cSWPFJRwQFiAGHyJcewPoW/lgJsKBnLXC0rn3yHuNcFrieLNTw",
-	"bqrcLdz2J2mWRevhxq9kzCzxmiagXXZwC2lhNT1d8Ia2+/PBn/PS7FzFjMUIkeCTKljsWGEK+FN7rWHe",
-	"Ndt105umZq+lbQDAt2t7CgjDgkyVrAEjZM6tHGYFgoLAqUjEF7+ELn583f/A/n14Md+5/yU11O/SR//c",
-	"QTnulbl79c6vF57lQWjQfBaEvRMYAY9y9dCXkhaP62K685myj5QTwzBvDXoF76YzornIGSbo8TNSMnqF",
-	"IQxZFmQh1SVTZMxmXBSkFoaXEHouqTYxZpG1/hI9zdYO3kuxKPQrzKQy1meDMsYxMwtmDYuF9K/jq6UB",
-	"iDFCidTDVPbtZgfG2XPz+feQ+Lkwrl7MS5BaXAq5ECEz5JJIY2/qMrtMBGSzl33oV1UZP2yPr5D0Vq1h",
-	"A+4hw6IJTIlbhgETfKMH1LN+K7hcHaUUuwebPsX12xRFulVpRap5I1zeU9Z9j57QPrf6SbA1b+8r+EDH",
-	"5jd37px7QIqmPzgFvFbl7Hpr8Mq4deatrzrx2uDcg5G2a8+idKovKfFwrH1P3Q+oqfa1By+DCfGJScPn",
-	"ioHleXBFy5qRinKlo9g3RMDsPzUrLaOncoTtF53T6hd82IfmmS+5NtY5byA1+ueBuys2S32LUGb6QPmF",
-	"pPjqRypqWsb5710M2KgvY8qvmCDjJRTDbkyKr4BanJ9YXjklL86vvrUyc6woNDsMCTbKU8Vcq3ORhVbJ",
-	"pe9m0w0aRiKd0WTGV8/NjE8h145dO77+uEGDFg3aFpoqJcQmm+tjNLOgfo9aCItHKSO0CQevdITN7ItC",
-	"l1w7zHx0dBTp91NyFCHThCWWlheLEDTVTBQ87jYJ9QNdWNDJte6We+4psFc4bn9iI40CDDHlg5xqRkpm",
-	"DBRmF3zKLYFny2rGBJaoFdLoU6INVa45B2J8DjgXf2n9XfjpKaEOqPvbh9bAVTS3N3b0fcnE1K7+24dA",
-	"X//P41Y/yS/04HfAWHV/DA8+fO0/S8GstmnZ8Lh96S5Mn6ZMXU58P3fUbESFkLXIoRLPNfQ69lcs7p6D",
-	"nl+KEd4JRvHmqeSBu1tHHzzlZbLY4jVWC5oZ0yxr8BLsdoHZbb9EuMwheYbIWdBviWl6B6YSwzuvP7tk",
-	"tEg+u0lrcsC7yJnWiAbBGtAD/2IaG4kl/AKCjiibwIzFA7bawhelBa2nkVzDmacbwFBBmIxxFRA5uCZT",
-	"uxTXT80VmSqaM6JqodNv25kJ9uhKUN3jYvVzoK2+TXKjQlmTeB7lxsPatLPiXRkwv1FZxE3NAxoiNuyU",
-	"UmmvkrgZ1lpfia9Q7dL3wihZkqqkkCuHkqgheQpNNLjHDrYV+2pSIZkZyy+fdYFaUeMeCDUCrQixJlJY",
-	"pXbpig+FNMS6dyfYr22lkfvGvrEHH0qZP0jDj+nyKR/RVLXY9PsL7ioyemLNpgO+z+G9omhv01fm6BhC",
-	"vpDchlZG6dfWswTFh0ST8NP59gJIyyTP4UInnNjWGGMLVHYb3tjrCRY9Qwmaa04FHgDnPY1f5kOICSyu",
-	"Im0tSvGU68uNPIfcA9EOKTxPJZ+PN9uRB6wxtmhg5FdSIoUVzs4m9DASJbWq1HGCVS2KATRGsZ/dd+GR",
-	"hIEF0R9AtpgygFwKpFiLJaYAFuC2zwOn7Pfm1u7ZGGhMhAaE6FBqQOaJYnrmQ1q+bWO44U47brz2AZ1t",
-	"pwyDMWtZO+eUumEheGb9XRuB1qJNTwPzFd5yb2ZlkBQdpBa45wSKFqG3P4Am4hlMGEv2Bz9jzWryYOdS",
-	"TM67coOohtD97Cr6CCLWJ2jsB/jD0HW5YkPEgOBdt6bG9XIoJgpoBEKIEHRAhFVnu/UzzmWxFuPaDh5n",
-	"qbqJfBXvMEONYuy8V8au9YxoQ6J7ZO193IE9nzt23yePhgjrKtLI3NrHhAI7YKX3Qqq4yjsguPOSgUfm",
-	"9KHT8HgMZVmi6cXFr3op8r6xoWZp+3vd1wFnctWWXrpA2CkZXXJRjLzJxfPZcIDNQopD5TeaanNaVU6K",
-	"tvqatzaMhrjapjxSHErr6vNr2g9dfK4rjOujd661syMP6iJ4LvjX1f3hQ4NNUd/mSjtXHGolmBuJhNkp",
-	"sBpYj2yHe+JN1iP7tvUqR4ptl8W7te3a6EW3JJpdNdSW7k2/qzcf2qfiTCwbZH/8qyvaTMPkmm3NWjiH",
-	"Q4ZD0aM3Ns6krpwhaA0OE+tCURwiY0GllwgB1IWvW3dDc/rYO58Yywwy1dEl5fm5ptl1GRiEgB/qVkCP",
-	"SGHtJOvJf6UJhIrXNXUogVo315Wc96J2R70S/L6nznAvtkcJGrVS71SxEPBKHWSIFMTIKi7/+CLrFboz",
-	"Gv/+JQv+3XzVwl9saECkQfd9Oj6h5AGH/mCZKDe++iEjM7nIXEkBBIA6i7DZdcWVkz39gLo9asLKACau",
-	"MIlLDLs2PnDrViZFq8QIA7+F/0VAfPQAEYDY1pFiYTkrWLKR5/WEaOss0LKBl/BVC7gMKBbGRAwiDgnt",
-	"ZiSESlFYiZbKlWEMO/xnX1vduzMiG2i26wyfT8C6+BTogPXSjfjEdKTdN5+NPZd0tHq9dzsf/1sXU6aj",
-	"pusxBqVlbXLpUhWK0bLpryWvIa3owANSkAGaPfsX62UtxXPLcik0y2vL8P/Ed3vW0SyHn68MW4P6lFbz",
-	"U0jSPdo+Z63ggIZdpHuI5vT6GZa/nDOVs474Io3QGGBJc4QYdJUzhBoiRR4VBz08Ws0Abh0G24fJWtyw",
-	"TybzdSs7VqnKeUWVa/gQoRMCegqHxE/YbdemngL6NYEsEJvwaz+Qb71edVVY09x0NPangT/fzWTp+htZ",
-	"yeaWO0/I6JBWfOT6VOzfoB4AEfQah8MIaeDf1+kq7n7b5Om5xz3iYvrsyjHopw6tW00np/FazsOAsF14",
-	"gUGaCBO6pcwvvWorLN9ro6ixJ7uqLUO4cnREpIbDpFPFiV+COeuI8R9ozOKb/bsX4IZgzd4OWkOWHT22",
-	"qio5gwIQDNy6wcwkss7AzOPMDztSPIfKUyyegmGyiZQnnKZU8g8S4zjWM1h99jBZEYbmcNQv5Oyj0Y5B",
-	"47YhtpsJ1890SwHYgMkc7OqOgos1K1oEOnylyQjuMQKC1Jrt9toxIO1eX3mL+dmf4/dtZzpIzfWAjpyz",
-	"KLNKScWUlgLSiQaw1kzJhuQ11Gq4KZcOYJdCcWtytEeybuACZmZHLDuT2vwKHdmjjjFUW5vmcEWrbXMA",
-	"M/jL8YfRtn64VIq/L3TEroFCRBHpyjK5/nTIfJ2Q0bjmZTHKCI3q9PAG0P43goTUq7Mfn422N6MFbssx",
-	"ndfZ3tfBj4519s6MusPe6Z5bdFaWvtrm9vOK1uEMuufmnPvJsLvoi1JLF83Vrcn5OkOnXWeRXLfc1sJg",
-	"xffULJhRodoMZuqEqbDuTA7fC8wM6Ax7QfCWQSHBD2GOH0y5LVKDIso0riGENPzRd0C0Srlea/hNM/Bv",
-	"dMmWfwd1B4wZl+n9398//O3vw6/Tc8+bKSi9NtWbUXMu3ETf4y3b65+Q2t03ME0hXegEofsYyjMSliEq",
-	"Vdxu0vR4mQaVQpkQCTcwttNCzYXHelMQ35kV3WDQXaGg/vVs3akRhwcBwxMyMqcF89ELTJX0KfZYjeb4",
-	"h8F0ayBqQ5XuXQ8U+DOzRqt+Wu46ddwt0quddM0/s3ZR6Flov8NlR6+D/RwVCZSYjUJQc9JUnLnh+lDJ",
-	"SdH27Rz1cCvI5Ng56KmTLDX2p4/eNJ2xO2VwJvyaFa4sJHNl+1xow2gBaRx9ycGOaIpqyQtDCiZAIEPo",
-	"IgPKe+yM9YicLFI1975k+hvyA3/sIi4godyMggdH34D0f4jQsnEl9aNHD79NQYAwWjB1m06Rx0sIMw9J",
-	"7LfkUuRMCTJRdG5p4bgs6gBs9STYNT/tGrXVgB+FuNuj776L4m4Pjo62Sgl3k95shoyxT1ZzMCuf0ogZ",
-	"AGeyCImGa2IUh44LQgXWVMcoUqtqybB5lURiVzxKKuDNs6jKmYu8rAtWNEHQB6fkmJhaCU0UM+7nk+0R",
-	"2zF0o3bGY0P7RgSRFYY8QiW7NTQ0y6XwbObCtW4VdtWKMULdRRBuFktAw4lWvymEm+zhkB3Q+Q7MNBqN",
-	"4/j7YIIlrn4uMoRI6QRr/33xF7zfKZpydvM0mckSagLeC16weSUNE6YhBFb0A6IO1wRGDopiSEaOyw4A",
-	"p24EA0WOHmTk0dFD4JpHR9+gyResAx8BW1ksRII0VNx4LzkbtG4+yAaPjh7A/z+E//8mGT5bM8f6nTh7",
-	"PvZ43nzSaofzdtHGpAHYWukHzdhFgGccrPkvM675ZiW59R8T1oQX+4sm6PcNVN7QcrdA2AQwPxJKBG3p",
-	"9mgmVza7S026SWOKd8wQAZAU356louEgXMBYwtZwYEQh2xwt3OBVWo3hEmmr3j5gpUK48jRSz6CfJty4",
-	"wWSuVYg7JMIhQawjrp0+gNRavLgddmXHFvabHv3mq+HhXngMGPb9sG4vl1JMmQqkCTosTEI4fhjjL8yH",
-	"W0cuvItHLSBNmykLmfWZfwjT9cgLMXVjOGFKLzenOJsBO/iiaQzxsL9mZoNUcHnHrIY9Tjh7LGvhhoAu",
-	"IMfJrl2JWJgU4JVPFiyvYJ7BamSHWRWpNQ+E0UCz+TF7UCwC58U65dhlOyR+4Inr43RoQgRFARGMFRoc",
-	"kd7nHITPWxjgsDU4hyd/Fym55/h5vNjdTmU8o2NN0mxuYW6CfG7OxUr3MoLneaJvMl675nrsQlH39vuj",
-	"6QU4vemwmxxDN0Thq1luF2Bjvp9w7ZtVs6lScrx59rY1oAwT+XKXCplu2OT1lL1bVM+tcUTc464w7S24",
-	"PmOE380kcqi8ZIKMmZXx1j4+bQrPXKqG1gU3pJTTDiTNcmWY9JyLnlNq3a9TYbOLmeLi8o3bzd1ObhMA",
-	"DIvKc1YZgIks09h4UJeYyOVKRUb2R6OTqHTxlFBBZrJ2bZ1CLqLyLMj90KXvj29D5PYvAeku8fak0XVp",
-	"dpzavvKQzbi63nhYQ2wLY17HS6ueUbEI4sPJpBbckNHlKCOjOc6YnI7IvUp6lLzjowff3I+i499+c+lG",
-	"Ua4OotR2Ce1sxNHBdx8+HmfHj25+ufxh/uP0nx/+0Xfe5AXebW8Hzs2S7MCDxXyDq7JP+JpRzqg/anRq",
-	"dlpqiA90uSXMfAmzrC0/COMhHpAFTgn7raYlkcJZtJCpBCt45rrENQqFqjYbunf7v4zvdFlbfRtLefUN",
-	"asypNbM8Q/DLBb1bHLQFgHm3AZydjXjtioj+5QxxxvS2EzZ3TcWFfqQ9zOpcH0yTuK2bwfF0M2/6qULb",
-	"0+MtWGDH8atPacgS2HPzNNDe6tsf/v3Lk47senOm19jq08DHk9U7UrtDvwDc9KJgRRZm+UnrAwK+7G5V",
-	"O92FAd/LBZlTsXRjwGnLTWsP91+KvAvmnFtpZqXUnGvNCqJDbQyMmHbAD4wWcSaYTikXaadwIyj2p1Bo",
-	"Byj/radmH4cibEj7EPiD4aidNAqaSUeRfRWNws8GzOTQOCtwvJ+oU4NoOk5Vc/c9niu4aRdCECRpBPPD",
-	"leQkKsznmhQyCVfo3Y/+Q6FKqpuTvVZIBKM+IEeiKS8IFcswuKmfp7QR8kZIk1lrXkaDUG6Dd9OZOa6r",
-	"zYNTHJF9Q76QiyHx+CzN22sDg2REgwAU5YF2PbBBwjTxkoksS7loDzS4ZWumc2dcqLiu0menAyUP60u3",
-	"jurFq1rW3R40Qekg/Por+xXQv5RNROesVylQc4tOfJfb645o/tsOw9y63w5gTXZDKoF6ma3PtRc1j90m",
-	"+OGKDviHFe68ChgODmukeYVsd43h2DUer4bvFzNTmv+bF+w5QmezadFfYvUrHd2rkJwna2lHbD5m1mZA",
-	"j9fqynRd2MaM3CcKrQwc6sdLs9JcefvbGlqygJ6zmpU1DawbSvmplAXJZeV6jyBeOGY5rTVrystgar6Q",
-	"BgsEaD5b6a3feOBQEa0qipVjMcfD0CWtlyL3EI360wJRu4+FWkGG3BZe3xzAeRuSrDsk0V8vhMasTFPt",
-	"2qjO1qD0LzOB/nYVO/k/JoOOb/bv3hgUkFf2Zd9HZNm1Ud1hV8WtcGSqsGpbEuo7hdYhMUKkKwE3Cl3l",
-	"rpQbq5wAcxHLrn3vUUgfW3n3T0lYAUgSiJ3Z37PuzKznZa35lUNn1yfQpRvS7Vk87H5lBBi5B/luzJli",
-	"BlXfx5LTr0dNAdR7AXjviOqHc8JYqf3zECcU7mBZg0947qaRSSteKAiYU0hcLqQLPLoxY1BPVRZMvRcu",
-	"l4lYv9yslEHtp24pYp49cmQ0gnoX0eumcbeyxlKwDWWBrgZsl5QWL0q2y/WYMNbsFh1UHaRvpmDvjfCK",
-	"dQy5Ah7b4ENg/TR1sHGazjucCbhuY1gIAT8zMk4UhWyFdLRrTxzz9LitC59AgVC9lSAHx2hWOuxA/1na",
-	"wOwYr7UGSNuagIV09HRIWh2KrcWHCq4vI0jDlG6Oh2t+wgAhzUw7duPKHXD6OhdTh+QBtSWhWW6hJICU",
-	"fJmWzE/r2f7/GFvGv9tftCDwDgb4+1vuc3RHOE5nMF5up9wWa3wnHEm306/j6pve0fOuaplo6tzKGyWW",
-	"mZJp8VO6m3kCFAnNldTe1tM7DLvp23kTeG6X3pv4JfbPdi/5nO9s8YAFDhaONX+xLMrIVqXcVzFSDjQ6",
-	"2xO+TtM5vX4SulPSJrEbw1WLgimyoMtTcGXJ92/fnh8eD49xLBYikNCo1SWabZFBHBoLILbPuZjT6/Mu",
-	"ZPjntYKoeDOeAnEEecCp4gp6NE6xl9khAyHUXFx7+eioVXv54Jvt6/qtZjV7u8fCR2tFldB6HWpE7Zto",
-	"MmYTiT3SnUt+kJzWtZmDHa/tn4k/oaQaDYytcvWxuwyBj6AxvKujfOJYI2J7xUI7OSuG5KwsXSoFv5sz",
-	"NWXFKfqyMInEgYZ57DGsXn4voKyrmZ1CjVF8XDddy0QbJe0hMSces9yhkTGT+z+bylz3wdNXFyu+2WYN",
-	"414/VbeiKN+OYAUXxRpmnZL/jEfxZG7SkZv+YX0OXuDQA8rFLiXu28JzfpLbJxSsXbE+HaseYwqmrgLm",
-	"1PbC8QiaKlk7XgbJ3UfRurOHmRkjc5nwqi4qKCp0kjxsU0ZGM2OqEbnnRS72qbnCufvuex1dgBL67csL",
-	"+PJB7r96EOb8vH15ATY9NFZO35w/cXDc+j54QrMHzU/CvWLEZ/vEQQb/gRT4gxz+P2lzV0peL887X9uh",
-	"YPuzdP7m9f/7/xFs0HSAaVbBRD2URsboaWTMplyg5+IbzwwrS23lp5mx9wIrHb7S/pQPCbqA8T3h7bH8",
-	"3QcSWnXxUHUMp9VT4Op4kA2u0m+sfNvj5tZoe1FTTL+99Mhf10z76sN6b19e7Kwq9hzZiZfyCYNAGwMF",
-	"0IiCgEdpXTF6GY6AZ16Q77RIgcrSjnqYGI2CC3L+7EdkSTdXCLouudY1ax/Pr1q/bDENqIalNmz+Vbr0",
-	"L4+RwzsMZBIVLaZ6FvCItJSensmFCONiloTqy3VmTq2HA7ChYheXvPqZKT5J2O1v0dITy/i9h+S5VGTC",
-	"cXiYFTCLOEN46m0Z4irxXGoLP3Vgaev1CSiS0tO5LkIp5nWFqIWu7rrvxvjrvtLkxXkQDZ8Mkhez+P4P",
-	"zs+cLVKo9ZHzpAM1ITEo5MLBeCwc0BGdsjBfAlgk4WJ1lw1AlJW3B2bdtvYSE2VdnO94PbSy4dXeRBNF",
-	"4wT4Ifn795MTFZrd3nKU7HdvlnKKf8YSgY6cOhpCDco47Fek7bKmKYpd8cJn2/vPj/S/SsR6/9XpBb5w",
-	"AKZev5YAr+DRdtk1eKPpyK/rbFEdWZ9QLa3pSmlRVAYCaZYUn7CFdZo8vG+/MhVsINme+GhBwqx37Pha",
-	"h2g6aKjNPyGPiDvFhK1AwN57dPTgfsc0nTJZaQGw0HXJPFNELQAREu2v7oG/4gPTwWudrjV457cShugA",
-	"MJd9O7VL6UCvqT7xkOXu7pF3CHNNPEOGsdl9ixj2GgPzh8m/Ys+wkT/m+9MF0diadXa8aozoDfg4u2L8",
-	"7I7q9ImYca8TZ24fMEx7QVXa0FT0TnHDunqKIoyqhKSH4RdSIMAdzlobM/cJwm/RMHUia48EB+idU4ds",
-	"ZkWv3k0GtsaHJOMJyze1SCNMM9CI/fTmGnndjRugqnC/Dyn4SDBGuVle2Ls6VB7rIts/4EmwNkYVVF25",
-	"34NnenMD1uxEdhDfC2xL0xGetRHJ5XyOHfwFdiOzMfnpBYHyKunHVsCXkiyoyWfkAmedvhfvxddfv5vJ",
-	"4ddfk2cx0AlAx3GmyeisNjOp+O8QDDwhj2HV5O3rH569GmHeH3FnWlUVX2lsNHwvcG4wIqIN4bOR54mC",
-	"GurAQ6VausXgFuuvvwaHYNG8M1lQYU58kN2D52UBOQ9AdzIiF5a1xstQzRGVM2XvhbPF2nVNOGXVzUnB",
-	"0a8jf6BiTBhaagkzzkbP3tLpaEgurDXHDRnT/JJQ/V6MXkwOoG1/hJAKCJOGE0fxcFjVNyl5bkbo52g5",
-	"Z005BUBLUm2YOgVTEe/4SgqGtz0hX49gTyEBiQUk5CeBA1kv2bI1OzpYXFxhahop/BQn2tgtH/0DGfvv",
-	"VgKNEJlo6dbsw+dCNq0ViiGMEFhxwP8nfsIahn7fC3jtiWEqi8BYmoIyRJtymLje7nSQiVXFqCLN3ETF",
-	"ELnLrRsx6R1j+Gm4hcxrgBQn9948f0K+++bR/9z3uWANOKaW4gUbwU18TNt5myCgdWOVPDo6mutRRkYP",
-	"nEN+PHt4NB+dEs1/Z+3frHZDvhehHXKlE7Kz8ZG85X7Yt136w4cPv8NAjeHGGlQDPKR4sMjZ+YtBVAI8",
-	"uDoGJVUxQSs+OBk8HB4NH2Lv5AwEziGtqhJUWyVT/VcRRiceNUSGBKkOfjZ5HUNJ2kuwcMcKEecjQ+Em",
-	"FvC70bJLeyFywSVjleM+f5iG5Mzr+AagEkHWmgOHzjfCVDbTyRHIUb8X2nAcnkzyWinrTIcIl9VhsL8v",
-	"CocDvQSKKDpniIPSkfNoLjl8ipL+5kPoLX/ssN1yCW2UYI5UVWm9cy7F4b+c1kcN0muiqq8uvWmrmWAG",
-	"YAEO7OKDo6OuW4brDt+5aaSA9Qaxgu2/wdG9oKzq+Zyq5eBkcF5HOQS3+a5C2igqdMA/NHSqG8RaPfhg",
-	"73MIjeP2yQ58ob0d/2TmDC5Y25EEiqkXPtRYdqRuQBfXIRnI7aW/1QxAqDC/6pyELNqJfo3YG1cwdvip",
-	"roJEKlRsXWtYzGRrBYmHbWFACLg7/ltnhN5M2LbognW1A+bo1mpkvFfCAFrDHET0NXtTPbw1l76bydB/",
-	"ZwVRRgS602CHRNxZyqnjzNXma8eg673/LXsDioU0Y2R06KyOw4/4x03rjqMheSVdutOZD5XiV1ZBXzIo",
-	"8GyfhJdcmyg2+jNnC93rVEQVpRiXTXFgU5/SyYT75a1N7dtvo75tHy6BwXSIW7pEhHJrq0yk6tvIvRsz",
-	"r1B6K1e3+mN2Y/GYKaAg0EW6rTYEzM1b875V2q14fwN+vkpNIuQiOgz2X3gY2BVzOdTkMbiAqNcBTEDE",
-	"S519DJwtyAg+HCFkCNjRgpGSI2jW/168fgWmjrXtRyfW5voD70L+QHv/DwhAoU7/47344+DgIPzPXjzy",
-	"7DIif5BRq0fafuIm/FhT1WdXxNTlpRu0RsEWDdvdw1gfiAg0uZ2Kc32B6K5CCv63mueX5fI+waW4pihY",
-	"yc/N31FU86vQwB5EEv7Um7bw2xaOuv0EOmO4hhLGYAS3byCs0Wp//Mr9QdHjwcjjysO4mOKD/HAa+y8k",
-	"xfGjAMH5h92OiL64uwiyZTeWF6MhOfP91aYpQwH3Br2Xl1SbA3jEwYunIzJl1hvC/uETAl7Ee8EFOEno",
-	"FuLmL1zLa6pp+wR3L92v/V48VnKhmdIneAUHsKvRhFknKyOg88kIVoSNfKPQSASx9oB5kzIRL8AreYYH",
-	"YosEtgecFy18U3w3zSJzANO/jTRu0euWQtmwa4On96AJFHbfMCmiYnxjid6dZWZLU240Kye3l1HP8Vgt",
-	"Gk9Pp+XQdVW68o+kIMIAMrQdMGHU0jviEFJ2ALuw/gaS1V8SXHv/wUqdMHolMfREmy+euaVtYYlQkD0z",
-	"pjo5PNQzWcXNFTDOKqfKjDBW5koYMAJERqnLR11qvVblYNVZ2GJorkxH9KC3/3z2tvMp9kjKYrDTjc9C",
-	"zAiZPxoyYO96QtyYAfKjR/+toHrayhoYLTLyRROKVSXN3RQG2Hh32n5687JrxeHANSsOZkFrqsHJh7+d",
-	"dE01aNsDtzWPNsYXLWcJ3ziRPKKsuWQfxjL0SoctmkoXKbOnJ3ksm16npBtnjdfnHlnls3koHVhCt3JQ",
-	"fEBxvNyTsWZJRQIKjae0+yAm9uFH+O8NysCSpYoqXhiNo0sxrtLYfKoW6wLsKdzFT2T/tAjIdlf1xcRB",
-	"lH74nFELfFdvH6UonXVGJDyF7uy8O0bdwHF28yJU/2dv6bTrpu6yQ7jG3fMWhHtj7amNZNuNceBdsWXj",
-	"Qzao6gTJz2vzpzFln0tfScFiHt5/wC9igC8o0vfE5Q+Czt3EB+uC6rBwTXfJc/WUTybWa+llUoM7IzEh",
-	"BE1nRPOiM8Tn8CxuYQatPrNkE/fIUGcFstU5YA5MyvpIXWsC0/NO4y0bayt9C2SXjGkGxWCn4u31mhs3",
-	"SygS0mVA0IO2nwRj1+UJTEzFfQuaBHOCmux0K55iU2JmGaDg+hITW7UQUAA4wXAAvkYIrnAXt/JVaOgo",
-	"peJ6nu8/m2VkF7BnwwjouW+7yPgbQ+XH3SihLt44/Gj/c7MpVfHKC5o7Ora4Td30vj2VnXZ3EnOfdN2u",
-	"WO3b9duDw0Lxycak0VO44HP6GrxkuIj9HavX0OVv1JJUTIGMjkW0Rpxhe0TGtSgclA4KWxj3WUIpB1j+",
-	"t3cQXUmPDym6JhooBvjiuccoxoaGquH0925zRC5EKWlhNeU2i2RkNcKI3PMtKpCL9kPWYAMUq6QyrAiT",
-	"BWdUZ6EDf5RSed25Qg6jyfsregQX3NGemP7Oq/ZpCEmWMRcUVtQrdgjEJs+wCEAxpqGey1UFQDXEii/z",
-	"BBd08JTrSmqeThGdK1lJDTUAcA6Ew2LYENi8tcfoOCKapAdK6Evg9hnXRmIPTpdE/N5dsrasFJO55vVu",
-	"i3kTzzl+y9K39pjutzPG5UIwhS17dq3aY1BfMV+b/YlZzn+LVLuvjd2vxebKhPaQbI/v5nG3fWnn1rS7",
-	"Lw/pTDWiJB0vYefbpaJyQgpWMVEwkS9dgs8X9ME/vJxYt8Fd3VL/lLp9euP+Yd4MPutgPnemdj1D26b1",
-	"4lAGbKNsoKNudQD2MyB4NXJ/SmhZknkNm9+5QpxSvD0wv2nc8H4D87c5qK87Zi/d6pz6mdD7can8zspJ",
-	"SHGDRO0s2PKlsxuD/ef+os9IfBy1v2fiN4XD+/Vsq4ZgnuzhozbdDz8iSNFK4D8VyncU+MvE8iv/vgkS",
-	"dofzA5XuzG/3nLiBpZafPaK/mXi7cRC+8Nao/p/Hn19GWD/mgy88rr+JG0AaRa2zSTPNly+B/YcKJAMl",
-	"4yFJBJTFgGOetsjOmwbT7SZZFT0uMoT8Y7yDLRfiy6mB3FGddXUW306fObqBPvONdHsJDwX8PJgMJIlm",
-	"xpQsWT2gm6lkSV46c6MAvjk6Dn3+biYZx9IwN37cAXRrSSgp5ZRDed8caruMgu4eX4a9pgX8ZLQ7VAP+",
-	"EV2FoLQs95FpeTeThM7Ji4jUnsCO3NFMqiS9neVeUjVl2K310wsopNNkdBjacrBbaXSI4+9Gfjh+mrrN",
-	"JJy7I69/RlcVm/v+9hSORncZ39QScAjSHB4A7busEAd5f5f0cVMD1qnj4gmZa8vSmZfSGTbrZCRg9sOe",
-	"I7j/7en4vVy4PgkcyhVmqSRpGM2u6vQ73oZBTp9NTneNzLqVmA4NjHvOpwVyeXL7T1okDx0M22qNmqbJ",
-	"AAsfqiqRc+IydOgAw26wDFBUwAcFAK4MM6quJ8/37SGQNMBlWA3gBX8T80g5QQFK/C/iBAUzZn1Lu32g",
-	"QKS7Kzlwx2ITf392H2gj7XbjH3zfrS7Qn8edX4YLFLPBF+4CbWCGlGzs6hfb2Mb1WTXVxvmgt1JXaz1N",
-	"e9RZNBr33yak36fWx7c8uVt3+vBj9K8eMbmY6H8ZnZS3Xrpzn7q0U5tmd6aiWudhK2N/dmXVk6ifzvzb",
-	"2Syi2FZN9ycz/peh7tZY6gvXeb14KikTg52/UfW9Dld9zqycW8S+83JN/9idaTwZ0S+k58Jnd6Hrwt0P",
-	"P/o/e2i5QOK/iooTYWs6d6ZLu0W0ujPV1rD8Zt793EqtBxnvUp95Mm1VZn8mf38ZmqzNQV+2GtvKRUlJ",
-	"1+CzdqqvN3jJ50RZsSvYN8iKC9XdmdZSnmx+Lzxg7B3oK7z14Uf4bw9NhQT9y3hiyr1uYie69JOn0J0p",
-	"J8fTG5jzs/taG8h2l/oIKLNVGf1pLPxlaKKIXb5wb6qTa5KSqzWffjPYFI8n3zsA1Wb2S4yPL4qAWJEh",
-	"LNU/n70lURI3XXuBbPpTWNFn1HgNFvlelV6UqrozvReNRA7ohBE7NBt+F4ow3P3wo/+zhzqMZs79VRy3",
-	"CP06vTNdijGi1Z3pxgiJfyMbf37HLZ7NcHe8vp29PMW2qs0/k9W/DM3ZZqYv3Yfbci57C73D1giwrsMc",
-	"pvj/GacZMQU3n+jUjJP9tOY05sGaEeFtBZw144dnfBnH2AESr+D1FkWYtPaFofauzoH7ws7cWVG0B4v5",
-	"OXhSefR3aKwSzMOf8TBTrJsj6mT5pmv3LLlGcH8qltixlSURw5vhgw0G9NOkeasYgrnJOp+xROnhxVLk",
-	"8cn+c2ya/fNS6z2+VCToH+klc8XXMxgiVjaAlc2eTeOpi/uT7YcfHW9uNHJxfu9+JMbnIjO+Q+vs9qHp",
-	"nymu15oIX5yfVFKZjFRM5UyYAyZyWQAWM7NnmLGCFafkxfnVt1Y+jBXNL5lpSvVhgkyo1G+kUP824v5O",
-	"0qGeKS4useXwMyi4dZPAj5Eb4cp+nbGyGHmYw2AvNCDJC6pJKbUZktcCD6QDLyqXpyGAQPOcVTBJTpOp",
-	"lfIOJTcLV9jHQJEm+K84uxdsEkStTrRtXECN/wXS744kIdx8dxG414fDBJyE/fa9XJC5VW4RdKjl75IZ",
-	"MpWgWq3KsoTdA6wzbKAbtOAqtqHZwm49jjp1LBINV5WKzGRZ4JBomOOwQQRvj0i9g9E94WWtoIdGaFxN",
-	"lrYncXxib9T0bbGqOEr1F4BDd4jdEyXnd4N93nZS7g74vB2BuxPU81YALpBuU69GNIcJOMhNYPrlg91w",
-	"NzQYvqhVOTgZAFjv1THIb3en1e1z8ZHCTchZHU40jDDhXJ+1VR4tRtQJjRoXkSIQSQg7wggd6NvhKh4q",
-	"oOORLUhpe1qhsydaRqvaZ/3BiOMKvXtTLq490FcLWxRuPoPuDrYMEHLhCQ4jJXrP0F0YfdZIn+hDF0KP",
-	"PmnyuutrhUY0NxHHzTyGVXJN5nLOhAmotsMYLnCRvNXqAAn8JbaTefQCOY2X5tuubj7c/P8BAAD//w==",
+	"5H3/c9s2tu+/gtHdmSRdWraTpvfVnp0dJ3Ha3KaJJ3bb96bJrSASkrCmABaALKuJ//c3OAcAQQmUqFhO",
+	"0vaH3ToSRYIHB+f7+Zz3vVxOKymYMLp39L43YbRgCv48vaBj+9+C6VzxynApeke9iwkjil1xzaUgckTM",
+	"hBE5/A/LDeGC/D6ThtoryZSqS52RkVRk8GK09yM1+WTQ72U9nU/YlNobm0XFekc9bRQX497NzU3Wq6ii",
+	"U2bcCp4yZfiI59SwV3TKVhdjP/WLyOuL7WO4/b6iZtLLegJ+3Iuu6GU9xX6fccWK3pFRMxav6x+KjXpH",
+	"vf/ar0mzj9/q/ZdSjGEtdrXP1OLNTKwu6+mEijEjQpoJF+NjopiZKQGrZKORJZWZUAP/nituGJnLWVmQ",
+	"Cb2ql/77jKlFvfYCHxUvs2AjOitN72hES80yT86hlCWjAhb4vGTMbCbdyF7WQjT47qPJFUj1YgQcsLqO",
+	"X4AAUpQLMp8wEfOTNrwsyYRqYiZcE8uPYZHIp/UyPYutZTC7jFdSsJalDL4a4H7o5noUI1wTIYme5RO/",
+	"uEVEscRi7GMSK2JiNu0d/dr7qvcuSyzvJZ9ys7qwE0OmUhskw5SKRZ88w80nhwcHbSxTws2SHHN4cJD1",
+	"pvSaT+1yDg/gn1y4f4aVcWHYmClY2itZdDiEQhZtp89+tZaPVsnx+oopxbs8V7orW57tv749H5/JkueL",
+	"zQuq4LqW5eCXt1/MGznrIhmVvaxlKfDdbqThBRNUdJA2Bq5rWQ9+eXvS/FRpoxidbl7OzF3ZsiD/9S5o",
+	"dGPvoSspNEMNq5RU9o9cCsMEnHxaVaVVUVyK/UrJYcmm//yPlqBluj0Q7vpM5rOpvSU8dUnkWuUzZ8KQ",
+	"uZJinJE5NxNCiTZ0WDKSwxm+yUA0GybWLHC7hYGof8O0FUGJZT2TgmVEKreeAaq8QUbmsF5QkUNGCimA",
+	"mROWSurh7rJ9uOYGHuvWY39xkuPDa8mcK0YNK3pZb1YV/i+Rg0a3fxesZPbTVfmdwd2u2NMJyy+BUkXB",
+	"7e1peaZkZY0Pu+1OWzff/UzJIdOEXTG1IEwUleR4RKrol+977LpieUJBnBtqZpppcn/w8OBg8IBQURBl",
+	"l+w+2nv07beDB2h25HImDKHaqrOcaV0rE3chnATDpvDIihrDlH3I//56uPf43a8He9/i/93fW/rgwb//",
+	"0UtQxX1AlaIL++8RLcvVV3hOeTlTTFsrkhIl585GopeMUBFoQgo5F/WKH9m1rtNcWW8idYJi31t9irwR",
+	"RLbdg/rWYK25p97ThBaFssRKvaF9mrqi5aYD8Gym4Nz0wNI1CRPkdXIpg/1B8rmK64RwO8dtXSHl0P6s",
+	"QcshzS+j3d9MS8OnTM7MNu+JN1leY3iziTHV4NideJNXA0JJLoVgcDBx4bJiQlsTjAaW7WXhwNo7WOLk",
+	"Vdqmcp+g2dbLetd7Y7nnPhxTw+Z00Y8PbnTFHp9WUhl3DCb2B9xMZsN+Lqf7upzxnO25W7h/7rt/wpNP",
+	"qqpcOL5OGL4Tnk+INqyyDDiHfw1noigZGVFesiKz+yfGXFzf00TOBZlLVehVoUBhgSOppvavnhVae3aj",
+	"UhxT8DHD47Dy1YiXLPlFyUX8RcQOU6Y1Had/ZV8slqva2CuzXu6IPCp5BTq1lNTK1Sum+GiR3sJa8f7q",
+	"38A9oF5DZunwruN2xxuz4/1+w36fORKvlf/NPcTlwp9B8q47Ya/x9W7Ain+Bv3gIZvyytK3UDLdv3e3O",
+	"4KJlUvtFrVD1Jus9oSUVOdtSzT2dSGkFE51KMW5IWBBWygUPVnncWcwRPyk5E8VvSg65+Phz799idzwQ",
+	"hSy2NwGumCbziSTU2cj3NLHaSxOqWEaMJHnJ7b5ZKwkuPIcFEK7h25qWIDapvoTwC3U/eyviEMlbsUJk",
+	"Z/o8ATorRovXolx4Y3flgLur37hYUEMGcWG++RpOd/ImkQgpmOJXrHiu5HSjVokuvcl6l1wUMUPElE8Z",
+	"ZyUdsnLjwXqJV914+7+Lu2Hf81ZE0BXLNz0qer1zezmIWGv1bfND/IE9HOhmdXw9ZwmftCuajdzibtGJ",
+	"t5bEEGy024+sdhCBaB0F/tNG5O8Ozvq528EtRH7elBSrUdZ8QrmwYvHs9MdsOcRJuNGsHJERV9rAt4Iw",
+	"mk8I13rGFJlVxMiMDGcGbCs5w4uIktIkbUmUEScztErXMlR9pTOvdcrDVkrONQaF6JTpOuTZeAtNZpoV",
+	"Vk7Vhqi19MqSPHt17n5qyWAaXslGJ+OSLdJUrRS/sk++ZAtHW3L/7Ien5+S//k9G8I9DK17PT5+Swwd9",
+	"8gLWM0dXGPwqYb00Ynn4yDlsVOg5U0TThX4rBvc1yxUzD8Bz5fkkC7+29nZGLhmrkDDaSMUKuxQUx+vP",
+	"QTN8bV9we+4HPr2bExCEUSLYQBubbulE6FDOjOPiPvlFqktWEPsRRF05UN3SOCN8LIBM0ReOoAkH2UdU",
+	"lhexWGG9nAohDRky/5gR0TJ5NEZcjJmqFBcp1/v7k72Hj79JZCEse03YddpjhFOa5ORLtni+xQOr2bDk",
+	"ObDz/fOzH148WPdYOE6rt3xhdH3atjtnQpqTkcFX6eaCCGmesJFEl6jbT/QM2TsZJN72BCCf3skZ+Jmz",
+	"eSJ632AK8HQhooWs7MUfEXK+ys9NqbzM1MxMmPJGoWUIbiKL0RqA7t6N89cnJ0MN0T+X31jA1QIVQ7Cv",
+	"UfK4sKf1aFJG1cebby164yLoi/lEakYmVBR6Qi+tFjBO0OqMsGuaGyKF9SVEQea8LHKqCg1vKwUjYO1t",
+	"ycrO4Fu50IVhdUu4huuV3GMXF+4M75payU4Mu4QJhpFsnY6H62Z8/p4OkXG/F7V/YflFT+R8e70803RY",
+	"snZmxkPBBdFMXVnfxmqPsjwG1vYbYTUImU8WnmcTmc9YcQaT0ZmQ2osAtxjPjDGJol1Pub9PG+dyCy/v",
+	"RF/qcGIts0asoxsmkLeXwunE85yQEbTFfozu7E0d2GK7l9Z7nNIFmotuQc21pATxVBaJvRs4Yg+IYiMI",
+	"Q/sXdKYnoeSKlryIH3BMBk6wDEjJwGe16+Iu5jehV/alBQMb9i2oardyK0DtEYfrIDFr8PZoRG0jwJYY",
+	"ZYopypx2tqxqNtihQpEzV4yxZNv445cOxoWvX4g3Lo6SvhAy+i03CVJ59SshCxdvTHL7+6RzH7PJkwWx",
+	"J49FnFUfKMhDJvWBFQCKRSIh+n0cmoZD3rKQhuhLJLdXpYWOpIJbW1M81LuRJn2gs6dcSow8a6rPlOUs",
+	"fMHBSJal9ahGSk6R94UcymJB5koalmFxArX6kLwQY8hVOOfFHhAuao8jg5oKIUMdTwZKlOu3Ps9lTQNL",
+	"c0NyaTWDfeZRqI1AO8MKU9gZPPRFMqJUzrQzDpN5DsW0nKmcHRMKJklGKHpG+LIckpN+Ke5NprRgSASX",
+	"CFy1oF1kaElKOaoMMjI4R04aWEdvcA7u2qDVYE7qNbBRKpq3BL/hrVJbaqUuGjP1jg0uZ0OmBDNM77sS",
+	"jdRqblbDLDHfumd2lFwx5+1OdD3joxFTzAWGvSSmRQGp0zqJqthUXrUkUZ9xncsrZJotFOtrwUhV0pw5",
+	"hmkaK4W7KSv65NTajuUCdAhEATTRWMwzpdfxcw4hHbb0SZPBC6G3XOdzd4wtl7ucog+OUDxT9nByYR2y",
+	"Pnk9IudvfiaK5dJat5gb5FJxs4AzCyVkjI8n1pG1Z/WtQC3pbLlAhdTpFMnaiHPPlbTifchsClriSflt",
+	"YkzV/83kVb/xZZ9Ye0MzqvIJKbmGs1qykTVZeMGC585E4ZKSRUsUyjPfUmhcKrP6RuQVYwUryEyUTCNt",
+	"7P3ss8/f/Jw5o9WTDrOfZsK4InIu3HZjrvObx48fPd6U+7SyqrxKCTNfTUKJvwa0FRyP/oJOy4ZdN/BH",
+	"HANyVqkxBVJ1n5l8H2/Rz6UY9duz6Stq0r64HPm3bTzwBDjl5OTkhBg5BjM7dvROelnPftnLeudvft5s",
+	"JAHXpJQZM3lxi8PAhTZU5P4wKDbmVneQmSiY9WArxUb8OpEags/X8PG+sxv0Pq14WyYdnqYWazZXEPuC",
+	"63YWszEuWQuatr8xqOdWn6JnrRVuQdVTd1zOS0sB+yJW7J3XllRHhV3zuLuklRCDNSpsk95MH398tiJi",
+	"Nh1iuQYlVSQSNLxbn/xIF2TIUPCESGKo37TvLUW5SC7LsUg6wrTM/bj++kerm9cxLBVU3Q41sKJcbMkv",
+	"38t5oyzEO1aGqSkX1IAZJpU3OglaGi5MQ8WCTMGoBJlvyFiC3Tm2Pp2QRLA5cQ7YKrtF9SS0LF+Peke/",
+	"dq0seZd6i1KKsX8aRoZ8BMN4PwLFyZwuwP0dSyJFn/zChucyv2TOWoBsipFlUSctPHHeirG0b21vcD8v",
+	"rYbBcAI5PDg4fICW9NwREDiRa5JbF3hkQIwZJqz/6kIt+P6OgIeaGEkOD6yyjsTK46lV3p15Chhghwzl",
+	"KZ6Ia9rlE11REdmyjw8OpmBjP9RoNBxOHh1MQRjUwV5/zywuL7sPRWT/vP/2bR//evDv+0J/mOkPU/1B",
+	"f5h+mDx48M9/fPjfg9UqsxZS1I/ZFTVOoXw/VU42R1EkaKUn0pACLGGMgGBiAHsCnPfGQBz58AhPHA2s",
+	"cwmx9ZZKnjqSvnJBcOU7RSO/l9pg20IqaudjYSdgyXe955oIp7/hc369mxs2PPxON/MVwm1vnaw7cvTO",
+	"GtuzPn544ryf5iunFD4yF79iT9elhpvpBKzopMIqPuuFZzXHYSLArKYaEmp/4rRGpyjip8gff8Y8gEsd",
+	"p32l1V+3BdzXBqG3z9z+wBY7lGMuC/5DKkt+Us7pQpM6j522mD42R7Fc3QHv5Q9QCM0jRzYW2pFmyVO0",
+	"aw3Arxg0X6SOJ4QLnb7HujXgTd+Dot0RxdIBZyyTES9LZr2L1cM5pddPZLE4539srEeCa9aGrcZcXDdE",
+	"5FIdom+U2fCgN2yEzH/dgfWj7hv4QUr2LR9CqfiYi3TKDepcfKRyxFlZgLNPNDPL+ai1NZTwiNTDsUmj",
+	"2EwEvMyeBi7GJYPisdUl/+Q8WC+dQDJnYPRZ8SxqQQWlLyDbWEG+Pvg6ldzKeoaqMVvS7c1tDE0rHXWg",
+	"PV43WQ8jSR1i5FFTjPtNlz1dk5vcurB8Q4rPkyhrnJ5tJcgb1xy1c9nxU7Q/S+JDhLRrrcmnTFlWr0Oa",
+	"1gUuS+eIoerrLE6GdeXuOlL70lgwNeuIbKeTFfzaBBMU3kFdewO4KE5qrVLqySLuyei0Lh8MSa1rwmiZ",
+	"qrI4ES43EWLFc27yCSuIHI0Sxfiwv5sWEvcbQC+I1h1+dYaXuZ/dpEJGqM+3OPLQJNrZVn6JV8OSBc9X",
+	"qfUSI7FUkAktRysx27qLK6r2BlsNyU8Uo1oKnREtyRVTBc+dS+6KwNICsVLSyFyWbdUb14uzdVco5iJ/",
+	"64W9vagWVRtpduGvs78pO5P44uV5i40U3rKZfByGGnbHwtES/bttK/h+quX7zmSfP3urGl2ETIgL06B1",
+	"HwI5iVOGlyd3kzfS3+kqkygopX0cyEhnPKT4C1Mu6eSyk8LpbJ8rYHXVt9ooKazjiHW7nQXXOTziB47G",
+	"xopepeMuifm4amslz8yN9nG9RnlmHdm5YgowH64e9skzlltL1iMcJDP6UfQw0e3HBdcT8O7QPZ1QnbXF",
+	"DFc3xImGTWT72V221rTJen9I0SHy63ku3Kve+XpBDfbreur8ydjhYVNKqqeuWMcneriAKhkoSDC/jeQM",
+	"yupzKUYlLn0m6MxMpOJ/QMBiJNWQFwUT+NUV5aUrl/KJv2T+ttl+nPCPXCCEFO4acv/N86fk268f//eD",
+	"RGRCbnZG6rcF3jaUly3VFHOqsee5DtMaSYpE2W+8F/qSV3uywqO1B3tljSGjZsyaKPbpOi3WmDBqQSqm",
+	"0E3pfN6f26uxO3z5vHdfmE+otdTB0zoMvXrWtqZCHQ5IdY2altbCdDJzAMLnaFhScTk4wuipLJxg4lAP",
+	"uDmxBt/6Z8eBBcsnyejbdVVSLlhxAupn1amKuh1Xd9paiEzkDIyZismqTNemWGuEs6JdNUX7Ya2hfAL2",
+	"faMnfFUe6nXF975JDBtGvHL1OflCohxPVFV13f2VlCa+Yt2buZbcb2bIHMsRSalZXMAWq2O6Och4Rs0E",
+	"4VewbEanzYGFJYGVCoZeMgFJxpbKBOXDPRvyuQge4WE13GuEJaylROwVrin9u7Wrs72XEKz9pc3YQj5M",
+	"aKoJ+nWEUHKvtvgycgCpsGbWSM5Q/bhFYDp4q7gFGtK1/oZFxeZ06/6IdotSMaj8wCM7lkz7JOAiYbgG",
+	"2bJ285ZE0U3WGzPB6kRcoMnMNxl2xT14KedMkZxqloX0k7U0kjxvb3EqkmURkBooKZ/WMA06ZB2idOBX",
+	"fXZNp1Ya5nI6aLYeuPpFuI1uGt9b6x/72DdrjjmU6YM6Thc2MzORRdp/TAI1vLI7UHLdcEkT0mLtNjfj",
+	"TPZnszLlSJxCbMd+6TW2fV1f0ymVA7GYWnnnzPFuQqIhg7eI2HXflzVNBxcR+E7UHojhcw21YsFHM3L7",
+	"lwridFNqLzpbgRPc+cm8QI/4y29TM93nTnZKgETW3IpkB7swUfFmrTO3v/aQRCdKVyzvB4n168G7Psqz",
+	"gavRwLyZq5LxcHotTN8G37BEIFzken3+nJfsGR+NUqocEqwbY4ahdPQm65VslBBep9PKRDBxI14yXxUM",
+	"ZT5pi8ud3wR6SlNpRJ0ygo+SRtpP+AVk9zGVDyUeRhK4WYdyL+QmRxL3nn4p9YNbCaz4qCWCAsSAQ+RL",
+	"D2B9c3+sBFjQkwbQYNs+eY9xKgtcTxZqeNdV7hZu+5M0y6L1cONXMmSWeHU73DY7uIG0sJqOLnhN2935",
+	"4M95abauYsZihEjwSRUsdqwwBSy3ndYwb5vtuulMU7PT0jYAs9y23QqEYUHGSs4AZ2fKrRxmBQLrwKlI",
+	"xBf/3EgYSKi/IAYGvJhHv/iSQCm2waJ47gBVd3osOuFPrJas5UHc0HwS1IQTNQEVdllclJIWT2bFeOvT",
+	"aB8pR4Zhxhs0Et5NZ0RzkTNM7eNnpGT0CoMfsizIXKpLpsiQTbgoyEwYXkLQuqTaxIhh1m5M4AJYC3on",
+	"ZabQ6TCRylhvDwogh8zMmTVJ5tK/jq+zBjjUCKtV91N5u5stGGfHAA7fQ8ro3LhKMy9BZuJSyLkIOSWX",
+	"fhp6I5nZZSIcor3sXbd6zPhhO3yFpJ9rTSJwLBmWW2Ay3TIMGO9rfaeOlV/BWWspwtg+TPUxTuO6+NOt",
+	"ijJSbR/h8o6y7nv0oXa51U+DlXp7L8OHSNa/uXME3QNSNP0h2XB4gu1IVhTAlXHTzYWvV/Ha4MxDAjer",
+	"1qJErC9G8aDIXU/dD6ipdrUHL4MJ8ZHpxueKgc26d0XLGSMV5UpHUXOIndl/alZaRk9lF5svOqXVr/iw",
+	"d/UzX3JtrFtfw9J0zyC313qW+hZB0PSB8gtJ8VWADk7wlv35MQnNfs56dKymsX8eQKDIw8ePrKJXNDdM",
+	"aecjvGRibDf/4eNH4CH4fx82SvJ/pXt/ANSr+6O/9+4r/1kK7bW5MTXhfqRiRsu4BGAbGz5qTRnzKybI",
+	"cAH1wGvrApYQbs6OLNMfkxdnV99Y4T9UFPo9+gSxL6JG5ix0iy58Q5+uoXESGZ26OGB5kyZ8DOUG2Ljk",
+	"S7BrcHlRg/ahzVVCeLa+PgZFDHbEQQOo9SBlTdcR8aWmuIl9UWgUbEbaDw4OIkPlmBxEMFVhiaU9VEWI",
+	"G2smCh433IQSijZo+eRat0u/d9Q8Sxy3O/mXPo8QVt/LqWakZPb4aMtFY24JPFlUEyawSq+QRh8Tbahy",
+	"/UkQ5nT42/hL6/LDT48Jdbj/36w5wN98ivNrX9pK1FU5GmyfbnUs2DHnXcZlW6RktEiWi9TJUQ4oMDnT",
+	"GjFSWA0FQoWQM5E3jmmUNVSzkrXgS0xD9gKPOYFA41E8+0F06OWEJ9Rv4ePVKcluKdCGmFa3PsiRx7yI",
+	"Gtj8axZ1k7iTJ4rFHZnQR04xazDCyPA0lZByd2vBCqG8TO7Ia6xANROmWVZjylj+B4fMfokwxn1yiriE",
+	"0MOLpR8OQiKG3l999q64AZrTJfwCAtko7MHBQYm13BYaMY31QZNrOPF0A5A/CL0yrgJqEddkbJfievS5",
+	"ImNFc0bUTOj027ZWF3jsOqgYc/mfKdBW3yZhVqHwTjyPcuNBw5qVFm1Z1Zrha26qH1ATsWan5JFIYgtZ",
+	"P24pZucgQnIpjJIlqUoK9RdQZtcnz6AxC/fYwWljr1YqzDdh+eVpG2QgNe6BUHfSyDpoIoW1Ei5dQauQ",
+	"hljH/wgxAKx4d9/YN/bQbinDGGn4Pl2S56PkaibW/f6cuyqfjhjg6STCc3ivKINQ9yo6OoY0AhRMQHus",
+	"9GvrWNbkw+zJsQD55qJayyTP4UInnNjGuHUD7HsTmuPrERbSQ1mja3gGHoCwThod0oelE0iHRdqPkOIZ",
+	"15dreQ65B+JgUnieSj4fb7YlD1jrdl6P91hKsxVWODsj20OTlNTaJo4TrGpRDOBWit3svgucJSxWiAsC",
+	"WsqYASxdIMVKlDkF2gG3fR44Zbc3t4bk2hB0ImgkRItSAzKPFNMTH+z0rUD9NXfacuO1D/VtOmUYplvJ",
+	"BLtwhRvmhGfW37UWaA3adLTYX+Etd2anB0nRCqwFe06gEBbwIgIkLZ7BhLFkf/Az1kEnD3YuxeisLd+M",
+	"aggDE22FREHE+qSf/QB/GDp5l2yIeFBD262pcf1BiokCmssQdgY9OmHV2XY9slNZrEQ/NwNsWqquI1/F",
+	"W8xQoxg765QFbjwj2pDoHllzH7dgz+eO3XfJoyH2voxeM7X2MaHADtg9MJcq7hwIkzV4ycDFdfrQaXg8",
+	"hrIsnS8iftMLkXeNGtZL293rvg4ovsu29MLFrY7J4JKLYuBNLp5P+j1sQFMcugnQVJvSqnJStNErv7EJ",
+	"OURc12UY4yBrW+9o3dLqIrdtAX4f13Xtwi25dRfbdWHhto4iHzSuC0XXV2+6gmMrwdzIOsxbgtXAOuTB",
+	"3BNvsg552Y1XOVJsuizerU3XRi+6oXjBVdht6Aj2u3rzrnkqTsSinriCf7XlIWiYKLapARDnI8lwKDr0",
+	"W8c59qUzBO3mYaJoKLREtDWoHhQhtD73vRBumFkXe+cjo9xBpjq6pDw/14i9KgODEPAYmAX0HRXWTrKe",
+	"/D1NIImwqqlDWd2qud6hvgKo3VIDB7/vqDPci+1Qgkbt+VtVwQRMZwdDIwUxsopLiv5iNTDtWbI/fxmM",
+	"fzdfCfM3G+YS6d5dn6uPKKPBMW5YtMyNr6jJyETOM1emAqGj1pYAdl1x5aRWtwEKHsNjaaQeV1gYQAy7",
+	"Nj7k61YmRaPgDUPGhf9FwB/1cCWAH9iS7WI5K1iyrez1iGjrZtCyBjvxlTC4DChdx5wY4l8J7WbXhLpl",
+	"WImWypX29Fs8b1/p37lPJ+tptu1Uto9AXvkYIIvVcqBGViFdyrH+bOy4TKiBPLDd+fifWTFmOoIAGGI4",
+	"W84MYktDMpKWdbc3eQ0ZXgdlkQKw0Oz0P6yTnRVPosyl0CyfWYb/Dt/ttKV1Ez9fGp8JNU+NVryQL328",
+	"eXJmwWHWQJHuaJvS61MsqTpjKmctkUkaYYMYzFsB4KWrxiLUECnyqODs0cFyMnbjmO8uTNbghl0yma+F",
+	"2rJmWk4rqnwCL/TlQIdrn/jZ6c1K6WNI6RHIH7ERv/YjVlerp5eFNc1NC8xEGob2l4ksXbctK9nUcucR",
+	"GezTig9c15T9G9QD4NNe49AuIQ38+zqdduy2TZ6eO9wjLsanV45BP3YM6XJmP40edBZGPm7DCwwSTJhb",
+	"L2V+6VVbYfleG0WNPdnVzDKEa45AvH84TDpV8PrnNoQdGf+CZjC+2Z+9HDwEiHZ2RGuybOklVlXJGVTx",
+	"YLDYDeonkV0HBiJnfnyd4jnUQWMpHwwWT6RZ4RymEo6QjMcRz8FetMfQCj80pKO+N2dZDbYMVDdNuO2M",
+	"v25GXwqICYztYJG3FHms2N8i0OGeJgO4xwAIMtNsu9eOgZV3+sobDNfuHL9rC9VBw64GkeSURdlcSiqm",
+	"tBSQwjSAGWhK1ievoT7EV08iUDSFUuvkyKVkrcK5sSZexLITqc1vgCwwaBksuLH5E1e03P4JcJm/Hr4b",
+	"bOrrTJUVdIVA2TY42T70xA1wmVON2bYjMhjOeFkMMkKjYku8AbSxDiAJ9urkx9PB5rqrwG05phBb21Rb",
+	"+NGxzs6ZUbdYSu3z5E7K0lf43H6O3CosR/s8szM/JXwbfVFq6SLIqA9CO3SG7r7OIrluua2BJYzvqVkw",
+	"wEKFG8w6CxPC3ZnsvxWYjdAZdibhLYNCgh/CZFaYeJ4cR1Sm8TkhGOKPvgNUVsphBsBv6hGug0u2+Beo",
+	"O2DMuNbyf//17p//6n/1j+TUjno6VadN9WbUlAs33f1ww/b6J6R29w1MBUkXV0G6IIakjYRliGelSq23",
+	"KHoYLtLgaCgTIuEGZnpaqLnAWmcK4juzoh3UvC2I1L2Grj0d43BN3LgtGFnl4h6YnulSYLIcB/IPyyzt",
+	"gag1Vdp3PVDgU2aqlj283PWNuVukVztqm0sZZqCtcuFlS+eN/TwjA6hpG4RY6KguccNJSlg6StHwzcjg",
+	"hzByZRBG58O0k4CtYG9cz/oBvDyoEo6Y2M8Z226gWNc+rNjT6KjgLGl3p9ze1O3iW6WgRvyaFa6uJXON",
+	"HFxowygSVF9yMErqqmDywpCCCZDuEEHJYFM8oMxqYFAWqS4MX0T/NfmBP3GBHxB3bnDHw4OvQZU8Qrzl",
+	"uLb+8eNH36RwcRgtmLpNE9STBUS7+yR2gnIpcqYEGSk6tbRwLBc1tza6VOyan7XNU6wRwUL47/G330bh",
+	"v4cHBxtFjrtJZzZDxtglqznsoY/pMQ4oTFkEz8Q1MYpDDw6hAovCY2i1ZR1n2LRKjidQPMpt4M2zqEyb",
+	"i7ycFayoY7EPj8khMTMlNFHMuJ+PNgeOh9Bo3RoWDg09EW5cmOQLpfjWatEsl8KzmYsau1XYVSvGCHUX",
+	"QdRbLAAiKlr9ukhysqtHtsyTcAi/0bwox997I6zR9WPzIVJLR9i84KvX4P2O0S60m6fJRJZQ1PBW8IJN",
+	"K2mYMDUhsCUBYKa4JjBXVhR9MnBctgfgjQOYsnPwMCOPDx4B1zw++Brtx2Bq+HDa0mIhrKShZMi73Fmv",
+	"cfNe1nt88BD+/xH8/9fJWNyKbdftxNnzscPz5nNnW5y38yZQE2A5Sz99yS4C3OzgGvzVwqtvlrJzf5no",
+	"KrzY37TCYNe4/zUtt4vHjQBCJ6F+0KRvTjpzFcPblOObNER/y0gewBzynWkqmrXDBUz5bMyOR1C/9UHL",
+	"Nc6t1TUuE7gcdADoYYiaHkeKHTTbiBs35891SXEH7Ok6+uy/UZNAbjBe3Ba7siWuw00HEIblKHUnkBKM",
+	"Pr9btbRLKcZMBdIE7RcGixw+ikFJpv2NE0x+iSeXIE3roSUwtLn2nPz0aeaa0Lk5xlEn2LwYDTeJZ2fW",
+	"I1CkgstbRp/scGDgEzkTbqbuHJK07NpVx4XBG15tZcFmC4YdrEa2GGSRQvToMDXSoZ9aCdUucF7IcOGm",
+	"+PaJnx/keoIdOBdBUUAEY0XdjtotEGJvdwHzUDbGCPHkbyMldxzGjxe73amMR96sSJr17fB1rNGNjVnq",
+	"hEcsSk/0dWZv25icbSjq3n53ND0Hdzkd/ZNDaAQpfDnO7eJ8zLdSto5k92ZTpeQQDQE4Ji0GlGEiX2xT",
+	"4tOOQr5ac+AW1XFrHBF3uCtRK3xrCzhGmkJTMfZ7rxva274l6abilWbtW3QUj6VgoRstAZrl3mJCrVBk",
+	"gky5tkrHIX+ZCRPHdRkgR1SEQtG5cLPU7HfQRd1EhV7HkC0AP5vGEAt2bU7Q90+ms1wjMFAMqcc1Bnnp",
+	"mHLRRDnG2YtCmowMYXpk/ZIuetv9faoJ1c3R+thwvdp97YnX7LbuMvAYTIGWPB6+OKzC9Q9APX73F1g3",
+	"AiyhTE/8gPwmtm0005IKQktOrVbdMkNuynOMiqRbzmatI7ou6mZ8DzYwiiZu63q2djdcKXd6s+Rs6ciD",
+	"iYauGdlrvIHnDL93qQD7OdPeZUwDnK3mZ0AlyksmyJBZo9K68vEZRXags4IbUspxCxJ22eTYYspFxynz",
+	"7tfJt5koLi5ToX+Myt/TpJQajC0s/2uUT96LC1Jd2WQN5CC129a5PcQAFsGqVPKBpeRD4Nk6oakNtzJC",
+	"kJlmZMhyOkPQpqVhhRt5tkxC3Z2GNwmLTldNy9HGHyPiybyJpRzdAlq+U8wCTTrB8wqp/JAUcdW8R12G",
+	"8estW5pD3UH3EUpQmN8i4vz0bru90VDzzjLuo4Yvtg9YdK/nyeLX7rgBdjVDVuxqyuDR2aEpAzd840y5",
+	"7cz2OgkZBESe25exyrtM40y3bN5zqcjA/mhwFDVeHNtzP5EzB2ch5DwqLof6E7rwQEtd9zid3mwXU2+Y",
+	"npVmw1iPDRbr+hkVPnKwghKHSGJyRIYL65ujVymIN+LITHBDBpeDjAymOK99PCD3K+kRpw8PHn79IDrH",
+	"33x96ca6Lw9113YJzYqIg71v370/zA4f3/x6+cP0x/F37/7ddXb7Od5tZyzq5rK3zFbAmofImlkysKO6",
+	"le4TWFJziFMDMaG7PxHjk1cMmhAgo+GwwpAFjgn7fUZLIoULZ0G1FAjwiUPH0aigq5lZg1rS/WV8h+/K",
+	"6ptzSZbfYIaKpZ6LH3JmLvfe4KANw0y2G2bfCkDQrMrsrnzjqq3bTqvfthwo9GHvYO796pDHxG3dPLtn",
+	"63nTT+jcbOs2Rmw4jl9+Sk2WwJ7rJ+t3Vnj+8O9enrRU+NVneoWtPm6QT7KCOLJTFYzQZEUW5mJLRdys",
+	"hu1szPbixO/lnEypWDgjkbbZiIoB0ETLyCBupZmVUtb9ZwXRoT7XijgPeMVoEVejoVudjAivHTDzMRTa",
+	"YizWxlOzi0MRNqR5CPzBcNROGgW1yRvZV5chUt/LeszkABgicFS2mKWGOracqvruOzxXcNM2ZESo7RDe",
+	"u7CqpPbiuCaFTAJ457JaO3HP2/tchBgV+Gb2swCBVsqcliSXVQoosHuMzMdBu3sqJdW1lEl4K9b1ptoQ",
+	"TXlBqFiEgazdnJW1sIMQtOKI1u8HHN4mQtha/NYKRvh61ISYNPW4WHxjN4HWYTct2G3mGEL8uGyLYTqU",
+	"TZg55EN6ZFYdtfOPK7SxC5MjYrchinX2SaiLty9jbwZRUZz5WNRXIiRZBq/+VvAIibDmSTfYFEqU4+gj",
+	"FlMDgQJL18vEEpeuTu36kZXuSHrYKiHn9gVxs2r+1AZGeIo4pB2KjbYV70EfQVACLMs6yYYRueZQuVtC",
+	"mbiQlKsvmFVpmduCN469UZuOPlrMTa9gBxZE6cDQuxuJS/DpKVuaTlmnMvb6Fq14iLe3OaIZ3FsM1G5/",
+	"Ozhz2yH7Qa33xufai+rHbjIY4IoWuLQl7rwKmGcOm69+hWx7S8OxazziGt8vZqY0/9cv2HGM6XqTtLvw",
+	"7tb2tFOFNk32gQ3YdMisrYmREmtjpQOda8u4Pl6J8T/Yk4VZghS5/W3X6MZzZmoYZJT3YykL1E3QcQ9J",
+	"Zh/6Dq0RJKfCqT6v+PpbqqRllbF0LKZ4GNqk9ULkIQL+cQHM7UfzLkHTb6rJWB/4uwgJtS1qNl/PhcZS",
+	"nrpTq1ad1g8LfVt/tXrNi+X5NX+Zgk18sz97O3zAONyVRxmRZVtgJ4cSG0NHkLHCXkVJqO+PXwWfC7HV",
+	"RFUHoDC5BkYsxwd0c2w29B33oVrRSsrvJGEFYLYhSn33WE5rIWdezjS/chOy9BGg2oTqzozQUNy5PMCZ",
+	"3IckH5boYcGefoAdu18N6kr9twJmbiF+Nk55ZqX2z0NEfriDZQ0+4rmbJS2tYKIgmo4hlTiXLtTthkRD",
+	"4X9ZMPVWuNI5HFPCzVK9/m4K7CPm2SFHYg2j3lZoY2a1WaRod6O9f8U1K2xTQcWLkm1zPdYnanYL3IAW",
+	"0nsq7ZDwirWMKAYeW+N9YOMgdbU7mk5b3BC4bm0gEqH1MzJM1CBvBE+3a0+OTUnh+Z/7lB0kh6wE2TtE",
+	"g9ShdPvP0qZpy3DkldEPjfnFSEdPh6S9othKRLLg+jICD0/p5p+inPpHjH/VzDSjha66dkhLCtVTDvkO",
+	"SpkDRMRcSQD1+6vZQD+tlqX+Zawg/25/086VaF7grqSmv+UuBy+Gg3gCY8W3ysOy2l/DUeRb/XrHxTlh",
+	"2vjSGyWWmZKG8VPam98D6B/NldTeStRbjCrt2lweeG6b9vL4JXbPdi/5lG9tK4HtDraRNZyxft/IRkvH",
+	"cgkghWG+qzSd0uunoQE7bUy7IcozUTBF5nRxDO4z+f7i4mz/sH+IQ40R649G3dzRQL8MouBYrLN5uN+U",
+	"Xp+1JUyezxTE5OuZfIj1zQMiLFfQhnyMeQuHwYlw0HGT0OODRpPQw683r+v3GZuxix126Fj7qwSootDM",
+	"ZN9E+0JqXwKcWvLD5Kzl9RzseG33TPwRvX9ommyUq0/cZQgxCkBKbQhMI8caEdsrFuCXWNEnJ2XpEjn4",
+	"3ZSpMSuO0QuGqlYHz+tRfrHN7q2AcuB6YCQ1RvHhrEb5IdooaQ+JOfJzhRzuLzO5/7NuIXMfPHt1vuTV",
+	"rdcw7vVTNVaK8s1YsXBRrGFWKfldPH80c3Nq3YQ+663wAgeTUS626cXcFBL0c7g/orjyinVBePForjdZ",
+	"r0J0180djhEIbLLJsQySu4uidWcPs0FG5jLhj51XUIzuJHnYpowMJsZUA3Lfi1yEYnBFng/c9zq6ACX0",
+	"xctz+PJh7r96GIabXrw8B28AqsfHb86eupE5+gH4UJOH9U/CveKpLPaJvQz+A+UaD3P4/6TNXSl5vThr",
+	"fW03qcafpbM3r//v/yOIQeKgia2CiWBCjIxxismQjblAn8djKxhWltrKTzNhbwVW5dzT/pT3CTqP8T3h",
+	"7bFP04cgGg2c0B4Hp9VT4Oqwl/Wu0m+sPLLHeighe1Hd9bm5TM5fV89q7sJ6Fy/Pt1YVO44JxUvZHu+k",
+	"3iZE72zW9OuK0ctwBDzzgnynRWrwA22p3YrR27ggZ6c/Iku62Z9Q78C1nrHm8bzX+GWDaUA1LLRh03vp",
+	"MtU8nu7TYiCTqMA21VyLR6Sh9PREzkUopFgQqi9XmTm1Hg4Q4oqdX/LqZ6b4KGG3X6ClJxbxe/fJc6nI",
+	"iOPEZCtg5nFW8tjbMsRVjTYqTXSjrCWqjkCRlO4hPA9lw9cV4oO7fp2uG+Ovu6fJi7MgGj4ajjpm8d0f",
+	"nJ85m6cmS0XOkw7UhGSkkHMHezd3wKB0zMIMOGCRhIv18VGY9iIHiOzy5jjc21YYY1qv7cy4UxLQGvBq",
+	"b9yJonYfJq4VaPcedqIOud3PjkoT3Jul3OmfsaChpQIATah6hhDsdKQns7rvn13xwtcGtE6YX+21db9K",
+	"xJf/0+o/vnBDBrxmLgF7zE/EYNfgx7b0c2HztmrJNIWeAE2XCqGiohVI7aT4hM2tu+VHcHQrqsEe6c3J",
+	"lgb44mpTuq/MAPO6YrKKQHWPyGPizj9hS2Ma7j8+ePigZVZm2dq1BgOyHVNEjS7RtIjf3AN/wwduaFpr",
+	"aZqFEZlQp2ffTm1T6NBpZuf3wN1uauf6BjfL844hYf78Z2tt84fJv2LHgJM/5rvTItFQylV2vKrN7zVI",
+	"lNuiaW6Pn/qR6MyvE2duF4CnO8EvXdM694vihrV1zkVosAlJD63pUiCUNE5SHjL3CQLd0jBTLgtI28r6",
+	"U4BLeewwhK3o1dvJwMZwwGQkYvFmJtJTYBhoxG56c4W87sY1JGy437sUUDuYsdwszu1dHWSlda7tH/Ak",
+	"WBujCmrE3O/Bp725ATt4JFuI7wW2pekAz9qA5HI6RZCqAgF32JD89AL6oY30Q+ngS0nm1OQTcg6/7L8V",
+	"b8VXX/0ykf2vviKnMQoggDRzpsngZGYmUvE/IIx4RJ7AqsnF6x9OXw2w1gDb9RuVHPc0trZDSTUXDnu4",
+	"D58NPE8U1FAH0y/Vwi0Gt1h/9RW4EvP6ncmcCnPkw/MepjoLGNWASJkRObesNVyECpKo+Cp7K5wt1qzC",
+	"Iqc1x0K9OCUDf6BiwERaagkTjAenF3Q86JNza81xQ4Y0vyRUvxWDF6M9QKYaIGoYAhIDmIVLi1rVNyp5",
+	"bgboIWk5ZXUJB4C4U22YOgZTEe/4SgqGtz0iXw1gTyHpiUUr5CdxKazHdckWOgYxDRYXV5gORwo/w3mV",
+	"dssH/0bG/peVQAOE7Vy4NfvAe+gBAMMVMTbBigP+P/LzkzFo/FbAa48A1LdGKqzL3xCK1U2f8Han6+Wv",
+	"KkYVqaeiK4awtm7dODfKMYb7KSlkPoOxP+T+m+dPybdfP/7vBz7/rGFigKV4wQZwEx8Nd34qCGhdWyWP",
+	"Dw6mepCRwUPnyh9OHh1MB8dE8z9Y8zfLPb9vRWj6Xer3bW3vJRd86u5ql/7o0aNvMcRjuLEGVQ8PKR4s",
+	"cnL2ohcVLPeuDkFJVUzQiveOeo/6B/1H2CE8AYGzT6uqBNVWJYENIjR8PGrY4ABSHTx08joGbbeXYLGQ",
+	"FSLOu4YyU2w8INgau7AXIhdcMlY57vOHqU9OvI6voeARgbg+cOi2IyC8xLYQsPLgkW8Fwj0AdO9MKeuG",
+	"h9iY1WGwvy8KN3FlARRRdMoQ6q8lW1Jfsv8MJf3NuwCf9MQBH+cSmoXBHKmq0vr1XIr9/zitjxpko4li",
+	"F+VrYW+aaiaYAVj0A7v48OCg7Zbhuv1fkFpYxwBRhs2/gdOEymo2nVK16B31zmZR9sFtvqvnNooKHZDG",
+	"DR3rejaE7r2z99kHqBL7ZIcv1tyO75g5gQtWdiTRCeSFDzWWHT1CEdchjcjtpb/PGCC0YmY2QDjUO9EN",
+	"bmDtCoZuUoGrWpEKFVvbGuYT2VhB4mEbGBBC9Y7/VhmhMxM2LbpgXW2B7r+xdhrvlTCAVgC5EZrY3lT3",
+	"b82lv0xk6DK1gigjAt1psEMi7izl2HHmMsSAY9BVhIuGvQEFSpoxMth3Vsf+e/zjpnHHQZ+8ki5R6syH",
+	"SvErq6AvGRSVNk/CS65NFFX9mbO57nQqoipWjOimOLCubGllwt3y1jqQgosIncCHS2DsNKLhLHAWkLVV",
+	"RlJ1hSvYjpmXKL2RqxvdPNuxeMwUUIToYuRWGwIg/a153yrtRqagHjO0TE0i5Dw6DPZfeBjYFXPZ1+Qx",
+	"OIeo1x40OeKlzj4GzhZkAB8OEKQK7GjBSMkRneh/zl+/QkQiaujgyNpcH/Au5APa+x9IDd724a34sLe3",
+	"F/5nLx54dhmQD2TQQAKwnzg4KWuq+ryMGLuMdg1lLti8Zrv7GOsDEYEmt1NxrosR3VVI3v8+4/lluXhA",
+	"cCmuhQtW8nP9dxTVvBdgGoJIwp960xZ+25hYZD+BPh6OwFnBCG7eQFij1f74lfuDoseDkcelh3Exxgf5",
+	"AZL2X0iKw8cBn/6D3Y6Ivri7iCNrN5YXgz458SgCpi5gAfcGvZeXVJs9eMTei2cDMmbWG8Iu+SMCXsRb",
+	"wQU4SegW4uZ7rL4UNMER7l4aleCteKLkXDOlj/AKDniugxGzTlbmGnkHsCJsOxyEtieItQeUtZSJeA5e",
+	"ySkeiA0S2B5wXjTA//HdNIvMAUwc19K4Qa9bCmXDrg2e3r06UNh+w6SIiod/SPTuLDNbmnKjWTm6vYx6",
+	"jsdqXnt6Oi2HrqvSFY4kBREGkKHVgQmjFt4Rh5Cymz4B66/nFfhLgmvvP1iqTUavJAZYafLFqVvaBpYI",
+	"ReATY6qj/X09kVXc0AEobDlVZoCxMlf8gBEgMkhdPmhT6zNV9padhQ2G5tIEcz8R4rvTi9an2CMpi95W",
+	"Nz4JMSNk/micl73rEXEDvciPfjRGBRXbVtbAEL+BL7dQzDWbwyRzByxo//7pzcu2FYcDV684mAWN+WFH",
+	"7/551DY/rGkP3NY8WhtftJwlfLNG8oiy+pJdGMvQ2R22aCxdpMyenuSxrPurkm6cNV6fe/ygz+ahtCBm",
+	"3cpB8QHF4WJHxpolFQlYS57S7oOY2Pvv4b83KANLlirHeGE0qH6NcZXa5lMzsSrAnsFdkEofGwHZ7Kq+",
+	"GDkU/nefM2qB7+rtoxSls9aIhKfQnZ13x6hrOM5uXjTy6vSCjttu6i7bh2vcPW9BuDfWnlpLtu0YB94V",
+	"mz3eZb1qliD52cx8MqbscukrKVjMw7sP+EUM8AVF+p66/EHQuev4YFVQ7Reu0S95rp7x0ch6LZ1ManBn",
+	"JCaEoNGNaF60hvgc+sYtzKDlZ5Zs5B4ZKrRAtjoHzEGmWR+pbU1get5pvGVtVaZvu2yTMfVURuyOvL1e",
+	"eyqnFUx2QEK6DAh60PaTYOy6PIGJqbhrQZNgTlCTrW7FM2yEzCwDFFxfYmJrJoTDcYJwAL5GCK5wF7fy",
+	"9WvoKKXiep7vP5tlZBewY8MI6Llru8j4G+MUhjtRQm28sf/e/udmXarilRc0d3RscZva6X17Kjvt7iTm",
+	"Lum6WbHat+u2B/uF4qO1SaNncMHn9DV4yXARuztWrwFZwKgFqZgCGR2L6AgZcTgThQP+QWELg/VLKOUA",
+	"y//2DqIr6fEhRdd+A8UAXzz3GMVY31DVH//Rbo7IuSglLaym3GSRDKxGGJD7vrkFctF+ojFsgGKVVIYV",
+	"MVhiFrr+BymV154r5PmkYThsUvQIW7mlPTH+g1fN0xCSLEMuKKyoU+wQiE1OsQhAMaahnstVBUA1xJIv",
+	"8xQXtPeM60pqnk4RnSlZSQ01AHAOhMN/WBPYvLXH6DgiGlsNSuhL4PYJ10Zi906bRPzeXbKyrBSTubb3",
+	"dot5Hc85fsvSt/ZTRG5njMu5YAqb/exatUdav2K+Nvsjs5x/ilS7r43drcXmyoR2kGyP7+bR5X1p58a0",
+	"e0CxTBriP0DRmms39NPisdbIjVoK4ftByWgBSS5orfMQTojBilWQ/QWdlg7sFVMEkAO1K2ix1GFxXdLu",
+	"clS3obo5LlEefgUW9TMm5jehcNj3brU6LT3Ayp/AsI5dcI7w/TBN+uGsSjdOyw1eS8aifX1Ra64aVfFw",
+	"AaKjWWssR6RgFRMFE/nCZYh9RSj8wyuaVdZwhW/dazLs0+v4ASZe4bMWVnBCeVshnOLNuEYP50jhkarx",
+	"zm4lQTc9MqdKOSK4caUh+XPJFv9qSf0cE1qWZDoD6dG6Qrhhh8zOv97981+fJrNzG0n/umU+7a0EvduL",
+	"HfnkfmfhwGKNBKjk1oo/X3u9Nlt05i/6jMSHNSx2TPy68ny3oZGqJpgne/ioSff994istZQ5SuWCHAX+",
+	"Nsmgyr9vgoTt+aBApTtTw54T17DU4rOnhNYTbzsOwhfemBb6dPz5ZeSFYj74whND67gBpFHUe50003z9",
+	"GzgQqEAyUDIeDUdAXRVEdtIW2VndobzZJKuix0WGkH+Mj9DIufhyimi3VGdtrem302eObqDPfCfmTuKL",
+	"AfQRBqhJopkxJUua/LoepJrkpRM3A+Prg8N6VgeOUeU6TD2WyuPRa0koKeWYQ33oFIoDjYL2MF/Hv6IF",
+	"/DDXO1QD/hFtlcS0LHeRqvtlIgmdkhcRqT2BHblhhGL70UVwVX+QIDOB1cAcy9yxC2uAt/ltwspigMNQ",
+	"ar/4mAzOXp9fkH6/7x43cAygXeP86nk/d8vq6J63OOR/0tPtRoju9nCXEic9DxcREsZt2Wtpvq2X5xC8",
+	"K6U24OaFCcCNzr5LHEOaEADRMMkkSzpfsqRqzLAB9acXUBusyWA/7D02YA72cWj9gHChDaNF+rzXI+zu",
+	"7sD7Z7QV5rrvd7ApdQ218X16AZQlTfIwUaTNLnYzR+6SPm5syyp1XIg0c52mOvN8lmH/YUbC0BTYc5yu",
+	"cns6fi/nrvXLxSb9ELQkDaOhk62e8EWYwPjZZEvbrMtbyZbQk73jEoFALk9u/0mD5KEpa1P5ZN0HHuZy",
+	"hEJx5Jy4swaaWrHBNfNTxlwYM8MiEddm7JUg4vFDxNPaJN4UqaNwKbc8TGT4m7jlQfWubmm7Vx6IdHdV",
+	"VO5YrOPvz+6Vr6XddvyD77vRKf903PllOOUxG3zhTvkaZkjJxrYW2LWdqZ9VU60d7H0rdbXSprlDnUVr",
+	"NyRvEtLvU+PjW57cjTu9/z76V4cocUz0v41Oyhsv3bpPbdqpSbM7U1GN87CRsT+7supI1I9n/s1sFlFs",
+	"o6b7xIz/Zai7FZb6wnVeJ55KysRg569Vfa/DVZ8zT+wWsetMcd0Se2caT0b0Cwnj8Nld6Lpw9/33/s8O",
+	"Wi6Q+O+i4kTYmtadadNuEa3uTLXVLL+edz+3UutAxrvUZ55MG5XZp+TvL0OTNTnoy1ZjG7koKelqyOlW",
+	"9fUGL/mcwFF2BbvGjXKhujvTWsqTze+Fx8C+A32Ft95/D//toKmQoH8bT0y5103sRJt+8hS6M+XkeHoN",
+	"c352X2sN2e5SHwFlNiqjT8bCX4YmitjlC/emWrkmKblC8mQzfh5C/oZcCaRJ6kFY8bAQUQQQngyR9r47",
+	"vSBREjddHYBs+lNY0WfUePV4hZ0qvShVdWd6L5pJHwBXI3aoN/wuFGG4+/57/2cHdRgN4Py7OG4RoH96",
+	"Z9oUY0SrO9ON0XCRtWz8+R23eFDN3fH6ZvbyFNuoNj8lq38ZmrPJTF+6D7fhXHYWevuNeYhthzkUWn2K",
+	"04wwqetPdGrg0256xmrzYMWI8LYCDt7y84C+jGPsMNaXIMiLIoyd/MKAyJeHYn5hZ+6kKJpTFv1QUKn8",
+	"QAto9RPMIzryMGCxnSNmyYJi18Feco3zSqhYYA9hlhyCUE9irWHtnyXNW8UQn1LO8glLlB6eL0Qen+xP",
+	"Y9Psnpca7/Glgtv/SC+ZKxSewETFssbgrfdsHI+g3Z1s33/veHOtkYvDzHcjMT4XmfEdGme3C00/pbhe",
+	"aWt9cXZUSWUyUjGVM2H2mMhlAfDyzJ5hxgpWHJMXZ1ffWPkwVDS/ZKYuL4ehWKG6vJZC3ZERujtJroQe",
+	"m2A/g4JbNQnO2poA4oHwEe77nGooDu+T16JuK4BRH8chgEDznFUwVlOTsZXyoYrcX2EfA0Wa4L/iIHOw",
+	"SRCIP9FIdA5NB666/o4kIdx8exG404fDUK+E/fa9nJOpVW4RGrLl75IZMpagWq3KsoTdAVI9bKCr93cV",
+	"29D+A30B0wjcN5o0LRWZyLLAifkwmmaNCN4ckfoFppGFl7WCHlrzcTVZ2p7EWbKdB0FsilXFUaq/wYQH",
+	"N4RgpOT0bsY5NJ2Uu5vl0IzA3ckgh0YALpBuXa9GNFoOOMgNlfv1nd1wN0EdvpipsnfUA/zxq0OQ3+5O",
+	"y9vn4iOFG/q1PG+tH8Fcus5/qzwajKgTGjUuIkVspRB2hKlg0LfDVTwnRcdTqJDS9rRCZ0+0jEa1z+qD",
+	"EZoauknHXFx77MIGXDLcfALdHWwRUDHDExzsU/Seod81+qyWPtGHLoQefVLndVfXCq2RbsiXGwDvwWWm",
+	"csqECUDd/RgBdZ681fJMHPwlNjh6PA05jpfmGwFv3t38/wAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
