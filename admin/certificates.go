@@ -8,7 +8,7 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
-// ListCertificateViews lists every certificate that was written, with what it is used for now.
+// ListCertificateViews lists every certificate that was written or is derived, with what it is used for now.
 // Private keys are no part of it.
 func (s *server) ListCertificateViews(ctx context.Context, r api.ListCertificateViewsRequestObject) (api.ListCertificateViewsResponseObject, error) {
 	written, err := list[gateway.Certificate](ctx, s, gateway.KindCertificate, deref(r.Params.Tenant))
@@ -17,11 +17,11 @@ func (s *server) ListCertificateViews(ctx context.Context, r api.ListCertificate
 	}
 	snap := s.Control.Snapshot()
 	out := api.ListCertificateViews200JSONResponse{Generation: snap.Generation, Items: make([]api.CertificateView, 0, len(written))}
-	problems, upstreams := problemsByRef(snap.Problems), upstreamsByCertificate(snap)
+	problems, upstreams := problemsByRef(s.problems(snap)), upstreamsByCertificate(snap)
 	for i := range written {
 		c := &written[i]
 		v := api.CertificateView{
-			Tenant: c.Tenant, Name: c.Name, Status: *c.Status, Hosts: []string{},
+			Tenant: c.Tenant, Name: c.Name, Status: *c.Status, Hosts: []string{}, DerivedFrom: c.DerivedFrom,
 			Upstreams: full(upstreams[c.Key()]), Problems: full(problems[c.Ref()]),
 		}
 		if e := snap.Certificate(c.Key()); e != nil {

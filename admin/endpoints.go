@@ -94,6 +94,9 @@ func (s *server) edit(ctx context.Context, ref gateway.Ref, ifMatch *string, dry
 		if err != nil {
 			return nil, err
 		}
+		if u.DerivedFrom != nil {
+			return nil, derivedError(&u.Meta)
+		}
 		c := gateway.Change{Ref: ref, Object: u, IfRevision: ownRevision(u)}
 		if want != nil {
 			c.IfRevision = want

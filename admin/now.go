@@ -34,10 +34,10 @@ func (s *server) GetSnapshot(context.Context, api.GetSnapshotRequestObject) (api
 func (s *server) ListUpstreams(_ context.Context, r api.ListUpstreamsRequestObject) (api.ListUpstreamsResponseObject, error) {
 	snap := s.Control.Snapshot()
 	out := api.ListUpstreams200JSONResponse{Generation: snap.Generation, Items: []api.UpstreamView{}}
-	problems, routes := problemsByRef(snap.Problems), routesByUpstream(snap)
+	problems, routes := problemsByRef(s.problems(snap)), routesByUpstream(snap)
 	for _, u := range snap.Upstreams {
 		if r.Params.Tenant == nil || *r.Params.Tenant == u.Key.Tenant {
-			out.Items = append(out.Items, view(u, problems, routes))
+			out.Items = append(out.Items, s.view(u, problems, routes))
 		}
 	}
 	return out, nil
@@ -50,14 +50,16 @@ func (s *server) GetEndpoints(_ context.Context, r api.GetEndpointsRequestObject
 	if u == nil {
 		return nil, fmt.Errorf("%w: upstream %s/%s is not in service; if it was just written, ask again in a moment, and see its problems", gateway.ErrNotFound, r.Tenant, r.Upstream)
 	}
-	return api.GetEndpoints200JSONResponse(view(u, problemsByRef(snap.Problems), routesByUpstream(snap))), nil
+	return api.GetEndpoints200JSONResponse(s.view(u, problemsByRef(s.problems(snap)), routesByUpstream(snap))), nil
 }
 
-func view(u *gateway.EffectiveUpstream, problems map[gateway.Ref][]gateway.Problem, routes map[gateway.UpstreamKey][]string) api.UpstreamView {
+func (s *server) view(u *gateway.EffectiveUpstream, problems map[gateway.Ref][]gateway.Problem, routes map[gateway.UpstreamKey][]string) api.UpstreamView {
+	ref := upstreamRef(u.Key.Tenant, u.Key.Name)
 	return api.UpstreamView{
-		Upstream: *shown(u),
-		Problems: full(problems[upstreamRef(u.Key.Tenant, u.Key.Name)]),
-		Routes:   full(routes[u.Key]),
+		Upstream:    *shown(u),
+		Problems:    full(problems[ref]),
+		Routes:      full(routes[u.Key]),
+		DerivedFrom: s.derivedFrom(ref),
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // get reads an object of a known type.
 func get[T gateway.Object](ctx context.Context, s *server, ref gateway.Ref) (T, error) {
 	var none T
-	obj, err := s.Store.Get(ctx, ref)
+	obj, err := s.object(ctx, ref)
 	if err != nil {
 		return none, err
 	}
@@ -24,7 +24,7 @@ func list[T any, P interface {
 	*T
 	gateway.Object
 }](ctx context.Context, s *server, kind gateway.Kind, tenant string) ([]T, error) {
-	objs, err := s.Store.List(ctx, kind, tenant)
+	objs, err := s.objects(ctx, kind, tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func list[T any, P interface {
 
 // ListObjects lists objects of several kinds.
 func (s *server) ListObjects(ctx context.Context, r api.ListObjectsRequestObject) (api.ListObjectsResponseObject, error) {
-	objs, err := s.Store.List(ctx, deref(r.Params.Kind), deref(r.Params.Tenant))
+	objs, err := s.objects(ctx, deref(r.Params.Kind), deref(r.Params.Tenant))
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +52,7 @@ func (s *server) ListObjects(ctx context.Context, r api.ListObjectsRequestObject
 
 // withStatus is an object with what is worked out from it for people.
 func withStatus(o gateway.Object) gateway.Object {
+	o = plainAge(o)
 	c, ok := o.(*gateway.Certificate)
 	if !ok {
 		return o

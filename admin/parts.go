@@ -38,6 +38,10 @@ type Control interface {
 	Subscribe() (snapshots <-chan *gateway.Snapshot, cancel func())
 	// DryRun decides as if the changes were made to the inputs of this moment.
 	DryRun(ctx context.Context, changes []gateway.Change) (*gateway.Snapshot, error)
+	// Derived is the object of that name that nobody wrote, and DerivedObjects are all of
+	// them: those in force, which the store does not have. They are only read.
+	Derived(ref gateway.Ref) gateway.Object
+	DerivedObjects() []gateway.Object
 }
 
 // Fleets knows the nginx nodes. Its errors wrap those of gateway, as Store's do.
@@ -62,8 +66,10 @@ type Config struct {
 	// Shrink settles what the guard of the sources keeps.
 	Shrink    ShrinkGuard
 	Listeners func() []api.ListenerStatus
-	// Names may be nil, and may return nil, where no names are announced.
-	Names func() *api.NameStatus
+	// Names may be nil, and may return nil, where no names are announced. NameList is nil
+	// where Names is.
+	Names    func() *api.NameStatus
+	NameList func() api.NameList
 	// Normalise brings the path of a request into the form that rules are compared with, or
 	// says why the proxy refuses it, so that explanations tell what the proxy does.
 	Normalise func(path string) (string, error)

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sluice-gateway/sluice/admin/api"
@@ -15,6 +16,8 @@ type ShrinkGuard interface {
 	// many there are.
 	Accept(u gateway.UpstreamKey) int
 	Extend(u gateway.UpstreamKey, until time.Time) int
+	// Shrinks are the losses for which something is kept now, sorted.
+	Shrinks() []gateway.Shrink
 }
 
 // How long endpoints are held when a person wants it.
@@ -22,6 +25,15 @@ const (
 	usualHold   = time.Hour
 	longestHold = 24 * time.Hour
 )
+
+// ListShrinks lists what is kept.
+func (s *server) ListShrinks(_ context.Context, r api.ListShrinksRequestObject) (api.ListShrinksResponseObject, error) {
+	list := s.Shrink.Shrinks()
+	if r.Params.Tenant != nil {
+		list = slices.DeleteFunc(list, func(o gateway.Shrink) bool { return o.Upstream.Tenant != *r.Params.Tenant })
+	}
+	return api.ListShrinks200JSONResponse{Items: full(list)}, nil
+}
 
 // SettleShrink accepts the loss of endpoints, or holds on to them.
 func (s *server) SettleShrink(_ context.Context, r api.SettleShrinkRequestObject) (api.SettleShrinkResponseObject, error) {

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,15 @@ type kept map[string]int
 
 func (k kept) Accept(u gateway.UpstreamKey) int              { return k[u.String()] }
 func (k kept) Extend(u gateway.UpstreamKey, _ time.Time) int { return k[u.String()] }
+func (k kept) Shrinks() []gateway.Shrink {
+	var out []gateway.Shrink
+	for name, n := range k {
+		tenant, upstream, _ := strings.Cut(name, "/")
+		out = append(out, gateway.Shrink{Upstream: gateway.UpstreamKey{Tenant: tenant, Name: upstream}, Source: gateway.SourceEtcd, Lost: n, Of: n, Kept: []string{"10.0.0.4:8080"}})
+	}
+	slices.SortFunc(out, gateway.Shrink.Compare)
+	return out
+}
 
 func TestSettleShrink(t *testing.T) {
 	w := newWorld(t, nil)
@@ -36,6 +46,20 @@ func TestSettleShrink(t *testing.T) {
 		rec := w.do("POST", "/api/v1/tenants/acme/upstreams/"+c.upstream+"/shrink", c.body)
 		if rec.Code != c.status || !strings.Contains(rec.Body.String(), c.text) {
 			t.Errorf("%s %s: %d %s", c.upstream, c.body, rec.Code, rec.Body)
+		}
+	}
+}
+
+func TestListShrinks(t *testing.T) {
+	w := newWorld(t, nil)
+	one := `{"upstream":{"tenant":"acme","name":"api"},"source":"etcd","since":"0001-01-01T00:00:00Z","until":"0001-01-01T00:00:00Z","lost":3,"of":3,"kept":["10.0.0.4:8080"]}`
+	for path, want := range map[string]string{
+		"/shrinks":             `{"items":[` + one + `]}`,
+		"/shrinks?tenant=acme": `{"items":[` + one + `]}`,
+		"/shrinks?tenant=b":    `{"items":[]}`,
+	} {
+		if rec := w.do("GET", "/api/v1"+path, ""); rec.Code != http.StatusOK || strings.TrimSpace(rec.Body.String()) != want {
+			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sluice-gateway/sluice/admin/api"
 	"github.com/sluice-gateway/sluice/gateway"
@@ -28,6 +29,19 @@ func (s *server) GetStatus(ctx context.Context, _ api.GetStatusRequestObject) (a
 		Listeners:     full(s.Listeners()),
 		Names:         names,
 	}, nil
+}
+
+// ListNames lists the names that are announced.
+func (s *server) ListNames(_ context.Context, r api.ListNamesRequestObject) (api.ListNamesResponseObject, error) {
+	var out api.NameList
+	if s.NameList != nil {
+		out = s.NameList()
+	}
+	if r.Params.Tenant != nil {
+		out.Items = slices.DeleteFunc(out.Items, func(n api.ServiceName) bool { return n.Tenant != *r.Params.Tenant })
+	}
+	out.Items = full(out.Items)
+	return api.ListNames200JSONResponse(out), nil
 }
 
 func (s *server) counts(snap *gateway.Snapshot) api.Counts {

@@ -56,6 +56,11 @@ func newWorld(t *testing.T, change func(*admin.Config)) *world {
 		Shrink:    kept{"acme/api": 3},
 		Listeners: func() []api.ListenerStatus { return nil },
 		Names:     func() *api.NameStatus { return &api.NameStatus{Leading: true, Announced: 3} },
+		NameList: func() api.NameList {
+			return api.NameList{Rule: "{{service}}.{{namespace}}.example.com", Leading: true, Items: []api.ServiceName{
+				{Host: "api.shop.example.com", Tenant: "acme", Phase: api.Announced, To: []string{"192.0.2.1"}},
+				{Host: "x.y.example.com", Tenant: "other", Phase: api.Announcing, To: []string{}, Error: "refused"}}}
+		},
 		Normalise: func(path string) (string, error) {
 			if strings.Contains(path, "%2f..") {
 				return "", errors.New("a dot segment is hidden in the path")
@@ -161,6 +166,26 @@ type control struct {
 	snap     *gateway.Snapshot
 	watchers map[chan *gateway.Snapshot]bool
 	verdicts []gateway.Verdict
+	derived  []gateway.Object
+}
+
+// DerivedObjects are those that the store does not have.
+func (c *control) DerivedObjects() (out []gateway.Object) {
+	for _, o := range c.derived {
+		if _, err := c.store.Get(context.Background(), o.Head().Ref()); errors.Is(err, gateway.ErrNotFound) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+func (c *control) Derived(ref gateway.Ref) gateway.Object {
+	for _, o := range c.DerivedObjects() {
+		if o.Head().Ref() == ref {
+			return o
+		}
+	}
+	return nil
 }
 
 func (c *control) inputs(changes []gateway.Change) (gateway.Inputs, error) {
@@ -170,7 +195,7 @@ func (c *control) inputs(changes []gateway.Change) (gateway.Inputs, error) {
 		return in, err
 	}
 	byRef := map[gateway.Ref]gateway.Object{}
-	for _, o := range objs {
+	for _, o := range append(c.DerivedObjects(), objs...) {
 		byRef[o.Head().Ref()] = o
 	}
 	for _, ch := range changes {

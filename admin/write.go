@@ -139,6 +139,9 @@ func (s *server) before(ctx context.Context, changes []gateway.Change) ([]gatewa
 		obj, err := s.Store.Get(ctx, c.Ref)
 		switch {
 		case errors.Is(err, gateway.ErrNotFound):
+			if d := s.Control.Derived(c.Ref); d != nil {
+				return nil, derivedError(d.Head())
+			}
 			obj = nil
 		case err != nil:
 			return nil, err

@@ -86,6 +86,34 @@ func (l *Loop) KeepDerived(sources []string) {
 	}
 }
 
+// Derived is the derived object of that name when it is in force, and nil when there is none or
+// the store has one of its own. It is only read.
+func (l *Loop) Derived(ref gateway.Ref) gateway.Object {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.derived.stored[ref] {
+		return nil
+	}
+	_, o := l.derived.of(ref)
+	return o
+}
+
+// DerivedObjects are all derived objects that are in force, sorted. They are only read.
+func (l *Loop) DerivedObjects() []gateway.Object {
+	l.mu.Lock()
+	var out []gateway.Object
+	for _, of := range l.derived.sources {
+		for ref, o := range of {
+			if _, first := l.derived.of(ref); first == o && !l.derived.stored[ref] {
+				out = append(out, o)
+			}
+		}
+	}
+	l.mu.Unlock()
+	slices.SortFunc(out, func(a, b gateway.Object) int { return a.Head().Ref().Compare(b.Head().Ref()) })
+	return out
+}
+
 // DerivedProblems tells of derived objects that are not in force.
 func (l *Loop) DerivedProblems() []gateway.Problem {
 	l.mu.Lock()
@@ -125,7 +153,11 @@ func (d *derived) replace(source string, objects []gateway.Object) []gateway.Cha
 	before := map[gateway.Ref]gateway.Object{}
 	now := make(map[gateway.Ref]gateway.Object, len(objects))
 	for _, o := range objects {
-		o.Head().CreatedRevision, o.Head().CreatedBy = youngest, source
+		m := o.Head()
+		m.CreatedRevision, m.CreatedBy = youngest, source
+		if m.DerivedFrom == nil {
+			m.DerivedFrom = &gateway.DerivedFrom{Source: source}
+		}
 		now[o.Head().Ref()] = o
 	}
 	for ref := range d.sources[source] {

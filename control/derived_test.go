@@ -36,6 +36,19 @@ func codes(l *control.Loop) string {
 	return fmt.Sprint(out)
 }
 
+// inForce are the derived objects that count.
+func inForce(l *control.Loop) string {
+	var out []string
+	for _, o := range l.DerivedObjects() {
+		ref := o.Head().Ref()
+		if l.Derived(ref) != o {
+			out = append(out, "another")
+		}
+		out = append(out, ref.String()+" from "+o.Head().DerivedFrom.Source)
+	}
+	return fmt.Sprint(out)
+}
+
 // Derived objects join those of the store; the store's own are stronger in every way.
 func TestDerived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -66,12 +79,21 @@ func TestDerived(t *testing.T) {
 
 		l.SetDerived("k8s/a", []gateway.Object{made("a", "/first")})
 		check("two sources make an object", "[/=r /first=a]", "[k8s/b a]")
+		if got := inForce(l); got != "[Route t/a from k8s/a Route t/x from k8s/b]" {
+			t.Errorf("derived are %s", got)
+		}
 		l.SetDerived("k8s/a", nil)
 		check("the first one lets go", "[/=r /b=a]", "[]")
 
 		a := made("a", "/stored")
 		l.Change([]gateway.Change{{Ref: a.Ref(), Object: a}})
 		check("it is stored", "[/=r /stored=a]", "[k8s/b a]")
+		if got := inForce(l); got != "[Route t/x from k8s/b]" {
+			t.Errorf("derived are %s", got)
+		}
+		if o := l.Derived(a.Ref()); o != nil {
+			t.Errorf("%v is derived and not in force", o)
+		}
 		l.SetDerived("k8s/b", []gateway.Object{made("a", "/c")})
 		check("it is derived anew, and stored still", "[/=r /stored=a]", "[k8s/b a]")
 		dry, err := l.DryRun(context.Background(), []gateway.Change{{Ref: a.Ref()}})

@@ -2,10 +2,8 @@ package control
 
 import (
 	"cmp"
-	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -38,7 +36,8 @@ type Guard struct {
 	mu    sync.Mutex
 	said  map[gateway.SetKey]gateway.EndpointSet // by the source, guarded by mu
 	holds map[gateway.SetKey]*hold               // guarded by mu
-	total uint64                                 // holds there have been; guarded by mu
+	begun uint64                                 // holds there have been; guarded by mu
+	ended map[ending]uint64                      // of them; guarded by mu
 }
 
 // hold is what is kept of one set.
@@ -60,7 +59,7 @@ func NewGuard(cfg GuardConfig) *Guard {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Guard{cfg: cfg, said: map[gateway.SetKey]gateway.EndpointSet{}, holds: map[gateway.SetKey]*hold{}}
+	return &Guard{cfg: cfg, said: map[gateway.SetKey]gateway.EndpointSet{}, holds: map[gateway.SetKey]*hold{}, ended: map[ending]uint64{}}
 }
 
 // SetEndpoints takes a whole set from a source and hands it on, with what is kept.
@@ -69,15 +68,20 @@ func (g *Guard) SetEndpoints(s gateway.EndpointSet) {
 	defer g.mu.Unlock()
 	before, heard := g.said[s.SetKey]
 	g.said[s.SetKey] = s
+	how := endedReturned
 	if h := g.holds[s.SetKey]; h != nil {
 		for _, e := range s.Endpoints { // it came back
 			delete(h.kept, e.Address)
+		}
+		if s.Absence == gateway.AbsenceDeclared { // what looked like a mistake is meant
+			clear(h.kept)
+			how = endedDeclared
 		}
 	}
 	if heard && s.Absence != gateway.AbsenceDeclared {
 		g.judge(before, s)
 	}
-	g.send(s.SetKey)
+	g.send(s.SetKey, how)
 }
 
 // judge begins a hold, or adds to one, when too much of before is not in now.
@@ -113,7 +117,7 @@ func (g *Guard) judge(before, now gateway.EndpointSet) {
 		h = &hold{since: t, until: t.Add(g.cfg.Hold), of: had, kept: map[string]gateway.SourceEndpoint{}}
 		h.timer = time.AfterFunc(g.cfg.Hold, func() { g.expire(now.SetKey, h) })
 		g.holds[now.SetKey] = h
-		g.total++
+		g.begun++
 	}
 	h.lost += len(lost)
 	for _, e := range lost {
@@ -126,13 +130,15 @@ func (g *Guard) judge(before, now gateway.EndpointSet) {
 // inUse endpoints may get new requests. Of others one expects that they go.
 func inUse(e gateway.SourceEndpoint) bool { return !e.Terminating && e.Weight > 0 }
 
-// send hands on what the source says, and what is kept. A hold that keeps nothing more is over.
-func (g *Guard) send(k gateway.SetKey) {
+// send hands on what the source says, and what is kept. A hold that keeps nothing more is over,
+// and how says why.
+func (g *Guard) send(k gateway.SetKey, how ending) {
 	s := g.said[k]
 	if h := g.holds[k]; h != nil {
 		if len(h.kept) == 0 {
 			h.timer.Stop()
 			delete(g.holds, k)
+			g.ended[how]++
 		}
 		s.Endpoints = slices.Clone(s.Endpoints)
 		for _, e := range h.kept {
@@ -155,8 +161,20 @@ func (g *Guard) SetVerdicts(verdicts []gateway.Verdict) {
 			if _, kept := h.kept[v.Address]; kept && k.Upstream == v.Upstream {
 				delete(h.kept, v.Address)
 				g.cfg.Log.Info("an endpoint that its source has lost is let go: it does not answer", "upstream", v.Upstream.String(), "endpoint", v.Address, "reason", v.Reason)
-				g.send(k)
+				g.send(k, endedUnanswered)
 			}
+		}
+	}
+}
+
+// Apply lets go of what is kept for places that no upstream follows any more.
+func (g *Guard) Apply(s *gateway.Snapshot) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for k, h := range g.holds {
+		u := s.Upstream(k.Upstream)
+		if u == nil || !slices.ContainsFunc(u.Discover, func(d gateway.Discover) bool { return d.SetKey(u.Key) == k }) {
+			g.drop(k, h, endedUnfollowed)
 		}
 	}
 }
@@ -166,13 +184,13 @@ func (g *Guard) expire(k gateway.SetKey, h *hold) {
 	defer g.mu.Unlock()
 	if g.holds[k] == h {
 		g.cfg.Log.Warn("endpoints that their source has lost are let go: their time is over", "upstream", k.Upstream.String(), "source", k.Source, "endpoints", len(h.kept))
-		g.drop(k, h)
+		g.drop(k, h, endedExpired)
 	}
 }
 
-func (g *Guard) drop(k gateway.SetKey, h *hold) {
+func (g *Guard) drop(k gateway.SetKey, h *hold, how ending) {
 	clear(h.kept)
-	g.send(k)
+	g.send(k, how)
 }
 
 // Accept says that the endpoints of an upstream are gone on purpose. It returns how many were
@@ -183,7 +201,7 @@ func (g *Guard) Accept(u gateway.UpstreamKey) (n int) {
 	for k, h := range g.holds {
 		if k.Upstream == u {
 			n += len(h.kept)
-			g.drop(k, h)
+			g.drop(k, h, endedAccepted)
 		}
 	}
 	return n
@@ -201,42 +219,4 @@ func (g *Guard) Extend(u gateway.UpstreamKey, until time.Time) (n int) {
 		}
 	}
 	return n
-}
-
-// Problems tells what is kept, for the owners of the upstreams.
-func (g *Guard) Problems() []gateway.Problem {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	out := []gateway.Problem{}
-	for k, h := range g.holds {
-		out = append(out, gateway.Problem{
-			Object: gateway.Ref{Kind: gateway.KindUpstream, Tenant: k.Upstream.Tenant, Name: k.Upstream.Name},
-			Field:  "spec.discover", Code: "shrink_held", Source: string(k.Source),
-			Message: fmt.Sprintf("At %s %s lost %d of %d endpoints at once. Those that answer (%s) are kept until %s: accept the loss if it is meant, or hold on to them.",
-				h.since.UTC().Format(time.TimeOnly), placeOf(k), h.lost, h.of, some(h.kept), h.until.UTC().Format(time.TimeOnly+" MST")),
-		})
-	}
-	slices.SortFunc(out, gateway.Problem.Compare)
-	return out
-}
-
-func placeOf(k gateway.SetKey) string {
-	if k.Place == "" {
-		return string(k.Source)
-	}
-	return string(k.Source) + " " + k.Place
-}
-
-// some names a few of the endpoints.
-func some(kept map[string]gateway.SourceEndpoint) string {
-	const most = 3
-	var list []string
-	for address := range kept {
-		list = append(list, address)
-	}
-	slices.Sort(list)
-	if len(list) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
-	}
-	return strings.Join(list, ", ")
 }

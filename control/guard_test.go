@@ -11,7 +11,7 @@ import (
 )
 
 // guarded tells a guard what a source says, in short: "a b c" are three endpoints, "a-" one that
-// is terminating.
+// is terminating, and "none" that there shall be none.
 type guarded struct {
 	t *testing.T
 	*Guard
@@ -38,6 +38,9 @@ func newGuarded(t *testing.T, cfg GuardConfig) *guarded {
 
 func (g *guarded) says(text string) {
 	s := gateway.EndpointSet{SetKey: g.key}
+	if text == "none" { // and meant
+		s.Absence, text = gateway.AbsenceDeclared, ""
+	}
 	for _, name := range strings.Fields(text) {
 		address, terminating := strings.CutSuffix(name, "-")
 		s.Endpoints = append(s.Endpoints, gateway.SourceEndpoint{Address: address, Weight: 1, Terminating: terminating})
@@ -81,6 +84,8 @@ func TestGuard(t *testing.T) {
 		{name: "some back again", says: []string{"a b c", "", "a"}, want: "a b c", held: true},
 		{name: "others instead", says: []string{"a b", "", "c d"}, want: "a b c d", held: true},
 		{name: "lost, then declared", says: []string{"a b c", "", "a- b- c-", ""}, want: ""},
+		{name: "declared at once", says: []string{"a b c", "none"}, want: ""},
+		{name: "declared while it is held", says: []string{"a b c", "", "none"}, want: ""},
 		{name: "a third allowed", percent: 33, says: []string{"a b", "a"}, want: "a b", held: true},
 		{name: "switched off", percent: 100, says: []string{"a b c d", ""}, want: ""},
 	} {

@@ -1,11 +1,13 @@
 package discovery
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
 )
@@ -20,9 +22,18 @@ type Config struct {
 	// Report receives all problems with places that no source can follow, each time they
 	// change; an empty list says that they are settled. It may be nil.
 	Report func([]gateway.Problem)
+	// Others tells of what else follows a system, as controllers of Ingresses do, to be
+	// shown and measured with the sources. It may be nil.
+	Others func() []SourceStatus
+	// Copied is when an earlier process has kept what is in use of sources that have said
+	// nothing yet. Zero: nothing was kept.
+	Copied time.Time
 	// Log defaults to slog.Default().
 	Log *slog.Logger
 }
+
+// lookEvery is how often the manager looks whether sources are up.
+const lookEvery = time.Second
 
 // Manager runs the sources and keeps each of them told what to follow.
 type Manager struct {
@@ -53,8 +64,25 @@ func (m *Manager) Run(ctx context.Context) error {
 	for _, w := range m.workers {
 		running.Go(func() { w.run(ctx) })
 	}
+	running.Go(func() { m.watch(ctx) })
 	running.Wait()
 	return nil
+}
+
+// watch notes since when sources are not up.
+func (m *Manager) watch(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for now := time.Now(); ; {
+		for _, w := range m.workers {
+			w.note(now)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case now = <-tick.C:
+		}
+	}
 }
 
 // Apply takes the wants from a snapshot. It may be called before Run, and does not block.
@@ -90,7 +118,17 @@ func (m *Manager) Problems() []gateway.Problem {
 func (m *Manager) Status() []SourceStatus {
 	list := make([]SourceStatus, 0, len(m.workers))
 	for _, name := range slices.Sorted(maps.Keys(m.workers)) {
-		list = append(list, m.workers[name].status())
+		list = append(list, m.workers[name].status(m.cfg.Copied))
+	}
+	return list
+}
+
+// All is Status with the others, sorted by name.
+func (m *Manager) All() []SourceStatus {
+	list := m.Status()
+	if m.cfg.Others != nil {
+		list = append(list, m.cfg.Others()...)
+		slices.SortStableFunc(list, func(a, b SourceStatus) int { return cmp.Compare(a.Name, b.Name) })
 	}
 	return list
 }

@@ -332,17 +332,64 @@ func TestPendingCountsWantsWithoutASet(t *testing.T) {
 	})
 }
 
+// What is in use of a source that is not up is as old as its loss, or as the copy while it has
+// said nothing.
+func TestStaleSince(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		defer s.stop()
+		s.cfg.Copied = time.Unix(500, 0)
+		is := func() string {
+			time.Sleep(2 * lookEvery)
+			st := s.All()[2]
+			if st.Name != "kubernetes/default" {
+				t.Fatalf("the others stand in the way: %+v", s.All())
+			}
+			if st.StaleSince.IsZero() {
+				return "current"
+			}
+			return fmt.Sprintf("%v copied %t", st.StaleSince.After(time.Unix(500, 0)), st.Copied)
+		}
+		s.cfg.Others = func() []SourceStatus { return []SourceStatus{{Name: "kubernetes"}} }
+		s.kube.lose(true)
+		expect(t, "nobody follows it", is(), "current")
+		s.Apply(snapshot(places(kube("api"))))
+		s.kube.take()
+		expect(t, "it has said nothing", is(), "false copied true")
+		s.cfg.Copied = time.Time{}
+		expect(t, "it has said nothing, and there is no copy", is(), "current")
+		s.kube.lose(false)
+		s.kube.send(set(0, kube("api")))
+		s.received()
+		expect(t, "it is up", is(), "current")
+		s.kube.lose(true)
+		before := time.Now()
+		expect(t, "it is lost", is(), "true copied false")
+		if since := s.Status()[1].StaleSince; since.Before(before) || since.Sub(before) > lookEvery {
+			t.Errorf("lost at %v and stale since %v", before, since)
+		}
+		s.kube.lose(false)
+		expect(t, "it is found again", is(), "current")
+	})
+}
+
 func TestMetrics(t *testing.T) {
-	m := New(Config{Sources: map[string]Source{"etcd/default": newPuppet()}})
+	m := New(Config{Sources: map[string]Source{"etcd/default": newPuppet()}, Others: func() []SourceStatus {
+		return []SourceStatus{{Name: "kubernetes/default/ingress", StaleSince: time.Unix(2000, 0)}}
+	}})
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(m)
 	want := `
 # HELP sluice_source_last_event_seconds When the source last reported something, in seconds since 1970. Absent before the first time.
 # TYPE sluice_source_last_event_seconds gauge
 sluice_source_last_event_seconds{source="etcd/default"} 1000
+# HELP sluice_source_stale_since_seconds Since when what is in use of a source that is not up may be out of date, in seconds since 1970: when it was lost, or when the local copy was written where it has said nothing since the start. Absent while it is up.
+# TYPE sluice_source_stale_since_seconds gauge
+sluice_source_stale_since_seconds{source="kubernetes/default/ingress"} 2000
 # HELP sluice_source_up Whether the source can be reached and follows changes (1) or not (0).
 # TYPE sluice_source_up gauge
 sluice_source_up{source="etcd/default"} 1
+sluice_source_up{source="kubernetes/default/ingress"} 0
 `
 	families, err := registry.Gather()
 	if err != nil {

@@ -41,6 +41,12 @@ type SourceStatus struct {
 	// Pending is how many of them have had no set yet. A node that starts is complete
 	// when no source has any.
 	Pending int `json:"pending,omitempty"`
+	// StaleSince is set while it is not up and something of it is in use: that may be out of
+	// date since then.
+	StaleSince time.Time `json:"staleSince,omitzero"`
+	// Copied says whether what is in use of it is what an earlier process has kept: it has said
+	// nothing since this one began.
+	Copied bool `json:"copied,omitempty"`
 }
 
 // sourceName is the name of the source that a place belongs to, or "" for what is written by

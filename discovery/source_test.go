@@ -14,6 +14,7 @@ type puppet struct {
 
 	mu     sync.Mutex
 	starts []time.Time
+	lost   bool
 }
 
 func newPuppet() *puppet {
@@ -23,7 +24,9 @@ func newPuppet() *puppet {
 func (p *puppet) Name() string { return "puppet" }
 
 func (p *puppet) Status() SourceStatus {
-	return SourceStatus{Up: true, LastEvent: time.Unix(1000, 0)}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return SourceStatus{Up: !p.lost, LastEvent: time.Unix(1000, 0)}
 }
 
 func (p *puppet) Run(ctx context.Context, wants <-chan []Want, out chan<- gateway.EndpointSet) error {
@@ -40,6 +43,13 @@ func (p *puppet) Run(ctx context.Context, wants <-chan []Want, out chan<- gatewa
 			return nil
 		}
 	}
+}
+
+// lose has the source lose what it follows, or find it again.
+func (p *puppet) lose(lost bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lost = lost
 }
 
 // take has the source take a list, and returns it.

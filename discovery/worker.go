@@ -40,7 +40,8 @@ type worker struct {
 	// back are keys that are wanted anew. When one comes back before the source has seen
 	// it go, the source owes no first set, and the last one is sent again.
 	back []gateway.SetKey
-	err  error // why the source is not running
+	err  error     // why the source is not running
+	down time.Time // since when it is not up; zero while it is
 }
 
 func newWorker(name string, source Source, out func(gateway.EndpointSet), log *slog.Logger) *worker {
@@ -195,8 +196,22 @@ func (w *worker) setErr(err error) {
 	w.err = err
 }
 
-// status is the source's own, corrected by what only the worker knows.
-func (w *worker) status() SourceStatus {
+// note remembers since when the source is not up.
+func (w *worker) note(now time.Time) {
+	up := w.source.Status().Up
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case up && w.err == nil:
+		w.down = time.Time{}
+	case w.down.IsZero():
+		w.down = now
+	}
+}
+
+// status is the source's own, corrected by what only the worker knows. copied is when what
+// stands in for a source that has said nothing was kept; zero: there is nothing.
+func (w *worker) status(copied time.Time) SourceStatus {
 	s := w.source.Status()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -208,6 +223,13 @@ func (w *worker) status() SourceStatus {
 	}
 	if w.err != nil {
 		s.Up, s.Error = false, w.err.Error()
+	}
+	switch {
+	case s.Up || s.Wants == 0:
+	case s.Pending < s.Wants:
+		s.StaleSince = w.down
+	default:
+		s.StaleSince, s.Copied = copied, !copied.IsZero()
 	}
 	return s
 }

@@ -46,6 +46,8 @@ type Meta struct {
 	CreatedBy       string    `json:"createdBy,omitempty"`
 	UpdatedBy       string    `json:"updatedBy,omitempty"`
 	UpdatedAt       time.Time `json:"updatedAt,omitzero"`
+	// DerivedFrom is set on objects that nobody wrote. They are not in the store.
+	DerivedFrom *DerivedFrom `json:"derivedFrom,omitempty"`
 }
 
 // Head gives access to the metadata of any object.

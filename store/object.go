@@ -48,7 +48,7 @@ func clone(obj gateway.Object) (gateway.Object, error) {
 		return nil, invalid("%s: %s", obj.Head().Ref(), err)
 	}
 	h := c.Head()
-	h.Revision, h.CreatedRevision, h.CreatedBy, h.UpdatedBy, h.UpdatedAt = 0, 0, "", "", time.Time{}
+	h.Revision, h.CreatedRevision, h.CreatedBy, h.UpdatedBy, h.UpdatedAt, h.DerivedFrom = 0, 0, "", "", time.Time{}, nil
 	return c, nil
 }
 

@@ -121,6 +121,27 @@ func (e ErrorCode) Valid() bool {
 	}
 }
 
+// Defines values for ServiceNamePhase.
+const (
+	Announced   ServiceNamePhase = "announced"
+	Announcing  ServiceNamePhase = "announcing"
+	Withdrawing ServiceNamePhase = "withdrawing"
+)
+
+// Valid indicates whether the value is a known member of the ServiceNamePhase enum.
+func (e ServiceNamePhase) Valid() bool {
+	switch e {
+	case Announced:
+		return true
+	case Announcing:
+		return true
+	case Withdrawing:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionRole.
 const (
 	Admin SessionRole = "admin"
@@ -328,6 +349,10 @@ type CertificateView struct {
 	// ClientAuth Whether clients of its hosts are asked for a certificate. Absent when they are not.
 	ClientAuth *CertificateViewClientAuth `json:"clientAuth,omitempty"`
 
+	// DerivedFrom What an object follows from that nobody wrote, such as an Ingress. It is not in the store, has no revision, and is
+	// changed where it comes from: writes of its name are refused.
+	DerivedFrom *DerivedFrom `json:"derivedFrom,omitempty"`
+
 	// Hosts The names whose handshakes it answers, exact ones and wildcards for one label.
 	Hosts []string `json:"hosts"`
 	Name  string   `json:"name"`
@@ -367,6 +392,10 @@ type Counts struct {
 	Tenants   int `json:"tenants"`
 	Upstreams int `json:"upstreams"`
 }
+
+// DerivedFrom What an object follows from that nobody wrote, such as an Ingress. It is not in the store, has no revision, and is
+// changed where it comes from: writes of its name are refused.
+type DerivedFrom = gateway.DerivedFrom
 
 // Difference defines model for Difference.
 type Difference string
@@ -548,11 +577,25 @@ type ListenerStatus struct {
 	Tls     bool   `json:"tls,omitempty"`
 }
 
+// LongName A name; those of derived objects have up to 253 characters.
+type LongName = string
+
 // ManualEndpoint An endpoint given by hand.
 type ManualEndpoint = gateway.ManualEndpoint
 
 // Name Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type Name = string
+
+// NameList defines model for NameList.
+type NameList struct {
+	Items []ServiceName `json:"items"`
+
+	// Leading Whether this process is the one that announces.
+	Leading bool `json:"leading"`
+
+	// Rule That makes the names. Empty: there is none.
+	Rule string `json:"rule"`
+}
 
 // NameStatus The names of services that are announced in DNS. Only where sluice.yaml has a rule for them.
 type NameStatus struct {
@@ -682,6 +725,38 @@ type RouteTarget = gateway.RouteTarget
 // Sample One observed outcome.
 type Sample = gateway.Sample
 
+// ServiceName The name of a service in DNS.
+type ServiceName struct {
+	Cluster string `json:"cluster"`
+
+	// Error Why the last call failed.
+	Error string `json:"error,omitempty"`
+
+	// GoneSince The service has been missing since then; the name is withdrawn after the grace.
+	GoneSince *time.Time `json:"goneSince,omitempty"`
+	Host      string     `json:"host"`
+	Namespace string     `json:"namespace"`
+
+	// NextAttempt When the failed call is made again. Absent when it is not, before the name changes.
+	NextAttempt *time.Time       `json:"nextAttempt,omitempty"`
+	Phase       ServiceNamePhase `json:"phase"`
+	Service     string           `json:"service"`
+
+	// Since When the phase was decided.
+	Since  time.Time `json:"since"`
+	Tenant string    `json:"tenant"`
+
+	// To Addresses, or the name that it is an alias of.
+	To         []string `json:"to"`
+	TtlSeconds int      `json:"ttlSeconds"`
+
+	// Upstream The first one that follows the service.
+	Upstream string `json:"upstream"`
+}
+
+// ServiceNamePhase defines model for ServiceName.Phase.
+type ServiceNamePhase string
+
 // Session defines model for Session.
 type Session struct {
 	// Name Who the token belongs to; the name in the audit log.
@@ -691,6 +766,9 @@ type Session struct {
 
 // SessionRole defines model for Session.Role.
 type SessionRole string
+
+// Shrink A source's loss of most of an upstream's endpoints at once, while those that went are kept.
+type Shrink = gateway.Shrink
 
 // ShrinkRequest defines model for ShrinkRequest.
 type ShrinkRequest struct {
@@ -738,7 +816,9 @@ type SourceKind = gateway.SourceKind
 
 // SourceStatus How one source of endpoints is doing.
 type SourceStatus struct {
-	Kind SourceKind `json:"kind"`
+	// Copied Whether what is in service of it is from the local copy.
+	Copied bool       `json:"copied,omitempty"`
+	Kind   SourceKind `json:"kind"`
 
 	// LastEvent When it last said anything.
 	LastEvent *time.Time `json:"lastEvent,omitempty"`
@@ -747,10 +827,17 @@ type SourceStatus struct {
 	Message string `json:"message,omitempty"`
 	Name    string `json:"name"`
 
+	// Pending Of these, those that it has said nothing about yet.
+	Pending int `json:"pending,omitempty"`
+
+	// StaleSince Only while it is not up: what is in service of it may be out of date since then. Where it has not been reached since the start, that
+	// is when the local copy was written. Absent where nothing of it is in service.
+	StaleSince *time.Time `json:"staleSince,omitempty"`
+
 	// Up Whether the source answers now. What it last said stays in service in any case.
 	Up bool `json:"up"`
 
-	// Upstreams How many upstreams follow it.
+	// Upstreams How many places of upstreams follow it.
 	Upstreams int `json:"upstreams,omitempty"`
 }
 
@@ -848,6 +935,10 @@ type UpstreamTLS = gateway.UpstreamTLS
 
 // UpstreamView An upstream as it is served now, with what a page about it shows.
 type UpstreamView struct {
+	// DerivedFrom What an object follows from that nobody wrote, such as an Ingress. It is not in the store, has no revision, and is
+	// changed where it comes from: writes of its name are refused.
+	DerivedFrom *DerivedFrom `json:"derivedFrom,omitempty"`
+
 	// Problems Of this upstream.
 	Problems []Problem `json:"problems"`
 
@@ -883,8 +974,8 @@ type WriteResult struct {
 	Effect Effect `json:"effect"`
 }
 
-// CertificateName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
-type CertificateName = Name
+// CertificateName A name; those of derived objects have up to 253 characters.
+type CertificateName = LongName
 
 // DryRun defines model for DryRun.
 type DryRun = bool
@@ -910,14 +1001,14 @@ type OverrideName = Name
 // PolicyName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type PolicyName = Name
 
-// RouteName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
-type RouteName = Name
+// RouteName A name; those of derived objects have up to 253 characters.
+type RouteName = LongName
 
 // TenantName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type TenantName = Name
 
-// UpstreamName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
-type UpstreamName = Name
+// UpstreamName A name; those of derived objects have up to 253 characters.
+type UpstreamName = LongName
 
 // Error A problem document (RFC 9457).
 type Error = ErrorDocument
@@ -1018,6 +1109,12 @@ type GetHistoryParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ListNamesParams defines parameters for ListNames.
+type ListNamesParams struct {
+	// Tenant Only of services that this tenant's upstreams follow.
+	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
+}
+
 // ListObjectsParams defines parameters for ListObjects.
 type ListObjectsParams struct {
 	// Kind Only this kind. Default every kind.
@@ -1057,6 +1154,12 @@ type PutPolicyParamsIfNoneMatch string
 // ListProblemsParams defines parameters for ListProblems.
 type ListProblemsParams struct {
 	// Tenant Only problems of this tenant and of what it owns.
+	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
+}
+
+// ListShrinksParams defines parameters for ListShrinks.
+type ListShrinksParams struct {
+	// Tenant Only of this tenant's upstreams.
 	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
 }
 
@@ -1287,6 +1390,9 @@ type ServerInterface interface {
 	// GetHistory The versions of one object, newest first
 	// (GET /history)
 	GetHistory(w http.ResponseWriter, r *http.Request, params GetHistoryParams)
+	// ListNames The names of services that are announced in DNS
+	// (GET /names)
+	ListNames(w http.ResponseWriter, r *http.Request, params ListNamesParams)
 	// ListObjects List objects of several kinds
 	// (GET /objects)
 	ListObjects(w http.ResponseWriter, r *http.Request, params ListObjectsParams)
@@ -1308,6 +1414,9 @@ type ServerInterface interface {
 	// GetSession Who am I
 	// (GET /session)
 	GetSession(w http.ResponseWriter, r *http.Request)
+	// ListShrinks Endpoints that sources have lost all at once, and that are kept
+	// (GET /shrinks)
+	ListShrinks(w http.ResponseWriter, r *http.Request, params ListShrinksParams)
 	// GetSnapshot Everything that is served now
 	// (GET /snapshot)
 	GetSnapshot(w http.ResponseWriter, r *http.Request)
@@ -2087,6 +2196,39 @@ func (siw *ServerInterfaceWrapper) GetHistory(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// ListNames operation middleware
+func (siw *ServerInterfaceWrapper) ListNames(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNamesParams
+
+	// ------------- Optional query parameter "tenant" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant", r.URL.Query(), &params.Tenant, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tenant"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListNames(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListObjects operation middleware
 func (siw *ServerInterfaceWrapper) ListObjects(w http.ResponseWriter, r *http.Request) {
 
@@ -2369,6 +2511,39 @@ func (siw *ServerInterfaceWrapper) GetSession(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetSession(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListShrinks operation middleware
+func (siw *ServerInterfaceWrapper) ListShrinks(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListShrinksParams
+
+	// ------------- Optional query parameter "tenant" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant", r.URL.Query(), &params.Tenant, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tenant"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListShrinks(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3937,6 +4112,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/snapshot", wrapper.GetSnapshot)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/upstreams", wrapper.ListUpstreams)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/certificates", wrapper.ListCertificateViews)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/shrinks", wrapper.ListShrinks)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/names", wrapper.ListNames)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/problems", wrapper.ListProblems)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/status", wrapper.GetStatus)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/explain", wrapper.Explain)
@@ -4627,6 +4804,45 @@ func (response GetHistorydefaultApplicationProblemPlusJSONResponse) VisitGetHist
 	return err
 }
 
+type ListNamesRequestObject struct {
+	Params ListNamesParams
+}
+
+type ListNamesResponseObject interface {
+	VisitListNamesResponse(w http.ResponseWriter) error
+}
+
+type ListNames200JSONResponse NameList
+
+func (response ListNames200JSONResponse) VisitListNamesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNamesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListNamesdefaultApplicationProblemPlusJSONResponse) VisitListNamesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListObjectsRequestObject struct {
 	Params ListObjectsParams
 }
@@ -4912,6 +5128,47 @@ type GetSessiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetSessiondefaultApplicationProblemPlusJSONResponse) VisitGetSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListShrinksRequestObject struct {
+	Params ListShrinksParams
+}
+
+type ListShrinksResponseObject interface {
+	VisitListShrinksResponse(w http.ResponseWriter) error
+}
+
+type ListShrinks200JSONResponse struct {
+	Items []Shrink `json:"items"`
+}
+
+func (response ListShrinks200JSONResponse) VisitListShrinksResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListShrinksdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListShrinksdefaultApplicationProblemPlusJSONResponse) VisitListShrinksResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6201,6 +6458,9 @@ type StrictServerInterface interface {
 	// GetHistory The versions of one object, newest first
 	// (GET /history)
 	GetHistory(ctx context.Context, request GetHistoryRequestObject) (GetHistoryResponseObject, error)
+	// ListNames The names of services that are announced in DNS
+	// (GET /names)
+	ListNames(ctx context.Context, request ListNamesRequestObject) (ListNamesResponseObject, error)
 	// ListObjects List objects of several kinds
 	// (GET /objects)
 	ListObjects(ctx context.Context, request ListObjectsRequestObject) (ListObjectsResponseObject, error)
@@ -6222,6 +6482,9 @@ type StrictServerInterface interface {
 	// GetSession Who am I
 	// (GET /session)
 	GetSession(ctx context.Context, request GetSessionRequestObject) (GetSessionResponseObject, error)
+	// ListShrinks Endpoints that sources have lost all at once, and that are kept
+	// (GET /shrinks)
+	ListShrinks(ctx context.Context, request ListShrinksRequestObject) (ListShrinksResponseObject, error)
 	// GetSnapshot Everything that is served now
 	// (GET /snapshot)
 	GetSnapshot(ctx context.Context, request GetSnapshotRequestObject) (GetSnapshotResponseObject, error)
@@ -6756,6 +7019,32 @@ func (sh *strictHandler) GetHistory(w http.ResponseWriter, r *http.Request, para
 	}
 }
 
+// ListNames operation middleware
+func (sh *strictHandler) ListNames(w http.ResponseWriter, r *http.Request, params ListNamesParams) {
+	var request ListNamesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNames(ctx, request.(ListNamesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNames")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListNamesResponseObject); ok {
+		if err := validResponse.VisitListNamesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListObjects operation middleware
 func (sh *strictHandler) ListObjects(w http.ResponseWriter, r *http.Request, params ListObjectsParams) {
 	var request ListObjectsRequestObject
@@ -6936,6 +7225,32 @@ func (sh *strictHandler) GetSession(w http.ResponseWriter, r *http.Request) {
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetSessionResponseObject); ok {
 		if err := validResponse.VisitGetSessionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListShrinks operation middleware
+func (sh *strictHandler) ListShrinks(w http.ResponseWriter, r *http.Request, params ListShrinksParams) {
+	var request ListShrinksRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListShrinks(ctx, request.(ListShrinksRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListShrinks")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListShrinksResponseObject); ok {
+		if err := validResponse.VisitListShrinksResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -7757,263 +8072,281 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H17cxs3su9XQfFsle3siJL8yLmRamtLfiU+cWyVpcT3VuQTgjMgidUQmACgKCbRd7+FbgCDITHk0KJi",
-	"7eaP3cjkcAbTaPS7f/17L5fTSgomjO4d/d6bMFowBX++Oqdj+9+C6VzxynApeke98wkjil1xzaUgckTM",
-	"hBE5/BfLDeGC/DqThtoryZSqS52RkVRk8Ga09wM1+WTQ72U9nU/YlNobm0XFekc9bRQX497NzU3Wq6ii",
-	"U2bcCl4wZfiI59Swd3TKVhdjP/WLyOuL7WO4/b6iZtLLegJ+3Iuu6GU9xX6dccWK3pFRMxav62+KjXpH",
-	"vf/ar0mzj9/qfViHXelLtfgwE6tLejGhYsyIkGbCxfiYKGZmSsAK2WhkyWQm1MC/54obRuZyVhZkQq/q",
-	"Zf86Y2pRr7vAR8VLLNiIzkrTOxrRUrPMk3IoZcmogAW+Lhkzm8k2spe1EAy+uz2p3oxg91fX8REIIEW5",
-	"IPMJEzEvacPLkkyoJmbCNbG8GBaJPFov07PXWuayy3gnBWtZyuCrAe6Hbq5HMcI1EZLoWT7xi1tEFEss",
-	"xj4msSImZtPe0c+9r3qfssTy3vIpN6sLOzFkKrVBMkypWPTJS9x8cnhw0MYyJdwsyTGHBwdZb0qv+dQu",
-	"5/AA/smF+2dYGReGjZmCpb2TRYcDKGTRdvLsV2v5aJUc76+YUrzLc6W7suXZ/uvb8/GpLHm+2LygCq5r",
-	"WQ5+efvFfJCzLlJR2ctalgLf3X4l50xQ0UHSGLiuZS345e0X82OljWJ0unk5M3dly4L817dd0o39va6k",
-	"0Ay1qlJS2T9yKQwTcOJpVZVWLXEp9islhyWb/v1fWoJ26fYwuOtLmc+m9pbw1CVRa5XOnAlD5kqKcUbm",
-	"3EwIJdrQYclIDmf3JgORbJhYs8DtFgYi/gPTVvQklvVSCpYRqdx6BqjqBhmZw3pBNQ4ZKaQAJk5YJ6mH",
-	"u8v24ZobeKxbj/3FSY4PryVyrhg1rOhlvVlV+L9EDprc/l2wktlPV+V2Bne7Yi8mLL8EShUFt7en5amS",
-	"lTU47LY7Ld1891Mlh0wTdsXUgjBRVJLj8aiiX/7eY9cVyxOK4cxQM9NMk4eDxwcHg0eEioIou2T30d6T",
-	"b74ZPEJzI5czYQjVVo3lTOtaibgL4RQYNoVHVtQYpuxD/vfnw71nn34+2PsG/+/h3tIHj/75t16CKu4D",
-	"qhRd2H+PaFmuvsJrysuZYtpajpQoOXe2Eb1khIpAE1LIuahX/MSudZ3GynoTqRMU+87qUeSNIKrtHtS3",
-	"BivNPfWBJrQolCVW6g3t09QVLTcdgJczBeemB9atSZge75NLGewPks9VXCcE2xlu6woph/ZnDVoOaX4Z",
-	"7f5mWho+ZXJmtnlPvMnyGsObTYypBsfuxJu8GhBKcikEg4OJC5cVE9qaXjSwbC8LB9bewRInr9K2lPsE",
-	"zbVe1rveG8s99+GYGjani358cKMr9vi0ksq4YzCxP+BmMhv2cznd1+WM52zP3cL9c9/9E558UlXlwvF1",
-	"wuCd8HxCtGGVZcA5/Gs4E0XJyIjykhWZ3T8x5uL6gSZyLshcqkKvCgUKCxxJNbV/9azQ2rMbleKYgo8Z",
-	"HoeVr0a8ZMkvSi7iLyJ2mDKt6Tj9K/tisVzVxl6Z9XJH5FHJK9CnpaRWrl4xxUeL9BbWSvdn/wbuAfUa",
-	"MkuHTx23O96YHe/3B/brzJF4rfxv7iEuF/4MknfdCXuPr3cD1vsb/MVjMN+XpW2lZrh96253Chctk9ov",
-	"aoWqN1nvOS2pyNmWau7FREormOhUinFDwoKwUi5gsMrjzlKO+EnJmSh+UXLIxeefe/8Wu+OBKEyxvQlw",
-	"xTSZTyShzj5+oInVXppQxTJiJMlLbvfNWklw4RksgHAN39a0BLFJ9SWEXKj72YWIwyIXYoXIzvR5DnRW",
-	"jBbvRbnwhu7KAXdXf3Dxn4YM4sJ8/RROd/ImkQi55KKItzWmX8rEKumQlRuPx1u86sZb8F2sc7vaW72K",
-	"rli+6VHR653Zy0FQWtttmx/iDyyLo6PU8fWcPXvSri427rm7RScOWRImsNFuP7LaxQOidRTbLxoxuzs4",
-	"sWduB7cQ3HnzvK/GR/MJ5cIKt9NXP2TLwUnCjWbliIy40ga+FYTRfEK41jOmyKwiRmZkODNgIckZXkSU",
-	"lCZpEeJJP5mhbbmWoeornZGsUz6yUnKuMaRDp0zXAcvGW2gy06yw0qY2J629Vpbk5bsz91NLBtPwLTa6",
-	"CpdskaZqpfiVffIlWzjakoen3784I//1fzKCfxxaIXn26gU5fNQnb2A9c3RowTsS1tciloePnNtFhZ4z",
-	"RTRd6AsxeKhZrph5BP4nzydZ+LW1mjNyyViFhNFGKlbYpaBQXX8OmoFn+4Lbcz/w6d2cgCCMEiED2th0",
-	"SydCh3JmHBf3yUepLllB7EcQM+VAdUvjjPCxADJFXziCJtxcHxdZXsRihfVyKoQ0ZMj8Y0ZEy+TRGHEx",
-	"ZqpSXKQc6O9O9h4/+zqRP7DsNWHXab8PTmmSky/Z4vUWD6xmw5LnwM4Pz06/f/No3WPhOK3e8o3R9Wnb",
-	"7pwJaU5GBl+lmyMhpHnORhIdm24/0TNk72SId9sTgHx6J2fgJ87midh7gynAX4W4FLKyF39EyPkqPzel",
-	"8jJTMzNhypt2liG4iew+a8a5ezfOX5+cDDXE8Fx2YgFXC1QMwUpGyeMCl9YvSRlVLdL/PEj9+URqRiZU",
-	"FHpCL60sN05c6oywa5obIoW160VB5rwscqoKDWuWghGw2bZkSGe2rVzoQqK6JXTC9Urur4s7dYp3Ta1k",
-	"J+ZZwpDCiLJOx6V1M07+QIcItd+L2ta3u64ncr69dp1pOixZO0sia3NBNFNX1s+wOqAsj4FB/UZYPUDm",
-	"k4XnvET2MVZ/wfBzhqD2B9ktxjNjTKJo11Ou6IvG6drC4zrRlzqcO8usEevohiHjrZ5wxvBUJk46bbEC",
-	"ozt7gwW22O6l9eSmdIFGn1tQcy0pcTqVRWLvBo7YA6LYCELC/gWdAUkouaIlL+IHHJOBEw8DUjLwH+26",
-	"uIu/TeiVfWnBwBK9AIXrVm7FoD3icB0kRw3eHk2hbcTQEqNMMU2Y0872Uc0GO1QLcuaKIZYsFH/80oGx",
-	"8PUb8cHFNNIXQla95SZBKq9+JWThYn9Jbk/9pMkmzxfEnjwWcVZ9oCAXmNQHVgAoFomE6PdxmBgOectC",
-	"GqIvkWBelRY6kgpubU3xUO9GmvSBzp5yKTHyko9GTDEX1PKcS4sC0j51AkixqbxqSQC95DqXV2hHbSGI",
-	"3gtGqpLmVhQwtSzcC3dTVmSgYCdybkXzlF8zPNWY+bYiW/fJK6uNywWcSjkig8vZkCnBDNOD7EIMmMmL",
-	"QUYGhdADuNtgSsWMlgN7ejUzeG6nXMSLPlwWc4XQW77ia1mW3pN0qRTvTVIwMqC+gwtrwfbJ+xE5+/AT",
-	"USyX1pDAlAiXipsFLBoqZhgfT6zln8spuxAokJzaDARMhblEMh18NssnhGoyoBXvQ0JHWKpIRQa/TIyp",
-	"+r+YvOo3vuwTK9o1oyqfkJJrkIAlG1ntwAsWXB0mCpeLKVrcdi+iliKCUpnVNyLvGCtYQWaiZBppY+9n",
-	"n3324afM2QeedJj0MRPGFZFz8LVCvcfXz549ebYp5aOYlqVj6XQCnRJ/DQgGEKL9BZ2WDRU6cEUnA4xg",
-	"WPnBFNg5+8zk+3iLfi7FqN+eRFyRSPbF5ci/beOBJ8ApJycnJ8TIMVg0sWV80st69ste1jv78NNmfQRc",
-	"k5Ib9kTd4jBwoQ0VuT8Mio25NkyRmSiYNfkrxUb8OhERh8/X8PG+E9F6n1a8LYEIT1OLNZsriH3BdTuL",
-	"QWiXo4JgSH9jFMStPkXPWmDdgqqv3HE5Ky0F7ItYeXhWK61lB22mzXoed5e0EiLwd7vLXtG8xalJHn98",
-	"tiJiNh1ilpqSKhIJGt6tT36gCzJkKHhC6CWUq4EeEOUiuSzHImmXfJn7cf31j1Kbh8pky407b+SBhgtw",
-	"NIOcgxI8I8HPcEoNahVht61www+mSVOmUixnhVfqKw4jFV4Z4enT7IopWqIy1qCXUFxRYxQfzkztmTl9",
-	"7dXvhI8nTIMbjAUWgTMuBNfk6YF/r4w8OYAjlZHHB+T7wOwZOTwIyo/9OqMlutT25pcc/Or4UYo4fsOn",
-	"6cxqQFc2yYRRC/dCxvrsGF92qr2l2u8gJfy90k3oppnB+G69cQ3CcGEkEGOs5KzCGh6IuALnypnKMYJ4",
-	"TKh/IcfnPppi9/1CADOLOreFx6CU88YP4txhLJrmPlodPTFYOGveG22LhHCdWIPMl9OhKxPFxFtoMWYm",
-	"qKDMmm9AiCkVi+BTHtcq+kLg0zUp+JU1I7jpkwOiwYqwjA6uWJ+84uCk2z1w7Ap+GhwR5a6JSIH+m1WJ",
-	"jOaTCxEIinW1jGj/bta7h3IDWMbWXNMxmBdM5d05ay8V5WJL2fOdnDdKYrwja5iackENF2PItsLnQnpG",
-	"wrCY3cGpVCxDw8+QsYRUw9j60EISweaeS1Z1TlRLQ8vy/ah39HPXqppPqbcopRjXPGk32keMjPfb0KaY",
-	"0wWEG8b2gPbJRzY8k/klc94GShFZFqtsfSHG0r61vcHDvLRmJoZvyOHBweEj5K65IyCoI65JPjOEjgzY",
-	"MoYJMwmhLXx/R8BDbWX84YE9nhHXPpta/uvMU8AAO2QoT/FENNgun+iKigzLwa3J9ezgYKqtd/VYo+dw",
-	"OHlyMAWLoA6R+3tmcWndQyig+/vDi4s+/vXonw+F/mOm/5jqP/Qf0z8mjx79/W9//O/BaoVdCynqx+yK",
-	"Gq+gZSFVSjdHASJopSfSkAI86cg3ReeZjJScoq8qWAhH8cTRwBqfkJFoqWKq8w/tAe1O0d/vpDbYqpGK",
-	"kvrY4wlEArrec01E2d/wNb/ezQ0bEZVON/OV0W1vnay5cvTOGtuzPl574qInzVdOGY7IXPyKvViXUG8m",
-	"YbCalQpr/VqTIYtsJBkUczNBk7D9J05rdIra/hlZ9y+Yd3EJ93TAZPXXbQmOtUH/7fPd37PFDuWYqx34",
-	"PlVbcFLO6UKTOvufdps+Nye0XBMD7+UPUEiFIEc2FtqRZslTtGsNwK8YNJykjieEZ52+x5o94E3fd6Pd",
-	"EcWCC+/BjHhZsoLwRCXAlF4/l8XijP+2sYoLrlmXOoRS2oaIXKrB9M1BGx70gY2Q+a87sH7UcQQ/SMm+",
-	"5UMoFR9zkU5xQnWQC0aTEWdlARE/oplZzv+trR+FR6Qejg0qxWYi4GX2NHAxLhmU3K0u+UcXxvLSCSRz",
-	"BkafFc+iFlRQMASyjRXk6cHTVDIx6xmqxmxJtze3MTTrdNSB9ng1XL4NOYmoGcj9psuerskFb11UvyGl",
-	"6kmUNU7PthLkg2sI27ns+DHanyXxIUKau9bkU6Ysqzdca+vzoiOGqq+zOBnWVcvrSO3LgsHUrDM6nU5W",
-	"8GsTTFB4B3XtDeCiOIm4Sqnni7gfpdO6fEQ0ta4Jo2WqNuVEEIpFJlBnp4mec5NPWEHkaJRoRID93bSQ",
-	"uNcC+mC07vCrU7zM/ewmFTdGfb7FkYfG2M628lu8GpYseL5KrbcujCjIhJajlcRN3cEWRavAVkPyE8Wo",
-	"lkJnREtyxVTBc+eSu9K5tECslDQyl2Vbtcz14nTdFYq58P96YW8vqkXVRpqd++vsb8rOJD5/e9ZiI4W3",
-	"bCZ7h6F+37FwtET/btsKvh9r+b4z2efP3qpGF6wZgXbWfQjkJE4ZXp7cTd4oN0hX9URBKe3jQEY642GV",
-	"v+RcfGyJhn5E90rH0dXMpbCjDK0LKWIsdApuDBWQriYDvGSA16SLCeB3be1TeFOfEuBKG7+YguXW4ISI",
-	"aRSicUpiX09ktU8rfgQNaH3yDmISdW2qz0Iks7VRVDzRBoCKKbVi6SuhXRm3NkoK60v7AnDsAvNLt1Sr",
-	"Ew+dJf0ZLOB7jtbZiiFCx10qR6Jgy8Y9D1XANZ2vmAJQkKvHffLSvY6DwUjmaaJwa6I1lAuuJ0yHgssJ",
-	"1VlbkHWVg50s3US2n9xlW4f/U81Mnucdp6Q5+zcpOqTe/HkPy6pZrH63xtHvKvG8VNqhoFNKqheuMM1n",
-	"2rmAijAovjG/jOQMGkFyKUYlLn0m6MxMpOK/QbBoJNWQFwUT+NUV5aUrDfSVF8nam2bbe8I3dUEoUrhr",
-	"yMMPr1+Qb54+++9HiaiQ3OwI1m8Lx8RQXrYIyTnV2Gtfh8iNJEWiUD3eC33Jqz1Z4Sndg72yhqhRM2bN",
-	"Q/t0nVYpmAGsmEIXsbPoeG2vRlSCZdHRfWG+oqGlc4PWKYDVY7s1FepQTKpb2bS0tKarSQYgx46GJRWX",
-	"gyOMXMvCyTgOta+bKxvgW//sOKhj+SQZ+byuSsoFK05A9a86tFGX7epOW+uciZyBIVkxWZWsRWfJa47h",
-	"5rRZEO2HtUTzCajpBhbBqmjV69pFfHMitjh5w8br2EKiSkiIxq67v1JTgq9Y9wSvJfeHGTLHcjRYahYX",
-	"a8amNt0c4D2lZoJwP7A6qtOm2MKSwEoFQy+ZwIRtujRM+VDbhoIaBCzxMC7uNcIS1lIi9sjXlLne2s3c",
-	"3kMLntbSZmwhH6zKbsVZAHI9qK3tjBxAGrKZsZMzVD9uEVh2sFXMCJ2YWn/DomJXpnV/RLs1rxiU3uGR",
-	"HUumfQJ2kXAagmxZu3lLougm642ZYHUSNNBk5ttiu+JtvIWKjZxqloXUn7U0kjxvb/FKJOvSIC1TUj6t",
-	"4UF0yPhEdv5XfXZNp1Ya5nI6aDbLCDmUxQJvo5t+x9b6xz72w5pjDi0poI7TRfzMTGSR9t2TACHv7A6U",
-	"XLNivbRYu83NGJ/92axMeSyvIK5mv/Qa274u9gUwIpUDT5laeecs+25CoiGDt4iWdt+XNQ025xHgU1S8",
-	"g6kLLLOpS3vk9i8VxOmmtGp0tgInuPOTeYEe8Zffpmaq1Z3slACJrLkVyQ52YaKsy1pnbn/tIYlOlK5Y",
-	"3g8S6+eDT33nvLv6GMxZujJFD93YwvRtsCFLBMJFrtfnr3nJXvLRKKXKIbm9MV4byv5vsl7JRgnh9Wpa",
-	"mQiWcMRL5ptdoM4ybXG585tA7WkqjagrTPBR0kj7Eb+Aygoso4DyGiMJ3KxDvS1ykyOJe0+/lPrBrQRW",
-	"fNQSvQJiwCHyZR+wvlB5J8CCnjSALdv2yXuMU1ngerLQf7Gu66Jw25+kWRathxu/kiGzxKsbOLfZwQ2k",
-	"hdV0dMFr2u7OB3/NS7N1BwoWgkSCT6pgsWOJP2AHNrpLfE4AATCn9HqpZWRTE8m2mcabzjQ1Oy0rBPDU",
-	"bVsLQRgWWP0KOpJbOcwKBHSCU5GI7d4HBBZ83f9A7BV4MY+6cp/AULbBQHntYHh3ytydcE9Wi/7yIDRo",
-	"PgnC3gmMgCW8fOhLSYvns2K89Zmyj5Qjw7BmAPQK3k1nRHORMyyOwM9IyegVhjBkWZC5VJdMkSGbcFGQ",
-	"mTC8hABtSbWJ8eas9ZfAo7B28E4KdaFhbCKVsT4blJAOmZkza1jMpX8d364CILoRwq/upzKfN1swzo6B",
-	"Q76DpNuZcbV6XoLMxKWQcxGyci6BN/SmLrPLRDBNe9mnbhWt8cN2+ApJb9UaNuAeMixYwXIEyzBggq/1",
-	"gDrWzgWXq6WMZftg0+e4fuuiSLcqa0l1z4XLO8q679AT2uVWvwi25u19BR/oWP/mzp1zD0jR9HungFcq",
-	"zF1zI14Z9y6e+4ofrw1OPZB0s+4vSmX7ch4Ppd311H2PmmpXe/A2mBCfmX98rRhYnntXtJwxUlGudBT7",
-	"hgiY/admpWX0VLqx+aJTWv2MD/tUP/Mt18Y65zUcUvccfHu1bKlvEcpMHyi/kBRf/QC9eHHtwTYGbNQT",
-	"M+ZXTMQZ8VZiLAESnR5ZXjkmb06vvrYyc6goNJr0CYKcUMUcTEWRhTb3hW8n1jWS0doU/PK5aW8nI7fo",
-	"Jjvo375rbDnMfHBwEOn3Y3IQoYqFJZaWF4sQNNVMFDzu9Am1G1t19m2Xe+4osJc4bndiI43gDjHlvZxq",
-	"RkpmDBTFF3zMLYEni2rCBJYHFtLoY6INVa4xCmJ8DvQcf2n9XfjpMaFuyMLXT6yBq2hub+zo+5aJsV39",
-	"10+Avv6fh41enp/p3m+Aj+3+6O99+sp/loLIbtKy5nH70m14bHWLgBx5LI6o0YsKIWcihypI11Tq2F+x",
-	"uH0Zmv8oRnhHGMWbppIH7m4tGCaUl8m6jfdYqWkmTEMbrcO6sdsFZrf9EqGO++QVoh5Cwzum6V0JRQzN",
-	"v/rsktEi+ew6rckBqyhnWiOSD6sBa/yLaURywJokCDqibAIzFg/Ycg91lBa0nkZyDSeeblDYA2EyxlVA",
-	"U+KajO1SHKAFV2SsaM6ImgmdftvWTLBHxsMKKNcQDbTVt0luVChrEs+j3HhIsmZWvC0D5jcqi7ipfkBN",
-	"xJqdUirtXRLzyFrrS/EV19OaS2GUhAZZyJVDUVWfvIQGJtxjB7mNPU2pkMyE5Zev2gAJqXEPhBqBRoRY",
-	"EymsUrt0hZ9CGmLduyMEzLDSyH1j39gDx6XMH6RhS/Wdj2iqmVj3+zPuKjI64oSnA76v4b2iaG/d0+fo",
-	"GEK+kNyGNlLp19axBMWHRJOjA/LNxaeWSV7DhU44sY0xxgYg+CasyPcjLDiHajbXGAw8AM57GnvShxAT",
-	"OIpF2lqU4iXXl2t5DrkHoh1SeJ5KPh9vtiUPWGNsXo8AWUqJFLzGavA4PiW1qtRxglUtikGBZrGb3Xfh",
-	"kYSBBdEfwGkYM4DLC6RYiSWmEG7gtq8Dp+z25tbuWRtoTIQGhGhRakDmkWJ64kNavmWmv+ZOW2689gGd",
-	"TacMgzErWTvnlLpBT3hm/V1rgdagTUcD8x3ecmdmZZAULaQWuOcEihYBXCUA3uIZTBhL9gc/Yflr8mDn",
-	"UoxO23KDqIbQ/Wwr+ggi1ido7Af4w9DxumRDxMMc2m5NjeujUUwU0ISFGE3ogAirzrbrJZ3KYiXGtRn4",
-	"01J1Hfkq3mKGGsXYaaeMXeMZ0YZE98ia+7gFe7527L5LHg0R1mWop6m1jwkFdsCS8rlUvpw8jhhpXjLw",
-	"yJw+dBoej6EsSzS9uPhFL0TeNTZUL213r/s+YAQv29ILFwg7JoNLLoqBN7l4Pun3sFFLcSgiR1NtSqvK",
-	"SdFGT/nGZt0QV1uXR4pDaW09lnXrp4vPtYVxffTOtdW25EFdBM8F/9o6b3xosC7qW19p54pDrQRz4+ww",
-	"OwVWA+uQ7XBPvMk6ZN82XuVIsemyeLc2XRu96IZEs6uG2tA563f15lPzVJyIRT2VBf9qizbTMHVsU6Mc",
-	"zlCS4VB06EuOM6lLZwjassO00VAUh9CEUOklQgB17uvW3cCzLvbOZ8Yyg0x1dEl5fq5heVUGBiHgB3Ji",
-	"90xh7STryT/QBELFq5o6lECtmutKTjtRu6VeCX7fUWe4F9uhBI3a2LeqWAhY0w6uRQpiZBWXf9zLeoX2",
-	"jMa/f8mCfzdftfAXG/gSadBdn47PKHnAjkMsE+XGVz8AoFvmSgogANRahM2uK66c7Ok2ZMEjViwNz+MK",
-	"k7jEsGvjA7duZVI0Soww8Fv4XwTIXQ/OAZCZLSmWtdCJHioxQHv4qgVcRgRUiGhPQrv5NqFSFAEKpXJl",
-	"GP0W/9nXVnfujMh6mm07f+0zcEY+B7ZhtXQjPjEtaff1Z2PHJR2NPvvtzsf/zIox000kTwi3z0wuXapC",
-	"MVrWvc3kPaQVXU9uCq5Bs1f/Yp2spXjmZC6FZvnMMvy3+G6vWprl8POlQZlQn9JofgpJumebZ2QWHCYZ",
-	"FOkeoim9foXlL6dM5awlvkgjJAxY0hQxXl3lDKGGSJFHxUFPDpYzgBsHeXdhsgY37JLJfN3KllWqclpR",
-	"5Ro+ROiEgJ7CPvHT0Zu1qceAfEkgC8RG/NoPU12tV10W1jQ3LaAKaeTljxNZuv5GVrKp5c4jMtinFR+4",
-	"PhX7N6gHgGS+xsFeQhr493W6irvbNnl67nCPuBi/unIM+rkDR5fTyWmsnNMw3HEbXmCQJsKEbinzS6/a",
-	"Csv32ihq7MmuZpYhXDk6ThOAw6RTxYn3wZx1xPgPNGbxzf7dC3BDsGZnB60my5YeW1WVnEEBCAZu3VB9",
-	"EllnYOZx5gfVKZ5D5SkWTyFy9OoxgNOUSv5BYhxHMgerzx4mK8LQHI76hZx9NNgyaNw0xLYz4bqZbinw",
-	"IDCZg13dUnCxYkWLQIcHmgzgHgMgyEyz7V47BgPe6StvMD+7c/yu7UwHZ7oa0JFTFmVWKamY0lIgTDXg",
-	"3JmS9cl7qNVwE4oduDGF4tbkWKZk3cCZsYZaxLITqc0v0JE9aBkhuLFpDle03DYHEI8/H34abOqHS6X4",
-	"u0JHbBsoRBSRtiyT60+HzNcRGQxnvCwGGaFRnR7eANr/BpCQenfyw6vB5ma0wG05pvNa2/ta+NGxzs6Z",
-	"UbfYO+0z507KMh4/cDsg31U4g/aZZ6d+qvc2+qLU0kVzUR+ENtIMnXadRXLdclsD/xbfU7NgRoVqM5iH",
-	"FkBw3JnsXwjMDOgMe0HwlkEhwQ8BCB8mlBepST1lGlMSQhr+6DsQYKVcrzX8ph7WOrhki3+AugPGjMv0",
-	"/vcfn/7+j/5Xf0uOm6knWHXaVG9GTblw09gPN2yvf0Jqdz/AOJt0oROE7mMY1UhYhqhUqkp3iwKE4SKN",
-	"XoUyIRJuYGynhZoLj3WmIL4zK9qBuNtCQd3r2dpTIw4PAqbXZGRKC+ajF5gq6VLssRzN8Q/LLO2BqDVV",
-	"2nc9UODPzBot+2m569Rxt0ivdtQ2u9LaRaFnofkOly29DvZzVCRQYjYIQc1RXXGGU8CwkpOi7ds6a+dW",
-	"cNWxc9BRJ1lq7E4ffag7Y7fK4Iz4NStcWUjmyva50IbRAtI4+pKDHVEX1ZI3hhRMgECG0EUGlPfYGasR",
-	"OVmkau59yfRT8j1/7iIuIKHcfIjHB09B+j9BWN+4kvrZsydfpyBAGC2Yuk2nyPMFhJn7JPZbcilypgQZ",
-	"KTqF2UHK14n6DsBGT4Jd88u2MYk1+FGIuz375pso7vb44GCjlHA36cxmyBi7ZDUHs/I5jZgBcCaLkGi4",
-	"JkZx6LgIOI8xitSyWjJsWiVR8BWPkgp48yyqcuYiL2cFK+og6ONjckjMTAlNFDPu56PNEdshdKO2xmPT",
-	"qH/u31DJbg0NzXIpPJu5cK1bhV21YoxQdxGEm8UC0HCi1a8L4SZ7OGTL2AIHJBvNJnP8vTfCElc/0x5C",
-	"pHSEtf+++Ave7ziaKUkmsoSagAvBCzatpGHC1ITAin5A1OGawLhYUfTJwHHZHuDUwXjJZwePM/Ls4Alw",
-	"zbODp2jyBevAR8CWFguRIA0VN95LznqNm/ey3rODx/D/T+D/nybDZyvmWLcTZ8/HDs+bT1ptcd7Ompg0",
-	"ABks/ZAfuwjwjIM1fz/jmh+Wklv/MWFNeLG/aIJ+1yDxNS23C4SNAPMjoUTQlm6OxXJls9vUpJs0nnvL",
-	"/BYASfHtWSoazMIFzIVtDHZHFLL10cI1XqXVGC6RtuztA1YqhCuPI/UM+mkEM97CMMUpKG16yUSfINYR",
-	"104fQGotXtwWu7JlC/tNh37z5fBwJzwGDPt+WrWXSynGTAXSBB0WplAcPonxF6b9jeMuPsZjLpCm9YSL",
-	"zPrM9cRH8kaM3RxkmNzHzTHOxcAOvmgSRjzHr56XIRVc3jInY4fT5Z7LmZs9aJV9yQi7diViYUqDVz5Z",
-	"sLyCeQarkS1mVaTWPBBGDc3m55xCsQicF+uUu7GExA+bcX2cDk2IoCgggrEChx52PucgfM5heMbG4Bye",
-	"/G2k5I7j5/FitzuV8XyUFUmzvoW5DvK5GSNL3csInueJvmFIZHKmyjYUdW+/O5qegdObDrvJIXRDFL6a",
-	"5XYBNub7CVe+WTabKiWHaAjAMWkxoAwT+WKbCpl22OTVlL1bVMetcUTc4a4w7S24LnPcP04kcqi8ZIIM",
-	"mZXx1j4+rgvPXKqGzgpuSCnHLUiaZQPUBkKdHceEu1+nwmZnE8XF5Qe3m9ud3DoAGBaV56wyABNZprHx",
-	"oC4xkcuVigzsjwZHUeniMaGCTOTMtXUKOY/KsyD3Qxe+P74Jkdu9BKS9xNuTRs9KswGKeAPTrsfV9cbD",
-	"CmJbmLM9XFj1jIpFEB9OJjPBDRlcDjIymOJ8z/GAPKykR8k7PHj89FEUHf/66aUbA7o8BFTbJTSzEQd7",
-	"33z6/TA7fHbz8+X30x/G3376Z9dZn2d4t50dODfHswUPFvMNrso+4WtGOaPuqNGpuXWpAUrQ5ZYw8+UV",
-	"gzI+CE04iAdkgeMwTNtZtJCpBCs4TD5GoVDNzJru3e4v4ztdVlbfxFJefoMZ5tTqOaoh+OWC3g0O2gDA",
-	"vN3w09ZGvGZFRPdyhjhjetvpptum4kI/0g7mpK4OBUrc1s3geLmeN/1Ep83p8QYssOP45afUZAnsuX4S",
-	"a2f17Q//7uVJS3a9PtMrbPV54OPJ6h2p3aGfA256UbAiC3MUpfUBAV92u6qd9sKA7+Q8DHhHj66tvB0a",
-	"Lltgzjlz89mnXGtWEB1qY2C8twN+YLSIM8F0TLlIO4VrQbE/h0JbQPlvPDW7OBRhQ5qHwB8MR+2kUVAP",
-	"TYrsq8vgrPeyHjM5NM4KHK0oZqlBNC2nqr77Ds8V3LQNIQiSNIL5OU1yFBXmc00KmYQr9O5H9/lSJdX1",
-	"yV4pJIJRH5Aj0ZQXhIpFmAHVzVNaC3kjpMmsNS+jQSi3wbtpzRzPqvWDUxyRfUO+kPM+8fgs9dtrA4Nk",
-	"RI0AFOWBtj2wQcLU8ZKRLEs5Tw9Sux3MnAsVz6r02WlBycP60o1jkvGqhnW3A01QOgi/7sp+CfQvZRPR",
-	"KetUClTfohXf5fa6Ixo0t8VcuPa3A1iT7ZBKoF5m43PtRfVjNwl+uKIF/mGJO68ChoPDGqlfIdteYzh2",
-	"jcer4fvFzJTm//oFO47QWW9adJdY3UpHdyokp8la2gGbDpm1GdDjtboyXRe2NiP3mUIrA4f6+cIsNVfe",
-	"/raGliyg5yxnZU0N64ZSfixlQXJZud4jiBcOWU5nmtXlZSSnAkomoUCA5pOl3vq1Bw4V0bKiWDoWUzwM",
-	"bdJ6IXIP0ag/LxC1/VioJWTITeH19QGc85Bk3SKJ/n4uNGZl6mrXWnU2htTfzwT6+TJ28n9MBh3f7N+9",
-	"MSggr+zKvo/Ism2jusOuilvhyFhh1bYk1HcKrUJihEhXAm4UuspdKTdWOQHmIpZd+96jkD628u5bSVgB",
-	"SBKIndnds27NrOflTPMrh86uj6BLN6TbM0JDtn15BBh5CPluzJliBlU/wpLTrwZ1AdSFALx3RPXDOWGs",
-	"1P55iBMKd7CswUc8d9PIpBUvFATMMSQu59IFHt2YMainKgumLoTLZSLWLzdLZVC7qVuKmGeHHBmN/95G",
-	"9LpJ6I2ssRRsTVmgqwHbJqXFi5Jtcz0mjDW7RQdVC+nrCeQ7I7xiLUOugMfW+BBYP00dbJym0xZnAq5b",
-	"GxZCwM+MDBNFIRshHe3aE8c8PW7rzCdQIFRvJcjeIZqVDjvQf5Y2MFvGa60A0jYmYCEdPR2SVodiK/Gh",
-	"guvLCNIwpZvj4ZqfMUBIM9OM3bhyB5x8z8XYIXlAbUlolpsrCSAl99OS+XE12/8fY8v4d/uLFgRGEyd2",
-	"Jfv8LXc5uiMcpxMYL7dVbovVvhOOpNvq13H1TefoeVu1TDR1bumNEstMybT4Ke3NPAGKhOZKam/r6S2G",
-	"3XTtvAk8t03vTfwSu2e7t3zKt7Z4wAIHC8eav1gWZWSjUu5BjJQDjc72hK/SdEqvX4TulLRJ7MZwzUTB",
-	"FJnTxTG4suS78/PT/cP+IY7FQgQSGrW6RLMtMohDYwHE5jkXU3p92oYM/3qmICpej6dAHEEecKq4gh6N",
-	"Y+xldshACDUX114+O2jUXj5+unldv87YjJ3vsPDRWlEltF6HGlH7JpoM2Uhij3Trkh8np3Wt52DHa7tn",
-	"4s8oqUYDY6Ncfe4uQ+AjaAxv6ygfOdaI2F6x0E7u260mgMLECACHazLl130StVnDb6ZMjbfIRL70C0tV",
-	"lCjKN2NLwUWx7F99x2/jITmZm0Hk5nJYb4AXOI6AcrFN8fmmwJmfsfYZpWRXrEsvqUd/gnmogAa1uaQ7",
-	"Ao1KVnWXQaZ2UYHuVGDOxMhcJvydswrK/ZyMDduUkcHEmGpAHnphiB1krqTtkfteRxeg7Dx/ewZfPs79",
-	"V4/DBJ7zt2dgbUPL4/jD6QsHlK0fgY8yeVz/JNwrxmK2T+xl8B9ITj/O4f+T1nCl5PXitPW1HT61r5Q+",
-	"/fD+//4/gq2TDsrMiv6ou9HIGNeMDNmYC/QpfEuYYWWprWQzE3YhsAbhgSZuElCfoHMW3xPeHgvTvYvf",
-	"qFiHemCIcXgKXB32st5V+o2Vb0hc37RsL6rL3DcXBfnr6jlcXVjv/O3Z1kJ8xzGXeCmfMaKzNh0AJyiI",
-	"XgRfrBi9DEfAMy9IWFqk4F5pS6VKjBPBBTl99QOypJv4A/2QXOsZax7PB41fNpgGohULbdj0QbooL48x",
-	"vVtMVxKVE6a6CfCINNSRnsi5CINcFoTqy1VmTq2HA+SgYmeXvPqJKT5KWNTnaIOJRfzeffJaKjLiONbL",
-	"Cph5nLs79lYGcTVyLumEnzoYs9XKARRJ6blZZ6FI8rpCPEFXEd11Y/x1DzR5cxpEw2fD18UsvvuD8xNn",
-	"8xSefOTW6EBNSNkJOXcAG3MHQUTHLEx+ABZJOD/tCX2If/LmKKvbVkViCquN8x2vhyYzvNodeiaK2jz3",
-	"4+t378Emaifb/dgoDe/eLOWu/oTJ+5ZsNxpCNf437Fek7bK6XYld8cLnwbtPdvS/SkRh/9Xqn71x0KJe",
-	"v5YAfOBxcNk1+InpmKzrOVEt+ZhQx6zpUtFPVKABCZAUn7C5dWc88G63AhJs7dickmiAtaz20vgqhGhu",
-	"Z6iaPyLPiDvFhC2Bsz58dvD4UcucmzJZAwGAzbOSeaaIivMjjNhf3AN/wQemw8o6XQXw0W8ljLcByCz7",
-	"dmqbpH6neTvx+OP2vo6PCEBNPEOGgdZdywt2Gp3yh8m/YseAjj/mu9MF0UCZVXa8qo3oNcg126LvbI+3",
-	"9Jlobu8TZ24XAEk7wTta0+7zUXHD2rp9IvSohKSHsRRSIPQcTkEbMvcJAmPRMA8iaw7rBlCcY4c5ZkWv",
-	"3k4GNgZ7JOMJiw8zkcZ+ZqARu+nNFfK6G9cQUuF+n1LAjmCMcrM4s3d1eDnWRbZ/wJNgbYwqqIdyvwfP",
-	"9OYGrNmRbCG+F9iWpgM8awOSy+kUe+sL7BNmQ/LjGwKFT9IPlIAvJZlTk0/IGU4hvRAX4quvPk5k/6uv",
-	"yKsYggRA3TjTZHAyMxOp+G8Qpjsiz2HV5Pz996/eDTAjj4gwjXqHBxpbAC8ETvRFrLI+fDbwPFFQQx2s",
-	"p1QLtxjcYv3VV+AQzOt3JnMqzJEPf3tYuyxg2kEAKyNybllruAh1FlGhUXYhnC3WrDjC+aduggkOZR34",
-	"AxWjtdBSS5g+Nnh1TseDPjmz1hw3ZEjzS0L1hRi8Ge1BQ/0AwQ4QwAxngeLhsKpvVPLcDNDP0XLK6kIH",
-	"AH2k2jB1DKYi3vGdFAxve0S+GsCeQmoQSzvIjzjxn1yyRWOqc7C4uMKkMVL4Jc6asVs++Ccy9j+sBBog",
-	"ZtDCrdkHtoWsmx4UQ4AfsOKA/4/87DMMyl4IeO2RYSqLYFLqUi/EgXJotd7udGCGVcWoIvVEQ8UQU8ut",
-	"G9HiHWP4ObWFzGcA9k0efnj9gnzz9Nl/P/JZWg0Io5biBRvATXy02XmbIKB1bZU8OziY6kFGBo+dQ344",
-	"eXIwHRwTzX9jzd8s9yleiNCouNSj2NqSSM65H8Ntl/7kyZNvMFBjuLEGVQ8PKR4scnL6phcV5/auDkFJ",
-	"VUzQiveOek/6B/0n2NU4AYGzT6uqBNVWyVRn1HJY12E2glQHP5u8j0Ee7SVYUmOFiPORoaQSS+vd0NeF",
-	"vRC54JKxynGfP0x9cuJ1fA0difBn9YFD5xsBJOu54QixqC+ENhzHGpN8ppR1pkOEy+ow2N83hUNoXgBF",
-	"FJ0yRChpyUbUl+y/REl/8yl0fT93qGu5hAZHMEeqqrTeOZdi/19O66MG6TTr1Nd93jTVTDADsDQGdvHx",
-	"wUHbLcN1+x/dnFBAYYNYwebf4FBdUFaz6ZSqRe+odwoTzt1kEbf5rnbZKCp0QCY0dKxrLFnd+2Tvsw8t",
-	"3fbJDhahuR3fMnMCF6zsSAJf1Asfaiw7Ujc6i+uQpuP20l9nDOChMPPpnIQs2oluLdJrVzB0yKautkMq",
-	"VGxta5hPZGMFiYdtYEAIuDv+W2WEzkzYtOiCdbUFGujGOmG8V8IAWkEDRFw0e1PdvzWXfpzI0BlnBVFG",
-	"BLrTYIdE3FnKsePM5bZox6CrXfkNewPKeDRjZLDvrI793/GPm8YdB33yTrpEpDMfKsWvrIK+ZFB62TwJ",
-	"b7k2UWz0J87mutOpiGo9MS6b4sC6cqSVCXfLW+saq8+jjmofLoGRcYgoukDscGurjKTq2mK9HTMvUXoj",
-	"Vzc6V7Zj8ZgpoFTPRbqtNgQ0zFvzvlXajXh/DUu+TE0i5Dw6DPZfeBjYFXM51OQxOIOo1x7MJsRLnX0M",
-	"nC3IAD4cIJgH2NGCkZIjnNX/nL1/B6aOte0HR9bm+gPvQv5Ae/8PCEChTv/jQvyxt7cX/mcvHnh2GZA/",
-	"yKDRvWw/cbN3rKnqsyti7GZb1TiKgs1rtnuIsT4QEWhyOxXnOvbQXYXk+K8znl+Wi0cEl+LalWAlP9V/",
-	"R1HNB6G1PIgk/Kk3beG3DYRz+wn0rHANxYXBCG7eQFij1f74nfuDoseDkcelh3Exxgf5sTH2X0iKw2cB",
-	"HPMPux0RfXF3Ef7KbiwvBn1y4jufTV0gAu4Nei9vqTZ78Ii9Ny8HZMysN4SdvUcEvIgLwQU4SegW4ubP",
-	"XTNqqp36CHcv3Ul9IZ4rOddM6SO8ggMM1WDErJOVEdD5ZAArwha7QWjxgVh7QKNJmYhn4JW8wgOxQQLb",
-	"A86LBvIovptmkTmA6d9aGjfodUuhbNi1wdO7VwcK22+YFFEx8rBE784ys6UpN5qVo9vLqNd4rOa1p6fT",
-	"cui6Kl35R1IQYQAZGgKYMGrhHXEIKTvoW1h/DZbqLwmuvf9gqYIXvZIYFKLJF6/c0jawRCiVnhhTHe3v",
-	"64ms4rYHGDSVU2UGGCtzJQwYASKD1OWDNrU+U2Vv2VnYYGguzS30cLTfvjpvfYo9krLobXXjkxAzQuaP",
-	"4P/tXY+IGwBAfvC4vBXUNVtZA0M/Br5oQjFXdwTzCyXKR/v3jx/etq04HLh6xcEsaMwbOPr096O2eQNN",
-	"e+C25tHa+KLlLOFbGpJHlNWX7MJYhi7msEVj6SJl9vQkj2XdhZR046zx+tpjnnwxD6UF5edWDooPKA4X",
-	"OzLWLKlIwIfxlHYfxMTe/x3+e4MysGSpooo3RuNQUYyr1DafmolVAfYS7uJnpX9eBGSzq/pm5MBDP33J",
-	"qAW+q7ePUpTOWiMSnkJ3dt4do67hOLt5Ed7+q3M6brupu2wfrnH3vAXhPlh7ai3ZtmMceFdspviU9apZ",
-	"guSnM/OnMWWXS99JwWIe3n3AL2KAexTpe+HyB0HnruODVUG1X7h2uOS5eslHI+u1dDKpwZ2RmBCCdjCi",
-	"edEa4nNIE7cwg5afWbKRe2SoswLZ6hwwB/NkfaS2NYHpeafxlrW1lb45sU3G1CNcsIfw9nrNDYIlFAnp",
-	"MiDoQdtPgrHr8gQmpuKuBU2COUFNtroVL7FdMLMMUHB9iYmtmRBQADjCcAC+RgiucBe38lVo6Cil4nqe",
-	"77+YZWQXsGPDCOi5a7vI+BtD5cfdKKE23tj/3f7nZl2q4p0XNHd0bHGb2ul9eyo77e4k5i7pulmx2rfr",
-	"tgf7heKjtUmjl3DBl/Q1eMlwEbs7Vu+h/96oBamYAhkdi2iNCMD2iAxnonAgNyhsYRBnCaUcYPnf3kF0",
-	"JT0+pOiaaKAY4N5zj1GM9Q1V/fFv7eaInItS0sJqyk0WycBqhAF56FtUIBftx5/BBihWSWVYEWb+TajO",
-	"Qm/8IKXy2nOFHIaGd1f0CPu3pT0x/o1XzdMQkixDLiisqFPsEIhNXmERgGJMQz2XqwqAaoglX+YFLmjv",
-	"JdeV1DydIjpVspIaagDgHAiHkrAmsHlrj9FxRDTjDpTQfeD2CddGYg9Om0T8zl2ysqwUk7m28naLeR3P",
-	"OX7L0rf2aOu3M8blXDCFLXt2rdqjQ18xX5v9mVnOf4tUu6+N3a3F5sqEdpBsj+/mEbF9aefGtLsvD2lN",
-	"NaIkHS5g55ulonJEClYxUTCRL1yCzxf0wT+8nFi1wV3dUveUun167f5h3gw+a2E+d6a2PUOb5ujiuARs",
-	"o6xBnW51AHYzunc5cn9MaFmS6Qw2v3WFOD94c2B+3SDg3Qbmb3NQ37dMRbrVOfXTmnfjUvmdlaOQ4gaJ",
-	"2lqw5Utn1wb7T/1FX5D4OAR/x8SvC4d369lWNcE82cNHTbrv/47wQUuB/1Qo31HgLxPLr/z7JkjYHs4P",
-	"VLozv91z4hqWWnzxiP564m3HQfjCG6P6fx5/3o+wfswH9zyuv44bQBpFrbNJM82XL4H9hwokAyWDSM1Y",
-	"BDbCaF7aIjutG0w3m2RV9LjIEPKP8Q62nIv7UwO5pTpr6yy+nT5zdAN95hvpdhIeCsh2MLNHEs2MKVmy",
-	"ekDX88KSvHTiQPqfHhyGPn83LYxjaZgbDO6gs7UklJRyzKG8bwq1XUZBd48vw17RAn5m2R2qAf+ItkJQ",
-	"Wpa7yLR8nEhCp+RNRGpPYEfuaFpUkt7Oci+pGjPs1vrxDRTSaTLYD2052K002MfBdAM/tj5N3XpGzd2R",
-	"1z+jrYrNfX97CkdDtYxvagk4BGkOD1DzbVaIA6O/S/o4PP9V6rh4QubasnTmpXSGzToZCWj6sOcIu397",
-	"On4HwFFc+3FZYcpJkobRVKlWv+M8jFj6YnK6bZjVrcR0aGDccT4tkMuT23/SIHnoYNhUa1Q3TQbA9lBV",
-	"iZwTl6FDBxh2g2WAogI+KABwZZhRdT15vm8PIZ4BLsNqAC/465hHygkKIN9/EScomDGrW9ruAwUi3V3J",
-	"gTsW6/j7i/tAa2m3Hf/g+250gf487rwfLlDMBvfcBVrDDCnZ2NYvtraN64tqqrWTO2+lrlZ6mnaos2g0",
-	"iL9JSL9PjY9veXI37vT+79G/OsTkYqL/ZXRS3njp1n1q005Nmt2Zimqch42M/cWVVUeifj7zb2aziGIb",
-	"Nd2fzPj3Q92tsNQ913mdeCopE4Odv1b1vQ9XfcmsnFvErvNydf/YnWk8GdEvpOfCZ3eh68Ld93/3f3bQ",
-	"coHEfxUVJ8LWtO5Mm3aLaHVnqq1m+fW8+6WVWgcy3qU+82TaqMz+TP6+H5qsyUH3W41t5KKkpKvxWVvV",
-	"1we85EuirNgV7BpkxYXq7kxrKU82vxceMPYO9BXeev93+G8HTYUE/ct4Ysq9bmIn2vSTp9CdKSfH02uY",
-	"84v7WmvIdpf6CCizURn9aSx8PzRRxC733Jtq5Zqk5GpMjl8PNsXjmfQOQLWeyhLj44siIFZkCEv17atz",
-	"EiVx07UXyKY/hhV9QY1XY5HvVOlFqao703vRsOKAThixQ73hd6EIw933f/d/dlCH0TS4v4rjFqFfp3em",
-	"TTFGtLoz3Rgh8a9l4y/vuMWzGe6O1zezl6fYRrX5Z7L6/dCcTWa67z7chnPZWejtN0aAtR3mMF//zzjN",
-	"iCm4/kSnZpzspjWnNg9WjAhvK+CsGT88434cYwdIvITXWxRh0to9Q+1dngN3z87cSVE0B4v5OXhSefR3",
-	"aKwSzMOf8TBTrJ0jZsnyTdfuWXKN4P5ULLBjK0sihuOYdQD3CBjQL5PmrWII5iZn+YQlSg/PFiKPT/af",
-	"Y9Psnpca73FfkaB/oJfMFV9PYIhYWQNW1ns2jqcu7k627//ueHOtkYuTdXcjMb4UmfEdGme3C03/THG9",
-	"0kT45vSokspkpGIqZ8LsMZHLArCYmT3DjBWsOCZvTq++tvJhqGh+yUxdqg8TZEKlfi2FurcRd3eS9vVE",
-	"cXGJLYdfQMGtmgR+jNwAV/bLhJXFwMMcBnuhBkmeU01KqU2fvBd4IB14Ubk4DgEEmuesgklymoytlHco",
-	"uVm4wj4GijTBf8WpumCTIGp1om3jDGr8z5B+dyQJ4ebbi8CdPhwm4CTst+/knEytcougQy1/l8yQsQTV",
-	"alWWJewOYJ1hA92gBVexDc0Wdutx1KljkWi4qlRkIssCxzfDHIc1InhzROojjO4JL2sFPTRC42qytD2J",
-	"4xM7o6ZvilXFUaq/ABy6Q+weKTm9G+zzppNyd8DnzQjcnaCeNwJwgXTrejWiOUzAQW4C08+f7Ia7ocHw",
-	"xUyVvaMegPVeHYL8dnda3j4XHynchJzl4UT9CBPO9Vlb5dFgRJ3QqHERKQKRhLAjjNCBvh2u4qECOh7Z",
-	"gpS2pxU6e6JlNKp9Vh+MOK7Quzfm4toDfTWwReOx4IsAIRee4DBSovcM3YXRZ7X0iT50IfTokzqvu7pW",
-	"aERzE3HczGNYJddkKqdMmIBq24/hAufJWy0PkMBfYjuZRy+Q43hpvu3q5tPN/w8AAP//",
+	"5H3/c9s20ve/gtFzM0l6tGwnTZ+39tzcOIlzzdM08cRu+75T56kgEpJwpgAWgCyrqf/3d7ALgKAESlQs",
+	"J7n2h7s6EkWCi8V+/ezuh14up5UUTBjdO/rQmzBaMAV/nl7Qsf1vwXSueGW4FL2j3sWEEcWuueZSEDki",
+	"ZsKIHP6b5YZwQX6bSUPtlWRK1ZXOyEgqMng12vuBmnwy6Peyns4nbErtjc2iYr2jnjaKi3Hv9vY261VU",
+	"0SkzbgXPmTJ8xHNq2Bs6ZauLsZ/6ReT1xfYx3H5fUTPpZT0BP+5FV/SynmK/zbhiRe/IqBmL1/U3xUa9",
+	"o95/7dek2cdv9f5rKcawFrvaF2rxbiZWl/V8QsWYESHNhIvxMVHMzJSAVbLRyJLKTKiBf88VN4zM5aws",
+	"yIRe10v/bcbUol57gY+Kl1mwEZ2Vpnc0oqVmmSfnUMqSUQELfFkyZjaTbmQvayEafPfR5AqkejUCDlhd",
+	"x89AACnKBZlPmIj5SRtelmRCNTETronlx7BI5NN6mZ7F1jKYXcYbKVjLUgZfDXA/dHM9ihGuiZBEz/KJ",
+	"X9wiolhiMfYxiRUxMZv2jn7pfdV7nyWW95pPuVld2IkhU6kNkmFKxaJPXuDmk8ODgzaWKeFmSY45PDjI",
+	"elN6w6d2OYcH8E8u3D/DyrgwbMwULO2NLDocQiGLttNnv1rLR6vkeHvNlOJdnivdlS3P9l/fnY/PZMnz",
+	"xeYFVXBdy3Lwy7sv5p2cdZGMyl7WshT4bjfS8IIJKjpIGwPXtawHv7w7aX6stFGMTjcvZ+aubFmQ/3oX",
+	"NLq199CVFJqhhlVKKvtHLoVhAk4+rarSqiguxX6l5LBk07//W0vQMt0eCHd9IfPZ1N4Snrokcq3ymTNh",
+	"yFxJMc7InJsJoUQbOiwZyeEM32Ygmg0Taxa43cJA1L9j2oqgxLJeSMEyIpVbzwBV3iAjc1gvqMghI4UU",
+	"wMwJSyX1cHfZPlxzC49167G/OMnx4bVkzhWjhhW9rDerCv+XyEGj278LVjL76ar8zuBu1+z5hOVXQKmi",
+	"4Pb2tDxTsrLGh912p62b736m5JBpwq6ZWhAmikpyPCJV9MsPPXZTsTyhIM4NNTPNNHk4eHxwMHhEqCiI",
+	"skt2H+09+fbbwSM0O3I5E4ZQbdVZzrSulYm7EE6CYVN4ZEWNYco+5H9/Odx7+v6Xg71v8f8e7i198Oif",
+	"f+slqOI+oErRhf33iJbl6iu8pLycKaatFUmJknNnI9ErRqgINCGFnIt6xU/sWtdprqw3kTpBse+sPkXe",
+	"CCLb7kF9a7DW3FMfaEKLQllipd7QPk1d03LTAXgxU3BuemDpmoQJ8ja5lMH+IPlcxXVCuJ3jtq6Qcmh/",
+	"1qDlkOZX0e5vpqXhUyZnZpv3xJssrzG82cSYanDsTrzJqwGhJJdCMDiYuHBZMaGtCUYDy/aycGDtHSxx",
+	"8iptU7lP0GzrZb2bvbHccx+OqWFzuujHBze6Yo9PK6mMOwYT+wNuJrNhP5fTfV3OeM723C3cP/fdP+HJ",
+	"J1VVLhxfJwzfCc8nRBtWWQacw7+GM1GUjIwoL1mR2f0TYy5uHmgi54LMpSr0qlCgsMCRVFP7V88KrT27",
+	"USmOKfiY4XFY+WrES5b8ouQi/iJihynTmo7Tv7IvFstVbeyVWS93RB6VvAKdWkpq5eo1U3y0SG9hrXh/",
+	"8W/gHlCvIbN0eN9xu+ON2fF+v2O/zRyJ18r/5h7icuHPIHnXnbC3+Hq3YMW/wl88BjN+WdpWaobbt+52",
+	"Z3DRMqn9olaoepv1ntGSipxtqeaeT6S0golOpRg3JCwIK+WCB6s87izmiJ+UnIniVyWHXHz8ufdvsTse",
+	"iEIW25sA10yT+UQS6mzkB5pY7aUJVSwjRpK85HbfrJUEF57DAgjX8G1NSxCbVF9B+IW6n12KOERyKVaI",
+	"7EyfZ0BnxWjxVpQLb+yuHHB39TsXC2rIIC7MN1/D6U7eJBIhBVP8mhUvlZxu1CrRpbdZ74qLImaImPIp",
+	"46ykQ1ZuPFiv8apbb/93cTfse96JCLpi+aZHRa93bi8HEWutvm1+iD+whwPdrI6v5yzhk3ZFs5Fb3C06",
+	"8daSGIKNdvuR1Q4iEK2jwH/eiPzdw1k/dzu4hcjPm5JiNcqaTygXViyenf6QLYc4CTealSMy4kob+FYQ",
+	"RvMJ4VrPmCKzihiZkeHMgG0lZ3gRUVKapC2JMuJkhlbpWoaqr3TmtU552ErJucagEJ0yXYc8G2+hyUyz",
+	"wsqp2hC1ll5Zkhdvzt1PLRlMwyvZ6GRcsUWaqpXi1/bJV2zhaEsenn3//Jz81//JCP5xaMXr+elzcvio",
+	"T17BeuboCoNfJayXRiwPHzmHjQo9Z4poutCXYvBQs1wx8wg8V55PsvBra29n5IqxCgmjjVSssEtBcbz+",
+	"HDTD1/YFt+d+4NP7OQFBGCWCDbSx6ZZOhA7lzDgu7pOfpbpiBbEfQdSVA9UtjTPCxwLIFH3hCJpwkH1E",
+	"ZXkRixXWy6kQ0pAh848ZES2TR2PExZipSnGRcr2/O9l7/PSbRBbCsteE3aQ9RjilSU6+YouXWzywmg1L",
+	"ngM7Pzw/+/7Vo3WPheO0estXRtenbbtzJqQ5GRl8lW4uiJDmGRtJdIm6/UTPkL2TQeJtTwDy6b2cgZ84",
+	"myei9w2mAE8XIlrIyl78ESHnq/zclMrLTM3MhClvFFqG4CayGK0B6O7dOH99cjLUEP1z+Y0FXC1QMQT7",
+	"GiWPC3tajyZlVH28+daiNy6CvphPpGZkQkWhJ/TKagHjBK3OCLuhuSFSWF9CFGTOyyKnqtDwtlIwAtbe",
+	"lqzsDL6VC10YVreEa7heyT12ceHO8K6plezEsEuYYBjJ1ul4uG7G5x/oEBn3e1H7F5Zf9ETOt9fLM02H",
+	"JWtnZjwUXBDN1LX1baz2KMtjYG2/EVaDkPlk4Xk2kfmMFWcwGZ0Jqb0IcIvxzBiTKNr1lPv7vHEut/Dy",
+	"TvSVDifWMmvEOrphAnl7KZxOPM8JGUFb7Mfozt7UgS22e2m9xyldoLnoFtRcS0oQT2WR2LuBI/aAKDaC",
+	"MLR/QWd6EkquacmL+AHHZOAEy4CUDHxWuy7uYn4Tem1fWjCwYS9BVbuVWwFqjzhcB4lZg7dHI2obAbbE",
+	"KFNMUea0s2VVs8EOFYqcOTDGkm3jj186GBe+fiXeuThK+kLI6LfcJEjl1a+ELFy8McntH5LOfcwmzxbE",
+	"njwWcVZ9oCAPmdQHVgAoFomE6PdxaBoOectCGqIvkdxelRY6kgpubU3xUO9GmvSBzp5yKTHyoqk+U5az",
+	"8ICDkSxL61GNlJwi7ws5lMWCzJU0LENwArX6kLwSY8hVOOfFHhAuao8jA0yFkAHHk4ES5frS57msaWBp",
+	"bkgurWawzzwK2Ai0M6wwhZ3BQ18kI0rlTDvjMJnnUEzLmcrZMaFgkmSEomeEL8shOemX4t5kSguGRHCJ",
+	"wFUL2kWGlqSUo8ogI4Nz5KSBdfQG5+CuDVoN5qReAxulonlL8BveKrWlVuqiMVPv2OBqNmRKMMP0voNo",
+	"pFZzuxpmifnWPbOj5Io5b3ei6wUfjZhiLjDsJTEtCkid1klUxabyuiWJ+oLrXF4j02yhWN8KRqqS5swx",
+	"TNNYKdxNWYG8PpFzy1JTfsNQSyGKxJoguk9OrXVZLkDLyFG8P4PsUgyYyQvLRYXQA7jbYErFjJYDy6Ka",
+	"GTwJUy7iRR8un41C6C1f8aWTAHapLh3p4yoUj6M911xYX65P3o7I+bufiGK5tIYxphW5VNwsYNGAPmN8",
+	"PLE+sD3mlwIVrDMDAwFTB1skYRXnnqFpxfuQFBWWKvaQ/Toxpur/avKq3/iyT6ypohlV+YSUXMMxL9nI",
+	"Wju8YMHpZ6Jw+cyiJYDl+XYpqi6VWX0j8oaxghVkJkqmkTb2fvbZ5+9+ypy960mHiVMzYVwROYeoQ8BO",
+	"ffP06ZOnm9KmVsyV1yk56IEolPhrQNHByeov6LRsmIQDLx0wlmf1IVMgkPeZyffxFv1cilG/PRG/omHt",
+	"i8uRf9vGA0+AU05OTk6IkWOw0GMf8aSX9eyXvax3/u6nzfYVcE1KD9oTdYfDwIU2VOT+MCg25lbtkJko",
+	"mHV+K8VG/CaRVYLP1/DxvjM59D6teFsSHp6mFms2VxD7gut2FhM5Ls8LSrq/MR7oVp+iZy2w7kDVU3dc",
+	"zktLAfsiVh6e10ZYR11f87i7pJUQgzXab5PKTR9/fLYiYjYdItKDkioSCRrerU9+oAsyZCh4QhAyQD9B",
+	"D4hykVyWY5F0cGqZ+3H99Y9Sm4fKZMuNu2jkUocLCJwEOQdwViPBb3ZKrWFluQ+mSdO8UixnhVfqK3Yc",
+	"FV4Z4enT7JopWqIyRjMRxRU1RvHhzNSRBqevvfqd8PGEaQjrIEgpcMal4Jp8feDfKyNPDuBIZeTxAfk+",
+	"MHtGDg+C8mO/zWiJISJ7c2sULj1KEcdv+DSdWQ3oIMhMGLVwL2SoVT6QaXGqvQU5e5AS/l7pJnTTzGCm",
+	"o964BmG4MBKIMVZyViEODnIPwLlg7kEs/ZhQ/0KOz31c0e77pQBmFnV+GI9BKeeNH8T591g0zX3eJnpi",
+	"sHDWvDfaFgnhOrEGmYemomseZYdaaDFmJqigzJpvQIgpFYsQIzmuVfSlwKdrUvBra0Zw0ycHRIMVYRkd",
+	"Qgt9csoh6GT3wLErxB3giCh3TUQKjEdYlchoPrkUgaAT57Zo/27WQQLIDixja67pGNYOpvIOLXhFudhS",
+	"9nwn5w1YmQ/MGKamXFADbpxU3mn1jIRhXruDU3BKwfAzZCzBbx0zAz6qYHPPJas6J8Kj0bJ8O+od/dIV",
+	"mfY+9RalFOOaJ+1G+wio8XEItCnmdAHhs7E9oH3yMxuey/yKOW8DpYgsi1W2vhRjad/a3uBhXlozE8OR",
+	"5PDg4PARctfcERDUEdcknxlCRwZsGcOEmYRQLb6/I+ChtjL+8MAez4hrn04t/3XmKWCAHTKUp3giL2KX",
+	"T3RFReQLPz04mIKP/lij53A4eXIwBYugThb5e2YxPPUhgFD//vDyso9/PfrnQ6H/mOk/pvoP/cf0j8mj",
+	"R3//2x//e7CKUm0hRf2YXVHjFMp/UnDUOQoQQSs9kYYU4ElHvik6zz76gzLKh1d54mggTi7k5lqQgHUm",
+	"buWCEArslM34TmqDZU+pqL+PpZ9AJKDrPddkSPwNX/Kb3dywESHsdDNfYdD21kncoqN31tie9fmHExc9",
+	"ab5yynBE5uLX7Pk6aEkzHYmIcCqs9WtNhiyykWRQzM1UZcL2nzit0SkL8SnwJ58xj+igJ+mAyeqv2xJ2",
+	"a5NY2yM/vmeLHcoxh6L5PoWyOSnndKFJjYNJu00fm+NcRofBe/kDFFJ7yJGNhXakWfIU7VoD8GsGxVup",
+	"4wnpBqfvEfcKvOlr2LQ7ogg98h7MiJclKwhPYGKm9OaZLBbn/PeNeEa4Zm3Ye8zFTUNELuGYfaHdhge9",
+	"YyNk/psOrB9V78EPUrJv+RBKxcdcpFP2gJPzmY4RZ2UBET+imVnOZ6/FYMMjUg/HIq9iMxHwMnsauBiX",
+	"DMCnq0v+0YWxvHQCyZyB0WfFs6gFFUDnQLaxgnx98HUqOZ71DFVjtqTbm9sYit466kB7vBou34YcW1RU",
+	"537TZU/XYBu2LkzZABHwJMoap2dbCfLOFVfuXHb8GO3PkvgQAbZRa/IpU5bVG6619XnREUPV11mcDGvk",
+	"/zpSe2g9mJp1RqfTyQp+bYIJCu+grr0BXBQnxVcp9WwR13R1WpePiKbWNWG0TKG0ToTLbSLiVBM95yaf",
+	"sILI0ShRzAP7u2khcb0S1JJp3eFXZ3iZ+9ltKm6M+nyLIw9F5p1t5dd4NSxZ8HyVWq9dGFGQCS1HK4mb",
+	"ugo0ilaBrYbkJ4pRLYXOiJbkmqmC584ldyDStECslDQyl2Ub+utmcbbuCsVc+H+9sLcX1aJqI80u/HX2",
+	"N2VnEl+8Pm+xkcJbNsELw1AD41g4WqJ/t20F34+1fN+Z7PNnb1WjC9aMQDvrPgRyEqcML0/uJm/AZ9Io",
+	"tSgopX0cyEhnPKzyl5yLn1uioT+je6Xj6KrHPEQZWhdSxFgoIgiogHQ1GeAlA7wmDY6B37WVIOJNfUqA",
+	"K238YgqWW4MTIqZRiMYpiX09kdU+rfgRFHH2yRuISdQobZ+FSGZro6h4oiAGFVMaQOFqAlxBgzZKCutL",
+	"+1IIrKT0S7dUqxMPnSX9OSzge47W2YohQsddkFAxTHbTngc8fE3na6agyc714z554V7HtZRJ5mmicGui",
+	"vJoLridMB+jxhOqsLci6ysFOlm4i20/usq3D/6mCQM/zjlPSnP27FB1Sb/68h2XVLFa/W+Pod5V4Xirt",
+	"UNApJdVzB7T0mXYuAOEIYDLz60jOoCQql2JU4tJngs7MRCr+OwSLRlINeVEwgV9dU146qKtHXiSxN83W",
+	"EQnf1AWhSOGuIQ/fvXxOvv366X8/SkSF5GZHsH5bOCaG8rJFSM6pxn4VdYjcSFIkSjbivdBXvNqTFZ7S",
+	"Pdgra4gaNWPWPLRP12mVghnAiil0ETuLjpf2auzssSw6ui/MIxpaaphonQJYPbZbU6EOxaQq/k1LWXga",
+	"TTIAOXY0LKm4Ghxh5FoWTsZxwHJvRjbAt/7ZcVDH8kky8nlTlZQLVpyA6l91aKNK9dWdttY5EzkDQ7Ji",
+	"sipZi86SN5wV7WZBtB/WEs0noKYb/TxWRateVzjlC3yx2M8bNl7HFhJVQkI0dt39FUwJvmJdV7+W3O9m",
+	"yBzL0WCpWQw+jk1tujnAe0bNBFtnIeRRp02xhSWBlQqGXjGBCds0NEz5UNsGQA02/vEtkdxrhCWspUTs",
+	"ka+Bbd/ZzdzeQwue1tJmbCEfrMpux/Bacj2ore2MHEAaspmxkzNUP24RCDvYKmaETkytv2FRsSvTuj+i",
+	"3ZpXDKB3eGTHkmmfgF0knIYgW9Zu3pIous16YyZYnQQNNJn5AvGuPWteA2Ijp5plIfVnLY0kz9tbnIok",
+	"Lg3SMiXl07rFjg4Zn8jO/6rPbujUSsNcTgfNsjGHPYfb6KbfsbX+sY99t+aYQ4kVqON0UQozE1mkffdk",
+	"k503dgdKrlmxXlqs3eZmjM/+bFamPJZTiKvZL73Gtq/r8fhSuQZEUyvvnGXfTUg0ZPAW0dLu+7KmYOwi",
+	"apwWgXcwdYEwmxraI7d/qSBON6VVo7MVOMGdn8wL9Ii//DY1U63uZKcESGTNrUh2sAsTsC5rnbn9tYck",
+	"OlG6Ynk/SKxfDt73nfPu8DGYs3QwRd8KtYXp21rvLBEIF7len7/kJXvBR6OUKofk9sZ4bYD932a9ko0S",
+	"wut0WpmoxeeIl8xXdADOMm1xufOb6HzVVBpRlaPgo6SR9iN+AcgKhFEAvMZIAjfrgLdFbnIkce/pl1I/",
+	"uJXAio9aoldADDhEHvYB6wvIOwEW9KTRJLZtn7zHOJUFricL9Rfrqi4Kt/1JmmXRerjxKxkyS7y6lHmb",
+	"HdxAWlhNRxe8pu3ufPCXvDRbV6AgECQSfFIFix0h/tCHs1Fd4nMC2Ex2Sm+WSkY2FZFsm2m87UxTs1NY",
+	"ITQi3rZUFoRhgehX0JHcymFWYFM0OBWJ2O5/dhcjJNSfsH8RvJjvXPQlNRTapo/QS9cMe6fHolPvoFW4",
+	"YB7EDc0nQU04URM6ei+Li1LS4tmsGG99Gu0j5cgwRBuARsK76YxoLnKGsAr8jJSMXmPwQ5YFmUt1xRQZ",
+	"sgkXBZkJw0sI7ZZUm7jbo7UbEz1drAW9E4gvlJpNpDLW2wPw6ZCZObMmyVz61/GFLtDKOuqzrfupnOnt",
+	"Foyz4+Y730G67tw4lJ+XIDNxJeRchHyeS/0NvZHM7DKxla297H03LGz8sB2+QtLPtSYROJYMoS4IZLAM",
+	"A8b7Wt+pI+ouOGstAJjtw1Qf4zSuiz/dCRCTqrsLl3eUdd+hD7XLrX4erNS7exk+RLL+zZ0j6B6Qoun3",
+	"yWLxE6wHtaIAroyrHi88VshrgzPfzr2JGIyS4B4I5Bvadz1136Om2tUevA4mxEdmLl8qBjbr3jUtZ4xU",
+	"lCsdRc0hdmb/qVlpGT2VqGy+6JRWv+DD3tfPfM21sW593VKse/a+HWdb6jsEQdMHyi8kxVeh7XuCt+zP",
+	"j0motnbWo2M1V4MEDfzI46dPrKJXNDdMaecjvGZibDf/8dMn4CH4fx82yiF+oXu/Q5tu90d/7/1X/rNU",
+	"p+7mxtSE+wHKEWP4xTY2fFQWNObXTMSggNZdXepOdnZkmf6YvDq7/sYK/6GiUGvTJ9i3KGpCkYVK/4Wv",
+	"qNZ1W7O1KITlTWqvqCN3KKg76N+9cG450n5wcBAZKsfkIGoxGJZY2kNVhLixZqLgcbFTgK9sVdy4Xfq9",
+	"o+ZZ4rjdyb/0eYSw+l5ONSMls8dHWy4ac0vgyaKaMIEIyUIafUy0ocrVhkGY081OwF9alx9+ekyom9ny",
+	"zZoD/M2nOL/2pa1EXZWjwfbpBonBkmXvMi7bIiWjRRJ5UidHOXTwypnW2N+K1W2cqBByJvLGMY2yhmpW",
+	"spbeQNOQvcBjTiDQeBTP7REdiunhCfVb+Hh1SrJbCrR1u6zLTuTI9yuKigf9axZ1lw4nTxSLS+KhoJRi",
+	"1mCEkeFpKiHl7tbS54nyMrkjbxH9ayZMQ2m26wdm+R8cMvsltqDvk1PsKQtNFBD64WA58diU1Wfvihug",
+	"Owji3CCQjcIeHByUWMt1+RHTWB80uYYTTzcAi0HolXEVOs5xTcZ2Ka5JCldkrGjOiJoJnX7bVnSB7zuK",
+	"qDpXZA+01XdJmFUovBPPo9z4ho9NpEVbVrVm+Jqb6gfURKzZKXkkkn3hrB+3FLNzddK5FEZJKLoG/AUA",
+	"9frkBRTF4R67UQhYJ5cK801YfnXa1u6VGvdAwJ00sg6aSGGthCsHJhbSEOv4H2ETFive3Tf2jX1bzpRh",
+	"jDRsQXT6KLmaiXW/P+cO5dNxfkM6ifAS3ivKINR1oo6OIY0AgAkoTZZ+bR1hTT7Mnhzpkm8GNFsmeQkX",
+	"OuHENsatG4MaNnXifTvCIgZASLpic+ABCOukO/v6sHSiS22R9iOkeMH11VqeQ+6BOJgUnqeSz8ebbckD",
+	"1rqd16OZltJsBa/7f/jeUCW1tonjBKtaFAPQb7Gb3XeBs4TFCnFB6P0xZtBSNJBiJcqc6poEt30ZOGW3",
+	"N7eG5NoQdCJoJESLUgMyjxTTEx/s9GVY/TV32nLjtQ/1bTplGKZbyQS7cIUbxIdn1t+1FmgN2nS02N/g",
+	"LXdmpwdJ0doUEfacABAWGvaEduJ4BhPGkv3BTwipTh7sXIrRWVu+GdUQBibagERBxPqkn/0AfxiqqJds",
+	"iHjITtutqXG1WYqJAgr7sO8XenTCqrPt6pOnsliJfm5ujmypuo58FW8xQ41i7KxTFrjxjGhDontkzX3c",
+	"gj1fOnbfJY+G2Pty+7CptY8JBXbAMoW5VL5EIY4lal4ycHGdPnQaHo+hLEvni4hf9ULkXaOG9dJ297pv",
+	"Qwf2ZVt64eJWx2RwxUUx8CYXzyf9Hhb/KQ6FCWiqTWlVOSna6FOwsQA8RFzXZRjjIGtb3W5dTuwit20B",
+	"fh/XdaXaLbl1F9t1YeG2ai4fNK6BouvRmw5wbCWYGzeKeUuwGliHPJh74m3WIS+78SpHik2Xxbu16dro",
+	"RTeAFxzCbkM1tt/V2/fNU3EiFvW0LPyrLQ9BwzTITcWXONtOhkPRodY9zrEvnSEo9Q/ToAPQEttdAnpQ",
+	"hND63NdCuEGUXeydj4xyB5nq6JLy/FwR/KoMDELA9y/GiqzC2knWk3+gCSQRVjV1gNWtmusd8BVA7RYM",
+	"HPy+o85wL7ZDCRq1RtgKBRP68bsWQFIQI6sYUvQnw8C0Z8n+82Ew/t08EuYvNogr0r27PlcfAaPB+lcE",
+	"LXPjETXQXjBzMBUIHbWWBLCbiisntboNv/H9U5bGoXKFwABi2I3xIV+3MikagDcMGRf+F6EBtG8VAw1c",
+	"W7Jdaxt5+sadodGMR8LgMqK2mdh7TGg3dyzglrFdplQO2tNv8bw90r9znU7W02zbiZof0fXmY5qIrMKB",
+	"GlmFNJRj/dnYMUyo0fVhu/PxP7NizHSzrywE6mcG5wJAMpKWdaU9eQsZXlchnmoeotnpv1knOyueIpxL",
+	"oVk+swz/L3y305bSTfx8afQxYJ4apXghX/p089TjgsOcmCJd0TalN6cIqTpjKmctkUka9WUxmLeCjsMO",
+	"jUWoIVLkEeDsycFyMnb9MjsC0RrcsEsm81ioLTHTclpR5RN4oS4HKlz75MTlUJtI6WNI6RHIH7ERv/Hj",
+	"sVfR08vCmuampcVHug/4zxNZumpbVrKp5c4jMtinFR+4qin7N6gHaBB+gwMXhTTw75t02rHbNnl67nCP",
+	"uBifXjsG/dgR0suZ/XTnprMwrncbXmCQYMLceinzK6/aCsv32ihq7MmuZpYhXHEEzmqBw6RTgNf/bEPY",
+	"kfFPaAbjm/2nw8FDgGhnR7Qmy5ZeYlWVnAGKB4PFeDKgEXpoyG5vzpkfPap4DjhohPJhB/TVAwTnMJVw",
+	"hGQ8jucP9qI9hlb4oSEd1b05y2qwZaC6acJtZ/x1M/pSTbDA2A4WeQvIY8X+FoEODzQZwD0GQJCZZtu9",
+	"dtzUeqevvMFw7c7xu7ZQXVve1SCSnLIom0tJxZSWAtutQ79GU7I+eQv4EI+exCbdFKDWyXF5SazCubEm",
+	"XsSyE6nNr9BZYNAyFHZj8SeuaLn8E1qV/nL4frCprjMFK+jaAmXb4GT7wCo3fGtONWbbjshgOONlMcgI",
+	"jcCWeAMoYx1AEuzNyQ+ng824q8BtOaYQW8tUW/jRsc7OmVG3WErts0BPyjIeo3G3htSrbTnaZ1GeqZnY",
+	"OqpYaukiyKgPQjl0hu6+ziK5brmt0ccZ31OzYIAFhBvMqQzNnNyZ7F8KzEboDCuT8JZBIcEPYaBDZd8l",
+	"OUquTPdGhWCIP/qumbVSrmcA/KYevz24Yot/gLoDxoyxlv/7j/d//0f/q78lxybVkwU7bao3o6ZcvMLr",
+	"Dzdsr39CanffwVimNLgK0gVxO+BIWIZ4VgpqvQXoYbhId2FDmRAJNzDT00LNBdY6UxDfmRXtDeXbgkjd",
+	"MXTt6RjX18SNSoRxgy7ugemZLgCT5TiQf1hmaQ9EranSvuuBAp8yU7Xs4eWubszdIr3aUdtM4TC/cpUL",
+	"r1oqb+znGRkApm0QYqGjGuKGo+wQOkrR8M3IoB4DNPAQSBw3FXorwAigMGwNWu8BSjhiYj8jcrthkF3r",
+	"sGJPo6OCs6TdnXJ7V5eLb5WCGvEbVjhcS+YKObjQhlEkqL7iYJTUqGDyypCCCZDuEEHJYFN8Q5nVwKAs",
+	"UlUYHkT/NfmeP3OBHxB3bmjK44OvQZU8wV7XMbb+6dMn36T64jBaMHWXIqhnC4h290nsBOVS5EwJMlJ0",
+	"CgO1lAe6+uLWRpWKXfOLtlm4dUewEP57+u23Ufjv8cHBRpHjbtKZzZAxdslqrvfQx9QYhy5MWdSeiWti",
+	"FIcanND8NG6ttqzjDJtWydEQike5Dbx5FsG0ucjLWcGKOhb7+JgcEjNTQhPFjPv5aHPgeAiF1q1h4XQr",
+	"TPdvgOJbq0WzXArPZi5q7FZhV60YI9RdBFFvsYAWUdHq10WSk1U9smWWh+uuHA3sc/y9N0KM7sC3X+Wa",
+	"aDrC4gWPXoP3O44GrZKJLAHUcCl4waaVNEyYmhBYkgBtprgmMBNcFH0ycFy2B80bYebq04PHGXl68AS4",
+	"5unB12g/BlPDh9OWFgthJQ2QIe9yZ73GzXtZ7+nBY/j/J/D/XydjcSu2XbcTZ8/HDs+bz51tcd7Om42a",
+	"oI+29JOv7CLAzQ6uwZ8tvPpuKTv3p4muwov9RREGu565UNNyu3jcCFroJNQPmvTNKXMOMbwNHN+kxyO0",
+	"jEOCnkO+Mk1Fc464gDHLMEwu4Iygqd/6oOUa59bqGpcJXA46QOthiJoeR4odNNsIRiaG2aRTUPf0iglX",
+	"0Wf/jZoEcoPx4rbYlS37Otx2aMKwHKXu1KQEo8/vVy3tUooxU4E0QfuFoS6HT+KmJNP+xukxP8dTY5Cm",
+	"9cAYGLhfe07E+T9+ECY3xzhmBosXo8Ey8VjMevyMVHB5y9iZHQ5rfCZnbpSnNRNKRtiNQ8eFoSdebWXB",
+	"ZguGHaxGthhkkUL03WHqTod+bDCgXeC8kOHCT/kkfnaTqwl2zbkIigIiGCvqctRugRB7uwuYRbMxRogn",
+	"fxspueMwfrzY7U5lPG5oRdKsL4evY41uZM9SJTz2ovRE3zBzNTmiaBuKurffHU3PwV1OR//kEApBCg/H",
+	"uVucj/lSypVvls2mSskhGgJwTFoMKMNEvtgG4tPehXwVc+AW1XFrHBF3uCtRKXxrCThGmkJRMdZ7r5ua",
+	"3r4l6aLilWLtO1QUj6VgoRot0TTLvcWEWqHIBJlybZWO6/xlJkwc1zBAjl0RCkXnws2xs99BFXWzK/Q6",
+	"hmxp8LNpDrxgN+YEff9kOssVAgPFkHpcY5CXjikXzS7H3I19NhkZwuTO+iVd9Lb7+1QTqhuNulzB9Wr1",
+	"tSdes9q6y8R5MAVa8nj44rAKVz8AePzuL7Bu/FpCmZ5g0w/IJKkljCjSlQpCS06tVt0yQ27Kc4yKpEvO",
+	"Zq3j0S7qYnzfbACH4DtUBFJ2c9rS95VypzdLDvePPJho4J2RvcYbeM7we5cKsJ8z7V3GdIOz1fwMqER5",
+	"xQQZMmtUWlc+PqPIDnRWcENKOW7phF02ObaY8kTHuJbuSPDr5NtMFBdXqdA/RuUfaFJKDcYWwv8a8MkH",
+	"MSDVwSbrRg5Su22d20MMzSJYlUo+sJR8CDxbJzS14VZGCDLTjAxZTmea1aOWuvNsmWx1dxreJCw6jZqW",
+	"o40/xo4n82Yv5a5DoGrPK6Tyl+c9He37hiYAdmwZ67plSXPAHXSfxgTA/BYR5yen2+2NBsp3lnEfNfiy",
+	"fbilez1PFr92xw2wqxmyYldTBo/ODk0ZuOE7Z8ptZ7bXScggIPLcvoxV3mW6z3TL5r2UigzsjwZHUeHF",
+	"sT33Ezlz7SyEnEfgcsCf0IVvtNR1j9PpzXYx9Y7pWWk2jPXYYLGun1HhIwcrXeKwk5gckeHC+uboVQri",
+	"jTgyE9yQwdUgI4MpzsofD8jDSvqO04cHj79+FJ3jb76+ciP1lwfqa7uEJiLiYO/b9x8Os8Ont79cfT/9",
+	"Yfyv9//sOjf/HO+2MxZ1M/FbZisg5iGyZpYM7Ai30n0CS2oGdGoYKVT3J2J88ppBEQJkNFyvMGSBY8J+",
+	"m9GSSOHCWYCWAgE+cd1xNCroambWdC3p/jK+wndl9c25JMtvMEPFwoh29A85M5d7b3DQhmEm3VcLbUfb",
+	"GhA0UZndlW+M2robMGt7OFCow165U2O+xnZ82T4fI8yze7GeN/101M22bmPEhuP45afUZAnsWQ9lj0dt",
+	"tCPZWmSJP/y7lyctCL/6TK+w1ccN8kkiiCM7VcH4UlZkYSa5VMTNatjOxmwHJ34n52RKxcIZibTNRlQM",
+	"Gk20jAziVppZKWXdf1YQHfC5VsT5hleMFjEaDd3qZER47YCZj6HQFmOxNp6aXRyKsCHNQ+APhqN20iio",
+	"Td7IvroKkfpe1mMmh4YhAseUi1lqqGPLqarvvsNzBTdt64wI2A7hvQurSmovjmtSyGQD71xWayfueXuf",
+	"ixCjAt/MfhZaoJUypyXJZZVqFNg9RubjoN09lZLqWsokvBXrelNtiKa8IFQswmzXbs7K2raDELTi2K3f",
+	"Dzi8S4SwFfzW2ozw7ajZYtLUk2fxjd0wW9e7acHuMscQ4sdlWwzTddmEmUM+pEdm1VE7/zigjV2YHBG7",
+	"DVGss08CLt6+jL0ZREVx5mNRX4ktyTJ49UvBo06ENU+6waYAUY6jjwimBgIFlq6XiRCXrk7t+pGV7kj6",
+	"tlVCzu0L4mbV/KkNjPAUcUg7gI22Fe9BH0FQAizLOsmGEbn0MOu7Nex2+IJZlZa5Lf3GsTZq09FHi7np",
+	"FezAgihdM/TuRuJS+/SULU2nrBOMvb5Faz/Eu9sc0bDvLWZzt78dnLntOvsB1nvjc+1F9WM3GQxwRUu7",
+	"tCXuvA49z1xvvvoVsu0tDceu8YhrfL+YmdL8X79gxzGm603S7sK7W9nTThXaNFkHNmDTIbO2JkZKrI2V",
+	"DnSuhXF9vBLjv7NnC7PUUuTut12jG8+Zqdsgo7wfS1mgboKKe0gy+9B3KI0gORVO9XnF199SJS2rjKVj",
+	"McXD0CatFyIPEfCPC2BuP5p3qTX9JkzG+sDfRUiobYHZfDsXGqE8daVWrTqtHxbqtv5seM2L5fk1fxrA",
+	"Jr7Zf3o5fOhxuCuPMiLLto2dXJfYuHUEGSusVZSE+vr41eZzIbaaQHVAFyZXwIhwfOhujsWGvuI+oBWt",
+	"pPyXJKyAnm3Ypb57LKcVyJmXM82v3YQsfQRdbQK6MyM0gDuXBziTh5DkQ4geAvb0I6zY/WpQI/UvBczc",
+	"wv7ZOOWZldo/Dzvywx0sa/ARz90saWkFEwXRdAypxLl0oW43JBqA/2XB1KVw0DkcU8LNEl5/NwD7iHl2",
+	"yJGIYdTbCm3MrDZBinY32utXXLHCNggqXpRsm+sRn6jZHfoGtJDeU2mHhFesZUQx8Nga7wMLB6nD7mg6",
+	"bXFD4Lq1gUhsrZ+RYQKDvLF5ul17cmxKqp//uU/ZQXLISpC9QzRIXZdu/1naNG0Zjrwy+qExvxjp6OmQ",
+	"tFcUW4lIFlxfRc3DU7r5xyin/hHjXzUzzWihQ9cOaUkBPeU63wGUObSImCsJTf3+bDbQj6uw1D+NFeTf",
+	"7S9auRLNC9yV1PS33OXgxXAQT2Cs+FZ5WFb7aziKfKtf7xicE6aNL71RYpkpaRg/pb34PTT9o7mS2luJ",
+	"eotRpV2LywPPbVNeHr/E7tnuNZ/yrW0lsN3BNrKGM+L3jWyUdCxDACkM812l6ZTePA8F2Glj2g1RnomC",
+	"KTKni2Nwn8l3Fxdn+4f9QxxqjL3+aFTNHQ30yyAKjmCdzcP9pvTmrC1h8nKmICZfz+TDXt88dITlCsqQ",
+	"jzFv4XpwYjvouEjo6UGjSOjx15vX9duMzdjFDit0rP1VQquiUMxk30R7ILWHAKeW/Dg5a3k9Bzte2z0T",
+	"f0TtH5omG+XqM3cZthiFRkptHZhGjjUitlcstF/yHQUm0O+U+aTKlN/0SdSWCH4zZWq8Rdb8hV9YCv2k",
+	"KN/cxRUuimX/6jv+K54MmrkJsm52nvUjeIEjwygX21RJbgrW+QnZHwF7vGZdeq/4Pqu3Wa/Cvqubaw+j",
+	"9qzJ8sMyyNQuKtCdCszTGJnLhKd0XgFM3MnYsE0ZGUyMqQbkoReG2CTBwS8fue91dAHKzovX5/Dl49x/",
+	"9TiMHb14fQ52OuC6x+/OnrthNvoReDeTx/VPwr3ieSn2ib0M/gNAisc5/H/SGq6UvFmctb62myHjUc9n",
+	"797+3/9HsDuIaxpsRX/UwMPIuIMwGbIxF+iN+K4HhpWltpLNTNilQLzMA03c+NM+Qbcuvie8PVZQ+uBA",
+	"o7QSCtcgOuIpcH3Yy3rX6TdWvufG+iY/9qK6HnMzgM1fV09R7sJ6F6/PtxbiO47WxEvZvhNJvU3YV7OJ",
+	"ttcVo1fhCHjmBQlLi9RIBtqCqor7qnFBzk5/QJZ0UzkBicC1nrHm8XzQ+GWDaSDOsdCGTR+kAaR5PHen",
+	"xXQlEfQ1VfaKR6ShjvREzkWAOCwI1VerzJxaD4fm3oqdX/HqJ6b4KGFRX6ANJhbxe/fJS6nIiOMsYytg",
+	"5nG+8NhbGcThORsYEN0AnES4BRRJ6eq+8wDovamwc7erpOm6Mf66B5q8Ogui4aMbRccsvvuD8xNn89TM",
+	"p8it0YGakCYUcu4a0s1dy046ZmE6G7BIwvn5+PhIO/wAYq68Oaj2rthfTLi1nRl3SkIfBbzaiQsmitqw",
+	"n7gind37vgmEcLsHHIEG3JulHN2fEGrQkptHE6qe7gM7HenJrK7IZ9e88Fn77hP9/a8Skd9/t3p2r1z7",
+	"f6+ZS+gK5mdVsBvwMFsqrbCsWrXkgAJaX9MliFIEJ4GkS4pP2Nw6Qn44Rje4C1Yvb06DNNoirpaLe8wE",
+	"mNcVk1XU7vaIPCXu/BO2NEDh4dODx49apliWrfVkMLraMUVUghLNcfjVPfBXfOCGcrKWclYYXgkIOvt2",
+	"ahsIQqdpmt8Bd7t5mutLzyzPO4aEyfCfrejMHyb/ih1DQf6Y706LROMiV9nxuja/1/SI3LbP5fadTT+y",
+	"b/LbxJnbRSvSnXQWXVPU9rPihrXVtEV9WhOSHorGpcAmzzjjeMjcJ9iCloZpb1noga2sPwUdI49dd18r",
+	"evV2MrAxti8ZiVi8m4n0fBYGGrGb3lwhr7tx3aw13O99qoU6mLHcLM7tXV0zSetc2z/gSbA2RhWgt9zv",
+	"wae9vQU7eCRbiO8FtqXpAM/agORyOsX2UQW2wmFD8uMrqFQ20o+Lgy8lmVOTT8g5/LJ/KS7FV1/9PJH9",
+	"r74ip3F/PmifzJkmg5OZmUjFf4cA3xF5BqsmF2+/P30zQBQAFtI3MBYPNBadA9iZC9cVuA+fDTxPFNRQ",
+	"10BfqoVbDG6x/uorcCXm9TuTORXmyAfOfQPpLHSPhtBXRuTcstZwEbAdESwquxTOFmvio8hpzbGA5KZk",
+	"4A9U3MqQllrCbOHB6QUdD/rk3Fpz3JAhza8I1Zdi8Gq0Bz2jBtjPC1sF46R/PBxW9Y1KnpsBekhaTlkN",
+	"roD26lQbpo7BVMQ7vpGC4W2PyFcD2FNIRyKchPworoT1uK7YQsftRYPFxRUmqpHCL3CSpN3ywT+Rsf9h",
+	"JdAAG2ou3Jp9SDyg88Fwxe6XYMUB/x/5ycYYzr0U8NojaLdb9xCsgWnYJNXNhfB2p6uyrypGFannlSuG",
+	"DWfdunGik2MM91NSyHwGA3nIw3cvn5Nvv3763498ZlhDL39L8YIN4CY+Tu38VBDQurZKnh4cTPUgI4PH",
+	"zpU/nDw5mA6Oiea/s+ZvlqtxL0Uox12qxG0tvCUXfOruapf+5MmTbzHEY7ixBlUPDykeLHJy9qoXQYl7",
+	"14egpComaMV7R70n/YP+E6zdnYDA2adVVYJqq5ItB5YDwq70AKQ6eOjkbdxO3V6CMB4rRJx3DQBQLAkg",
+	"WLS6sBciF1wxVjnu84epT068jq+btGNv4PrAoduOrdolFmyAlQePvBTYiAGa6s6Usm54iI1ZHQb7+6pw",
+	"s1AWQBFFpwyb8LXkMepL9l+gpL99HxobPXMtiXMJZbxgjlRVaf16LsX+v53WRw2y0USxi/Io1dummglm",
+	"AMJxYBcfHxy03TJct/8zUgsRBhBl2PwbOE2orGbTKVWL3lHvbGbq6X9u8x3S2igqdOgBbuhY11MbdO+9",
+	"vc8+NBGxT3adv5rb8S9mTuCClR1J1Oh44UONZUffO4jrkODj9tLfZgx6p2LONDRXqHeiWyOAtSsYuhkC",
+	"Dk8iFSq2tjXMJ7KxgsTDNjAghOod/60yQmcmbFp0wbraou/+RlQz3ithAK20ysamwfamun9nLv15IkP9",
+	"pxVEGRHoToMdEnFnKceOM5eL/x2DrvaeaNgbAB3SjJHBvrM69j/gH7eNOw765I10KUxnPlSKX1sFfcUA",
+	"7tk8Ca+5NlFU9SfO5rrTqYjwpRjRTXFgjTlpZcLd8ta69gEXUd8AHy6BgdDYp2aBU3qsrTKSqmsjge2Y",
+	"eYnSG7m6UWezHYvHTAHwQBcjt9oQWsXfmfet0m5kCuoBQMvUJELOo8Ng/4WHgV0zl31NHoNziHrtQfkh",
+	"XursY+BsQQbw4QDbR4EdLRgpOfYN+p/zt2+wVxA1dHBkba4/8C7kD7T3/yB1W7U/LsUfe3t74X/24oFn",
+	"lwH5gwwaNfr2E9foyZqqPi8jxm7+bN1kXLB5zXYPMdYHIgJNbqfiXH0huquQVv9txvOrcvGI4FJccRWs",
+	"5Kf67yiq+SA0UAgiCX/qTVv4bWOWkP0EKmw4trQKRnDzBsIarfbHb9wfFD0ejDwuPYyLMT7Ij3a0/0JS",
+	"HD4NneP/sNsR0Rd3Fzu82o3lxaBPTnx9v6mhJeDeoPfymmqzB4/Ye/ViQMbMekNYv35EwIu4FFyAk4Ru",
+	"IW6+76KXahpwhLuX7hdwKZ4pOddM6SO8gkOn1cGIWScrcyW2A1gRFgQOQkESxNpD/7OUiXgOXskpHogN",
+	"EtgecF402vLju2kWmQOYOK6lcYNedxTKht0YPL17daCw/YZJERWP5ZDo3VlmtjTlRrNydHcZ9RKP1bz2",
+	"9HRaDt1UpQOOJAURBpChCIEJoxbeEYeQspsLAeuvJwn4S4Jr7z9YQg2jVxK3Pmnyxalb2gaWCPDsiTHV",
+	"0f6+nsgqLrWA/mg5VWaAsTIHfsAIEBmkLh+0qfWZKnvLzsIGQ3Nptrif1fCv04vWp9gjKYveVjc+CTEj",
+	"ZP5o0Ja96xFxo7bID35oRQVYaitrYLzewMMtFHOIJZgx7lr+2b9/fPe6bcXhwNUrDmZBY7LX0fu/H7VN",
+	"9mraA3c1j9bGFy1nCV9GkTyirL5kF8Yy1FyHLRpLFymzpyd5LOvKp6QbZ43Xl76zz2fzUFp6Wd3JQfEB",
+	"xeFiR8aaJRUJXZA8pd0HMbH3P8B/b1EGliwFx3hlNA7+x7hKbfOpmVgVYC/gLkilj42AbHZVX41cf/z3",
+	"nzNqge/q7aMUpbPWiISn0L2dd8eoazjObl40jOr0go7bbuou24dr3D3vQLh31p5aS7btGAfeFcsw3me9",
+	"apYg+dnMfDKm7HLpGylYzMO7D/hFDPAFRfqeu/xB0Lnr+GBVUO0XrgQvea5e8NHIei2dTGpwZyQmhKAE",
+	"jWhetIb4XF+MO5hBy88s2cg9MiC0QLY6B8w1M7M+UtuawPS813jLWlSmL4hskzH1vESsW7y7XnsupxXM",
+	"XEBCugwIetD2k2DsujyBiam4a0GTYE5Qk61uxQssUcwsAxRcX2FiayaE67AE4QB8jRBc4S5u5fFr6Cil",
+	"4nqe7z+bZWQXsGPDCOi5a7vI+BvjfIR7UUJtvLH/wf7ndl2q4o0XNPd0bHGb2ul9dyo77e4k5i7pulmx",
+	"2rfrtgf7heKjtUmjF3DB5/Q1eMlwEbs7Vm+h5t+oBamYAhkdi+ioZ+FwJgrXkgeFLYy8LwHKAZb/3R1E",
+	"B+nxIUVXfgNggC+ee4xirG+o6o9/bzdH5FyUkhZWU26ySAZWIwzIQ1/cArloP2sYNkCxSirDiriNYRbq",
+	"8QcpldeeK+T5pGE4bFL02FByS3ti/DuvmqchJFmGXFBYUafYIRCbnCIIQDGmAc/lUAGAhljyZZ7jgvZe",
+	"cF1JzdMpojMlK6kBAwDnQLjODGsCm3f2GB1HRAOlQQl9Cdw+4dpIrN5pk4jfuUtWlpViMleQ3m4xr+M5",
+	"x29Z+tZ+vsfdjHE5F0xhsZ9dq/Y90K+Zx2Z/ZJbzPyLV7rGxu7XYHExoB8n2+G6+77uHdm5Mu4f+kklD",
+	"/HsArblyQz/HHbFGbghSCN8PSkYLSHJBaZ1vroTdUREF2V/QaenasGKKAHKgdgUtljosrkvaXY7qMlQ3",
+	"YSXKw680LP2MiflN/THse7danZYeYOVPYIzGLjhH+HqYJv1wiqQbdOVGoiVj0R5f1JqrRlU8XOBM/wbW",
+	"WI5IwSomCibyhcsQe0Qo/MMrmlXWcMC37pgM+/Q6foCJV/ishRWcUN5WCKd4M8bo4YQnPFJ1J7I7SdBN",
+	"j8ypUo4IbpBoSP5cscU/WlI/x4SWJZnOQHq0rhBu2CGz84/3f//Hp8ns3EXSv22ZHHsnQe/2Ykc+ud9Z",
+	"OLCIkQCV3Ir489jrtdmiM3/RZyQ+rGGxY+LXyPPdhkaqmmCe7OGjJt33P2DPq6XMUSoX5Cjwl0kGVf59",
+	"EyRszwcFKt2bGvacuIalFp89JbSeeNtxEL7wxrTQp+PPLyMvFPPBF54YWscNII2i2uukmebxb+BAoALJ",
+	"QMlgY3JEEY4wHJy2yM7qCuXNJlkVPS4yhPxjfIRGzsWXA6LdUp21labfTZ85uoE+85WYO4kvhnaMMNpM",
+	"Es2MKVnS5Nf1iNMkL5246RRfHxzWUzRwwCnXYR6xVL5TvJaEklKOOeBDpwAONArKwzyOf0UL+DGr96gG",
+	"/CPakMS0LHeRqvt5IgmdklcRqT2BHblhuGH70cW2p/4gQWYC0cAcYe5YhTXA2/w6YWUxwDEltV98TAZn",
+	"b88vSL/fd48bOAbQrnB+9byfu2V1dM9bHPL/0NPthnvu9nCXEmcwDxdRJ4y7stfS5FkvzyF4V0ptwM0L",
+	"s3kblX1XOCA0IQCiMY9JlnS+ZEnVmGEB6o+vABusyWA/7D0WYA72cZz8gHChDaNF+rzXw+Xu78D7Z7QB",
+	"c933O9iUGkNtfJ1eaMqSJnmY9dFmF7tpIPdJHzdQZZU6LkSauUpTnXk+y7D+MCNhnAnsOc49uTsdv4Mu",
+	"elyH2KQfT5akYTQOstUTvgizET+bbGmbQnkn2RJqsncMEQjk8uT2nzRIHoqyNsEn6zrwMDEjAMWRc+LK",
+	"GihqxQLXzM//cmHMDEEirszYK0HslA8RT2uTeFOkjsKl3PIwK+Ev4pYH1bu6pe1eeSDS/aGo3LFYx9+f",
+	"3StfS7vt+Affd6NT/um488twymM2+MKd8jXMkJKNbSWwaytTP6umWjty+07qaqVMc4c6i9ZuSN4kpN+n",
+	"xsd3PLkbd3r/Q/SvDlHimOh/GZ2UN166dZ/atFOTZvemohrnYSNjf3Zl1ZGoH8/8m9ksothGTfeJGf/L",
+	"UHcrLPWF67xOPJWUicHOX6v63oarPmee2C1i15niuiT23jSejOgXEsbhs/vQdeHu+x/8nx20XCDxX0XF",
+	"ibA1rTvTpt0iWt2baqtZfj3vfm6l1oGM96nPPJk2KrNPyd9fhiZrctCXrcY2clFS0tUtp1vV1zu85HM2",
+	"jrIr2HXfKBequzetpTzZ/F74Htj3oK/w1vsf4L8dNBUS9C/jiSn3uomdaNNPnkL3ppwcT69hzs/ua60h",
+	"233qI6DMRmX0yVj4y9BEEbt84d5UK9ckJVdInmzun4ctf0OuBNIk9YiqeFiIKEITngw77f3r9IJESdw0",
+	"OgDZ9Mewos+o8erxCjtVelGq6t70XjQtPjRcjdih3vD7UITh7vsf/J8d1GE0GvOv4rhFDf3TO9OmGCNa",
+	"3ZtujIaLrGXjz++4xYNq7o/XN7OXp9hGtfkpWf3L0JxNZvrSfbgN57Kz0NtvzENsO8wBaPUpTjO2SV1/",
+	"olMDn3ZTM1abBytGhLcVcPCWnwf0ZRxj12N9qQV5UYSxk19YI/LloZhf2Jk7KYrmlEU/FFQqP9ACSv0E",
+	"8x0deRiw2M4RsySg2FWwl1zjvBIqFlhDmCWHIFwxViHEp25r/yJp3iqG/SnlLJ+wBPTwfCHy+GR/Gptm",
+	"97zUeI8vtbn9D/SKOaDwBCYqlnUP3nrPxvEI2t3J9v0PjjfXGrk4Znw3EuNzkRnfoXF2u9D0U4rrlbLW",
+	"V2dHlVQmIxVTORNmj4lcFtBentkzzFjBimPy6uz6GysfhormV8zU8HIYihXQ5bUU6t4ZobuT5CD0WAT7",
+	"GRTcqklw1lYEEI9qj/q+z6kGcHifvBV1WQGM+jgOAQSa56yCsZqajK2UDyhyf4V9DIA0wX/FEeNgk2Aj",
+	"/kQh0TkUHTh0/T1JQrj59iJwpw+HoV4J++07OSdTq9yibsiWv0tmyFiCarUqyxJ2B53qYQMd3t8htqH8",
+	"B+oCplFz32jStFRkIssCZ9nDaJo1InhzROpnmEYWXtYKeijNx9VkaXsSZ8l2HgSxKVYVR6n+AhMe3BCC",
+	"kZLT+xnn0HRS7m+WQzMCdy+DHBoBuEC6dbUa0Wg54CA3VO6X93bD3QR1+GKmyt5RD/qPXx+C/HZ3Wt4+",
+	"Fx8p3NCv5Xlr/ajNpav8t8qjwYg6oVFjECn2VgphR5gKBnU7XMVzUnQ8hQopbU8rVPZEy2igfVYfjK2p",
+	"oZp0zMWN713YaJcMN59AdQdbhK6Y4Qmu7VP0nqHeNfqslj7Rhy6EHn1S53VX1wqlkW7IlxsA75vLTOWU",
+	"CRMadffjDqjz5K2WZ+LgL7HA0ffTkON4ab4Q8Pb97f8PAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

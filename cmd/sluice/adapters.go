@@ -132,19 +132,18 @@ func (f adminFleets) Problems() []gateway.Problem {
 	return all
 }
 
-// sourceStatus tells how the sources are; copied is when the local copy was written that stands
-// in for those that have said nothing yet.
-func sourceStatus(m *discovery.Manager, copied time.Time) func() []api.SourceStatus {
+// sourceStatus tells how the sources are.
+func sourceStatus(m *discovery.Manager) func() []api.SourceStatus {
 	return func() []api.SourceStatus {
 		out := []api.SourceStatus{}
-		for _, s := range m.Status() {
+		for _, s := range m.All() {
 			kind, _, _ := strings.Cut(s.Name, "/")
-			st := api.SourceStatus{Kind: gateway.SourceKind(kind), Name: s.Name, Up: s.Up, Message: s.Error, Upstreams: s.Wants}
-			if s.LastEvent.IsZero() {
-				s.LastEvent = copied
-			}
+			st := api.SourceStatus{Kind: gateway.SourceKind(kind), Name: s.Name, Up: s.Up, Message: s.Error, Upstreams: s.Wants, Pending: s.Pending, Copied: s.Copied}
 			if !s.LastEvent.IsZero() {
 				st.LastEvent = &s.LastEvent
+			}
+			if !s.StaleSince.IsZero() {
+				st.StaleSince = &s.StaleSince
 			}
 			out = append(out, st)
 		}

@@ -125,8 +125,7 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 		return nil, err
 	}
 	if a.away() {
-		a.admin.handle(http.HandlerFunc(a.answerAway))
-		return a, nil
+		return a, a.serveAway()
 	}
 	if err := a.objects.apply(ctx); err != nil {
 		return nil, err
@@ -192,7 +191,7 @@ func (a *App) newSources() (*discovery.Manager, error) {
 		sources["kubernetes/"+k.Name] = s
 	}
 	addResolvers(sources, a.cfg.DNS, a.log)
-	return discovery.New(discovery.Config{Sources: sources, Out: a.guard.SetEndpoints, Log: a.log}), nil
+	return discovery.New(discovery.Config{Sources: sources, Out: a.guard.SetEndpoints, Others: a.ingressStatus, Copied: a.copied, Log: a.log}), nil
 }
 
 func (a *App) openAccessLog() (io.Writer, error) {
@@ -211,7 +210,9 @@ func (a *App) openAccessLog() (io.Writer, error) {
 	}
 }
 
-func (a *App) serveAdmin(notice io.Writer) error {
+// serveAdmin answers at the admin address with parts, completed with those that do not depend on
+// the store. agents answers the agents of nginx nodes; more are sources of problems.
+func (a *App) serveAdmin(parts admin.Config, agents http.Handler, more ...func() []gateway.Problem) error {
 	secret := os.Getenv("SLUICE_ADMIN_TOKEN")
 	if secret == "" {
 		var created bool
@@ -220,36 +221,25 @@ func (a *App) serveAdmin(notice io.Writer) error {
 			return err
 		}
 		if created {
-			_, _ = fmt.Fprintf(notice, "sluice: the administrator's token is in %s\n", filepath.Join(a.cfg.DataDir, auth.FileName))
+			_, _ = fmt.Fprintf(a.notice, "sluice: the administrator's token is in %s\n", filepath.Join(a.cfg.DataDir, auth.FileName))
 		}
 	}
 	tokens, err := auth.NewTokens("admin", secret)
 	if err != nil {
 		return err
 	}
-	handler, err := admin.New(admin.Config{
-		Store:       adminStore{a.store},
-		Control:     a.loop,
-		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.nameProblems}},
-		Tokens:      tokens,
-		Sources:     sourceStatus(a.sources, a.copied),
-		StoreStatus: storeStatus(a.store),
-		Shrink:      a.guard,
-		Listeners:   a.listenerStatus,
-		Names:       a.nameStatus,
-		Normalise:   normalise,
-		UI:          webadmin.Dist,
-		Version:     version,
-		Node:        a.cfg.Node,
-		StartedAt:   a.started,
-		Done:        a.ending,
-		Log:         a.log,
-	})
+	more = append(more, a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems)
+	parts.Control, parts.Fleets, parts.Tokens = a.loop, adminFleets{a.fleets, more}, tokens
+	parts.Sources, parts.Shrink, parts.Listeners = sourceStatus(a.sources), a.guard, a.listenerStatus
+	parts.Normalise, parts.UI = normalise, webadmin.Dist
+	parts.Version, parts.Node, parts.StartedAt = version, a.cfg.Node, a.started
+	parts.Log = a.log
+	handler, err := admin.New(parts)
 	if err != nil {
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/agent/v1/", tokens.Require(admin.WriteError, a.fleets.Handler()))
+	mux.Handle("/agent/v1/", tokens.Require(admin.WriteError, agents))
 	mux.Handle("/", handler)
 	a.admin.handle(mux)
 	return nil
@@ -383,6 +373,7 @@ func (a *App) judged(verdicts []gateway.Verdict) {
 
 func (a *App) applied(s *gateway.Snapshot) {
 	a.sources.Apply(s) // first, so that whoever sees the generation served knows that sources were asked
+	a.guard.Apply(s)
 	start := time.Now()
 	a.proxy.Apply(s)
 	a.ready.served(s, time.Since(start))

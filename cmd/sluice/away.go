@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"path/filepath"
 	"sync"
 	"time"
@@ -166,13 +165,27 @@ func (a *App) takeStore() (err error) {
 	if a.names, err = a.newNames(); err != nil {
 		return err
 	}
-	return a.serveAdmin(a.notice)
+	if a.names != nil {
+		if err := a.metrics.Register(a.names); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return a.serveAdmin(admin.Config{Store: adminStore{a.store}, StoreStatus: storeStatus(a.store), Names: a.nameStatus, NameList: a.nameList, Done: a.ending},
+		a.fleets.Handler(), a.nameProblems)
 }
 
-// answerAway tells those who come to the admin API why it is not there.
-func (a *App) answerAway(w http.ResponseWriter, r *http.Request) {
-	admin.WriteError(w, r, fmt.Errorf("%w: the etcd cluster of store.etcd can not be reached. Traffic is served from the local copy of %s; nothing can be changed until the cluster is back",
-		gateway.ErrUnavailable, a.copied.Format(time.RFC3339)))
+// serveAway shows what is served while the store is away. Streams of events end when it comes,
+// so that their clients come back to what knows the store.
+func (a *App) serveAway() error {
+	none, done := awayStore{a}, make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-a.stored:
+		case <-a.ending:
+		}
+	}()
+	return a.serveAdmin(admin.Config{Store: none, StoreStatus: none.status, Done: done}, none)
 }
 
 // keep writes the local copy, once the inputs are complete.

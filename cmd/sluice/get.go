@@ -30,7 +30,7 @@ func getCommand() *cobra.Command {
 	var tenant string
 	cmd := &cobra.Command{
 		Use:   "get KIND [NAME]",
-		Short: "Show objects as they were written",
+		Short: "Show objects as they were written, and those that follow from others",
 		Args:  cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := newClient(cmd)
@@ -48,10 +48,10 @@ func getCommand() *cobra.Command {
 				return showCertificates(cmd, found)
 			}
 			return show(cmd, found, func(row func(...any)) {
-				row("KIND", "TENANT", "NAME", "REVISION", "UPDATED", "BY")
+				row("KIND", "TENANT", "NAME", "REVISION", "UPDATED", "BY", "FROM")
 				for _, o := range found {
 					m := o.Head()
-					row(m.Kind, m.Tenant, m.Name, m.Revision, m.UpdatedAt, m.UpdatedBy)
+					row(m.Kind, m.Tenant, m.Name, revision(m), m.UpdatedAt, m.UpdatedBy, derivedFrom(m))
 				}
 			})
 		},
@@ -61,20 +61,36 @@ func getCommand() *cobra.Command {
 	return cmd
 }
 
+// revision of an object; those that nobody wrote have none.
+func revision(m *gateway.Meta) any {
+	if m.DerivedFrom != nil {
+		return ""
+	}
+	return m.Revision
+}
+
+// derivedFrom says what nobody wrote follows from.
+func derivedFrom(m *gateway.Meta) string {
+	if m.DerivedFrom == nil {
+		return ""
+	}
+	return m.DerivedFrom.String()
+}
+
 // showCertificates shows what people ask of certificates. Their keys stay at the server.
 func showCertificates(cmd *cobra.Command, found []gateway.Object) error {
 	return show(cmd, found, func(row func(...any)) {
-		row("TENANT", "NAME", "NAMES", "EXPIRES", "ISSUER", "FINGERPRINT", "REVISION")
+		row("TENANT", "NAME", "NAMES", "EXPIRES", "ISSUER", "FINGERPRINT", "REVISION", "FROM")
 		for _, o := range found {
 			c, ok := o.(*gateway.Certificate)
 			if !ok || c.Status == nil {
 				continue
 			}
 			if c.Status.Error != "" {
-				row(c.Tenant, c.Name, c.Status.Error, "", "", "", c.Revision)
+				row(c.Tenant, c.Name, c.Status.Error, "", "", "", revision(&c.Meta), derivedFrom(&c.Meta))
 				continue
 			}
-			row(c.Tenant, c.Name, strings.Join(c.Status.Names, ","), c.Status.NotAfter, c.Status.Issuer, c.Status.Fingerprint[:16], c.Revision)
+			row(c.Tenant, c.Name, strings.Join(c.Status.Names, ","), c.Status.NotAfter, c.Status.Issuer, c.Status.Fingerprint[:16], revision(&c.Meta), derivedFrom(&c.Meta))
 		}
 	})
 }

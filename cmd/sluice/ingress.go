@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/sluice-gateway/sluice/discovery"
 	"github.com/sluice-gateway/sluice/discovery/kubernetes/controller"
 	"github.com/sluice-gateway/sluice/discovery/kubernetes/ingress"
 	"github.com/sluice-gateway/sluice/gateway"
@@ -117,6 +118,20 @@ func (all ingresses) Problems() []gateway.Problem {
 	var out []gateway.Problem
 	for _, c := range all {
 		out = append(out, c.Problems()...)
+	}
+	return out
+}
+
+// ingressStatus tells how following each cluster's Ingresses is. What they make stands in the
+// local copy while a cluster has said nothing.
+func (a *App) ingressStatus() []discovery.SourceStatus {
+	var out []discovery.SourceStatus
+	for _, c := range a.ingress {
+		s := c.Status()
+		if !s.Up && s.Pending > 0 {
+			s.StaleSince, s.Copied = a.copied, !a.copied.IsZero()
+		}
+		out = append(out, s)
 	}
 	return out
 }

@@ -245,6 +245,33 @@ func (a *App) nameStatus() *api.NameStatus {
 	return &api.NameStatus{Leading: s.Leading, Announced: s.Announced, Pending: s.Pending, Leaving: s.Leaving, Failing: s.Failing, Message: s.Error}
 }
 
+// nameList lists what is announced in the words of the API.
+func (a *App) nameList() api.NameList {
+	if a.names == nil {
+		return api.NameList{}
+	}
+	out := api.NameList{Rule: a.cfg.Names.Rule, Leading: a.names.Status().Leading}
+	for _, n := range a.names.Names() {
+		s := n.Service
+		item := api.ServiceName{Host: n.Host, Cluster: s.Cluster, Namespace: s.Namespace, Service: s.Service, Tenant: s.Tenant, Upstream: s.Upstream,
+			To: []string{}, TtlSeconds: int(n.Target.TTL / time.Second), Phase: api.ServiceNamePhase(n.Phase), Since: n.Since, Error: n.Error}
+		for _, a := range n.Target.Addresses {
+			item.To = append(item.To, a.String())
+		}
+		if n.Target.CNAME != "" {
+			item.To = append(item.To, n.Target.CNAME)
+		}
+		if !n.Gone.IsZero() {
+			item.GoneSince = &n.Gone
+		}
+		if !n.Next.IsZero() {
+			item.NextAttempt = &n.Next
+		}
+		out.Items = append(out.Items, item)
+	}
+	return out
+}
+
 func (a *App) nameProblems() []gateway.Problem {
 	var out []gateway.Problem
 	if a.router != nil {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +49,7 @@ func statusTable(row func(...any), s api.Status, problems []gateway.Problem) {
 	row("snapshot", fmt.Sprintf("generation %d, digest %s", s.Generation, short(s.Digest)))
 	store := s.Store.Mode + ", up"
 	if !s.Store.Up {
-		store = s.Store.Mode + ", NOT REACHED: " + s.Store.Message
+		store = s.Store.Mode + ", NOT REACHED: " + s.Store.Message + staleSince(s.Store.StaleSince, true)
 	}
 	row("store", store)
 	for _, l := range s.Listeners {
@@ -57,7 +58,7 @@ func statusTable(row func(...any), s api.Status, problems []gateway.Problem) {
 	for _, src := range s.Sources {
 		state := "up"
 		if !src.Up {
-			state = "DOWN: " + src.Message
+			state = "DOWN: " + src.Message + staleSince(src.StaleSince, src.Copied)
 		}
 		row("source "+src.Name, state)
 	}
@@ -72,6 +73,17 @@ func statusTable(row func(...any), s api.Status, problems []gateway.Problem) {
 	for _, p := range problems {
 		row("  "+p.Object.String(), strings.TrimSpace(p.Field+" "+p.Message))
 	}
+}
+
+// staleSince says how old what is in use may be.
+func staleSince(at *time.Time, copied bool) string {
+	switch {
+	case at == nil:
+		return ""
+	case copied:
+		return "; the local copy of " + orDash(*at) + " is in use"
+	}
+	return "; stale since " + orDash(*at)
 }
 
 func explainCommand() *cobra.Command {

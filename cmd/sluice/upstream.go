@@ -15,7 +15,7 @@ import (
 func upstreamCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "upstream", Short: "Show upstreams and change their endpoints by hand"}
 	cmd.PersistentFlags().StringP("tenant", "t", "", "tenant of the upstream; may be left out when the name is unique, or be written as TENANT/NAME")
-	cmd.AddCommand(upstreamList(), upstreamShow(),
+	cmd.AddCommand(upstreamList(), upstreamShow(), upstreamShrink(),
 		upstreamWrite("add NAME ADDR", "Add an endpoint by hand", 2, func(c call, base string, args []string) (method, path string, body any) {
 			e := gateway.ManualEndpoint{Address: args[0]}
 			if c.Flags().Changed("weight") {
@@ -66,6 +66,9 @@ func upstreamList() *cobra.Command {
 					if u.Upstream.Panic {
 						note = "PANIC: too few healthy, ejections are ignored"
 					}
+					if u.DerivedFrom != nil {
+						note = strings.TrimSpace(note + " from " + u.DerivedFrom.String())
+					}
 					row(u.Upstream.Key, len(u.Upstream.Endpoints), in, note)
 				}
 			})
@@ -100,6 +103,9 @@ func upstreamShow() *cobra.Command {
 			}
 			return show(cmd, u, func(row func(...any)) {
 				row("upstream", u.Upstream.Key)
+				if u.DerivedFrom != nil {
+					row("from", u.DerivedFrom)
+				}
 				endpointRows(row, u.Upstream.Endpoints)
 			})
 		}}

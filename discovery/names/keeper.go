@@ -53,6 +53,7 @@ type Keeper struct {
 	records  map[string]Record
 	failing  map[string]failure
 	broken   error // of the state
+	calls    map[call]uint64
 }
 
 // failure is why the call for a host has not been made.
@@ -68,7 +69,7 @@ func New(cfg Config) *Keeper {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Keeper{cfg: cfg, told: make(chan struct{}, 1)}
+	return &Keeper{cfg: cfg, told: make(chan struct{}, 1), calls: map[call]uint64{}}
 }
 
 // Apply takes the services from a snapshot. It does not block.
@@ -176,14 +177,14 @@ func (k *Keeper) do(ctx context.Context, r Record) error {
 	}
 	switch r.Phase {
 	case Announcing:
-		if err := k.cfg.Announcer.Announce(ctx, r); err != nil {
+		if err := k.counted(r.Phase, k.cfg.Announcer.Announce(ctx, r)); err != nil {
 			return err
 		}
 		k.cfg.Log.Info("name announced", "host", r.Host, "service", r.Service.Namespace+"/"+r.Service.Service)
 		r.Phase = Announced
 		return k.save(ctx, r)
 	case Withdrawing:
-		if err := k.cfg.Announcer.Withdraw(ctx, r); err != nil {
+		if err := k.counted(r.Phase, k.cfg.Announcer.Withdraw(ctx, r)); err != nil {
 			return err
 		}
 		k.cfg.Log.Info("name withdrawn", "host", r.Host, "service", r.Service.Namespace+"/"+r.Service.Service)

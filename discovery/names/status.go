@@ -63,6 +63,32 @@ func (k *Keeper) Records() []Record {
 	return out
 }
 
+// Name is a record with how its last call went.
+type Name struct {
+	Record
+	// Error is why the last call failed; "" when it did not.
+	Error string
+	// Next is when it is made again. Zero: not before the name changes, or it did not fail.
+	Next time.Time
+}
+
+// Names are what is known about each name, sorted by host. Only the process that announces
+// knows any.
+func (k *Keeper) Names() []Name {
+	records := k.Records()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := make([]Name, 0, len(records))
+	for _, r := range records {
+		n := Name{Record: r}
+		if f, failed := k.failing[r.Host]; failed {
+			n.Error, n.Next = f.err.Error(), f.next
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
 // Problems are the calls that fail, shown on the upstreams.
 func (k *Keeper) Problems() []gateway.Problem {
 	k.mu.Lock()

@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,15 +53,20 @@ func TestStartFromTheLocalCopy(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 	until(t, 30*time.Second, "ready", func() error { return expectStatus("http://"+s.ops+"/readyz", 200) })
-	if err := s.api("GET", "/status", nil, nil); err == nil || !strings.Contains(err.Error(), "local copy") {
-		t.Errorf("the API says %v", err)
-	}
+	s.expectStale(address)
 
 	cluster.Restart(t, 0)
 	until(t, 60*time.Second, "a change", func() error {
 		return s.api("PUT", "/tenants/acme/upstreams/api/endpoints", map[string]any{"endpoints": []any{}}, nil)
 	})
 	until(t, 30*time.Second, "traffic with the store back", served)
+	until(t, 30*time.Second, "a status that is current", func() error {
+		var status staleness
+		if err := s.api("GET", "/status", nil, &status); err != nil || status.Store.StaleSince != nil || len(status.Sources) != 2 || status.Sources[1].StaleSince != nil {
+			return fmt.Errorf("status %+v, %w", status, err)
+		}
+		return nil
+	})
 	s.kill()
 
 	// A damaged copy is no ground to stand on: with the store down too, the start says both.
@@ -80,4 +87,63 @@ func TestStartFromTheLocalCopy(t *testing.T) {
 	if out := s.log.String(); !strings.Contains(out, "local copy is damaged") || !strings.Contains(out, "bytes of") {
 		t.Errorf("it said %s", out)
 	}
+}
+
+// staleness is what a status says of what may be out of date.
+type staleness struct {
+	Store struct {
+		Up         bool
+		StaleSince *time.Time
+	}
+	Sources []struct {
+		Name       string
+		Up, Copied bool
+		StaleSince *time.Time
+	}
+}
+
+// expectStale looks at a node whose store is away: people see what is served and since when it
+// may be out of date, monitoring too, and nobody can change it.
+func (s *instance) expectStale(address string) {
+	s.t.Helper()
+	var status staleness
+	if err := s.api("GET", "/status", nil, &status); err != nil || len(status.Sources) != 2 || status.Sources[1].Name != "etcd/default" {
+		s.t.Fatalf("status %+v, %v", status, err)
+	}
+	source := status.Sources[1] // the other one is DNS
+	if status.Store.Up || status.Store.StaleSince == nil || source.Up || !source.Copied || source.StaleSince == nil || !source.StaleSince.Equal(*status.Store.StaleSince) {
+		s.t.Errorf("status %+v", status)
+	}
+	var upstreams struct {
+		Items []struct {
+			Upstream struct{ Endpoints []struct{ Address string } }
+		}
+	}
+	if err := s.api("GET", "/upstreams", nil, &upstreams); err != nil || len(upstreams.Items) != 1 || upstreams.Items[0].Upstream.Endpoints[0].Address != address {
+		s.t.Errorf("upstreams %+v, %v", upstreams, err)
+	}
+	err := s.api("PUT", "/tenants/acme/upstreams/api/endpoints", map[string]any{"endpoints": []any{}}, nil)
+	if err == nil || !strings.Contains(err.Error(), "local copy") {
+		s.t.Errorf("a change: %v", err)
+	}
+	for _, metric := range []string{"sluice_store_stale_since_seconds ", `sluice_source_stale_since_seconds{source="etcd/default"} `} {
+		if text := s.metrics(); !strings.Contains(text, metric) {
+			s.t.Errorf("no %s in the metrics", metric)
+		}
+	}
+}
+
+// metrics is what monitoring reads.
+func (s *instance) metrics() string {
+	s.t.Helper()
+	resp, err := http.Get("http://" + s.ops + "/metrics")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(text)
 }

@@ -128,6 +128,7 @@ objects: [%s]
 	s.expectPath("annotated.example.com", "/", "two", 200)
 	s.expectHTTPS(https, "shop.example.com", "one")
 	expectBack(t, kube)
+	expectDerived(t, s)
 
 	kube.Delete("/apis/networking.k8s.io/v1/namespaces/shop/ingresses/web")
 	s.expectPath("shop.example.com", "/", "", 404)
@@ -216,6 +217,39 @@ func expectBack(t *testing.T, kube *kubetest.Cluster) {
 		}
 		return fmt.Errorf("%d events, none of them about the missing Service", len(list.Items))
 	})
+}
+
+// expectDerived looks at what was made of the Ingress as people do, who can't change it here.
+func expectDerived(t *testing.T, s *instance) {
+	t.Helper()
+	var routes struct {
+		Items []struct {
+			Name        string
+			DerivedFrom struct{ Source, Cluster, Namespace, Kind, Name string }
+		}
+	}
+	if err := s.api("GET", "/tenants/acme/routes", nil, &routes); err != nil || len(routes.Items) < 3 {
+		t.Fatalf("routes %+v, %v", routes, err)
+	}
+	first := routes.Items[len(routes.Items)-1] // those of the Service sort before
+	if d := first.DerivedFrom; d.Source != "kubernetes/default" || d.Cluster != "default" || d.Kind != "Ingress" || d.Namespace != "shop" || d.Name != "web" {
+		t.Errorf("%s is from %+v", first.Name, d)
+	}
+	err := s.api("DELETE", "/tenants/acme/routes/"+first.Name, nil, nil)
+	if err == nil || !strings.Contains(err.Error(), "made from Ingress shop/web of cluster default: change it there") {
+		t.Errorf("a deletion: %v", err)
+	}
+	if out, err := s.command("get", "upstreams"); err != nil || !strings.Contains(out, "default.shop.one.80") || !strings.Contains(out, "Service shop/one of cluster default") {
+		t.Errorf("sluice get upstreams:\n%s", out)
+	}
+	var problems struct{ Items []struct{ Code string } }
+	if err := s.api("GET", "/problems?tenant=acme", nil, &problems); err != nil || len(problems.Items) != 1 || problems.Items[0].Code != "service_missing" {
+		t.Errorf("problems of the tenant: %+v, %v", problems, err)
+	}
+	var status struct{ Sources []struct{ Name string } }
+	if err := s.api("GET", "/status", nil, &status); err != nil || fmt.Sprint(status.Sources) != "[{dns/default} {etcd/default} {kubernetes/default} {kubernetes/default/ingress}]" {
+		t.Errorf("sources %v, %v", status.Sources, err)
+	}
 }
 
 // secretYAML is a Secret with a certificate for host that signs itself.

@@ -20,11 +20,17 @@ export function Layout() {
           <Link to="/" activeOptions={{ exact: true, includeSearch: false }}>
             {t('app.overview')}
           </Link>
+          <Link to="/routes" activeOptions={{ includeSearch: false }}>
+            {t('app.routes')}
+          </Link>
           <Link to="/upstreams" activeOptions={{ includeSearch: false }}>
             {t('app.upstreams')}
           </Link>
           <Link to="/certificates" activeOptions={{ includeSearch: false }}>
             {t('app.certificates')}
+          </Link>
+          <Link to="/sources" activeOptions={{ includeSearch: false }}>
+            {t('app.sources')}
           </Link>
           <Link to="/fleet" activeOptions={{ includeSearch: false }}>
             {t('app.fleet')}

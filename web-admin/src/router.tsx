@@ -4,6 +4,7 @@ import { token } from './api/token';
 import { certificatesSearch } from './features/certificates/search';
 import { diffSearch, fleetSearch } from './features/fleet/search';
 import { LoginPage } from './features/session/LoginPage';
+import { routesSearch } from './features/routes/search';
 import { upstreamSearch, upstreamsSearch } from './features/upstreams/search';
 import { Layout } from './Layout';
 import { CrashedPage, NotFoundPage } from './ui/Lost';
@@ -61,6 +62,19 @@ const certificates = createRoute({
   component: lazyRouteComponent(() => import('./features/certificates/CertificatesPage'), 'CertificatesPage'),
 });
 
+const routes = createRoute({
+  getParentRoute: () => pages,
+  path: '/routes',
+  validateSearch: routesSearch,
+  component: lazyRouteComponent(() => import('./features/routes/RoutesPage'), 'RoutesPage'),
+});
+
+const sources = createRoute({
+  getParentRoute: () => pages,
+  path: '/sources',
+  component: lazyRouteComponent(() => import('./features/sources/SourcesPage'), 'SourcesPage'),
+});
+
 const fleet = createRoute({
   getParentRoute: () => pages,
   path: '/fleet',
@@ -75,7 +89,7 @@ const diff = createRoute({
   component: lazyRouteComponent(() => import('./features/fleet/DiffPage'), 'DiffPage'),
 });
 
-const routeTree = root.addChildren([login, pages.addChildren([overview, upstreams, upstream, certificates, fleet, diff])]);
+const routeTree = root.addChildren([login, pages.addChildren([overview, routes, upstreams, upstream, certificates, sources, fleet, diff])]);
 
 export function newRouter(history: RouterHistory) {
   return createRouter({

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -53,6 +51,7 @@ type Controller struct {
 	mu       sync.Mutex // guards what follows
 	snapshot *gateway.Snapshot
 	result   *ingress.Result // nil before the first one
+	last     time.Time       // of result
 }
 
 // New returns a controller, or an error when the kubeconfig or the pod's account cannot be
@@ -94,34 +93,6 @@ func (c *Controller) Apply(s *gateway.Snapshot) {
 		poke(c.changed)
 	}
 	poke(c.writer.wake)
-}
-
-// Problems are what is wrong with the cluster's resources, and with following them, for
-// people who do not look into the cluster.
-func (c *Controller) Problems() []gateway.Problem {
-	var out []gateway.Problem
-	own := func(code, message string) {
-		out = append(out, gateway.Problem{Object: gateway.Ref{Kind: "Kubernetes", Name: c.cfg.Cluster.Name}, Code: code, Message: message, Source: c.Name()})
-	}
-	for _, w := range c.watched() {
-		if _, lost := w.state(); lost != "" && lost != notReached {
-			own("cluster_lost", lost+": the last resources that were seen stay in force.")
-		}
-	}
-	if trouble := c.writer.trouble(); trouble != "" {
-		own("write_failed", trouble+".")
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.result != nil {
-		for _, p := range c.result.Problems {
-			if p.Type == corev1.EventTypeWarning {
-				out = append(out, gateway.Problem{Object: gateway.Ref{Kind: gateway.Kind(p.Kind), Name: c.cfg.Cluster.Name + "/" + p.NamespacedName.String()},
-					Field: p.Field, Code: code(p.Reason), Message: p.Message, Source: c.Name()})
-			}
-		}
-	}
-	return out
 }
 
 func (c *Controller) watched() []*watched {
@@ -178,7 +149,7 @@ func (c *Controller) translate() {
 	result.Objects = nil // they belong to the callback now
 	c.mu.Lock()
 	first := c.result == nil
-	c.result = &result
+	c.result, c.last = &result, time.Now()
 	c.mu.Unlock()
 	if first {
 		c.log.Info("ingresses translated", "ingresses", len(result.Statuses), "problems", len(result.Problems))
@@ -198,18 +169,6 @@ func (c *Controller) desired() (d desired, ok bool) {
 	d.problems = append(slices.Clone(c.result.Problems), c.result.Explain(c.snapshot.Problems)...)
 	d.ingresses = all[*networkingv1.Ingress](c.ingresses)
 	return d, true
-}
-
-// code reads "host_not_owned" for the reason "HostNotOwned".
-func code(reason string) string {
-	var b strings.Builder
-	for i, c := range reason {
-		if unicode.IsUpper(c) && i > 0 {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(c))
-	}
-	return b.String()
 }
 
 // poke leaves a note for whoever waits on ch.

@@ -436,6 +436,9 @@ func accountWithoutRights(t *testing.T, c *kubetest.Cluster) {
 		}
 		return fmt.Errorf("problems %+v", p)
 	})
+	if s := f.Status(); s.Up || s.Pending != 1 || !s.StaleSince.IsZero() || !s.LastEvent.IsZero() || !strings.Contains(s.Error, "forbidden") {
+		t.Errorf("status %+v", s)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.Synced() || f.sets != 0 {
@@ -450,6 +453,10 @@ func restart(t *testing.T, c *kubetest.Cluster, account string) {
 	c.Create(ingressYAML("again", "a", "/a", "api"))
 	f := follow(t, account)
 	f.expect("again", "Route a, Upstream api.80")
+	if s := f.Status(); !s.Up || s.Name != "kubernetes/test/ingress" || s.LastEvent.IsZero() || !s.StaleSince.IsZero() || s.Pending != 0 {
+		t.Errorf("status %+v", s)
+	}
+	before := time.Now()
 	c.StopAPI()
 	until(t, "lost", func() error {
 		for _, p := range f.Problems() {
@@ -460,6 +467,9 @@ func restart(t *testing.T, c *kubetest.Cluster, account string) {
 		return fmt.Errorf("no problem")
 	})
 	f.expect("again", "Route a, Upstream api.80")
+	if s := f.Status(); s.Up || s.Error == "" || s.StaleSince.Before(before) {
+		t.Errorf("status while it is lost: %+v", s)
+	}
 	c.StartAPI()
 	c.Create(ingressYAML("again", "b", "/b", "api"))
 	f.expect("again", "Route a, Route b, Upstream api.80")

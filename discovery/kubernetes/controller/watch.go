@@ -41,6 +41,7 @@ type watched struct {
 	mu     sync.Mutex // guards what follows
 	synced bool       // a complete list has come in
 	lost   string     // why it is not followed now; "" when it is
+	since  time.Time  // when it was lost
 }
 
 func newWatched[T runtime.Object](c *client, of *rest.RESTClient, resource, fields string, sample T, list func() runtime.Object, changed func()) *watched {
@@ -118,6 +119,13 @@ func (w *watched) state() (synced bool, lost string) {
 	return w.synced, w.lost
 }
 
+// loss says why it is not followed now, and since when; "" when it is.
+func (w *watched) loss() (why string, since time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lost, w.since
+}
+
 // run keeps the store in step with the cluster until ctx ends.
 func (w *watched) run(ctx context.Context, c *Controller) {
 	ctx = klog.NewContext(ctx, logr.FromSlogHandler(c.log.Handler()))
@@ -150,6 +158,9 @@ func (w *watched) run(ctx context.Context, c *Controller) {
 		}
 		w.mu.Lock()
 		first := w.lost == "" || !w.synced && w.lost == notReached
+		if first {
+			w.since = time.Now()
+		}
 		w.lost = fmt.Sprintf("follow %s at %s: %v", w.resource, c.client.server, err)
 		w.mu.Unlock()
 		if first {

@@ -67,6 +67,12 @@ func TestObjects(t *testing.T) {
 		got = append(got, string(text))
 	}
 	want := `createdBy: kubernetes/default
+derivedFrom:
+  cluster: default
+  kind: Secret
+  name: cert
+  namespace: shop
+  source: kubernetes/default
 kind: Certificate
 labels:
   sluice.io/cluster: default
@@ -82,6 +88,12 @@ tenant: acme
 updatedBy: kubernetes/default
 ---
 createdBy: kubernetes/default
+derivedFrom:
+  cluster: default
+  kind: Ingress
+  name: web
+  namespace: shop
+  source: kubernetes/default
 kind: Route
 labels:
   sluice.io/cluster: default
@@ -100,6 +112,12 @@ tenant: acme
 updatedBy: kubernetes/default
 ---
 createdBy: kubernetes/default
+derivedFrom:
+  cluster: default
+  kind: Ingress
+  name: web
+  namespace: shop
+  source: kubernetes/default
 kind: Route
 labels:
   sluice.io/cluster: default
@@ -119,6 +137,12 @@ tenant: acme
 updatedBy: kubernetes/default
 ---
 createdBy: kubernetes/default
+derivedFrom:
+  cluster: default
+  kind: Service
+  name: web
+  namespace: shop
+  source: kubernetes/default
 kind: Upstream
 labels:
   sluice.io/cluster: default
@@ -136,6 +160,21 @@ tenant: acme
 updatedBy: kubernetes/default
 `
 	if diff := cmp.Diff(want, strings.Join(got, "---\n")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A problem carries the tenant that has to settle it; nobody's namespace has none.
+func TestProblemsHaveTheirTenant(t *testing.T) {
+	c := readCase(t, txtar.Parse([]byte(shop)))
+	nobodys := c.resources.Ingresses[0].DeepCopy()
+	nobodys.Namespace = "nobodys"
+	c.resources.Ingresses = append(c.resources.Ingresses, nobodys)
+	got := map[string]string{}
+	for _, p := range Translate(c.resources, c.config).Problems {
+		got[p.Reason+" "+p.Namespace] = p.Tenant
+	}
+	if diff := cmp.Diff(map[string]string{ReasonServiceMissing + " shop": "acme", ReasonTenantUnknown + " nobodys": ""}, got); diff != "" {
 		t.Error(diff)
 	}
 }

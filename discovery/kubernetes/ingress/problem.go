@@ -13,6 +13,8 @@ import (
 // Problem is an event for a resource: what is wrong, where in it, and what to do.
 type Problem struct {
 	Subject
+	// Tenant that the resource's namespace belongs to. Empty: none.
+	Tenant string
 	// Type is "Warning", or "Normal" when nothing is lost by it.
 	Type    string
 	Reason  string // stable, such as "PathTaken"
@@ -56,7 +58,7 @@ func (r Result) Explain(problems []gateway.Problem) []Problem {
 	var out []Problem
 	for _, p := range problems {
 		for _, s := range r.origins[p.Object] {
-			out = append(out, Problem{Subject: s, Type: corev1.EventTypeWarning, Reason: reason(p.Code), Message: p.Message})
+			out = append(out, Problem{Subject: s, Tenant: p.Object.Tenant, Type: corev1.EventTypeWarning, Reason: reason(p.Code), Message: p.Message})
 		}
 	}
 	slices.SortFunc(out, Problem.compare)

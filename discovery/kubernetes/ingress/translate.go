@@ -148,11 +148,12 @@ func (t *translator) put(o gateway.Object, from ...Subject) {
 	t.origins[ref] = from
 }
 
-// meta says in labels what an object was made from.
+// meta says what an object was made from, in labels as well, which can be searched.
 func (t *translator) meta(ref gateway.Ref, from Subject) gateway.Meta {
 	by := "kubernetes/" + t.cfg.Cluster
-	return gateway.Meta{Kind: ref.Kind, Tenant: ref.Tenant, Name: ref.Name, CreatedBy: by, UpdatedBy: by, Labels: map[string]string{
-		"sluice.io/cluster": t.cfg.Cluster, "sluice.io/namespace": from.Namespace, "sluice.io/" + strings.ToLower(from.Kind): from.Name}}
+	return gateway.Meta{Kind: ref.Kind, Tenant: ref.Tenant, Name: ref.Name, CreatedBy: by, UpdatedBy: by,
+		DerivedFrom: &gateway.DerivedFrom{Source: by, Cluster: t.cfg.Cluster, Namespace: from.Namespace, Kind: from.Kind, Name: from.Name}, Labels: map[string]string{
+			"sluice.io/cluster": t.cfg.Cluster, "sluice.io/namespace": from.Namespace, "sluice.io/" + strings.ToLower(from.Kind): from.Name}}
 }
 
 func (t *translator) result(owners []*owner) Result {
@@ -184,7 +185,11 @@ func (t *translator) reporter(s Subject) reporter { return t.reporterOf(s, corev
 
 func (t *translator) reporterOf(s Subject, kind string) reporter {
 	return func(field, reason, format string, args ...any) {
-		t.problems = append(t.problems, Problem{Subject: s, Type: kind, Reason: reason, Field: field, Message: fmt.Sprintf(format, args...)})
+		tenant := ""
+		if s.Namespace != "" {
+			tenant = t.tenant(s.Namespace)
+		}
+		t.problems = append(t.problems, Problem{Subject: s, Tenant: tenant, Type: kind, Reason: reason, Field: field, Message: fmt.Sprintf(format, args...)})
 	}
 }
 

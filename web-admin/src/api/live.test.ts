@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest';
 import { sampleEndpoint, sampleNode, sampleUpstream } from '../test/samples';
 import { answer, refuse, server } from '../test/server';
 import { Refresher, take } from './live';
-import { nodesQuery, problemsQuery, upstreamsQuery } from './reads';
+import { nodesQuery, problemsQuery, shrinksQuery, upstreamsQuery } from './reads';
 
 const event = (name: string, data: unknown) => ({ event: name, data: JSON.stringify(data), id: '1' });
 const idle = { everything: () => {}, snapshot: () => {} };
@@ -29,6 +29,19 @@ test('problems replace the list, a node replaces its row', () => {
   const problem = { object: { kind: 'Tenant' as const, name: 'acme' }, code: 'host_taken', message: 'taken' };
   take(cache, idle, event('problems', { problems: [problem] }));
   expect(cache.getQueryData(problemsQuery().queryKey)).toEqual([problem]);
+});
+
+test('problems reach the upstreams that they are about, and what is kept is asked for again', () => {
+  const cache = new QueryClient();
+  cache.setQueryData(upstreamsQuery().queryKey, [api, web]);
+  cache.setQueryData(shrinksQuery().queryKey, []);
+  const problem = { object: { kind: 'Upstream', tenant: 'acme', name: 'api' }, code: 'shrink_held', message: 'kept' };
+  take(cache, idle, event('problems', { problems: [problem] }));
+  expect(cache.getQueryData(upstreamsQuery().queryKey)?.map((v) => v.problems)).toEqual([[problem], []]);
+  expect(cache.getQueryData(upstreamsQuery().queryKey)?.[1]).toBe(web);
+  expect(cache.getQueryState(shrinksQuery().queryKey)?.isInvalidated).toBe(true);
+  take(cache, idle, event('problems', { problems: [] }));
+  expect(cache.getQueryData(upstreamsQuery().queryKey)?.map((v) => v.problems)).toEqual([[], []]);
 });
 
 test('an event of a kind that is not known yet is let pass', () => {

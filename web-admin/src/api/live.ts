@@ -7,7 +7,7 @@ import type { ServerEvent } from './sse';
 import type { LiveState } from './stream';
 import { followEvents } from './stream';
 import { useToken } from './token';
-import type { Node, ProblemsEvent, SnapshotEvent, UpstreamKey, UpstreamView, Verdict } from './types';
+import type { Node, Problem, ProblemsEvent, SnapshotEvent, UpstreamKey, UpstreamView, Verdict } from './types';
 
 let state: LiveState = { phase: 'connecting' };
 const listeners = new Set<() => void>();
@@ -63,13 +63,27 @@ export function take(cache: QueryClient, refresh: Pick<Refresher, 'everything' |
       patchVerdict(cache, JSON.parse(e.data) as Verdict);
       break;
     case 'problems':
-      cache.setQueryData(problemsQuery().queryKey, (JSON.parse(e.data) as ProblemsEvent).problems);
-      void cache.invalidateQueries({ queryKey: ['certificates'] }); // which show their own
+      takeProblems(cache, (JSON.parse(e.data) as ProblemsEvent).problems);
       break;
     case 'node':
       patchNode(cache, JSON.parse(e.data) as Node);
       break;
   }
+}
+
+// Problems of sources and of what is kept come without a new snapshot, so what shows its own has
+// to hear of them here.
+function takeProblems(cache: QueryClient, problems: Problem[]) {
+  cache.setQueryData(problemsQuery().queryKey, problems);
+  cache.setQueryData(upstreamsQuery().queryKey, (views) =>
+    views?.map((view) => {
+      const own = problems.filter(({ object: o }) => o.kind === 'Upstream' && o.tenant === view.upstream.key.tenant && o.name === view.upstream.key.name);
+      return own.length + view.problems.length === 0 ? view : { ...view, problems: own };
+    }),
+  );
+  void cache.invalidateQueries({ queryKey: ['certificates'] });
+  void cache.invalidateQueries({ queryKey: ['shrinks'] });
+  void cache.invalidateQueries({ queryKey: ['names'] });
 }
 
 function patchVerdict(cache: QueryClient, v: Verdict) {
@@ -145,6 +159,7 @@ export class Refresher {
     void this.cache.invalidateQueries({ queryKey: ['fleets'] });
     void this.cache.invalidateQueries({ queryKey: ['certificates'] });
     void this.cache.invalidateQueries({ queryKey: ['diff'] });
+    void this.cache.invalidateQueries({ queryKey: ['routes'] });
     if (all) void this.cache.invalidateQueries({ queryKey: ['upstreams'] });
     else void this.readSome(changed);
   }

@@ -1,6 +1,6 @@
 import { queryOptions } from '@tanstack/react-query';
 import { api, unwrap } from './client';
-import type { CertificateView, Fleet, Node, Problem, UpstreamView } from './types';
+import type { CertificateView, Fleet, NameList, Node, Problem, Route, Shrink, UpstreamView } from './types';
 
 // What several pages read. Every key starts with its noun, so that api/live.ts can say
 // which answers an event makes old.
@@ -13,6 +13,22 @@ export const problemsQuery = () =>
     queryKey: ['problems'],
     queryFn: async ({ signal }): Promise<Problem[]> => (await unwrap(api.GET('/problems', { signal }))).items,
   });
+
+export const shrinksQuery = () =>
+  queryOptions({
+    queryKey: ['shrinks'],
+    queryFn: async ({ signal }): Promise<Shrink[]> => (await unwrap(api.GET('/shrinks', { signal }))).items,
+  });
+
+export const routesQuery = () =>
+  queryOptions({
+    queryKey: ['routes'],
+    queryFn: async ({ signal }): Promise<Route[]> =>
+      (await unwrap(api.GET('/objects', { params: { query: { kind: 'Route' } }, signal }))).items.filter((o) => o.kind === 'Route'),
+  });
+
+export const namesQuery = () =>
+  queryOptions({ queryKey: ['names'], queryFn: ({ signal }): Promise<NameList> => unwrap(api.GET('/names', { signal })), refetchInterval: 10_000 });
 
 export const upstreamsQuery = () =>
   queryOptions({

@@ -613,6 +613,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/shrinks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Endpoints that sources have lost all at once, and that are kept
+         * @description Those of this node. Each is a problem `shrink_held` of its upstream; `POST .../shrink` settles it.
+         */
+        get: operations["listShrinks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/names": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The names of services that are announced in DNS
+         * @description Known to the process that announces, which `leading` tells. Empty where sluice.yaml has no rule for names.
+         */
+        get: operations["listNames"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/problems": {
         parameters: {
             query?: never;
@@ -747,6 +787,8 @@ export interface components {
         Kind: "Tenant" | "Fleet" | "Policy" | "Certificate" | "Upstream" | "Route" | "Override";
         /** @description Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters. */
         Name: string;
+        /** @description A name; those of derived objects have up to 253 characters. */
+        LongName: string;
         /** @description Free key-value pairs for people and for selecting. */
         Labels: {
             [key: string]: string;
@@ -763,7 +805,7 @@ export interface components {
         Size: string;
         /** @description Names an object. */
         Ref: {
-            /** @description A kind, or `Files` for the files that the process applies. */
+            /** @description A kind, `Files` for the files that the process applies, `Kubernetes` for a cluster, or the kind of a resource there, such as `Ingress`. */
             kind: string;
             tenant?: string;
             name: string;
@@ -772,6 +814,20 @@ export interface components {
         UpstreamKey: {
             tenant: string;
             name: string;
+        };
+        /**
+         * @description What an object follows from that nobody wrote, such as an Ingress. It is not in the store, has no revision, and is
+         *     changed where it comes from: writes of its name are refused.
+         */
+        DerivedFrom: {
+            /** @description Who makes it, such as `kubernetes/default`. */
+            source: string;
+            /** @description Of the resource; absent, as the following, where it is not made from one. */
+            cluster?: string;
+            namespace?: string;
+            /** @description `Ingress`, `Service` or `Secret`. */
+            kind?: string;
+            name?: string;
         };
         /** @description Any object; `kind` says which. */
         Object: components["schemas"]["Tenant"] | components["schemas"]["Fleet"] | components["schemas"]["Policy"] | components["schemas"]["Certificate"] | components["schemas"]["Upstream"] | components["schemas"]["Route"] | components["schemas"]["Override"];
@@ -793,6 +849,7 @@ export interface components {
             readonly updatedBy?: string;
             /** Format: date-time */
             readonly updatedAt?: string;
+            derivedFrom?: components["schemas"]["DerivedFrom"];
         };
         /** @description What an administrator grants to a tenant. */
         TenantSpec: {
@@ -823,6 +880,7 @@ export interface components {
             readonly updatedBy?: string;
             /** Format: date-time */
             readonly updatedAt?: string;
+            derivedFrom?: components["schemas"]["DerivedFrom"];
         };
         /** @description How changes reach the nodes of a fleet. */
         FleetSpec: {
@@ -850,6 +908,7 @@ export interface components {
             readonly updatedBy?: string;
             /** Format: date-time */
             readonly updatedAt?: string;
+            derivedFrom?: components["schemas"]["DerivedFrom"];
         };
         /** @description Applies to every tenant. Of several policies the strictest value counts. */
         PolicySpec: {
@@ -887,6 +946,7 @@ export interface components {
             readonly updatedBy?: string;
             /** Format: date-time */
             readonly updatedAt?: string;
+            derivedFrom?: components["schemas"]["DerivedFrom"];
         };
         CertificateSpec: {
             /** @description The chain in PEM, the certificate itself first, then each issuer up to, but without, the root. */
@@ -958,6 +1018,7 @@ export interface components {
             readonly updatedBy?: string;
             /** Format: date-time */
             readonly updatedAt?: string;
+            derivedFrom?: components["schemas"]["DerivedFrom"];
         };
         UpstreamSpec: {
             /**
@@ -1143,6 +1204,7 @@ export interface components {
             readonly updatedBy?: string;
             /** Format: date-time */
             readonly updatedAt?: string;
+            derivedFrom?: components["schemas"]["DerivedFrom"];
         };
         RouteSpec: {
             /** @description Exact names or wildcards inside the tenant's claims. */
@@ -1206,6 +1268,7 @@ export interface components {
             readonly updatedBy?: string;
             /** Format: date-time */
             readonly updatedAt?: string;
+            derivedFrom?: components["schemas"]["DerivedFrom"];
         };
         /** @description Which route it changes, how, until when and why. */
         OverrideSpec: {
@@ -1397,6 +1460,7 @@ export interface components {
             problems: components["schemas"]["Problem"][];
             /** @description Names of the tenant's routes that send requests here. */
             routes: string[];
+            derivedFrom?: components["schemas"]["DerivedFrom"];
         };
         /** @description A certificate with what it is used for now. */
         CertificateView: {
@@ -1416,6 +1480,7 @@ export interface components {
             clientAuth?: "require" | "request";
             /** @description Of this certificate. */
             problems: components["schemas"]["Problem"][];
+            derivedFrom?: components["schemas"]["DerivedFrom"];
         };
         /** @description Says which object decided a field's value. */
         Origin: {
@@ -1515,6 +1580,65 @@ export interface components {
                 [key: string]: number;
             };
         };
+        NameList: {
+            /** @description That makes the names. Empty: there is none. */
+            rule: string;
+            /** @description Whether this process is the one that announces. */
+            leading: boolean;
+            items: components["schemas"]["ServiceName"][];
+        };
+        /** @description The name of a service in DNS. */
+        ServiceName: {
+            host: string;
+            cluster: string;
+            namespace: string;
+            service: string;
+            tenant: string;
+            /** @description The first one that follows the service. */
+            upstream: string;
+            /** @description Addresses, or the name that it is an alias of. */
+            to: string[];
+            ttlSeconds: number;
+            /** @enum {string} */
+            phase: "announcing" | "announced" | "withdrawing";
+            /**
+             * Format: date-time
+             * @description When the phase was decided.
+             */
+            since: string;
+            /**
+             * Format: date-time
+             * @description The service has been missing since then; the name is withdrawn after the grace.
+             */
+            goneSince?: string;
+            /** @description Why the last call failed. */
+            error?: string;
+            /**
+             * Format: date-time
+             * @description When the failed call is made again. Absent when it is not, before the name changes.
+             */
+            nextAttempt?: string;
+        };
+        /** @description A source's loss of most of an upstream's endpoints at once, while those that went are kept. */
+        Shrink: {
+            upstream: components["schemas"]["UpstreamKey"];
+            source: components["schemas"]["SourceKind"];
+            /** @description Which one of the source, such as `default:/services/api/`. */
+            place?: string;
+            /** Format: date-time */
+            since: string;
+            /**
+             * Format: date-time
+             * @description When what is kept is let go.
+             */
+            until: string;
+            /** @description Endpoints that went. */
+            lost: number;
+            /** @description Endpoints that there were. */
+            of: number;
+            /** @description Addresses that are still in use because of it. */
+            kept: string[];
+        };
         ShrinkRequest: {
             /** @enum {string} */
             action: "accept" | "hold";
@@ -1540,8 +1664,18 @@ export interface components {
              * @description When it last said anything.
              */
             lastEvent?: string;
-            /** @description How many upstreams follow it. */
+            /**
+             * Format: date-time
+             * @description Only while it is not up: what is in service of it may be out of date since then. Where it has not been reached since the start, that
+             *     is when the local copy was written. Absent where nothing of it is in service.
+             */
+            staleSince?: string;
+            /** @description Whether what is in service of it is from the local copy. */
+            copied?: boolean;
+            /** @description How many places of upstreams follow it. */
             upstreams?: number;
+            /** @description Of these, those that it has said nothing about yet. */
+            pending?: number;
         };
         StoreStatus: {
             /** @description `embedded` or `etcd`. */
@@ -1815,15 +1949,15 @@ export interface components {
         /** @description Name of the policy. */
         PolicyName: components["schemas"]["Name"];
         /** @description Name of the upstream. */
-        UpstreamName: components["schemas"]["Name"];
+        UpstreamName: components["schemas"]["LongName"];
         /** @description Name of the route. */
-        RouteName: components["schemas"]["Name"];
+        RouteName: components["schemas"]["LongName"];
         /** @description Name of the override. */
         OverrideName: components["schemas"]["Name"];
         /** @description Name of the fleet. */
         FleetName: components["schemas"]["Name"];
         /** @description Name of the certificate. */
-        CertificateName: components["schemas"]["Name"];
+        CertificateName: components["schemas"]["LongName"];
         /** @description Name of the node. */
         NodeName: string;
         /** @description Change nothing; return the effect that the write would have. */
@@ -2987,6 +3121,56 @@ export interface operations {
                         generation: number;
                         items: components["schemas"]["CertificateView"][];
                     };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listShrinks: {
+        parameters: {
+            query?: {
+                /** @description Only of this tenant's upstreams. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The losses, by upstream. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Shrink"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listNames: {
+        parameters: {
+            query?: {
+                /** @description Only of services that this tenant's upstreams follow. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The names, by host. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NameList"];
                 };
             };
             default: components["responses"]["Error"];

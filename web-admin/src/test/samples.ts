@@ -1,4 +1,4 @@
-import type { EffectiveUpstream, Endpoint, HealthState, Node, NodeState, Status, UpstreamView, Verdict, WriteResult } from '../api/types';
+import type { EffectiveUpstream, Endpoint, HealthState, Node, NodeState, Shrink, Status, UpstreamView, Verdict, WriteResult } from '../api/types';
 
 // Small answers that the specification allows. Times are fixed, in the past.
 
@@ -43,6 +43,20 @@ export const sampleStatus: Status = {
   store: { mode: 'embedded', up: true },
   listeners: [{ name: 'http', address: '[::]:8080' }],
 };
+
+export function sampleShrink(more: Partial<Shrink> = {}): Shrink {
+  return {
+    upstream: { tenant: 'acme', name: 'api' },
+    source: 'etcd',
+    place: 'default:/services/api/',
+    since: new Date(Date.now() - 18_000).toISOString(),
+    until: new Date(Date.now() + 3_600_000).toISOString(),
+    lost: 3,
+    of: 4,
+    kept: ['10.0.0.4:8080', '10.0.0.5:8080'],
+    ...more,
+  };
+}
 
 export function sampleNode(node: string, state: NodeState, more: Partial<Node> = {}): Node {
   const desired = 'aaaaaaaa11111111';

@@ -4,6 +4,7 @@ import type { ColumnsType } from 'antd/es/table';
 import { useTranslation } from 'react-i18next';
 import type { CertificateView } from '../../api/types';
 import { span } from '../../i18n/time';
+import { Derived } from '../../parts/Derived';
 import { Badge } from '../../ui/Badge';
 import { Nothing } from '../../ui/States';
 import { Clock, parseTime } from '../../ui/Time';
@@ -73,6 +74,7 @@ function Name({ view: v }: { view: CertificateView }) {
         <span className="muted">{v.tenant}/</span>
         <strong>{v.name}</strong>
       </span>
+      <Derived from={v.derivedFrom} />
       {!v.usable && <Badge tone="bad">{t('certificates.unusable')}</Badge>}
     </span>
   );

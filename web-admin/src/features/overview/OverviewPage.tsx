@@ -1,8 +1,10 @@
+import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
+import { ProblemList } from '../../parts/ProblemList';
+import { ShrinkAlarms } from '../../parts/ShrinkAlarm';
 import { Panel, Page } from '../../ui/Page';
 import { QueryView } from '../../ui/States';
 import { Identity } from './Identity';
-import { ProblemList } from './ProblemList';
 import { Stats } from './Stats';
 import { SuspectList } from './SuspectList';
 import { FleetList, ListenerList, SourceList } from './SideLists';
@@ -17,6 +19,7 @@ export function OverviewPage() {
   const fleets = useFleets();
   return (
     <Page title={t('overview.title')}>
+      <ShrinkAlarms />
       <QueryView query={status}>
         {(s) => (
           <>
@@ -35,7 +38,7 @@ export function OverviewPage() {
                 <Panel flush title={t('overview.fleets')}>
                   <QueryView query={fleets}>{(items) => <FleetList fleets={items} />}</QueryView>
                 </Panel>
-                <Panel flush title={t('overview.sources')}>
+                <Panel flush title={<Link to="/sources">{t('overview.sources')}</Link>}>
                   <SourceList sources={s.sources} />
                 </Panel>
                 <Panel flush title={t('overview.listeners')}>

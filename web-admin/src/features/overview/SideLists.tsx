@@ -4,7 +4,7 @@ import { tallyNodes } from '../../api/tally';
 import { nodeTones } from '../../api/tones';
 import type { SourceStatus, Status } from '../../api/types';
 import { nodeStates } from '../../api/types';
-import { span } from '../../i18n/time';
+import { clock, span } from '../../i18n/time';
 import { Badge } from '../../ui/Badge';
 import { Nothing } from '../../ui/States';
 import { parseTime } from '../../ui/Time';
@@ -20,6 +20,7 @@ export function SourceList({ sources }: { sources: SourceStatus[] }) {
     <ul className="list">
       {sources.map((s) => {
         const last = parseTime(s.lastEvent);
+        const stale = parseTime(s.staleSince);
         return (
           <li key={`${s.kind}/${s.name}`}>
             <div className="list-head">
@@ -33,6 +34,7 @@ export function SourceList({ sources }: { sources: SourceStatus[] }) {
               </span>
             </div>
             {!s.up && s.message && <div className="text-bad">{s.message}</div>}
+            {stale && <div className="text-warn">{t(s.copied ? 'overview.staleCopy' : 'overview.staleSince', { time: clock(stale, new Date(now)) })}</div>}
             {s.upstreams !== undefined && s.upstreams > 0 && <div className="muted">{t('overview.followers', { count: s.upstreams })}</div>}
           </li>
         );

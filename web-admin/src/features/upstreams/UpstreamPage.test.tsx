@@ -168,3 +168,12 @@ test('names every place where endpoints are discovered', async () => {
     expect(screen.getByText(text)).toBeTruthy();
   }
 });
+
+test('an upstream that nobody wrote says where it is changed, and offers no change', async () => {
+  const derivedFrom = { source: 'kubernetes/default', cluster: 'default', namespace: 'shop', kind: 'Service', name: 'api' };
+  server.use(answer('get', '/upstreams', { generation: 1, items: [{ ...api, derivedFrom }] }), eventStream().handler);
+  renderAt(address);
+  expect(await screen.findByText(/Made from Service shop\/api of cluster default/, {}, soon)).toBeTruthy();
+  expect(screen.queryByRole('button', { name: /Add endpoint/ })).toBeNull();
+  expect(screen.queryByRole('button', { name: /Discovery/ })).toBeNull();
+});

@@ -1,12 +1,15 @@
-import { PlusOutlined } from '@ant-design/icons';
+import { PlusOutlined, RadarChartOutlined } from '@ant-design/icons';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { Alert, Button } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Endpoint, Problem, UpstreamView } from '../../api/types';
 import { keyText } from '../../api/types';
+import { derivedText } from '../../parts/Derived';
+import { ShrinkAlarms } from '../../parts/ShrinkAlarm';
 import { Page } from '../../ui/Page';
 import { Nothing, QueryView } from '../../ui/States';
+import { DiscoverDialog } from './DiscoverDialog';
 import { EndpointDialog } from './EndpointDialog';
 import { EndpointTable } from './EndpointTable';
 import { EvidenceDrawer } from './EvidenceDrawer';
@@ -24,6 +27,7 @@ export function UpstreamPage() {
   const key = route.useParams();
   const upstream = useUpstream(key);
   const [adding, setAdding] = useState(false);
+  const [discovering, setDiscovering] = useState(false);
   return (
     <Page
       title={
@@ -43,10 +47,16 @@ export function UpstreamPage() {
         )
       }
       actions={
-        upstream.data && (
-          <Button type="primary" icon={<PlusOutlined />} onClick={() => setAdding(true)}>
-            {t('upstreams.add')}
-          </Button>
+        upstream.data &&
+        !upstream.data.derivedFrom && (
+          <>
+            <Button icon={<RadarChartOutlined />} onClick={() => setDiscovering(true)}>
+              {t('upstreams.editDiscover')}
+            </Button>
+            <Button type="primary" icon={<PlusOutlined />} onClick={() => setAdding(true)}>
+              {t('upstreams.add')}
+            </Button>
+          </>
         )
       }
     >
@@ -54,6 +64,7 @@ export function UpstreamPage() {
         {(view) => <Detail view={view} />}
       </QueryView>
       <EndpointDialog upstream={key} open={adding} onClose={() => setAdding(false)} />
+      <DiscoverDialog upstream={key} open={discovering} onClose={() => setDiscovering(false)} />
     </Page>
   );
 }
@@ -87,12 +98,15 @@ function Detail({ view }: { view: UpstreamView }) {
   );
 }
 
-function Warnings({ view: { upstream: u, problems } }: { view: UpstreamView }) {
+function Warnings({ view: { upstream: u, problems, derivedFrom } }: { view: UpstreamView }) {
   const { t } = useTranslation();
+  const others = problems.filter((p) => p.code !== 'shrink_held'); // the alarm says it
   return (
     <>
+      <ShrinkAlarms only={u.key} />
+      {derivedFrom && <Alert className="stale" type="info" showIcon title={t('upstreams.readOnly', { what: derivedText(derivedFrom, t) })} />}
       {u.panic && <Alert className="stale" type="warning" showIcon title={`${t('upstreams.panic')}: ${t('upstreams.panicHint')}`} />}
-      {problems.map((p, i) => (
+      {others.map((p, i) => (
         <Alert key={i} className="stale" type="warning" showIcon title={<ProblemText problem={p} />} />
       ))}
     </>

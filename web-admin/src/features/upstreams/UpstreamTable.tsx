@@ -6,6 +6,7 @@ import { tally, upstreamTone } from '../../api/tally';
 import { verdictTones } from '../../api/tones';
 import type { EffectiveUpstream, HealthState, UpstreamView } from '../../api/types';
 import { keyText } from '../../api/types';
+import { Derived } from '../../parts/Derived';
 import { Badge } from '../../ui/Badge';
 import { Share } from '../../ui/Share';
 import { Nothing } from '../../ui/States';
@@ -85,10 +86,13 @@ function useColumns(wide: boolean): ColumnsType<UpstreamView> {
 function Name({ view: v }: { view: UpstreamView }) {
   const { key } = v.upstream;
   return (
-    <Link to="/upstreams/$tenant/$name" params={key} className="break" onClick={(e) => e.stopPropagation()}>
-      <span className="muted">{key.tenant}/</span>
-      <strong>{key.name}</strong>
-    </Link>
+    <span className="row">
+      <Link to="/upstreams/$tenant/$name" params={key} className="break" onClick={(e) => e.stopPropagation()}>
+        <span className="muted">{key.tenant}/</span>
+        <strong>{key.name}</strong>
+      </Link>
+      <Derived from={v.derivedFrom} />
+    </span>
   );
 }
 

@@ -2,6 +2,7 @@ import { getRouteApi } from '@tanstack/react-router';
 import { Select } from 'antd';
 import { useTranslation } from 'react-i18next';
 import type { UpstreamView } from '../../api/types';
+import { TenantProblems } from '../../parts/TenantProblems';
 import { Filters, SearchBox } from '../../ui/Filters';
 import { Page } from '../../ui/Page';
 import { Nothing, QueryView } from '../../ui/States';
@@ -57,6 +58,7 @@ function Upstreams({ views }: { views: UpstreamView[] }) {
         />
       </Filters>
       <UpstreamTable views={shown} />
+      {search.tenant !== undefined && <TenantProblems tenant={search.tenant} />}
     </>
   );
 }

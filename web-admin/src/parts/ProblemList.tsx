@@ -2,17 +2,17 @@ import { Link } from '@tanstack/react-router';
 import { Button } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Problem, Ref } from '../../api/types';
-import { Badge } from '../../ui/Badge';
-import { Nothing } from '../../ui/States';
+import type { Problem, Ref } from '../api/types';
+import { Badge } from '../ui/Badge';
+import { Nothing } from '../ui/States';
 
 const firstShown = 20;
 
 /** What a person has to settle, each with a link to the object when it has a page. */
-export function ProblemList({ problems }: { problems: Problem[] }) {
+export function ProblemList({ problems, none }: { problems: Problem[]; none?: string }) {
   const { t } = useTranslation();
   const [all, setAll] = useState(false);
-  if (problems.length === 0) return <Nothing title={t('overview.noProblems')} />;
+  if (problems.length === 0) return <Nothing title={none ?? t('overview.noProblems')} />;
   const shown = all ? problems : problems.slice(0, firstShown);
   return (
     <ul className="list">
@@ -63,6 +63,14 @@ function ObjectLink({ object: o }: { object: Ref }) {
       </Link>
     );
   }
+  if (o.kind === 'Route' && o.tenant) {
+    return (
+      <Link to="/routes" search={{ tenant: o.tenant, q: o.name }}>
+        {text}
+      </Link>
+    );
+  }
+  if (o.kind === 'Kubernetes') return <Link to="/sources">{text}</Link>;
   if (o.kind === 'Fleet') {
     return (
       <Link to="/fleet" search={{ fleet: o.name }}>
