@@ -48,14 +48,19 @@ func (e *EffectiveCertificate) alike(o *EffectiveCertificate) bool {
 type decision struct {
 	from *Upstream // never changed: another spec is another object
 	sets digest    // of those that it wants
+	pins digest    // zero: there are none
 }
 
-func decisionOf(u *Upstream, wanted []EndpointSet) decision {
+func decisionOf(u *Upstream, wanted []EndpointSet, pins []*Pin) decision {
 	b := make([]byte, 0, 512)
 	for i := range wanted {
 		b = wanted[i].appendTo(b)
 	}
-	return decision{from: u, sets: sha256.Sum256(b)}
+	d := decision{from: u, sets: sha256.Sum256(b)}
+	if len(pins) > 0 {
+		d.pins = digestOf(slices.SortedFunc(slices.Values(pins), func(x, y *Pin) int { return x.Ref().Compare(y.Ref()) }))
+	}
+	return d
 }
 
 // appendTo appends everything that a set says. Lengths stand before texts and lists, so that
@@ -94,7 +99,7 @@ func (e *EffectiveUpstream) sees(verdicts []Verdict) bool {
 	}
 	for i := range e.Endpoints {
 		ep := &e.Endpoints[i]
-		if v := e.verdictOf(ep.Address, by); !ep.Verdict.alike(&v) {
+		if v := e.verdictOf(ep, by); !ep.Verdict.alike(&v) {
 			return false
 		}
 	}
@@ -104,5 +109,5 @@ func (e *EffectiveUpstream) sees(verdicts []Verdict) bool {
 func (v *Verdict) alike(o *Verdict) bool {
 	return v.EndpointKey == o.EndpointKey && v.State == o.State && v.Since.Equal(o.Since) && v.Until.Equal(o.Until) &&
 		v.Reason == o.Reason && v.Rule == o.Rule && v.Evidence.Observer == o.Evidence.Observer &&
-		v.Evidence.Ejections == o.Evidence.Ejections && slices.Equal(v.Evidence.Samples, o.Evidence.Samples)
+		v.Evidence.Ejections == o.Evidence.Ejections && reflect.DeepEqual(v.Evidence.Counts, o.Evidence.Counts) && slices.Equal(v.Evidence.Samples, o.Evidence.Samples)
 }

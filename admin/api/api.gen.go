@@ -402,6 +402,9 @@ type EffectiveUpstream = gateway.EffectiveUpstream
 // Endpoint One address that answers requests.
 type Endpoint = gateway.Endpoint
 
+// EndpointPin What a person says about an endpoint.
+type EndpointPin = gateway.EndpointPin
+
 // ErrorCode defines model for ErrorCode.
 type ErrorCode string
 
@@ -423,6 +426,12 @@ type ErrorDocument struct {
 	// Type `about:blank`: the code says it all.
 	Type string `json:"type"`
 }
+
+// EventKind defines model for EventKind.
+type EventKind = gateway.EventKind
+
+// EvidenceCounts The numbers that an ejection was decided by.
+type EvidenceCounts = gateway.Counts
 
 // ExplainedAnswer defines model for ExplainedAnswer.
 type ExplainedAnswer struct {
@@ -522,6 +531,9 @@ type Fleet = gateway.Fleet
 // FleetSpec How changes reach the nodes of a fleet.
 type FleetSpec = gateway.FleetSpec
 
+// HealthEvent Something that health has decided.
+type HealthEvent = gateway.HealthEvent
+
 // HealthState defines model for HealthState.
 type HealthState = gateway.HealthState
 
@@ -611,6 +623,28 @@ type PassiveCheck = gateway.PassiveCheck
 // PathMatch Compares the normalised path. At most one key is set; none is prefix `/`.
 type PathMatch = gateway.PathMatch
 
+// Pin A person's word on one endpoint, which wins over health.
+type Pin = gateway.Pin
+
+// PinRequest defines model for PinRequest.
+type PinRequest struct {
+	// Expires Default: until it is taken back.
+	Expires *time.Time `json:"expires,omitempty"`
+
+	// For Instead of expires: for so long from now.
+	For    *Duration `json:"for,omitempty"`
+	Reason *string   `json:"reason,omitempty"`
+
+	// State `drained`: no new request, what is under way has the upstream's drain time to end. `up`: in rotation whatever health says. `down`: no new request, what is under way goes on.
+	State PinState `json:"state"`
+}
+
+// PinSpec What is to be held of which endpoint, until when and why.
+type PinSpec = gateway.PinSpec
+
+// PinState `drained`: no new request, what is under way has the upstream's drain time to end. `up`: in rotation whatever health says. `down`: no new request, what is under way goes on.
+type PinState = gateway.PinState
+
 // PingEvent defines model for PingEvent.
 type PingEvent struct {
 	At time.Time `json:"at"`
@@ -680,6 +714,9 @@ type RouteTarget = gateway.RouteTarget
 
 // Sample One observed outcome.
 type Sample = gateway.Sample
+
+// ServiceVerdict Whether an upstream is bad as a whole, so that no endpoint is worth ejecting.
+type ServiceVerdict = gateway.ServiceVerdict
 
 // Session defines model for Session.
 type Session struct {
@@ -832,6 +869,9 @@ type UpstreamChange struct {
 	// Upstream Names an upstream across tenants.
 	Upstream UpstreamKey `json:"upstream"`
 }
+
+// UpstreamHealth What one node says about an upstream.
+type UpstreamHealth = gateway.UpstreamHealth
 
 // UpstreamKey Names an upstream across tenants.
 type UpstreamKey = gateway.UpstreamKey
@@ -1003,6 +1043,25 @@ type DiffNodesParams struct {
 type DownloadTreeParams struct {
 	// Which `disk` (default) is what the node reported that it has, `desired` what it should have.
 	Which *TreeKind `form:"which,omitempty" json:"which,omitempty"`
+}
+
+// ListHealthEventsParams defines parameters for ListHealthEvents.
+type ListHealthEventsParams struct {
+	Tenant   *string `form:"tenant,omitempty" json:"tenant,omitempty"`
+	Upstream *string `form:"upstream,omitempty" json:"upstream,omitempty"`
+
+	// Endpoint IP:port.
+	Endpoint *string    `form:"endpoint,omitempty" json:"endpoint,omitempty"`
+	Since    *time.Time `form:"since,omitempty" json:"since,omitempty"`
+	Until    *time.Time `form:"until,omitempty" json:"until,omitempty"`
+
+	// Limit At most this many. Default 100.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListUpstreamHealthParams defines parameters for ListUpstreamHealth.
+type ListUpstreamHealthParams struct {
+	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
 }
 
 // GetHistoryParams defines parameters for GetHistory.
@@ -1200,6 +1259,18 @@ type RemoveEndpointParams struct {
 	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
 }
 
+// UnpinEndpointParams defines parameters for UnpinEndpoint.
+type UnpinEndpointParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+}
+
+// PinEndpointParams defines parameters for PinEndpoint.
+type PinEndpointParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+}
+
 // ListUpstreamsParams defines parameters for ListUpstreams.
 type ListUpstreamsParams struct {
 	// Tenant Only this tenant's.
@@ -1235,6 +1306,9 @@ type AddEndpointJSONRequestBody = ManualEndpoint
 
 // SyncEndpointsJSONRequestBody defines body for SyncEndpoints for application/json ContentType.
 type SyncEndpointsJSONRequestBody = SyncEndpointsRequest
+
+// PinEndpointJSONRequestBody defines body for PinEndpoint for application/json ContentType.
+type PinEndpointJSONRequestBody = PinRequest
 
 // SettleShrinkJSONRequestBody defines body for SettleShrink for application/json ContentType.
 type SettleShrinkJSONRequestBody = ShrinkRequest
@@ -1283,6 +1357,12 @@ type ServerInterface interface {
 	// DownloadTree Download the files of a node
 	// (GET /fleets/{fleet}/nodes/{node}/tree.tar.gz)
 	DownloadTree(w http.ResponseWriter, r *http.Request, fleet FleetName, node NodeName, params DownloadTreeParams)
+	// ListHealthEvents The evidence ledger of this node
+	// (GET /health/events)
+	ListHealthEvents(w http.ResponseWriter, r *http.Request, params ListHealthEventsParams)
+	// ListUpstreamHealth What this node says about every upstream
+	// (GET /health/upstreams)
+	ListUpstreamHealth(w http.ResponseWriter, r *http.Request, params ListUpstreamHealthParams)
 	// GetHistory The versions of one object, newest first
 	// (GET /history)
 	GetHistory(w http.ResponseWriter, r *http.Request, params GetHistoryParams)
@@ -1385,6 +1465,15 @@ type ServerInterface interface {
 	// RemoveEndpoint Remove an endpoint given by hand
 	// (DELETE /tenants/{tenant}/upstreams/{upstream}/endpoints/{address})
 	RemoveEndpoint(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName, address string, params RemoveEndpointParams)
+	// UnpinEndpoint Leave the endpoint to health again
+	// (DELETE /tenants/{tenant}/upstreams/{upstream}/endpoints/{address}/pin)
+	UnpinEndpoint(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName, address string, params UnpinEndpointParams)
+	// PinEndpoint Drain an endpoint, or force it up or down
+	// (PUT /tenants/{tenant}/upstreams/{upstream}/endpoints/{address}/pin)
+	PinEndpoint(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName, address string, params PinEndpointParams)
+	// GetUpstreamHealth What this node says about an upstream, and how many endpoints it may eject
+	// (GET /tenants/{tenant}/upstreams/{upstream}/health)
+	GetUpstreamHealth(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName)
 	// SettleShrink Accept that a source has lost most of the endpoints, or hold on to them
 	// (POST /tenants/{tenant}/upstreams/{upstream}/shrink)
 	SettleShrink(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName)
@@ -2005,6 +2094,137 @@ func (siw *ServerInterfaceWrapper) DownloadTree(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.DownloadTree(w, r, fleet, node, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListHealthEvents operation middleware
+func (siw *ServerInterfaceWrapper) ListHealthEvents(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListHealthEventsParams
+
+	// ------------- Optional query parameter "tenant" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant", r.URL.Query(), &params.Tenant, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tenant"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "upstream" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "upstream", r.URL.Query(), &params.Upstream, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "upstream"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "upstream", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "endpoint" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "endpoint", r.URL.Query(), &params.Endpoint, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "endpoint"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "endpoint", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", r.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "since"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "since", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", r.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "until"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "until", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListHealthEvents(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListUpstreamHealth operation middleware
+func (siw *ServerInterfaceWrapper) ListUpstreamHealth(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListUpstreamHealthParams
+
+	// ------------- Optional query parameter "tenant" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant", r.URL.Query(), &params.Tenant, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tenant"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListUpstreamHealth(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3704,6 +3924,161 @@ func (siw *ServerInterfaceWrapper) RemoveEndpoint(w http.ResponseWriter, r *http
 	handler.ServeHTTP(w, r)
 }
 
+// UnpinEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) UnpinEndpoint(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "upstream" -------------
+	var upstream UpstreamName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "upstream", r.PathValue("upstream"), &upstream, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "upstream", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "address" -------------
+	var address string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "address", r.PathValue("address"), &address, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "address", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UnpinEndpointParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UnpinEndpoint(w, r, tenant, upstream, address, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PinEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) PinEndpoint(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "upstream" -------------
+	var upstream UpstreamName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "upstream", r.PathValue("upstream"), &upstream, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "upstream", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "address" -------------
+	var address string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "address", r.PathValue("address"), &address, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "address", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PinEndpointParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PinEndpoint(w, r, tenant, upstream, address, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetUpstreamHealth operation middleware
+func (siw *ServerInterfaceWrapper) GetUpstreamHealth(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "upstream" -------------
+	var upstream UpstreamName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "upstream", r.PathValue("upstream"), &upstream, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "upstream", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetUpstreamHealth(w, r, tenant, upstream)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // SettleShrink operation middleware
 func (siw *ServerInterfaceWrapper) SettleShrink(w http.ResponseWriter, r *http.Request) {
 
@@ -3911,6 +4286,11 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/endpoints", wrapper.AddEndpoint)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/endpoints", wrapper.SyncEndpoints)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/endpoints/{address}", wrapper.RemoveEndpoint)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/endpoints/{address}/pin", wrapper.UnpinEndpoint)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/endpoints/{address}/pin", wrapper.PinEndpoint)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/health", wrapper.GetUpstreamHealth)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/health/upstreams", wrapper.ListUpstreamHealth)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/health/events", wrapper.ListHealthEvents)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/shrink", wrapper.SettleShrink)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/routes", wrapper.ListRoutes)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/routes/{route}", wrapper.DeleteRoute)
@@ -4574,6 +4954,88 @@ type DownloadTreedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DownloadTreedefaultApplicationProblemPlusJSONResponse) VisitDownloadTreeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHealthEventsRequestObject struct {
+	Params ListHealthEventsParams
+}
+
+type ListHealthEventsResponseObject interface {
+	VisitListHealthEventsResponse(w http.ResponseWriter) error
+}
+
+type ListHealthEvents200JSONResponse struct {
+	Items []HealthEvent `json:"items"`
+}
+
+func (response ListHealthEvents200JSONResponse) VisitListHealthEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHealthEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListHealthEventsdefaultApplicationProblemPlusJSONResponse) VisitListHealthEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUpstreamHealthRequestObject struct {
+	Params ListUpstreamHealthParams
+}
+
+type ListUpstreamHealthResponseObject interface {
+	VisitListUpstreamHealthResponse(w http.ResponseWriter) error
+}
+
+type ListUpstreamHealth200JSONResponse struct {
+	Items []UpstreamHealth `json:"items"`
+}
+
+func (response ListUpstreamHealth200JSONResponse) VisitListUpstreamHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUpstreamHealthdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListUpstreamHealthdefaultApplicationProblemPlusJSONResponse) VisitListUpstreamHealthResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6069,6 +6531,137 @@ func (response RemoveEndpointdefaultApplicationProblemPlusJSONResponse) VisitRem
 	return err
 }
 
+type UnpinEndpointRequestObject struct {
+	Tenant   TenantName   `json:"tenant"`
+	Upstream UpstreamName `json:"upstream"`
+	Address  string       `json:"address"`
+	Params   UnpinEndpointParams
+}
+
+type UnpinEndpointResponseObject interface {
+	VisitUnpinEndpointResponse(w http.ResponseWriter) error
+}
+
+type UnpinEndpoint200JSONResponse struct{ WrittenJSONResponse }
+
+func (response UnpinEndpoint200JSONResponse) VisitUnpinEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response UnpinEndpointdefaultApplicationProblemPlusJSONResponse) VisitUnpinEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinEndpointRequestObject struct {
+	Tenant   TenantName   `json:"tenant"`
+	Upstream UpstreamName `json:"upstream"`
+	Address  string       `json:"address"`
+	Params   PinEndpointParams
+	Body     *PinEndpointJSONRequestBody
+}
+
+type PinEndpointResponseObject interface {
+	VisitPinEndpointResponse(w http.ResponseWriter) error
+}
+
+type PinEndpoint200JSONResponse struct{ WrittenJSONResponse }
+
+func (response PinEndpoint200JSONResponse) VisitPinEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response PinEndpointdefaultApplicationProblemPlusJSONResponse) VisitPinEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpstreamHealthRequestObject struct {
+	Tenant   TenantName   `json:"tenant"`
+	Upstream UpstreamName `json:"upstream"`
+}
+
+type GetUpstreamHealthResponseObject interface {
+	VisitGetUpstreamHealthResponse(w http.ResponseWriter) error
+}
+
+type GetUpstreamHealth200JSONResponse UpstreamHealth
+
+func (response GetUpstreamHealth200JSONResponse) VisitGetUpstreamHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpstreamHealthdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetUpstreamHealthdefaultApplicationProblemPlusJSONResponse) VisitGetUpstreamHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SettleShrinkRequestObject struct {
 	Tenant   TenantName   `json:"tenant"`
 	Upstream UpstreamName `json:"upstream"`
@@ -6197,6 +6790,12 @@ type StrictServerInterface interface {
 	// DownloadTree Download the files of a node
 	// (GET /fleets/{fleet}/nodes/{node}/tree.tar.gz)
 	DownloadTree(ctx context.Context, request DownloadTreeRequestObject) (DownloadTreeResponseObject, error)
+	// ListHealthEvents The evidence ledger of this node
+	// (GET /health/events)
+	ListHealthEvents(ctx context.Context, request ListHealthEventsRequestObject) (ListHealthEventsResponseObject, error)
+	// ListUpstreamHealth What this node says about every upstream
+	// (GET /health/upstreams)
+	ListUpstreamHealth(ctx context.Context, request ListUpstreamHealthRequestObject) (ListUpstreamHealthResponseObject, error)
 	// GetHistory The versions of one object, newest first
 	// (GET /history)
 	GetHistory(ctx context.Context, request GetHistoryRequestObject) (GetHistoryResponseObject, error)
@@ -6299,6 +6898,15 @@ type StrictServerInterface interface {
 	// RemoveEndpoint Remove an endpoint given by hand
 	// (DELETE /tenants/{tenant}/upstreams/{upstream}/endpoints/{address})
 	RemoveEndpoint(ctx context.Context, request RemoveEndpointRequestObject) (RemoveEndpointResponseObject, error)
+	// UnpinEndpoint Leave the endpoint to health again
+	// (DELETE /tenants/{tenant}/upstreams/{upstream}/endpoints/{address}/pin)
+	UnpinEndpoint(ctx context.Context, request UnpinEndpointRequestObject) (UnpinEndpointResponseObject, error)
+	// PinEndpoint Drain an endpoint, or force it up or down
+	// (PUT /tenants/{tenant}/upstreams/{upstream}/endpoints/{address}/pin)
+	PinEndpoint(ctx context.Context, request PinEndpointRequestObject) (PinEndpointResponseObject, error)
+	// GetUpstreamHealth What this node says about an upstream, and how many endpoints it may eject
+	// (GET /tenants/{tenant}/upstreams/{upstream}/health)
+	GetUpstreamHealth(ctx context.Context, request GetUpstreamHealthRequestObject) (GetUpstreamHealthResponseObject, error)
 	// SettleShrink Accept that a source has lost most of the endpoints, or hold on to them
 	// (POST /tenants/{tenant}/upstreams/{upstream}/shrink)
 	SettleShrink(ctx context.Context, request SettleShrinkRequestObject) (SettleShrinkResponseObject, error)
@@ -6722,6 +7330,58 @@ func (sh *strictHandler) DownloadTree(w http.ResponseWriter, r *http.Request, fl
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(DownloadTreeResponseObject); ok {
 		if err := validResponse.VisitDownloadTreeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListHealthEvents operation middleware
+func (sh *strictHandler) ListHealthEvents(w http.ResponseWriter, r *http.Request, params ListHealthEventsParams) {
+	var request ListHealthEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListHealthEvents(ctx, request.(ListHealthEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListHealthEvents")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListHealthEventsResponseObject); ok {
+		if err := validResponse.VisitListHealthEventsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListUpstreamHealth operation middleware
+func (sh *strictHandler) ListUpstreamHealth(w http.ResponseWriter, r *http.Request, params ListUpstreamHealthParams) {
+	var request ListUpstreamHealthRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListUpstreamHealth(ctx, request.(ListUpstreamHealthRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListUpstreamHealth")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListUpstreamHealthResponseObject); ok {
+		if err := validResponse.VisitListUpstreamHealthResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -7691,6 +8351,98 @@ func (sh *strictHandler) RemoveEndpoint(w http.ResponseWriter, r *http.Request, 
 	}
 }
 
+// UnpinEndpoint operation middleware
+func (sh *strictHandler) UnpinEndpoint(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName, address string, params UnpinEndpointParams) {
+	var request UnpinEndpointRequestObject
+
+	request.Tenant = tenant
+	request.Upstream = upstream
+	request.Address = address
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UnpinEndpoint(ctx, request.(UnpinEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnpinEndpoint")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UnpinEndpointResponseObject); ok {
+		if err := validResponse.VisitUnpinEndpointResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PinEndpoint operation middleware
+func (sh *strictHandler) PinEndpoint(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName, address string, params PinEndpointParams) {
+	var request PinEndpointRequestObject
+
+	request.Tenant = tenant
+	request.Upstream = upstream
+	request.Address = address
+	request.Params = params
+
+	var body PinEndpointJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PinEndpoint(ctx, request.(PinEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PinEndpoint")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PinEndpointResponseObject); ok {
+		if err := validResponse.VisitPinEndpointResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetUpstreamHealth operation middleware
+func (sh *strictHandler) GetUpstreamHealth(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName) {
+	var request GetUpstreamHealthRequestObject
+
+	request.Tenant = tenant
+	request.Upstream = upstream
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUpstreamHealth(ctx, request.(GetUpstreamHealthRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUpstreamHealth")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetUpstreamHealthResponseObject); ok {
+		if err := validResponse.VisitGetUpstreamHealthResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // SettleShrink operation middleware
 func (sh *strictHandler) SettleShrink(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName) {
 	var request SettleShrinkRequestObject
@@ -7756,257 +8508,286 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L3/c9s2tgf6r2B070yTLi3bSdP7as/OjvNtm9s08cRp8940uRVEQhLWFMACoGU19f/+BucAICiBEhXL",
-	"TXb7w24diSLBg4Pz/XzOx0Eu55UUTBg9OPk4mDFaMAV/PntLp/a/BdO54pXhUgxOBm9njCh2xTWXgsgJ",
-	"MTNG5PhfLDeEC/JbLQ21V5I5VZc6IxOpyOjF5OBHavLZaDjIBjqfsTm1NzbLig1OBtooLqaDm5ubbFBR",
-	"RefMuBU8YcrwCc+pYa/onK0vxn7qF5E3F9vHcPt9Rc1skA0E/HgQXTHIBor9VnPFisGJUTWL1/Xfik0G",
-	"J4P/OmxIc4jf6kNYh13pU7V8U4v1JT2ZUTFlREgz42J6ShQztRKwQjaZWDKZGTXw74XihpGFrMuCzOhV",
-	"s+zfaqaWzboLfFS8xIJNaF2awcmElpplnpRjKUtGBSzwecmY2U62ib2sg2Dw3e1J9WICu7++jndAACnK",
-	"JVnMmIh5SRtelmRGNTEzronlxbBI5NFmmZ69NjKXXcYrKVjHUkZfj3A/dHs9ihGuiZBE1/nML24ZUSyx",
-	"GPuYxIqYqOeDk18GXw8+ZInlveRzbtYXdmbIXGqDZJhTsRySp7j55PjoqItlSrhZkmOOj46ywZxe87ld",
-	"zvER/JML98+wMi4MmzIFS3slix4HUMii6+TZrzby0To5Xl8xpXif50p3Zcez/de35+NzWfJ8uX1BFVzX",
-	"sRz88vaLeSPrPlJR2cs6lgLf3X4lb5mgooekMXBdx1rwy9sv5qdKG8XofPtyandlx4L817dd0o39va6k",
-	"0Ay1qlJS2T9yKQwTcOJpVZVWLXEpDislxyWb/+1fWoJ26fcwuOtTmddze0t46oqotUpnwYQhCyXFNCML",
-	"bmaEEm3ouGQkh7N7k4FINkxsWOBuCwMR/4ZpK3oSy3oqBcuIVG49I1R1o4wsYL2gGseMFFIAEyesk9TD",
-	"3WWHcM0NPNatx/7iLMeHNxI5V4waVgyyQV0V/i+Rgya3fxesZPbTdbmdwd2u2JMZyy+BUkXB7e1pea5k",
-	"ZQ0Ou+1OS7ff/VzJMdOEXTG1JEwUleR4PKrolx8H7LpieUIxXBhqas00uTd6cHQ0uk+oKIiyS3YfHTz8",
-	"7rvRfTQ3clkLQ6i2aixnWjdKxF0Ip8CwOTyyosYwZR/yf78cHzz68MvRwXf4f/cOVj64/4//HiSo4j6g",
-	"StGl/feEluX6KzynvKwV09ZypETJhbON6CUjVASakEIuRLPih3atmzRWNphJnaDY91aPIm8EUW33oLk1",
-	"WGnuqV9pQotCWWKl3tA+TV3RctsBeForODcDsG5NwvR4nVzK6HCUfK7iOiHYLnBb10g5tj9r0XJM88to",
-	"97fT0vA5k7XZ5T3xJqtrDG82M6YanboTb/JqRCjJpRAMDiYuXFZMaGt60cCygywcWHsHS5y8SttS7hM0",
-	"1wbZ4PpgKg/ch1Nq2IIuh/HBja444PNKKuOOwcz+gJtZPR7mcn6oy5rn7MDdwv3z0P0TnnxWVeXS8XXC",
-	"4J3xfEa0YZVlwAX8a1yLomRkQnnJiszun5hycf2VJnIhyEKqQq8LBQoLnEg1t38NrNA6sBuV4piCTxke",
-	"h7WvJrxkyS9KLuIvInaYM63pNP0r+2KxXNXGXpkNckfkSckr0KelpFauXjHFJ8v0FjZK9xf/Bu4BzRoy",
-	"S4cPPbc73pg97/cb9lvtSLxR/rf3EJcLfwbJu+mEvcbXuwHr/QX+4gGY76vStlI1bt+m253DRauk9ota",
-	"o+pNNnhMSypytqOaezKT0gomOpdi2pKwIKyUCxis87izlCN+UrIWxa9Kjrn49HPv32J/PBCFKXY3Aa6Y",
-	"JouZJNTZx19pYrWXJlSxjBhJ8pLbfbNWElx4AQsgXMO3DS1BbFJ9CSEX6n72XsRhkfdijcjO9HkMdFaM",
-	"Fq9FufSG7toBd1e/cfGflgziwnz7DZzu5E0iEXLJRRFva0y/lIlV0jErtx6Pl3jVjbfg+1jndrW3ehVd",
-	"sXzbo6LXu7CXg6C0ttsuP8QfWBZHR6nn6zl79qxbXWzdc3eLXhyyIkxgo91+ZI2LB0TrKbaftGJ2d3Bi",
-	"L9wO7iC48/Z5X4+P5jPKhRVu589+zFaDk4QbzcoJmXClDXwrCKP5jHCta6ZIXREjMzKuDVhIssaLiJLS",
-	"JC1CPOlnNdqWGxmqudIZyTrlIyslFxpDOnTOdBOwbL2FJrVmhZU2jTlp7bWyJE9fXbifWjKYlm+x1VW4",
-	"ZMs0VSvFr+yTL9nS0ZbcO//hyQX5r/8nI/jHsRWSF8+ekOP7Q/IC1rNAhxa8I2F9LWJ5+MS5XVToBVNE",
-	"06V+L0b3NMsVM/fB/+T5LAu/tlZzRi4Zq5Aw2kjFCrsUFKqbz0E78GxfcHfuBz69mxMQhFEiZEBbm27p",
-	"ROhY1sZx8ZC8k+qSFcR+BDFTDlS3NM4InwogU/SFI2jCzfVxkdVFLNdYL6dCSEPGzD9mQrRMHo0JF1Om",
-	"KsVFyoH+/uzgwaNvE/kDy14zdp32++CUJjn5ki2f7/DAqh6XPAd2vndx/sOL+5seC8dp/ZYvjG5O227n",
-	"TEhzNjH4Kv0cCSHNYzaR6Nj0+4mukb2TId5dTwDy6Z2cgZ85WyRi7y2mAH8V4lLIyl78ESEX6/zclsqr",
-	"TM3MjClv2lmG4Cay+6wZ5+7dOn9DcjbWEMNz2YklXC1QMQQrGSWPC1xavyRlVHVI/7dB6i9mUjMyo6LQ",
-	"M3ppZblx4lJnhF3T3BAprF0vCrLgZZFTVWhYsxSMgM22I0M6s23tQhcS1R2hE67Xcn993KlzvGtqJXsx",
-	"zxKGFEaUdTourdtx8q90iFD7vWhsfbvreiYXu2vXWtNxybpZElmbC6KZurJ+htUBZXkKDOo3wuoBspgt",
-	"Peclso+x+guGnzMEtT/IbjGeGWMSRbueckWftE7XDh7Xmb7U4dxZZo1YR7cMGW/1hDOGpzJx0mmHFRjd",
-	"2RsssMV2L60nN6dLNPrcgtprSYnTuSwSezdyxB4RxSYQEvYv6AxIQskVLXkRP+CUjJx4GJGSgf9o18Vd",
-	"/G1Gr+xLCwaW6HtQuG7lVgzaIw7XQXLU4O3RFNpFDK0wyhzThDntbR81bLBHtSBrVwyxYqH445cOjIWv",
-	"X4g3LqaRvhCy6h03CVJ5/SshCxf7S3J76idtNnm8JPbksYizmgMFucCkPrACQLFIJES/j8PEcMg7FtIS",
-	"fYkE87q00JFUcGtri4dmN9KkD3T2lEuJkad8MmGKuaCW51xaFJD2aRJAis3lVUcC6CnXubxCO2oHQfRa",
-	"MFKVNLeigKlV4V64m7JiSJ5ZXVsu4cyB76OJxgKEOb2On3MMofyVT9o8XAi94zqfy7L07qDLh3iXkIKl",
-	"AEUaXFgzdEheT8jFm5+JYrm01gDmNbhU3CzBUICyF8anM2u+53LO3guUKk73BSqkYlUimdO9qPMZoZqM",
-	"aMWHkJURtBxZR3D068yYaviryath68shsfJZM6ryGSm5BjFWsokV8bxgwV9honAJlaLD9/ZyZiWsJ5VZ",
-	"fyPyirGCFaQWJdNIG3s/++yLNz9nTsl70mHmxswYV0QuhNtuzNN8++jRw0fb8jaKaVk6vkxnwSnx18Dp",
-	"Bkk4XNJ52dKDI1c5MsIwhBUCTIGxcshMfoi3GOZSTIbdmcA1sWJfXE7827YeeAaccnZ2dkaMnIJZEpu3",
-	"Z4NsYL8cZIOLNz9vVyrANanDz0xe3OIwcKENFbk/DIpNuTZMkVoUzNrtlWITfp0Ia8PnG/j40MlZfUgr",
-	"3pUFhKep5YbNFcS+4KadxUiySzRBRGO4NZThVp+i52U9Zkoww24jYp6543JRWgrYF7Fi76LRPKteVq3N",
-	"Zh53l3QSIvB3t99d0bzDM0kef3y2IqKejzHVTEkViQQN7zYkP9IlGTMUPCF+EmrO7HtLUS6Ty3Iskvar",
-	"V7kf19/8aH3zejrjQdXtz9h6qigXO/LL93LRSml7Q9QwNeeCGi6mkC2Bz4UkWtYq924tFUsyl4plKPMN",
-	"mUoIFU6tDSwkEWxBnMG6zm5RLpyW5evJ4OSXvlnxD6m3KKWY+qehJ+09PuPtLhQnC7oEd2EqiRRD8o6N",
-	"L2R+yZy1ADFkI8uiCdV64rwXU2nf2t7gXl5aDYPuFzk+Ojq+n6H77ggInGjdaesyTAyIMcOEtfeda4rv",
-	"7wh4rImR5PjIKutIrDyaW+Xdm6eAAfbIUJ7iiWiOXT7RFRUZlnNaafvo6GiuRxkZPdBoNBzPHh7NQRg0",
-	"IS5/zywujbkHBTB/u/f+/RD/uv+Pe0L/Ues/5voP/cf8j9n9+3/77z/+72i9QqaDFM1j9kWNZ1BynCqF",
-	"WaAoErTSM2lIAZYweowYDsU65omSc6yyFCy4kzxxNDBHHyKKHVUITfywOyDVK3rzvdQGS61TUQ4fOzgD",
-	"S77vPTdEhPwNn/Pr/dyw5RH1upmvbOx662TNhKN31tqezfGWM+f9tF85pfCRufgVe7IpIdYOomI1GhVW",
-	"8dWaFVnDcRj+NOsB1oTanzmt0Svq8mdkzT5j3NQlzNK+0vqvuwKUG4N2u+erfmDLPcoxl/v7IZUbPCsX",
-	"dKlJk71LW0yfGtNdzWnDe/kDFEKZyJGthfakWfIU7VsD8CsGBeOp4wnhFafvseYGeNPXzWt3RDFh6oxl",
-	"MuFlyax3sX445/T6sSyWF/z3rVUYcM2m0D+UwrVE5EoNlS/u3/KgN2yCzH/dg/WjjgH4QUr2rR5CqfiU",
-	"i3SKArL7LphEJpyVBTj7RDOzGr/fWP8Fj0g9HAvMi+1EwMvsaeBiWjIomVlf8k/Og/XSCSRzBkafFc+i",
-	"EVSQ8AfZxgryzdE3qWRANjBUTdmKbm9vYyi276kD7fG6yQYYSeoRU4yK+d1v+uzphlzOzkWxW1IinkRZ",
-	"6/TsKkHeuIaOvcuOn6L9WREfIqSpGk0+Z8qyehPStC5wWTpHDFVfb3EybqoON5Hal/WBqdlEZHudrODX",
-	"Jpig8A7qxhvARXESYJ1Sj5dxPXmvdflgSGpdM0bLVG75TBCKSWIfK15wk89YQeRkkigkhv3dtpC4Vhrq",
-	"2LXu8atzvMz97CYVMkJ9vsORh8a23rbyS7walix4vk6tlxiJpYLMaDlZi9k2HShRpSrYakh+ohjVUuiM",
-	"aEmumCp47lxyV/qSFoiVkkbmsuzKdl8vzzddoZiL/G0W9vaiRlRtpdlbf539TdmbxG9fXnTYSOEt28ma",
-	"cai/dSwcLdG/266C76dGvu9N9vmzt67RRciEuDANWvchkJM4ZXh5cjd5K12YzspHQSnt40BGOuMhxV+Y",
-	"ckkn45wUTj1N+rI9V3OojZLCOo5YrdhbcF3AI37gaGys6VU67ZPIjGIH63Vp3Ggf12sVpTWRnSumoEf9",
-	"6sGQPGW5tWR9V3YyAxpFDxOdSlxwPQPvDt3TGdVZV8xwfUOcaNhGtp/dZRtNm2zwuxQ9Ir+e58K9mp1v",
-	"FtRiv76nzp+MPR42paR64oobfKKHC6gqgASu+XUiaygmzqWYlLj0WtDazKTiv0PAYiLVmBcFE/jVFeWl",
-	"Ky/xib9k/rbdOpnwj1wghBTuGnLvzfMn5LtvHv3P/URkQm53Rpq3Bd42lJcd1ZcLqrFfswnTGkmKRLFj",
-	"vBf6klcHssKjdQB7ZY0ho2pmTRT7dJ0Wa0wYtSQVU+im9D7vz+3V2Nm6et77L8wn1Dqqf2kThl4/aztT",
-	"oQkHpDreTEdbVDqZOQLhczIuqbgcnWD0VBZOMHGon9qeWINv/bPjwILlk2T07boqKResOAP1s+5URZ1a",
-	"6zttLUQmcgbGTMVkVbJ0glvJa44hz7RqivbDWkP5DOz7Vj/rujzUm0qOfYMLlsl75epz8oVEOZ6oQum7",
-	"+2spTXzFpq9sI7nf1MgcqxFJqVlc8BOrY7o9yHhOzQwhI2B1VKfNgaUlgZUKhl4yAUnGjsoE5cM9W/K5",
-	"2PTuoQDca4QlbKRE7BVuKJW6tauzu5cQrP2VzdhBPsxoqoHzdYSq8FVj8WXkCFJh7ayRrFH9uEVgOnin",
-	"uAUa0o3+hkXF5nTn/ohui1IxqPzAIzuVTPsk4DJhuAbZsnHzVkTRTTaYMsGaRFygSe1bq/r2bL+UC6ZI",
-	"TjXLQvrJWhpJnre3eCaSZRGQGigpnzct5jpkHaJ04NdDdk3nVhrmcj5qF1wLOZbFEm+j28b3zvrHPvbN",
-	"hmMOZc2gjtOFoMzMZJH2H5NN5q/sDpRct1zShLTYuM3tOJP9WV2mHIlnENuxX3qNbV8Xa0sZkco14M+t",
-	"vHPmeD8h0ZLBO0Ts+u/LhiLttxFoSNQUheFzDbViwUczcveXCuJ0W2ovOluBE9z5ybxAj/jLb1M73edO",
-	"dkqARNbcmmQHuzBR8WatM7e/9pBEJ0pXLB8GifXL0YchyrORq9HAvJmrkvHwXx1M39V6vkIgXORmff6c",
-	"l+wpn0xSqhwSrFtjhqF09CYblGySEF7P5pWJoK0mvGS+YBrKfNIWlzu/CeSHttKIOgsEnySNtJ/wC8ju",
-	"YyofSjyMJHCzHuVeyE2OJO49/VKaB3cSWPFJRwQFiAGHyJcewPoW/lgJsKBnLXC0rn3yHuNcFrieLNTw",
-	"bqrcLdz2J2mWRevhxq9kzCzxmiagXXZwC2lhNT1d8Ia2+/PBn/PS7FzFjMUIkeCTKljsWGEK+FN7rWHe",
-	"Ndt105umZq+lbQDAt2t7CgjDgkyVrAEjZM6tHGYFgoLAqUjEF7+ELn583f/A/n14Md+5/yU11O/SR//c",
-	"QTnulbl79c6vF57lQWjQfBaEvRMYAY9y9dCXkhaP62K685myj5QTwzBvDXoF76YzornIGSbo8TNSMnqF",
-	"IQxZFmQh1SVTZMxmXBSkFoaXEHouqTYxZpG1/hI9zdYO3kuxKPQrzKQy1meDMsYxMwtmDYuF9K/jq6UB",
-	"iDFCidTDVPbtZgfG2XPz+feQ+Lkwrl7MS5BaXAq5ECEz5JJIY2/qMrtMBGSzl33oV1UZP2yPr5D0Vq1h",
-	"A+4hw6IJTIlbhgETfKMH1LN+K7hcHaUUuwebPsX12xRFulVpRap5I1zeU9Z9j57QPrf6SbA1b+8r+EDH",
-	"5jd37px7QIqmPzgFvFbl7Hpr8Mq4deatrzrx2uDcg5G2a8+idKovKfFwrH1P3Q+oqfa1By+DCfGJScPn",
-	"ioHleXBFy5qRinKlo9g3RMDsPzUrLaOncoTtF53T6hd82IfmmS+5NtY5byA1+ueBuys2S32LUGb6QPmF",
-	"pPjqRypqWsb5710M2KgvY8qvmCDjJRTDbkyKr4BanJ9YXjklL86vvrUyc6woNDsMCTbKU8Vcq3ORhVbJ",
-	"pe9m0w0aRiKd0WTGV8/NjE8h145dO77+uEGDFg3aFpoqJcQmm+tjNLOgfo9aCItHKSO0CQevdITN7ItC",
-	"l1w7zHx0dBTp91NyFCHThCWWlheLEDTVTBQ87jYJ9QNdWNDJte6We+4psFc4bn9iI40CDDHlg5xqRkpm",
-	"DBRmF3zKLYFny2rGBJaoFdLoU6INVa45B2J8DjgXf2n9XfjpKaEOqPvbh9bAVTS3N3b0fcnE1K7+24dA",
-	"X//P41Y/yS/04HfAWHV/DA8+fO0/S8GstmnZ8Lh96S5Mn6ZMXU58P3fUbESFkLXIoRLPNfQ69lcs7p6D",
-	"nl+KEd4JRvHmqeSBu1tHHzzlZbLY4jVWC5oZ0yxr8BLsdoHZbb9EuMwheYbIWdBviWl6B6YSwzuvP7tk",
-	"tEg+u0lrcsC7yJnWiAbBGtAD/2IaG4kl/AKCjiibwIzFA7bawhelBa2nkVzDmacbwFBBmIxxFRA5uCZT",
-	"uxTXT80VmSqaM6JqodNv25kJ9uhKUN3jYvVzoK2+TXKjQlmTeB7lxsPatLPiXRkwv1FZxE3NAxoiNuyU",
-	"UmmvkrgZ1lpfia9Q7dL3wihZkqqkkCuHkqgheQpNNLjHDrYV+2pSIZkZyy+fdYFaUeMeCDUCrQixJlJY",
-	"pXbpig+FNMS6dyfYr22lkfvGvrEHH0qZP0jDj+nyKR/RVLXY9PsL7ioyemLNpgO+z+G9omhv01fm6BhC",
-	"vpDchlZG6dfWswTFh0ST8NP59gJIyyTP4UInnNjWGGMLVHYb3tjrCRY9Qwmaa04FHgDnPY1f5kOICSyu",
-	"Im0tSvGU68uNPIfcA9EOKTxPJZ+PN9uRB6wxtmhg5FdSIoUVzs4m9DASJbWq1HGCVS2KATRGsZ/dd+GR",
-	"hIEF0R9AtpgygFwKpFiLJaYAFuC2zwOn7Pfm1u7ZGGhMhAaE6FBqQOaJYnrmQ1q+bWO44U47brz2AZ1t",
-	"pwyDMWtZO+eUumEheGb9XRuB1qJNTwPzFd5yb2ZlkBQdpBa45wSKFqG3P4Am4hlMGEv2Bz9jzWryYOdS",
-	"TM67coOohtD97Cr6CCLWJ2jsB/jD0HW5YkPEgOBdt6bG9XIoJgpoBEKIEHRAhFVnu/UzzmWxFuPaDh5n",
-	"qbqJfBXvMEONYuy8V8au9YxoQ6J7ZO193IE9nzt23yePhgjrKtLI3NrHhAI7YKX3Qqq4yjsguPOSgUfm",
-	"9KHT8HgMZVmi6cXFr3op8r6xoWZp+3vd1wFnctWWXrpA2CkZXXJRjLzJxfPZcIDNQopD5TeaanNaVU6K",
-	"tvqatzaMhrjapjxSHErr6vNr2g9dfK4rjOujd661syMP6iJ4LvjX1f3hQ4NNUd/mSjtXHGolmBuJhNkp",
-	"sBpYj2yHe+JN1iP7tvUqR4ptl8W7te3a6EW3JJpdNdSW7k2/qzcf2qfiTCwbZH/8qyvaTMPkmm3NWjiH",
-	"Q4ZD0aM3Ns6krpwhaA0OE+tCURwiY0GllwgB1IWvW3dDc/rYO58Yywwy1dEl5fm5ptl1GRiEgB/qVkCP",
-	"SGHtJOvJf6UJhIrXNXUogVo315Wc96J2R70S/L6nznAvtkcJGrVS71SxEPBKHWSIFMTIKi7/+CLrFboz",
-	"Gv/+JQv+3XzVwl9saECkQfd9Oj6h5AGH/mCZKDe++iEjM7nIXEkBBIA6i7DZdcWVkz39gLo9asLKACau",
-	"MIlLDLs2PnDrViZFq8QIA7+F/0VAfPQAEYDY1pFiYTkrWLKR5/WEaOss0LKBl/BVC7gMKBbGRAwiDgnt",
-	"ZiSESlFYiZbKlWEMO/xnX1vduzMiG2i26wyfT8C6+BTogPXSjfjEdKTdN5+NPZd0tHq9dzsf/1sXU6aj",
-	"pusxBqVlbXLpUhWK0bLpryWvIa3owANSkAGaPfsX62UtxXPLcik0y2vL8P/Ed3vW0SyHn68MW4P6lFbz",
-	"U0jSPdo+Z63ggIZdpHuI5vT6GZa/nDOVs474Io3QGGBJc4QYdJUzhBoiRR4VBz08Ws0Abh0G24fJWtyw",
-	"TybzdSs7VqnKeUWVa/gQoRMCegqHxE/YbdemngL6NYEsEJvwaz+Qb71edVVY09x0NPangT/fzWTp+htZ",
-	"yeaWO0/I6JBWfOT6VOzfoB4AEfQah8MIaeDf1+kq7n7b5Om5xz3iYvrsyjHopw6tW00np/FazsOAsF14",
-	"gUGaCBO6pcwvvWorLN9ro6ixJ7uqLUO4cnREpIbDpFPFiV+COeuI8R9ozOKb/bsX4IZgzd4OWkOWHT22",
-	"qio5gwIQDNy6wcwkss7AzOPMDztSPIfKUyyegmGyiZQnnKZU8g8S4zjWM1h99jBZEYbmcNQv5Oyj0Y5B",
-	"47YhtpsJ1890SwHYgMkc7OqOgos1K1oEOnylyQjuMQKC1Jrt9toxIO1eX3mL+dmf4/dtZzpIzfWAjpyz",
-	"KLNKScWUlgLSiQaw1kzJhuQ11Gq4KZcOYJdCcWtytEeybuACZmZHLDuT2vwKHdmjjjFUW5vmcEWrbXMA",
-	"M/jL8YfRtn64VIq/L3TEroFCRBHpyjK5/nTIfJ2Q0bjmZTHKCI3q9PAG0P43goTUq7Mfn422N6MFbssx",
-	"ndfZ3tfBj4519s6MusPe6Z5bdFaWvtrm9vOK1uEMuufmnPvJsLvoi1JLF83Vrcn5OkOnXWeRXLfc1sJg",
-	"xffULJhRodoMZuqEqbDuTA7fC8wM6Ax7QfCWQSHBD2GOH0y5LVKDIso0riGENPzRd0C0Srlea/hNM/Bv",
-	"dMmWfwd1B4wZl+n9398//O3vw6/Tc8+bKSi9NtWbUXMu3ETf4y3b65+Q2t03ME0hXegEofsYyjMSliEq",
-	"Vdxu0vR4mQaVQpkQCTcwttNCzYXHelMQ35kV3WDQXaGg/vVs3akRhwcBwxMyMqcF89ELTJX0KfZYjeb4",
-	"h8F0ayBqQ5XuXQ8U+DOzRqt+Wu46ddwt0quddM0/s3ZR6Flov8NlR6+D/RwVCZSYjUJQc9JUnLnh+lDJ",
-	"SdH27Rz1cCvI5Ng56KmTLDX2p4/eNJ2xO2VwJvyaFa4sJHNl+1xow2gBaRx9ycGOaIpqyQtDCiZAIEPo",
-	"IgPKe+yM9YicLFI1975k+hvyA3/sIi4godyMggdH34D0f4jQsnEl9aNHD79NQYAwWjB1m06Rx0sIMw9J",
-	"7LfkUuRMCTJRdG5p4bgs6gBs9STYNT/tGrXVgB+FuNuj776L4m4Pjo62Sgl3k95shoyxT1ZzMCuf0ogZ",
-	"AGeyCImGa2IUh44LQgXWVMcoUqtqybB5lURiVzxKKuDNs6jKmYu8rAtWNEHQB6fkmJhaCU0UM+7nk+0R",
-	"2zF0o3bGY0P7RgSRFYY8QiW7NTQ0y6XwbObCtW4VdtWKMULdRRBuFktAw4lWvymEm+zhkB3Q+Q7MNBqN",
-	"4/j7YIIlrn4uMoRI6QRr/33xF7zfKZpydvM0mckSagLeC16weSUNE6YhBFb0A6IO1wRGDopiSEaOyw4A",
-	"p24EA0WOHmTk0dFD4JpHR9+gyResAx8BW1ksRII0VNx4LzkbtG4+yAaPjh7A/z+E//8mGT5bM8f6nTh7",
-	"PvZ43nzSaofzdtHGpAHYWukHzdhFgGccrPkvM675ZiW59R8T1oQX+4sm6PcNVN7QcrdA2AQwPxJKBG3p",
-	"9mgmVza7S026SWOKd8wQAZAU356louEgXMBYwtZwYEQh2xwt3OBVWo3hEmmr3j5gpUK48jRSz6CfJty4",
-	"wWSuVYg7JMIhQawjrp0+gNRavLgddmXHFvabHv3mq+HhXngMGPb9sG4vl1JMmQqkCTosTEI4fhjjL8yH",
-	"W0cuvItHLSBNmykLmfWZfwjT9cgLMXVjOGFKLzenOJsBO/iiaQzxsL9mZoNUcHnHrIY9Tjh7LGvhhoAu",
-	"IMfJrl2JWJgU4JVPFiyvYJ7BamSHWRWpNQ+E0UCz+TF7UCwC58U65dhlOyR+4Inr43RoQgRFARGMFRoc",
-	"kd7nHITPWxjgsDU4hyd/Fym55/h5vNjdTmU8o2NN0mxuYW6CfG7OxUr3MoLneaJvMl675nrsQlH39vuj",
-	"6QU4vemwmxxDN0Thq1luF2Bjvp9w7ZtVs6lScrx59rY1oAwT+XKXCplu2OT1lL1bVM+tcUTc464w7S24",
-	"PmOE380kcqi8ZIKMmZXx1j4+bQrPXKqG1gU3pJTTDiTNcmWY9JyLnlNq3a9TYbOLmeLi8o3bzd1ObhMA",
-	"DIvKc1YZgIks09h4UJeYyOVKRUb2R6OTqHTxlFBBZrJ2bZ1CLqLyLMj90KXvj29D5PYvAeku8fak0XVp",
-	"dpzavvKQzbi63nhYQ2wLY17HS6ueUbEI4sPJpBbckNHlKCOjOc6YnI7IvUp6lLzjowff3I+i499+c+lG",
-	"Ua4OotR2Ce1sxNHBdx8+HmfHj25+ufxh/uP0nx/+0Xfe5AXebW8Hzs2S7MCDxXyDq7JP+JpRzqg/anRq",
-	"dlpqiA90uSXMfAmzrC0/COMhHpAFTgn7raYlkcJZtJCpBCt45rrENQqFqjYbunf7v4zvdFlbfRtLefUN",
-	"asypNbM8Q/DLBb1bHLQFgHm3AZydjXjtioj+5QxxxvS2EzZ3TcWFfqQ9zOpcH0yTuK2bwfF0M2/6qULb",
-	"0+MtWGDH8atPacgS2HPzNNDe6tsf/v3Lk47senOm19jq08DHk9U7UrtDvwDc9KJgRRZm+UnrAwK+7G5V",
-	"O92FAd/LBZlTsXRjwGnLTWsP91+KvAvmnFtpZqXUnGvNCqJDbQyMmHbAD4wWcSaYTikXaadwIyj2p1Bo",
-	"Byj/radmH4cibEj7EPiD4aidNAqaSUeRfRWNws8GzOTQOCtwvJ+oU4NoOk5Vc/c9niu4aRdCECRpBPPD",
-	"leQkKsznmhQyCVfo3Y/+Q6FKqpuTvVZIBKM+IEeiKS8IFcswuKmfp7QR8kZIk1lrXkaDUG6Dd9OZOa6r",
-	"zYNTHJF9Q76QiyHx+CzN22sDg2REgwAU5YF2PbBBwjTxkoksS7loDzS4ZWumc2dcqLiu0menAyUP60u3",
-	"jurFq1rW3R40Qekg/Por+xXQv5RNROesVylQc4tOfJfb645o/tsOw9y63w5gTXZDKoF6ma3PtRc1j90m",
-	"+OGKDviHFe68ChgODmukeYVsd43h2DUer4bvFzNTmv+bF+w5QmezadFfYvUrHd2rkJwna2lHbD5m1mZA",
-	"j9fqynRd2MaM3CcKrQwc6sdLs9JcefvbGlqygJ6zmpU1DawbSvmplAXJZeV6jyBeOGY5rTVrystgar6Q",
-	"BgsEaD5b6a3feOBQEa0qipVjMcfD0CWtlyL3EI360wJRu4+FWkGG3BZe3xzAeRuSrDsk0V8vhMasTFPt",
-	"2qjO1qD0LzOB/nYVO/k/JoOOb/bv3hgUkFf2Zd9HZNm1Ud1hV8WtcGSqsGpbEuo7hdYhMUKkKwE3Cl3l",
-	"rpQbq5wAcxHLrn3vUUgfW3n3T0lYAUgSiJ3Z37PuzKznZa35lUNn1yfQpRvS7Vk87H5lBBi5B/luzJli",
-	"BlXfx5LTr0dNAdR7AXjviOqHc8JYqf3zECcU7mBZg0947qaRSSteKAiYU0hcLqQLPLoxY1BPVRZMvRcu",
-	"l4lYv9yslEHtp24pYp49cmQ0gnoX0eumcbeyxlKwDWWBrgZsl5QWL0q2y/WYMNbsFh1UHaRvpmDvjfCK",
-	"dQy5Ah7b4ENg/TR1sHGazjucCbhuY1gIAT8zMk4UhWyFdLRrTxzz9LitC59AgVC9lSAHx2hWOuxA/1na",
-	"wOwYr7UGSNuagIV09HRIWh2KrcWHCq4vI0jDlG6Oh2t+wgAhzUw7duPKHXD6OhdTh+QBtSWhWW6hJICU",
-	"fJmWzE/r2f7/GFvGv9tftCDwDgb4+1vuc3RHOE5nMF5up9wWa3wnHEm306/j6pve0fOuaplo6tzKGyWW",
-	"mZJp8VO6m3kCFAnNldTe1tM7DLvp23kTeG6X3pv4JfbPdi/5nO9s8YAFDhaONX+xLMrIVqXcVzFSDjQ6",
-	"2xO+TtM5vX4SulPSJrEbw1WLgimyoMtTcGXJ92/fnh8eD49xLBYikNCo1SWabZFBHBoLILbPuZjT6/Mu",
-	"ZPjntYKoeDOeAnEEecCp4gp6NE6xl9khAyHUXFx7+eioVXv54Jvt6/qtZjV7u8fCR2tFldB6HWpE7Zto",
-	"MmYTiT3SnUt+kJzWtZmDHa/tn4k/oaQaDYytcvWxuwyBj6AxvKujfOJYI2J7xUI7OSuG5KwsXSoFv5sz",
-	"NWXFKfqyMInEgYZ57DGsXn4voKyrmZ1CjVF8XDddy0QbJe0hMSces9yhkTGT+z+bylz3wdNXFyu+2WYN",
-	"414/VbeiKN+OYAUXxRpmnZL/jEfxZG7SkZv+YX0OXuDQA8rFLiXu28JzfpLbJxSsXbE+HaseYwqmrgLm",
-	"1PbC8QiaKlk7XgbJ3UfRurOHmRkjc5nwqi4qKCp0kjxsU0ZGM2OqEbnnRS72qbnCufvuex1dgBL67csL",
-	"+PJB7r96EOb8vH15ATY9NFZO35w/cXDc+j54QrMHzU/CvWLEZ/vEQQb/gRT4gxz+P2lzV0peL887X9uh",
-	"YPuzdP7m9f/7/xFs0HSAaVbBRD2URsboaWTMplyg5+IbzwwrS23lp5mx9wIrHb7S/pQPCbqA8T3h7bH8",
-	"3QcSWnXxUHUMp9VT4Op4kA2u0m+sfNvj5tZoe1FTTL+99Mhf10z76sN6b19e7Kwq9hzZiZfyCYNAGwMF",
-	"0IiCgEdpXTF6GY6AZ16Q77RIgcrSjnqYGI2CC3L+7EdkSTdXCLouudY1ax/Pr1q/bDENqIalNmz+Vbr0",
-	"L4+RwzsMZBIVLaZ6FvCItJSensmFCONiloTqy3VmTq2HA7ChYheXvPqZKT5J2O1v0dITy/i9h+S5VGTC",
-	"cXiYFTCLOEN46m0Z4irxXGoLP3Vgaev1CSiS0tO5LkIp5nWFqIWu7rrvxvjrvtLkxXkQDZ8Mkhez+P4P",
-	"zs+cLVKo9ZHzpAM1ITEo5MLBeCwc0BGdsjBfAlgk4WJ1lw1AlJW3B2bdtvYSE2VdnO94PbSy4dXeRBNF",
-	"4wT4Ifn795MTFZrd3nKU7HdvlnKKf8YSgY6cOhpCDco47Fek7bKmKYpd8cJn2/vPj/S/SsR6/9XpBb5w",
-	"AKZev5YAr+DRdtk1eKPpyK/rbFEdWZ9QLa3pSmlRVAYCaZYUn7CFdZo8vG+/MhVsINme+GhBwqx37Pha",
-	"h2g6aKjNPyGPiDvFhK1AwN57dPTgfsc0nTJZaQGw0HXJPFNELQAREu2v7oG/4gPTwWudrjV457cShugA",
-	"MJd9O7VL6UCvqT7xkOXu7pF3CHNNPEOGsdl9ixj2GgPzh8m/Ys+wkT/m+9MF0diadXa8aozoDfg4u2L8",
-	"7I7q9ImYca8TZ24fMEx7QVXa0FT0TnHDunqKIoyqhKSH4RdSIMAdzlobM/cJwm/RMHUia48EB+idU4ds",
-	"ZkWv3k0GtsaHJOMJyze1SCNMM9CI/fTmGnndjRugqnC/Dyn4SDBGuVle2Ls6VB7rIts/4EmwNkYVVF25",
-	"34NnenMD1uxEdhDfC2xL0xGetRHJ5XyOHfwFdiOzMfnpBYHyKunHVsCXkiyoyWfkAmedvhfvxddfv5vJ",
-	"4ddfk2cx0AlAx3GmyeisNjOp+O8QDDwhj2HV5O3rH569GmHeH3FnWlUVX2lsNHwvcG4wIqIN4bOR54mC",
-	"GurAQ6VausXgFuuvvwaHYNG8M1lQYU58kN2D52UBOQ9AdzIiF5a1xstQzRGVM2XvhbPF2nVNOGXVzUnB",
-	"0a8jf6BiTBhaagkzzkbP3tLpaEgurDXHDRnT/JJQ/V6MXkwOoG1/hJAKCJOGE0fxcFjVNyl5bkbo52g5",
-	"Z005BUBLUm2YOgVTEe/4SgqGtz0hX49gTyEBiQUk5CeBA1kv2bI1OzpYXFxhahop/BQn2tgtH/0DGfvv",
-	"VgKNEJlo6dbsw+dCNq0ViiGMEFhxwP8nfsIahn7fC3jtiWEqi8BYmoIyRJtymLje7nSQiVXFqCLN3ETF",
-	"ELnLrRsx6R1j+Gm4hcxrgBQn9948f0K+++bR/9z3uWANOKaW4gUbwU18TNt5myCgdWOVPDo6mutRRkYP",
-	"nEN+PHt4NB+dEs1/Z+3frHZDvhehHXKlE7Kz8ZG85X7Yt136w4cPv8NAjeHGGlQDPKR4sMjZ+YtBVAI8",
-	"uDoGJVUxQSs+OBk8HB4NH2Lv5AwEziGtqhJUWyVT/VcRRiceNUSGBKkOfjZ5HUNJ2kuwcMcKEecjQ+Em",
-	"FvC70bJLeyFywSVjleM+f5iG5Mzr+AagEkHWmgOHzjfCVDbTyRHIUb8X2nAcnkzyWinrTIcIl9VhsL8v",
-	"CocDvQSKKDpniIPSkfNoLjl8ipL+5kPoLX/ssN1yCW2UYI5UVWm9cy7F4b+c1kcN0muiqq8uvWmrmWAG",
-	"YAEO7OKDo6OuW4brDt+5aaSA9Qaxgu2/wdG9oKzq+Zyq5eBkcF5HOQS3+a5C2igqdMA/NHSqG8RaPfhg",
-	"73MIjeP2yQ58ob0d/2TmDC5Y25EEiqkXPtRYdqRuQBfXIRnI7aW/1QxAqDC/6pyELNqJfo3YG1cwdvip",
-	"roJEKlRsXWtYzGRrBYmHbWFACLg7/ltnhN5M2LbognW1A+bo1mpkvFfCAFrDHET0NXtTPbw1l76bydB/",
-	"ZwVRRgS602CHRNxZyqnjzNXma8eg673/LXsDioU0Y2R06KyOw4/4x03rjqMheSVdutOZD5XiV1ZBXzIo",
-	"8GyfhJdcmyg2+jNnC93rVEQVpRiXTXFgU5/SyYT75a1N7dtvo75tHy6BwXSIW7pEhHJrq0yk6tvIvRsz",
-	"r1B6K1e3+mN2Y/GYKaAg0EW6rTYEzM1b875V2q14fwN+vkpNIuQiOgz2X3gY2BVzOdTkMbiAqNcBTEDE",
-	"S519DJwtyAg+HCFkCNjRgpGSI2jW/168fgWmjrXtRyfW5voD70L+QHv/DwhAoU7/47344+DgIPzPXjzy",
-	"7DIif5BRq0fafuIm/FhT1WdXxNTlpRu0RsEWDdvdw1gfiAg0uZ2Kc32B6K5CCv63mueX5fI+waW4pihY",
-	"yc/N31FU86vQwB5EEv7Um7bw2xaOuv0EOmO4hhLGYAS3byCs0Wp//Mr9QdHjwcjjysO4mOKD/HAa+y8k",
-	"xfGjAMH5h92OiL64uwiyZTeWF6MhOfP91aYpQwH3Br2Xl1SbA3jEwYunIzJl1hvC/uETAl7Ee8EFOEno",
-	"FuLmL1zLa6pp+wR3L92v/V48VnKhmdIneAUHsKvRhFknKyOg88kIVoSNfKPQSASx9oB5kzIRL8AreYYH",
-	"YosEtgecFy18U3w3zSJzANO/jTRu0euWQtmwa4On96AJFHbfMCmiYnxjid6dZWZLU240Kye3l1HP8Vgt",
-	"Gk9Pp+XQdVW68o+kIMIAMrQdMGHU0jviEFJ2ALuw/gaS1V8SXHv/wUqdMHolMfREmy+euaVtYYlQkD0z",
-	"pjo5PNQzWcXNFTDOKqfKjDBW5koYMAJERqnLR11qvVblYNVZ2GJorkxH9KC3/3z2tvMp9kjKYrDTjc9C",
-	"zAiZPxoyYO96QtyYAfKjR/+toHrayhoYLTLyRROKVSXN3RQG2Hh32n5687JrxeHANSsOZkFrqsHJh7+d",
-	"dE01aNsDtzWPNsYXLWcJ3ziRPKKsuWQfxjL0SoctmkoXKbOnJ3ksm16npBtnjdfnHlnls3koHVhCt3JQ",
-	"fEBxvNyTsWZJRQIKjae0+yAm9uFH+O8NysCSpYoqXhiNo0sxrtLYfKoW6wLsKdzFT2T/tAjIdlf1xcRB",
-	"lH74nFELfFdvH6UonXVGJDyF7uy8O0bdwHF28yJU/2dv6bTrpu6yQ7jG3fMWhHtj7amNZNuNceBdsWXj",
-	"Qzao6gTJz2vzpzFln0tfScFiHt5/wC9igC8o0vfE5Q+Czt3EB+uC6rBwTXfJc/WUTybWa+llUoM7IzEh",
-	"BE1nRPOiM8Tn8CxuYQatPrNkE/fIUGcFstU5YA5MyvpIXWsC0/NO4y0bayt9C2SXjGkGxWCn4u31mhs3",
-	"SygS0mVA0IO2nwRj1+UJTEzFfQuaBHOCmux0K55iU2JmGaDg+hITW7UQUAA4wXAAvkYIrnAXt/JVaOgo",
-	"peJ6nu8/m2VkF7BnwwjouW+7yPgbQ+XH3SihLt44/Gj/c7MpVfHKC5o7Ora4Td30vj2VnXZ3EnOfdN2u",
-	"WO3b9duDw0Lxycak0VO44HP6GrxkuIj9HavX0OVv1JJUTIGMjkW0Rpxhe0TGtSgclA4KWxj3WUIpB1j+",
-	"t3cQXUmPDym6JhooBvjiuccoxoaGquH0925zRC5EKWlhNeU2i2RkNcKI3PMtKpCL9kPWYAMUq6QyrAiT",
-	"BWdUZ6EDf5RSed25Qg6jyfsregQX3NGemP7Oq/ZpCEmWMRcUVtQrdgjEJs+wCEAxpqGey1UFQDXEii/z",
-	"BBd08JTrSmqeThGdK1lJDTUAcA6Ew2LYENi8tcfoOCKapAdK6Evg9hnXRmIPTpdE/N5dsrasFJO55vVu",
-	"i3kTzzl+y9K39pjutzPG5UIwhS17dq3aY1BfMV+b/YlZzn+LVLuvjd2vxebKhPaQbI/v5nG3fWnn1rS7",
-	"Lw/pTDWiJB0vYefbpaJyQgpWMVEwkS9dgs8X9ME/vJxYt8Fd3VL/lLp9euP+Yd4MPutgPnemdj1D26b1",
-	"4lAGbKNsoKNudQD2MyB4NXJ/SmhZknkNm9+5QpxSvD0wv2nc8H4D87c5qK87Zi/d6pz6mdD7can8zspJ",
-	"SHGDRO0s2PKlsxuD/ef+os9IfBy1v2fiN4XD+/Vsq4ZgnuzhozbdDz8iSNFK4D8VyncU+MvE8iv/vgkS",
-	"dofzA5XuzG/3nLiBpZafPaK/mXi7cRC+8Nao/p/Hn19GWD/mgy88rr+JG0AaRa2zSTPNly+B/YcKJAMl",
-	"4yFJBJTFgGOetsjOmwbT7SZZFT0uMoT8Y7yDLRfiy6mB3FGddXUW306fObqBPvONdHsJDwX8PJgMJIlm",
-	"xpQsWT2gm6lkSV46c6MAvjk6Dn3+biYZx9IwN37cAXRrSSgp5ZRDed8caruMgu4eX4a9pgX8ZLQ7VAP+",
-	"EV2FoLQs95FpeTeThM7Ji4jUnsCO3NFMqiS9neVeUjVl2K310wsopNNkdBjacrBbaXSI4+9Gfjh+mrrN",
-	"JJy7I69/RlcVm/v+9hSORncZ39QScAjSHB4A7busEAd5f5f0cVMD1qnj4gmZa8vSmZfSGTbrZCRg9sOe",
-	"I7j/7en4vVy4PgkcyhVmqSRpGM2u6vQ73oZBTp9NTneNzLqVmA4NjHvOpwVyeXL7T1okDx0M22qNmqbJ",
-	"AAsfqiqRc+IydOgAw26wDFBUwAcFAK4MM6quJ8/37SGQNMBlWA3gBX8T80g5QQFK/C/iBAUzZn1Lu32g",
-	"QKS7Kzlwx2ITf392H2gj7XbjH3zfrS7Qn8edX4YLFLPBF+4CbWCGlGzs6hfb2Mb1WTXVxvmgt1JXaz1N",
-	"e9RZNBr33yak36fWx7c8uVt3+vBj9K8eMbmY6H8ZnZS3Xrpzn7q0U5tmd6aiWudhK2N/dmXVk6ifzvzb",
-	"2Syi2FZN9ycz/peh7tZY6gvXeb14KikTg52/UfW9Dld9zqycW8S+83JN/9idaTwZ0S+k58Jnd6Hrwt0P",
-	"P/o/e2i5QOK/iooTYWs6d6ZLu0W0ujPV1rD8Zt793EqtBxnvUp95Mm1VZn8mf38ZmqzNQV+2GtvKRUlJ",
-	"1+CzdqqvN3jJ50RZsSvYN8iKC9XdmdZSnmx+Lzxg7B3oK7z14Uf4bw9NhQT9y3hiyr1uYie69JOn0J0p",
-	"J8fTG5jzs/taG8h2l/oIKLNVGf1pLPxlaKKIXb5wb6qTa5KSqzWffjPYFI8n3zsA1Wb2S4yPL4qAWJEh",
-	"LNU/n70lURI3XXuBbPpTWNFn1HgNFvlelV6UqrozvReNRA7ohBE7NBt+F4ow3P3wo/+zhzqMZs79VRy3",
-	"CP06vTNdijGi1Z3pxgiJfyMbf37HLZ7NcHe8vp29PMW2qs0/k9W/DM3ZZqYv3Yfbci57C73D1giwrsMc",
-	"pvj/GacZMQU3n+jUjJP9tOY05sGaEeFtBZw144dnfBnH2AESr+D1FkWYtPaFofauzoH7ws7cWVG0B4v5",
-	"OXhSefR3aKwSzMOf8TBTrJsj6mT5pmv3LLlGcH8qltixlSURw5vhgw0G9NOkeasYgrnJOp+xROnhxVLk",
-	"8cn+c2ya/fNS6z2+VCToH+klc8XXMxgiVjaAlc2eTeOpi/uT7YcfHW9uNHJxfu9+JMbnIjO+Q+vs9qHp",
-	"nymu15oIX5yfVFKZjFRM5UyYAyZyWQAWM7NnmLGCFafkxfnVt1Y+jBXNL5lpSvVhgkyo1G+kUP824v5O",
-	"0qGeKS4useXwMyi4dZPAj5Eb4cp+nbGyGHmYw2AvNCDJC6pJKbUZktcCD6QDLyqXpyGAQPOcVTBJTpOp",
-	"lfIOJTcLV9jHQJEm+K84uxdsEkStTrRtXECN/wXS744kIdx8dxG414fDBJyE/fa9XJC5VW4RdKjl75IZ",
-	"MpWgWq3KsoTdA6wzbKAbtOAqtqHZwm49jjp1LBINV5WKzGRZ4JBomOOwQQRvj0i9g9E94WWtoIdGaFxN",
-	"lrYncXxib9T0bbGqOEr1F4BDd4jdEyXnd4N93nZS7g74vB2BuxPU81YALpBuU69GNIcJOMhNYPrlg91w",
-	"NzQYvqhVOTgZAFjv1THIb3en1e1z8ZHCTchZHU40jDDhXJ+1VR4tRtQJjRoXkSIQSQg7wggd6NvhKh4q",
-	"oOORLUhpe1qhsydaRqvaZ/3BiOMKvXtTLq490FcLWxRuPoPuDrYMEHLhCQ4jJXrP0F0YfdZIn+hDF0KP",
-	"PmnyuutrhUY0NxHHzTyGVXJN5nLOhAmotsMYLnCRvNXqAAn8JbaTefQCOY2X5tuubj7c/P8BAAD//w==",
+	"5H3/c9s2tu+/gtHdmSRdWraTpvfVmZ07zrdtbtPEE6fNe9PkVhAJSbimABaALKtt/vc3OAcAQQmUSFtu",
+	"vNsfdutIFAkeHJzv53N+H+RyXknBhNGDk98HM0YLpuDPF+/p1P63YDpXvDJcisHJ4P2MEcUuueZSEDkh",
+	"ZsaIHP8vyw3hgvy6kIbaK8mcqgudkYlUZPRqcvADNflsNBxkA53P2JzaG5tVxQYnA20UF9PB58+fs0FF",
+	"FZ0z41bwjCnDJzynhr2hc7a5GPupX0ReX2wfw+33FTWzQTYQ8ONBdMUgGyj264IrVgxOjFqweF1/U2wy",
+	"OBn8x2FNmkP8Vh/COuxKn6vVu4XYXNKzGRVTRoQ0My6mT4hiZqEErJBNJpZMZkYN/HupuGFkKRdlQWb0",
+	"sl72rwumVvW6C3xUvMSCTeiiNIOTCS01yzwpx1KWjApY4MuSMbObbBN7WQvB4Lubk+rVBHZ/cx0fgABS",
+	"lCuynDER85I2vCzJjGpiZlwTy4thkcij9TI9e21lLruMN1KwlqWMvhrhfujmehQjXBMhiV7kM7+4VUSx",
+	"xGLsYxIrYmIxH5z8PPhq8ClLLO81n3OzubBTQ+ZSGyTDnIrVkDzHzSfHR0dtLFPCzZIcc3x0lA3m9IrP",
+	"7XKOj+CfXLh/hpVxYdiUKVjaG1l0OIBCFm0nz361lY82yfH2kinFuzxXuitbnu2/vjkfn8mS56vdC6rg",
+	"upbl4Jc3X8w7uegiFZW9rGUp8N3NV/KeCSo6SBoD17WsBb+8+WJ+rLRRjM53L2fhrmxZkP/6pkv6bH+v",
+	"Kyk0Q62qlFT2j1wKwwSceFpVpVVLXIrDSslxyeZ//18tQbt0exjc9bnMF3N7S3jqmqi1SmfJhCFLJcU0",
+	"I0tuZoQSbei4ZCSHs/s5A5FsmNiywH4LAxH/jmkrehLLei4Fy4hUbj0jVHWjjCxhvaAax4wUUgATJ6yT",
+	"1MPdZYdwzWd4rFuP/cVpjg+vJXKuGDWsGGSDRVX4v0QOmtz+XbCS2U835XYGd7tkz2YsvwBKFQW3t6fl",
+	"mZKVNTjstjst3Xz3MyXHTBN2ydSKMFFUkuPxqKJf/j5gVxXLE4rh3FCz0EyT+6OHR0ejB4SKgii7ZPfR",
+	"waNvvx09QHMjlwthCNVWjeVM61qJuAvhFBg2h0dW1Bim7EP+5+fjg8effj46+Bb/7/7B2gcP/utvgwRV",
+	"3AdUKbqy/57Qstx8hZeUlwvFtLUcKVFy6WwjesEIFYEmpJBLUa/4kV3rNo2VDWZSJyj2ndWjyBtBVNs9",
+	"qG8NVpp76j1NaFEoS6zUG9qnqUta7joAzxcKzs0ArFuTMD3eJpcyOhwln6u4Tgi2c9zWDVKO7c8atBzT",
+	"/CLa/d20NHzO5ML0eU+8yfoaw5vNjKlGT9yJN3k1IpTkUggGBxMXLismtDW9aGDZQRYOrL2DJU5epW0p",
+	"9wmaa4NscHUwlQfuwyk1bElXw/jgRlcc8HkllXHHYGZ/wM1sMR7mcn6oywXP2YG7hfvnofsnPPm0qsqV",
+	"4+uEwTvj+YxowyrLgEv413ghipKRCeUlKzK7f2LKxdU9TeRSkKVUhd4UChQWOJFqbv8aWKF1YDcqxTEF",
+	"nzI8DhtfTXjJkl+UXMRfROwwZ1rTafpX9sViuaqNvTIb5I7Ik5JXoE9LSa1cvWSKT1bpLayV7s/+DdwD",
+	"6jVklg6fOm53vDF73u937NeFI/FW+d/cQ1wu/Bkk77YT9hZf7zNY76/wFw/BfF+XtpVa4PZtu90ZXLRO",
+	"ar+oDap+zgZPaUlFznqquWczKa1gonMppg0JC8JKuYDBJo87SzniJyUXovhFyTEX1z/3/i32xwNRmKK/",
+	"CXDJNFnOJKHOPr6nidVemlDFMmIkyUtu981aSXDhOSyAcA3f1rQEsUn1BYRcqPvZRxGHRT6KDSI70+cp",
+	"0FkxWrwV5cobuhsH3F39zsV/GjKIC/PN13C6kzeJRMgFF0W8rTH9UiZWSces3Hk8XuNVn70F38U6t6u9",
+	"0avoiuW7HhW93rm9HASltd36/BB/YFkcHaWOr+fs2dN2dbFzz90tOnHImjCBjXb7kdUuHhCto9h+1ojZ",
+	"3cKJPXc72ENw583zvhkfzWeUCyvczl78kK0HJwk3mpUTMuFKG/hWEEbzGeFaL5gii4oYmZHxwoCFJBd4",
+	"EVFSmqRFiCf9dIG25VaGqq90RrJO+chKyaXGkA6dM10HLBtvoclCs8JKm9qctPZaWZLnb87dTy0ZTMO3",
+	"2OkqXLBVmqqV4pf2yRds5WhL7p99/+yc/Mf/yQj+cWyF5PmLZ+T4wZC8gvUs0aEF70hYX4tYHj5xbhcV",
+	"eskU0XSlP4rRfc1yxcwD8D95PsvCr63VnJELxiokjDZSscIuBYXq9nPQDDzbF+zP/cCnt3MCgjBKhAxo",
+	"Y9MtnQgdy4VxXDwkH6S6YAWxH0HMlAPVLY0zwqcCyBR94QiacHN9XGR9EasN1supENKQMfOPmRAtk0dj",
+	"wsWUqUpxkXKgvzs9ePj4m0T+wLLXjF2l/T44pUlOvmCrlz0eWC3GJc+Bne+fn33/6sG2x8Jx2rzlK6Pr",
+	"09bvnAlpTicGX6WbIyGkecomEh2bbj/RC2TvZIi37wlAPr2VM/ATZ8tE7L3BFOCvQlwKWdmLPyLkcpOf",
+	"m1J5namZmTHlTTvLENxEdp8149y9G+dvSE7HGmJ4LjuxgqsFKoZgJaPkcYFL65ekjKoW6f8+SP3lTGpG",
+	"ZlQUekYvrCw3TlzqjLArmhsihbXrRUGWvCxyqgoNa5aCEbDZejKkM9s2LnQhUd0SOuF6I/fXxZ06w7um",
+	"VrIX8yxhSGFEWafj0roZJ7+nQ4Ta70Vt69td1zO57K9dF5qOS9bOksjaXBDN1KX1M6wOKMsnwKB+I6we",
+	"IMvZynNeIvsYq79g+DlDUPuD7BbjmTEmUbTrKVf0WeN09fC4TvWFDufOMmvEOrphyHirJ5wxPJWJk05b",
+	"rMDozt5ggS22e2k9uTldodHnFtRcS0qczmWR2LuRI/aIKDaBkLB/QWdAEkouacmL+AFPyMiJhxEpGfiP",
+	"dl3cxd9m9NK+tGBgiX4EhetWbsWgPeJwHSRHDd4eTaE+YmiNUeaYJsxpZ/uoZoM9qgW5cMUQaxaKP37p",
+	"wFj4+pV452Ia6Qshq95ykyCVN78SsnCxvyS3p37SZJOnK2JPHos4qz5QkAtM6gMrABSLREL0+zhMDIe8",
+	"ZSEN0ZdIMG9KCx1JBbe2pniodyNN+kBnT7mUGHnOJxOmmAtqec6lRQFpnzoBpNhcXrYkgJ5znctLtKN6",
+	"CKK3gpGqpLkVBUytC/fC3ZQVQ/LC6tpyBWcOfB9NNBYgzOlV/JxjCOWvfdLk4ULonut8KcvSu4MuH+Jd",
+	"QgqWAhRpcGHN0CF5OyHn734iiuXSWgOY1+BScbMCQwHKXhifzqz5nss5+yhQqjjdF6iQilWJZE73fJHP",
+	"CNVkRCs+hKyMoOXIOoKjX2bGVMNfTF4NG18OiZXPmlGVz0jJNYixkk2siOcFC/4KE4VLqBQtvreXM2th",
+	"PanM5huRN4wVrCALUTKNtLH3s88+f/dT5pS8Jx1mbsyMcUXkUrjtxjzNN48fP3q8K2+jmJal48t0FpwS",
+	"fw2cbpCEwxWdlw09OHKVIyMMQ1ghwBQYK4fM5Id4i2EuxWTYngncECv2xeXEv23jgafAKaenp6fEyCmY",
+	"JbF5ezrIBvbLQTY4f/fTbqUCXJM6/MzkxQ0OAxfaUJH7w6DYlGvDFFmIglm7vVJswq8SYW34fAsfHzo5",
+	"qw9pxduygPA0tdqyuYLYF9y2sxhJdokmiGgMd4Yy3OpT9LxYjJkSzLCbiJgX7ricl5YC9kWs2DuvNc+6",
+	"l7XQZjuPu0taCRH4u93vrmje4pkkjz8+WxGxmI8x1UxJFYkEDe82JD/QFRkzFDwhfhJqzux7S1Guksty",
+	"LJL2q9e5H9df/2hz8zo640HV7c/Yeq4oFz355Tu5bKS0vSFqmJpzQQ0XU8iWwOdCEi0XKvduLRUrMpeK",
+	"ZSjzDZlKCBVOrQ0sJBFsSZzBusluUS6cluXbyeDk565Z8U+ptyilmPqnoSftPT7j7S4UJ0u6AndhKokU",
+	"Q/KBjc9lfsGctQAxZCPLog7VeuJ8FFNp39re4H5eWg2D7hc5Pjo6fpCh++4ICJxo3WnrMkwMiDHDhLX3",
+	"nWuK7+8IeKyJkeT4yCrrSKw8nlvl3ZmngAH2yFCe4olojl0+0RUVGZZzWmn7+OhorkcZGT3UaDQczx4d",
+	"zUEY1CEuf88sLo25DwUwf7//8eMQ/3rwX/eF/mOh/5jrP/Qf8z9mDx78/W9//M/RZoVMCynqx+yLGi+g",
+	"5DhVCrNEUSRopWfSkAIsYfQYMRyKdcwTJedYZSlYcCd54mhgjj5EFFuqEOr4YXtAqlP05jupDZZap6Ic",
+	"PnZwCpZ813tuiQj5G77kV/u5YcMj6nQzX9nY9tbJmglH76yxPdvjLafO+2m+ckrhI3PxS/ZsW0KsGUTF",
+	"ajQqrOJbaFZkNcdh+NNsBlgTan/mtEanqMufkTX7gnFTlzBL+0qbv24LUG4N2vXPV33PVnuUYy73930q",
+	"N3haLulKkzp7l7aYrhvTXc9pw3v5AxRCmciRjYV2pFnyFO1bA/BLBgXjqeMJ4RWn77HmBnjT181rd0Qx",
+	"YeqMZTLhZcmsd7F5OOf06qksVuf8t51VGHDNttA/lMI1RORaDZUv7t/xoHdsgsx/1YH1o44B+EFK9q0f",
+	"Qqn4lIt0igKy+y6YRCaclQU4+0Qzsx6/31r/BY9IPRwLzIvdRMDL7GngYloyKJnZXPKPzoP10gkkcwZG",
+	"nxXPohZUkPAH2cYK8vXR16lkQDYwVE3Zmm5vbmMotu+oA+3x+pwNMJLUIaYYFfO733TZ0y25nN5FsTtS",
+	"Ip5EWeP09JUg71xDx95lx4/R/qyJDxHSVLUmnzNlWb0OaVoXuCydI4aqr7M4GddVh9tI7cv6wNSsI7Kd",
+	"TlbwaxNMUHgHdesN4KI4CbBJqaeruJ6807p8MCS1rhmjZSq3fCoIxSSxjxUvuclnrCByMkkUEsP+7lpI",
+	"XCsNdexad/jVGV7mfvY5FTJCfd7jyENjW2db+TVeDUsWPN+k1muMxFJBZrScbMRs6w6UqFIVbDUkP1GM",
+	"ail0RrQkl0wVPHcuuSt9SQvESkkjc1m2ZbuvVmfbrlDMRf62C3t7kRX1pVyeG6r6VfCjfNtJ6Pf+Ovub",
+	"svO+vH993mJYBdI0MzzjULTr+D5aoidIX2n5Y60U9iYw/YHdNANESJ+42A66BCH6kziaeHmSBXgjx5hO",
+	"5UeRLO2DR0Y6iyPBlLvFnH+9M+7YGDM76ZyfE/ap9UlfHehKG7VRUlj/FIsiO8vHc3jE9xxtmg31Tadd",
+	"8qVRiGKz/I0b7cOHjdq3OoB0yRS0wl8+HJLnLLcGs2/+TiZaoyBloiGKC65n4ESiFzyjOmsLTW5uoZNA",
+	"u8j2k7tsqwWVDX6TokOA2XNpuFe98/WCGgzb9Zz6s7T/43nGRWu5Y8WUliLe7SjUnLBOVklWYlcVV3hF",
+	"x9q6ZG7TtYadoV2UUARUN6oMIneXO5upY52ecbGbrfqci3O4Lpli8zfpub1ne43+Qh/sM1cl4zOGXEB5",
+	"ClQCmF8mcgFV6bkUkxKZcyHowsyk4r9B5Gsi1ZgXBRP41SXlpatT8hnkZCFAswc34Wi7iBop3DXk/ruX",
+	"z8i3Xz/+zweJEJfc7dXWbwvSy1BetvD1kmps/K3j/UaSIlE1G++FvuDVgaxQeB7Adlmr2qgFszxun67T",
+	"qo4Jo1b2LKG/21miv7RXY4v0ukTvvjCfmW0pI6d1PmNTmvamQh1XSrVOmpb+unRWfAQC52RcUnExOsEw",
+	"vCyc6uFQiLc7Qwvf+mfHESrLJ8kw7iUT5vu1nhxmvw1xYJ+WQDAT7ImWS4h3cSFcv3T4cyLVVEIXecg5",
+	"/jKGhj//r6mUcGswyrNBTsv55pFqkRthtXuUGpe8YCJndeVXIrgLydxgvBEgkFX89mgVoPgLMl61FLa3",
+	"MAgXp+/kMuWWiGnEpXJp/3QrJnjDdBVWSQ0T+aqPqe9NxITk4NaMwZodLgq5dG0RYExCgeCYTReC2Ieq",
+	"9Ho0H5dcTNsKy5ZMWRafVxTaBLiZbb/N6/6v53/6Ays4Taj985l11+TEkdXTfA6XEyiAPII0Z7Qy5AWw",
+	"n4Au1w4DBdoHaRqRbGPtXYPwyMV7PB5XVUm5YMUp+Cyb4buoJ3hTFWgm7KYxcJsrJquSpUuplLzimFxL",
+	"+zORwLZ+dz6DSFLDNts0ifW25hbfSokNWd4j89VfhURTPsGSXdXDRvEMvmLdwZyUx57c7xaoPdZzX1Kz",
+	"2OiLfTi6O511Rs0MwYkaFuRm2w1Hs8HQCyagnKWlBk75xMKOyiGEV/GgM+41whK2UiKOP24pyr1xUK1/",
+	"PCrEldY2o4cBYQVQq+kP5LpXhwliaVSb9nKB9ummfOoaIcfoS+3CwaLiGEzr/oj2MIRiUGOIR3Yqmfbl",
+	"Jgk1SYNs2bp5a6LoczaYMsHqko9Ak4Vv4u2KDvJaLpkiOdUsC4UOVmomed7e4oVIFuBBErqkfF6DmeiQ",
+	"344KT74asis6t9Iwl/NRs7VHyLEsVngb3YzY9DZQ7WPfbTnm0EAD9nq65YCZmSzSkcoknMkbuwMl143g",
+	"Z0JabN3mZkbD/mxRpmJJLyCLYL/0itu+LnFWi1QO6mVu5Z2LyHQTEg0Z3CM31H1ftrQDvY/gqaL2W0zU",
+	"aqhKDoE9I/u/VBCnu4pIorMVOMGdn8wL9Ii//DY1C0vcyU4JkMjd25Ds4Dgmaqut++b21x6S6ETpiuXD",
+	"ILF+Pvo0RHk2ctWAWKHh6jE90GQL07eBnKwRCBe5XZ+/5CV7zieTlCqHUp6d2anQpGAtfDZJCK8X88pE",
+	"IIoTXjLfmgMFpWmLy53fBMZQU2lEPWyCT5JG2o/4BdSRYdEYFBMaSeBmHQqLkZscSdx7+qXUD24lsOKT",
+	"lrA7EAMOkS9yg/Ut/bES4GLPGjCcbfvk3eO5LHA9WegW2dYjUrjtT9Isi9bDjV/JmFni1e2mfXZwB2lh",
+	"NR2diZq2+/MnXvLS9O6XwbK3SPBJFSx27GUApMO9dsv0rav43JmmZq9F1AD12rcREoRhQaZKLgCNas6t",
+	"HGYFwk/BqUgkpe4CXgy+7r8hUgy8mMeIuUvQLX0QW1460OC9MncnlJbNEuc8CA2az4KwdwIjIB+vH/pS",
+	"0uLpopj2PlPfQaDOMKyQAr2Cd9MZgYQMloLhZ6Rk9BJDGLIsyFKqC6bImM24KMhCGF5C9rGk2sToeNb6",
+	"SwQZrR28l7YE6IybSWWszwYF82NmlswaFkvpX8f35QDkb4RHrIepOo/PPRhnzzAn30G1AMSME6E/aU1a",
+	"bLOjxpd0zOp47tacfNJd99bnE1+EMwHULkDgFDlTQjewZ63ZSslyJltiYn1g/qwRsbNqHl7RJfFqwbrV",
+	"aQjx9s/ZQI6x/a8lRG4ZHg2tmn59kpZq0ZIu0TNapOLkmHAvMKwALfq5YQVZVFKkw4HXLDTsm1hfz5Fb",
+	"lncSNcYVXpSsDoBF1O0oaWPm3veROfcJYa90F+JCYMoHz8lqLTVUJ4xcZggK51L28LaXwcfu8WWSoR7r",
+	"FUBshWFtK1YuWmkL/uvW8EHHMvsQr2ipeO0fqb1O3GRbCPZGFbDpAgB3eVf2xTDCPrf6WXDUbu5o+yjh",
+	"9jd3sRD3gBRNfWZ1oxnNtUDjlXGH83tfHOxNqTOPGd9sEYgK2Hzl79u6dP0sBZKZ3ok9p1NfByv8mqVX",
+	"LxUD5+3gkpYLRirKlY7SRyDt7T81Ky27pyqtmi86p9XP+LBP9TNfc22YYKrGP+tef9feXlPqG2QD0sfK",
+	"LyTFXT9QsaBlXHfYxweMmmin/JIJMl5B51IPw+fV2YnllSfk1dnlN1ZyjhWFztQhQVQjqpjDpSmygGux",
+	"8tADuoYuS2QE6/rC9dMz41OoccQWa98sVo/uEDU0Klr7JYT36+tj6NlgwR414LCPUn5cnVFpySOvZ2qO",
+	"jo4iE/kJOYpgBMMSS8uLRcg7aCYKHrcGh7rNtsEdybX2q+DrKLbXOG5/YiM9sgHSMgc51YyUzBjooiv4",
+	"lFsCz1bVjAnsJyik0U+INlS5TmoIk7spB/hLIhX+9AmhbqrKN4+sj6is2YglFXN6hcUXg5NvHgF9/T+P",
+	"G82/P9OD3wAQ3/0xPPj0lf8shYnfpGXN4/al2wAY655COfHgO1FnOBVCLkQObRMOfcWxv2Ix1AF4NBST",
+	"JBMMhM9T+Td3txbQIsrLZMnqW2ztMDOmWVaDW9ntAs/VfonY5kPyAmFOARwDS+Ec8l08iyNR1MJokXx2",
+	"XRnAAZwsZ1ojdBerEar8i2lEfZHwC4jbo2wCsxYP2DreQuQ4WGc9uYZTTzcojoFIM+MqwKdxTaZ2KQ78",
+	"hisyVTRnRC1ESwlPazGFh8KEGmmX7poDbfVN8oMVyprE8yg3HoOwWXnWlkT2G5VF3FQ/oCZizU4plfYm",
+	"CXJmbfa1ECXVrkROGCVLUpUUyk2gsHxInkPHM+6xw9jHJuhUVHPG8osXbQik1LgHQh1eI8miiRRWqV24",
+	"ThHrg5aSFicIrmOlkfvGvrFHikyZP0jD39NF6D4poBZi2+/P+xX9FumcyUt4ryhhUoMAODqGrAnUhwDu",
+	"hPRr61jm6bMKyVkh+e7GE8skL+FCJ5zYzkhGYwLALnDYtxPsUIviQ8gDEP9Kg836KHwCOLVIW4tSPOf6",
+	"YivPIfdAwFAKz1PJ5+PNevKANcaW9cyftaxiYYWzswk95hdU+3lOsKpFMcAxK/az+y7CmDCwIIAKMGRT",
+	"BviYgRQb4fgUGhbc9mXglP3e3No9W2P1iQCBEC1KDcg8UUzPfFTY99gOt9zp/BYq/u0pS5f8+9GAbrIb",
+	"nll/11qgNWjT0cB8g7fcm1kZJEULqQXuOYHGAABiCgjXeAYTxpL9wU/Y+ZM82LkUk7O29DqqIXQ/2+qm",
+	"goj1OU77Af4wQGSs2RDx9Ja2W1PjGm8VEwV0bWPIER0QYdVZP/CJuSw2Il27kX4tVbeRr+ItZqhRjJ11",
+	"Sno3nhFtSHSPrLmPPdjzpWP3ffJoiLiuw8LNrX1MKLAD9sstpYp75cK4HV5iKNjpQ6fh8RjKskTTi4tf",
+	"9ErkXWND9dL297pvAyj4ui29cuGwJ2R0wUUx8iYXz6EyvOD2cuifQ1NtTqvKSdEGCM1OdI8QXduWio0D",
+	"am2gDM2AW3vnVB3Ga7vGB/kcUEdLrYEL9LkYYVtbro8g1oWz2/McrgDbijg34BLzFWBWsA4ZRffEz1mH",
+	"DPfOqxwpdl0Wb+eua6MX3VHM4SoOd2Bx+G3f+Sock6zx0ToVq3qWE/7VFrimYVbhrvZ87HaQ4WR1QEOJ",
+	"KxrWDiKAwYQZxaE4FbFQoeJShCjs0jeYuTGJXYymawZEg2B2dEm5jw4mZVOQBknix/j6rh2K4YB7mkC8",
+	"eVPdh1LEayVdgdotdYPw+46Kx73YHsVwBJ7Tq3IoINQ7kDgpiJFVXIZ1J+uGwvv+G5YO+Xfz1UN/sTFR",
+	"kRre9+m4RukRjnnEcm1ufBVSRmZymbnSHogitTZD9G8f9zhZa/URXGE+mBh2ZXz0161MikapH0aPC/+L",
+	"gPHtIcEAo7clT8NyVrBkx+3bCdHW46BlDSjmq4dwGVC0j9kcxJgU2k3FChXbsBItlSuHGrY44e11JS0d",
+	"StlAs75TG6+BbnYdsKjNEqpG32A6g7/9bOy5tKqB7tPvfPz3opgyHcHsjDGyLRcmly7foRgta3AU8hZy",
+	"kw4uKgUSpdkL15Hbpzs0l0KzfGEZ/p/4bi9autrx87XxulD00mhCDJm+x7sn6xYc5p8U6V6+Ob16gTU1",
+	"Z0zlrCVISSP8LVjSHEGlXTkOoYZIkbMncLYoIiXO6SoLaPyQpYFaPntMoynLR+vpxl2vYxdsifTOUndL",
+	"gvTx1RW5L6Qhj4+OYRmPjx7j9OpmhzNp9B5HBNcw8ou7KS2KIS6xE1jN/l3XQRtneB833yuZQ60b6Ob0",
+	"yjUdt7wW7FGjEdWlv749MjNS4dZx7E9y3dlQky7JnIrVzpVnjkJzDfh70Yv4ZmyuPbLX9hfh4l1rp/db",
+	"FMjhDRKUn9MLhnA4aw3ThgGymyuljAeL7z4BbXV9/ii7YRjeTheFGxjQp+RPl3L5w3bWPLVnIroi22y3",
+	"h0wyF2Rilemci0VjXNDR8GEvroI1bdsQu6L6+2z70x93oPQ1GtW76JaGEtinbvGVbz2bRBBKwA2vDI2I",
+	"gPkxJKcu6d9sDXkCY44IZJDZhF/5yeub7SLrNhrNTQuCW3rCw4eZLB3+CCvZ3FL+hIwOacVHrk3U/g2M",
+	"DaMfrnAKqGVy+++rdBNVt23y9NzjHvXG7T914Er3NIw1twZoLHW8QLMWIBiLriL7bjqTyfK6f30/8oyL",
+	"v6gLuV8gqrMgvXv6F5Hrt17rDtL+JPSGgPkD4Axjml80AQG2Ngpg6PzGnSKvhDaMFmAK4KJPsCpT4lwL",
+	"qBqAiocdUGU3wh5rAR3DLbiW7+6GiUhrRs9YCS+IkqmWVF2c+GuUTKa2q3csYH+kbvZLJBteNPjncN52",
+	"9/hGvQ81bGAv1Di/p3s9qC2Zt5HrYBidrIEvZmFgSj2cZUabnT33NIGfYwsVDuofktGiGp00sGTtnVit",
+	"6yDfNSSjQi5Fp+fCdBc0fb1m8o0Xdvd8O0bHZF8gxl7pOw39V2sHpHO5xGY/TfLAu/xaP5ORQSUa1oyW",
+	"Mr/wga/CGtTaKGqs+V8trN3omsZxQiG42jrVQngn7BMkxr+jiQJv9q/eJhvSvXs7aDVZeprlVVVyBhoP",
+	"a0OcOCdR7BaCwJz54feK59Afiv0ZOQCObR4DOE2p+kKovcWYR4gJ28NkPR0MlkeoHi56OupZl9IM0/YL",
+	"8HYL7KYAzSGgHqLuLTXdGzF2EehwT5MR3GMEBFlo1u+14wFle33lHcHp7hy/b/XtRiztau4NwL6gqGH2",
+	"hinZkLyFcnBct3YD1yh00SVHPSdLk88NHZcxy86kNr+AaZ6eRdMB2gZXtA5uA2Nnfj7+NNqFWpO2absh",
+	"wPYtI0C457ZCNociB8V1J2Q0XvCyGGWERq1AeAMA6RlBzdub0x9ejHabk4HbcqwYbAXhaeFHxzp7Z0bd",
+	"Yu+0z7E/LUtf0H/z+fWboIPtc9TP1EL0zv+XWrpaj6bNqzNM6ekskuuW2xozufA9NQtmVGhogWjuXOLY",
+	"W38mhx8F1hbpDBEb8JZBIcEPwYKu7LsUqcHBZXrODSQ8/dF3g8mUcoho8JuMuNpoMrpgq3+AugPGjDuB",
+	"/ucfn/7+j+FXf0tOv62nYnfaVG9Gzbl4hdcf79he/4TU7r6DYHm6lwIKe+LRTpGwDDnrVCNgjxrn8SqN",
+	"/o8yIRJuYGynhZpLnnem4DuXIGgfDtjmH3dvmWkvnPJesYEBmXNaMJ/bxEKqLvXkGxix7mEZ4giMV4Oa",
+	"Ku27HijwZ9aUrftpuQMHcLdIr3aSnqCLyCihObr5DhctTdX2c1Qk0MUyCiUPk7qpBYeSY7MYRdt3uA2S",
+	"/9oj9GLnoKNOstTYnz56V+NX9QrTT/gVpNv0kqnMdQbzOtpH9QUHO6Lu2yOvDCmYAIEMGY4MKO8RLjfz",
+	"9bJItfX6rsyvyff8qUvMgIRyM2sfHn0N0v8RjhqLmzUfP370TQqok9GCqZs0oz9dQRHKkMR+i0NzIRNF",
+	"55YWjssinJ5G27Nd83NqWHIiSA1RHPKHj7/9NkroPTw62ikl3E06sxkyxj5ZzYGhXgcuKcDCZhFeLNfE",
+	"KA5N3YQKbNtsn8Nh9fG8SoK3Kx6VHPlIWt1IyUVeLgpWRJnrJ+SYmIUSmihm3M8nu3OsY8CMaq3WCAUQ",
+	"EZB1wBuHMgxraGiWS+HZzBVzuFVkrtqBuougGEWsALN2I++eLtxItonLllGqbrhVNCrd8ffBBLvoRlEN",
+	"gqYTbC/2/SXwfk/QlLObp8lMllAx/FHwgs0raZgwNSGwagJwb7km1CAQARk5LjuAPPwIBkwfPczI46NH",
+	"rjTiazT5gnXgI2Bri4VIkIaifu8lZ4PGzQfZ4PHRQ/j/R/D/XyfDZxvmWLcTZ8/HHs+bL2nrcd7Om8ix",
+	"MMZM+sHjdhHgGQdr/m7GNd+tlb7924Q14cX+ornXfQ+urGnZLxA2AWTOhBJBW7o5qt915vVpezXpGZMt",
+	"M6UBytQjQKhoWDQXmhdYOVuX4gNW+PZo4Rav0moMV2+z7u3DyCMIVz6J1DPopwm3GkywgEbgU9JDgojE",
+	"XDt9ABU48eJ67EpPrKzPHYCt1sPDnXLhGPb9tGkvl1JMmQqkCTosTMY9fhSjJM6HO0fwfohH7yJN66m7",
+	"mfWZv1+MmRIQg3klpoppzTQOZeHmCc7qRZCQaDpvWAPX0QxfqbC0MD27Nwoo37Rg4KlcoGXDEPKQsCvX",
+	"QBImx3rlkwXLK5hnsJq2utJIrXm4yhpAXW6kqq1TjkA+Q+IHYDuoGIf5S1AUEMFYocER6XzOQfi8h4G+",
+	"O4NzePL7SMk9x8/jxfY7lXFpwIak2Y6SVAf53NzjNYAkhLj3RN9mvLYVGPShqHv7/dH0HJzedNjNYTwW",
+	"vtb9ZgE25iFLNr5ZN5sqJcdoCGBRUtqAuu7wqESNS7Hm6YDQcskNmkPwpZTTHaP6d2x3javZcb/dzuxx",
+	"qxHm56caHzSNUBSX6XNNxrSIoF9hejBCjESoZRyqJM3MTRpLoU+OaUvvwLUwVvvgR6xthF1I1y1oUmyf",
+	"W6G9hZ7G6NyMQ4MEklBBx6wOt/7Pk7rtyHProuCmlVmVLBs4qRDKThyvNLQf/DoVFj2fKS4urldCWAd4",
+	"w6LynFUGhnWU6QkFUNCWyNVLRUb2R6OTqObtieXnmVyoUOMXNedAbo+uPMRa17rEdOh4G2n0ojQ7BkLt",
+	"kB/bpxt543ADNx8xBOWEjFfW/ELDQRCfLiALwQ0ZXYwyMpqPIBg9HZH7lfSzCo6PHn79IMp+fPP1BV52",
+	"fDQfNeil7RKa2aajg28//X6cHT/+/PPF9/Mfpv/8tBNtLhw9vNveDpyglZ5J0zKVB/NJrUjacU6w++wu",
+	"j2/bbP3fHNoPQCkJN05eMmgsgtCTQwlEFnhC2K8LWhIpnMdSo1n72j6NQqFamC0AUN1fxmMhbKy+OdFq",
+	"/Q0WmDNlRDv6h+CmS2o0OGjHGKzuqwW03jYsl2bFS/dylTgjfrOkd/9Ua0Cs2LhTYzJTP75sn6wUQMSf",
+	"b+dNd5XeXf7QGM7kOH79KTVZAnv6jW8OaWqvEmiRJf7w71+etFRP1Gd6g62uNwIuWZ0ltTv0MJoUZvtk",
+	"PhluZbSb8tOvKqu98OM7uXR9gDgtr+GGN5qbAbOnZdgct9LMSqk515oVdTceiDiPHchoEWf66ZTyHSj5",
+	"e6NQD6j9nadmH4cibEjzEPiD4aidNAqgVml9WvJFCMYMsgEzOWAvCQ15GLFIzQtvOVX13fd4ruCmbSCz",
+	"kIQTzBVhQTNHaMvmmhQy6Xl0mRwRvQw4l9q0zOH44AauQg5MU14QKpBJuze1bEVNFdJk1pqX0Tjam0Cm",
+	"tlYGLKrt42sdkT2mm5DLIfEQn/XbawPzvkUNIhvl+foe2CBh6njYRJalXDbHSt4QmMe5M2HGRfrstACt",
+	"52Hs9la0J7yqYd3tQROUDgW+u7Jfw41P2UR0zjqVetW3aIUIvbnuQKbr/n4NeZF4O0DG7Ad2CfVQO59r",
+	"L6ofu0vwwxUtCIJr3HkZYAAdXGX9Cll/jZH7+dqesP79YmZK83/9gh0HGW83LbpLrG6lwXsVkvNkrfSI",
+	"zcfM2gzo8VpdOWoZE7Ql43pNoZWBQ/10Zdba6W5+W0NLFgBY17PupkYGRyk/lbIguaxcCzrEg8cspwvN",
+	"6vJBklMBJbFQAELz2Rqy2tYDh4poXVGsHYs5HoY2ab0SuUf519fsZe09nHttuMCu9Mn2AM77kETvUSTx",
+	"dik0Zt3qauZadVp7OtQ2380CiffrQ3j+bSok8M3+1Ru/Ajbnvuz7iCzXaHWmotnqSKYKq/IloVFj71qd",
+	"RIh0JSZWAKaYK9XHKjaA7ceyet9bFsoDrLz7pySsABxBHL/Q3bNurZzIy4Xml27Mlz4BfJ5QTpERGqop",
+	"1gexk/tQz4A5ccyQ6wdYUvzVqC5w+yhgcJjL2kDGn5XaPw9HTcAdLGvwCc/dTHhpxQsFAfMEMmRL6QKP",
+	"btg71MuVBVMfhctV47gYbtbK3PZTlxYxzx45EosGdF/R62YoNqoCYoSQVEMW1Pj1SVnyomT9Upy6kkKz",
+	"vWPnBCrtkfCKtYwaBx7b4kNgfTx1yOOazlucCbhua1gIZ0ZkZJwo+tk5FcCuPXHM00PPz30CBUL1VoIc",
+	"HKNZ6eDn/WdpA7NlyPnGTJPGHHKko6dD0upQbCM+VHB9EaHip3Tzj1E5xTXGOGtmmrEbV84ypiUVORdT",
+	"h+OYYd7ZNUMulQSIyrtpyfy4Wc3xb2PL+Hf7ixZ8RqML9yX7/C33OQMyHKdTGPLfK7fFat8JAuL9fn2t",
+	"QbXtcCth9v/aGyWWmZJp/ik4pLUlihBmXgNmP87QiHuENiudFDezOTM8b1NMKwACJAgKCneEEMVSqkKf",
+	"QHcEInAeW9n3KA2f4+bSJsdJsJJP+ThVqxU837oRY8pMjMairSSdUGX/4yJBWEiPMyo1XbXM93JvtUUZ",
+	"+2raNJZn+rbxaObNICIVKSKfSzJhS9D6bqhvhLIZ4Bf5VMjm7JkYXRFD1Dtje82qnwb0476nNHePNkTL",
+	"WT9/MHbpKXtRc89W/sApTdFeCbl0IKWQJhMS0ZfxrclcFr2AHdoPdtj2iJkjHovnMkfHrd63iGo9RbeT",
+	"BfsX4HY32ztC69HpuZLaO5S6x2jmru2bQbH1aeCMX2L/pHnN57y3WxWEM/jYWFtr5DpaVW05AlqGNSM2",
+	"aTqnV89Ci2Pa78bG5Bqh6glCOX73/v3Z4fHwmDCazxzaJY36JRvAtlYGYpXV7nmsc3p11jbB8OVCQeqt",
+	"HqOKoyp4gELnChr9nvgZ/XOc6Gdk1Sjgf3zUKOB/+PXudf26YAv2fo/V81Y7AK5e3YNh30STMZtIBNpo",
+	"XfJDPezslq7x2v6Z+Bp9OejF7NQyT91liK0N6CJtsCQTxxoR2ysWMElYMSSnAGvs9LpiZM7UlBVPMGAG",
+	"4HUOl97D26PS/iigdrSe8UuNUXy8qKEviDZK2kNiTvxsPQd4z0zu/6zbO9wHz9+crwWAtpux7vVTxXGK",
+	"8t0g6XBRbMZuUvKf8cjozE3kdlNq5cJAj1IuhaFc9OmT2pUDgKZuZ4b2rIq9ZF1gDzyeMRhOgG+8u/so",
+	"gkFONiCVQXJ3MWjc2cP0r5G5TIRuziuoXHaSPGxTRkYzY6oRue9FLjY7u+rcB+57HV2AEvr963P48mHu",
+	"v3oY5lG/f30OgQPozp++O3vmxsbpBxBumT2sfxLuFUMS2icOMvgP1Nk8zOH/k459peTV6qz1td20Nn+W",
+	"zt69/b//j2CXvzNerYKJGvGNbICzj9mUCwyP+O5lw8pSW/lpZuyjwHKqe9qf8iHBOFN8T3h77KHy0cpG",
+	"cxW0rsBp9RS4PLamVvqNle+d346vYS9y2OHnhqpeQU8TRWS3plj8dfUo+y78+v71eW/9sueYc7yU/jAE",
+	"9d5qB9YZW/e6YvQinBvP8aAUaJEadkRbKvViHCQuyNmLH5CP3dBscPi41gvWPNP3Gr9scBrok5U2bH4v",
+	"XZScx2PxWqxqEpVTp7rl8Fw1NKWeyaUIs5BXhOqLzROQWg+HgRuKnV/w6iem+CRh7L9H81Cs4vcekpdS",
+	"kQnHyfhWKi3j2oUn3gAirkbYJd3xUwfTmfZfmUqPnj8PReJXFXp1riOk68b46+5p8uosyJNro7jHLL7/",
+	"g/MTZ8vUSMbI49KBmlCyIOTSAUgtHcQenbIwPBVYJOGXtRc0Qf6HN6fB37QqHFP4bZzveD00UePV3q6D",
+	"cRPOc7BGY7/UZNcgRqJ2vN3dj8qQ3JulwnVb2tGo8UjDYaqGD9RFOPy+HZdd8sLXAbWCW2+G3Nyvrlvp",
+	"98L9vq74CwGpRKOhG8jjlXkJgEB+ehS7Atd3d8gskccO/R+arhVLRoVtkDhO8RdbWg/Nj6vqVniH3Ym7",
+	"U7mNDr/NHlNfvQUWOYYjQ7fRCXmcGLODI43uPz56+KBlxHSZrB2DMWeLMoxoiZqaoslKv7gH/oIPTKfj",
+	"dLp66oPfSoAJByhJ+3aqTzFUJ9RzDGfVwOfpfrgPiPgeIqT20Og+ZVl7jepfE0R9/72X0SznTXa8rC32",
+	"LYhufVHp+uMQXhPl9G3izO0DOHAvOIBb2iQ/KG5YW5dkhKqY0BAwzFUKhGQNoW38BAEjaZiimgXEWmVd",
+	"MACLe+KwOK3o1f1kYGMcbjJ4sXq3EOm0AQNN2k3fbpDX3biGVgz3+5QCPAYjlpvVub2rw5Gz/rj9A54E",
+	"a2NUQWje/R7c4M+fwQqeyBbie4FtaTrCszYiuZzPEXMGp7Yt2Zj8+IpAwaj0Y1jhS0mW1OQzcg6/HH4U",
+	"H8VXX32YyeFXX5EXMTQXgJ1ypsnodGFmUvHfwFs8IU9h1eT92+9fvBlhJRMipTXqxO5pbJ3+KDioEMTw",
+	"HMJnI88TBTXUwV1LtXKLwS3WX30FjsSyfmeypMKc+Ii+h3vNAtYrwMRlRC4ta41XoT4tKtDMPgpnwzUr",
+	"NcmLmmOhU4qSkT9QMYoZLbWEKWejF+/pdDQk59YK5AZGrBCqP4rRq8kBAM2MEAQIgT3JhPLSFV1Y1Tcp",
+	"eW5G6B9pOWd1gRiAIVNtmHoCJibe8Y0UDG97Qr4awZ5CSQWWxJEfxYWw/tYFW+kYWTBYalxhsQ1S+DlO",
+	"aLZbPvovZOx/WAk0Qiy9lVuzj9ULWTeLKYbAd2D9Af+fECyKd3HmjwJee2KYyiL4sLpEFvERHYq7t1cd",
+	"yG9VMaocEzvQX8CadOvGGYuOMdxPSSHzBczKIvffvXxGvv368X8+8NUtGpC3LcULNoKb+KCH81JBQOva",
+	"Knl8dDTXo4yMHjpH/nj26Gg+ekI0/401f7Pe3/1RhAbvtd7u1lZu8h6m+9m72qU/evToW4wKGW6sQTXA",
+	"Q4oHi5yevRpETQ2Dy2NQUhUTtOKDk8Gj4dHwEXaDz0DgHNKqKkG1VTLVURqhSuNRQyxjkOrgn5O3Mfix",
+	"vQRLEa0Qcb41lKJjSxLBNuiVvRC54IKxynGfP0xDcup1fA2pjLCg9YFDpx2BlS2D+zgCPPKj0IaXJeJp",
+	"LpSyTngIp1kdBvv7qnCTC1ZAEUXnDJG7WhIs9SWHz1HSf/4U4EueOjTSXEJjOJgjVVVar55Lcfi/Tuuj",
+	"BtlpothF+Xr5z001E8wALCmEXXx4dNR2y3Dd4QekFqKTQoxh92/gNKGyWsznVK0GJ4OzRZSwcJvvej6M",
+	"okIHxF5Dp7rGWNeDT/Y+hwCFYZ/s4IKa2/FPZk7hgo0dSeBue+FDjWVH6gbOcx0yj9xe+uuCAWwiJnOd",
+	"k5BFO9ENWmLrCsYO8dvVxEmFiq1tDcuZbKwg8bAdDAjRfcd/m4zQmQmbFl2wrnqgZO8sNMB7JQygDZRc",
+	"xAu1N9XDG3Pph5kMHcVWEGVEoDsNdkjEnaWcOs5ch5NwDLqJZtKwN6D8UTNGRofO6jj8Hf/43LjjaEje",
+	"SJdbdeZDpfilVdAXDOp8mifhNdcmiqn+xNlSdzoVUY08xnNTHFhX3LUy4X55axsgxfsIicKHS1baDZhw",
+	"2oKArTKRqis0RT9mXqP0Tq5udPz1Y/GYKaDE2UXIYRgtFE3flPet0m7kCepxHevUJEIuo8Ng/4WHgV0y",
+	"F2ZLHoNziHodaKtZ8VJnHwNnCzKCD0cIggR2tGCk5Ajz+N/nb9+AqWNt+9GJtbn+wLuQP9De/wMCUKjT",
+	"//go/jg4OAj/sxePPLuMyB9k1EB9sJ+4KjdrqvqsjJi6JHiNLyzYsma7+xjrAxGBJrdTca7TGd1VyPf/",
+	"uuD5Rbl6QHAprvgJVvJT/XcUDb0XIDmCSMKfetMWftuY/GE/gV4/rqEoOxjBzRsIa7TaH79xf1D0eDDy",
+	"uPYwLqb4ID9Ozf4LSXH8OIBG/2G3I6Iv7i7CQtqN5cVoSE49YoSpa17AvUHv5TXV5gAecfDq+YhMmfWG",
+	"EBHhhIAX8VFwAU4SuoW4+UvXxJ+CoTjB3UsjUHwUT5Vcaqb0CV7BAZ5xNGHWycoI6HwyghVha/IotEZC",
+	"jD6geKVMxHPwSl7ggdghge0B50UDkRvfTbPIHMBccy2NG/S6oVA27Mrg6T2oA4XtN0yKqBiRX6J3Z5nZ",
+	"0pQbzcrJzWXUSzxWy9rT02k5dFWVrtYkKYgwgAyNVEwYtfKOOISUHSQ8rL8GEfeXBNc+W5vNqWOfOAbT",
+	"afLFC7e0HSwRWkxmxlQnh4d6Jqu4XQzmNOdUmRHGyly9BEaAyCh1+ahNrS9UOVh3FnYYmskJsWT0zxfv",
+	"W59ij6QsBr1ufBpiRsj80Vgce9cT4gbjkB88Xn0F/SBW1sAwrJGv0FCsKmnu5gbBxrvT9uO7120rDgeu",
+	"XnEwCxpzeE4+/f2kbQ5P0x64qXm0Nb5oOUv4VrDkEWX1JfswlgH9IWzRVLpImT09yWNZd28m3ThrvL70",
+	"WFFfzENpQUe7kYPiA4rj1Z6MNUsqEnC1PKXdBzGxD3+H/35GGViyVDHGK6NB9WuMq9Q2n1qITQH2HO6C",
+	"VLpuBGS3q/pq4kC1P33JqAW+q7ePUpTOWiMSnkK3dt4do27hOLt50RyaF+/ptO2m7rJDuMbd8waEe2ft",
+	"qa1k68c48K7YhPYpG1SLBMnPFuZPY8oul76RgsU8vP+AX8QAdyjS98zlD4LO3cYHm4LqsHBtxMlz9ZxP",
+	"JtZr6WRSgzsjMSEEbbRE86I1xOcQem5gBq0/s2QT98hQnwWy1TlgDh7P+khtawLT81bjLVtrMn1Td5uM",
+	"qUebYe/1zfXaMzmvAKgdCekyIOhB20+CsevyBCam4r4FTYI5QU22uhXPsc06swxQcH2Bia2FEFA4OMFw",
+	"AL5GCK5wE7ctekcpFdfzfP/FLCO7gD0bRkDPfdtFxt8YKj9uRwm18cbh7/Y/n7elKt54QXNLxxa3qZ3e",
+	"N6ey0+5OYu6TrrsVq327bntwWCg+2Zo0eg4XfElfg5cMF7G/Y/UWcEuMWpGKKZDRsYjWiJxuj8h4IQoH",
+	"DobCFgZUl1DKAZb/zR1EV9LjQ4quYweKAe489xjF2NBQNZz+1m6OyKUoJS2sptxlkYysRhiR+74fBnLR",
+	"fiwobIBilVSGFWEW7ozqLGCKjFIqrz1XyPNZw3DYpegRLrWnPTH9jVfN0xCSLGMuKKyoU+wQiE1eYBGA",
+	"YkxDPZerCoBqiDVf5hku6OA515XUPJ0iOlOykhpqAOAcCIcusyWweWOP0XFENPsVlNBd4Hasv96VpMFa",
+	"LUjKA1kbYemHX8P4Bd20wRQOlBQnBOusM7LkopDLjLgy5QwiqxlhohiSN1FKFaLFXJMLVhnCBZmzuVSr",
+	"zM9wIA8ff+PKN+sBTVaCuGYqKtiyLhqPYOg3rScss22Lx18z25mlfxlVyvZwH16dndjz33akfZz5Ogu6",
+	"fvlC8vWgRPk6d7v79QkRm+zZ1HUJzxtr1fdRewQpWTHFkSCQwF+TMq5dFd1sd/obiM2tYdgNrIX9nJcv",
+	"ubNrr7S/zX16C8n4D2gYuC2NPURMvUYSJr3ZXBuJvZ1txu937pJOe+uQl9qDI9so70yLFmniBxLdLO4i",
+	"l4IpbAW3a9V+gMol82041xfxd19q+TaI/UosVxG6J5nl7+aHxvgq/p0VVr4SsLWqBI3m8Qp2vtkVICek",
+	"YBUTVlquXC2Hr92Gf3iTcFMEuhLV7tVT9ul1pA/PKXzWwnzuTPU9Q4nHy7iaFieKYXt+jXt6owOw65E5",
+	"VcoRwc0JDWnaC7b6R0uS9gmhZUnmC9j81hXCDTvkYP/x6e//+HNysDc5qG9bBsPe6Jy6vdhT9MzvrJyE",
+	"aiaQqK21ub5LYqtBceYv+oLEhzWs9kz8ukdkv0HMqiaYJ3v4qEn3w98RYXMtx5vK2joK/GXStpV/3wQJ",
+	"2zO3gUq3FqL1nLiFpVZfPHm7nXj9OAhfeGcC98/jz7uRwY354I6ncLdxA0ijCF0haab5SlWw/1CBZKBk",
+	"IghLOcHETdoiO6sxCHabZFX0uMgQ8o/xoSu5FHen3L2nOmsDn7iZPnN0A33me6b34s4G8GcYaymJZsaU",
+	"LFkopuuRukleOnVzrL4+Og5QMG6gLscqYMi4Kj9dRktCSSmnHCq551DGaxQ0cvqOmw0t4Mf63qIa8I9o",
+	"q/mnZbmPpPqHmSR0Tl5FpPYEduSOBqom6e0s95KqKcPG3B9fQc20JqM6ooSNqaNDHKM9Ilxow2iRpm49",
+	"xvH2yOuf0Vaw7L6/OYWjubPG9y8GqJo0h4dpTG1WiJvXdJv0cSOvNqnj4gmZ68DVmZfSGfZlZiQMnII9",
+	"x7D/zen4nVy6ljgM5YdBgEkaRoNXW/2O92EK6ReT023zXm8kpkOv+p5LJwK5PLn9Jw2Sh2a1XWWldX98",
+	"mGkUCuiRc+KOI2j2xcbfDIC2wAcFYMcMi2dc+7Vv0cYpKICoZDWAF/x1zCPlBIU5OH8RJyiYMZtb2u4D",
+	"BSLdXnWZOxbb+PuL+0BbadePf/B9d7pAfx533g0XKGaDO+4CbWGGlGxsaw3e2rH7RTXV1uH2N1JXG+2r",
+	"e9RZtIbRy5uE9PvU+PiGJ3fnTh/+Hv2rQ0wuJvpfRifljZdu3ac27dSk2a2pqMZ52MnYX1xZdSTq9Zl/",
+	"N5tFFNup6f5kxr8b6m6Dpe64zuvEU0mZGOz8rarvbbjqS2bl3CL2nZerW4VvTePJiH4hPRc+uw1dF+5+",
+	"+Lv/s4OWCyT+q6g4EbamdWfatFtEq1tTbTXLb+fdL63UOpDxNvWZJ9NOZfZn8vfd0GRNDrrbamwnFyUl",
+	"XQ3h3aq+3uElXxJQy65g33haLlR3a1pLebL5vfCY4regr/DWh7/DfztoKiToX8YTU+51EzvRpp88hW5N",
+	"OTme3sKcX9zX2kK229RHQJmdyuhPY+G7oYkidrnj3lQr1yQlV6pUvwVXEKGQQ64E0iT1TLF4hIooAjhR",
+	"hgiE/3zxnkRJ3HTtBbLpj2FFd6CQf89KL0pV3Zreq8GKaQCijdih3vDbUITh7oe/+z87qMNoYPJfxXFL",
+	"NFc0d6ZNMUa0ujXdGA1r2crGX95xi8f33B6v72YvT7GdavPPZPW7oTmbzHTXfbgd57Kz0DtsjJZsO8xh",
+	"0PKfcZoRPnb7iU6NwdpTO2EwDzaMCG8r4DgyP1/pbhxjhz2/Bs1eFC/qTtk7BdC+Pl/0jp2506JoDqz0",
+	"81Wl8oM+oLFKMN9yzcOsynaOWCTLN11nf8k1znGB4fMKEB5TwyHqobY13P/zpHnrRp4buchnLFF6eL4S",
+	"eXyy/xybZv+81HiPuwr6/wO9YK74egZzJssam7jes2k8zXd/sv3wd8ebW43cd2wuL9l+JMaXIjO+Q+Ps",
+	"dqHpnymu28AOMlIxlTNhDpjIZQGw+8yeYcYKVjwhr84uv7HyYaxofsFMXaoPw8JCpX4thbq3EX+6EU8d",
+	"Vlxs46sfRcXFvzZbvWb0sjkPlhjphzgChHaq+/yvzlUtKg+GoqEcPONhUI2DVvH0BTSUJReY1vWklsJD",
+	"z8uCEQDfsHYgu6q4YtpqZ64J8mGBxfkU5mr5YbC+jWBdFZ7ti0FvoS+Ki7uq02A+fXNqqVRkIlUOI38X",
+	"lf1nIZeiDZqhm8ipJ83vCjYEiI5bd1I8csZ2N+Wedox7mygYG4BAM7kkc2tFRr6MgbHWzA2k/KKSqoey",
+	"0TPFxQX2t38Bb2pzY/1Y6xGu7JcZK4uRF13BOa2HryypJqXUZkjeimj3pChXT0K0muY5q2CytSZT61K4",
+	"6RtZuMI+BjoCIFgKmAboAOM0nESP4Dk0lJ0j/W7J7Iab95dNe304TNZMnMLvNs/A0qq9khkylSCnrH9k",
+	"CbuHcTGwgW6Am2sPgs4+u/UI3rWm3TSsYCZLAAAEfAq2LZazO/3xAUaChpe1XgUoSlxNlg5e4Dj3ztOY",
+	"diVG4pTIX2DMkpsENFFyfjszlZoRsdsbqNRM99zKNKVGtieQbltjYDTfFTjITXb9+ZPdcJwZjqy1UOXg",
+	"ZABDQC6PQX67O61vnwvGF27y5vrQ02GENe1APazyaDCiThjacccCAhyGHBeM5gQ7lKt4WJmOR0Eipe1p",
+	"hTbSaBmN0tLNB+N8CGgUn3Jx5QGEGzMLgkEAH3ho6vAEh70YvWdoZY8+q6VP9KHL10af1EVEm2v9yYsf",
+	"HF3s5E+E/ew2QtOVB/fysmzYmEKCeGXJob1ukCfwBsw0BAkzl3NmLVM3jGMYo5wvk7dan3uHv8TWaI/E",
+	"I6fxm/sW4s+fPv//AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -230,6 +230,7 @@ func (a *App) serveAdmin(notice io.Writer) error {
 		Tokens:      tokens,
 		Sources:     sourceStatus(a.sources, a.copied),
 		StoreStatus: storeStatus(a.store),
+		Health:      a.health,
 		Shrink:      a.guard,
 		Listeners:   a.listenerStatus,
 		Names:       a.nameStatus,
