@@ -151,6 +151,12 @@ func (u *upstream) health(now time.Time) gateway.UpstreamHealth {
 	return h
 }
 
+func (u *upstream) service() gateway.ServiceVerdict {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.tracker.Service()
+}
+
 func (u *upstream) verdicts() []gateway.Verdict {
 	u.mu.Lock()
 	defer u.mu.Unlock()
