@@ -81,7 +81,12 @@ func (t *Tracker) recovered(now time.Time) bool {
 	if t.check.Passive == nil || t.watch == nil {
 		return true
 	}
-	n := t.together()
+	var n tally // the newest requests, so that a recovery is not overlooked for a whole window
+	for _, e := range t.endpoints {
+		if r := e.window(false); r != nil && e.inRotation() {
+			n = n.plus(r.newest(plentyRequests))
+		}
+	}
 	return n.requests < tellingRequests || n.share() < t.check.Passive.MaxErrorRatio/2
 }
 
