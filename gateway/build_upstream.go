@@ -93,6 +93,10 @@ func (c *upstreamChecker) protocol(s UpstreamSpec) {
 	}
 }
 
+// usualPassive are the defaults. Nobody changes them.
+var usualPassive = PassiveCheck{ConsecutiveGatewayErrors: 5, BaseEjection: Duration(30 * time.Second), MaxEjectedPercent: 30, Window: Duration(30 * time.Second),
+	MinRequests: 20, MaxErrorRatio: 0.5, SlowMinRequests: 50, SlowMaxErrorRatio: 0.2}
+
 func (c *upstreamChecker) health(h Health) {
 	passive := PassiveCheck{}
 	if h.Passive != nil {
@@ -112,6 +116,9 @@ func (c *upstreamChecker) health(h Health) {
 			passive.MaxLatencyRatio = 0
 		}
 		c.out.Health.Passive = &passive
+		if passive == usualPassive {
+			c.out.Health.Passive = &usualPassive // thousands of upstreams have the same
+		}
 	}
 	if h.Active == nil {
 		return

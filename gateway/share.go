@@ -47,8 +47,7 @@ func (e *EffectiveCertificate) alike(o *EffectiveCertificate) bool {
 // decision is what an upstream was decided from, besides verdicts, which its endpoints show.
 type decision struct {
 	from *Upstream // never changed: another spec is another object
-	sets digest    // of those that it wants
-	pins digest    // zero: there are none
+	sets digest    // of those that it wants, and of the pins
 }
 
 func decisionOf(u *Upstream, wanted []EndpointSet, pins []*Pin) decision {
@@ -56,11 +55,11 @@ func decisionOf(u *Upstream, wanted []EndpointSet, pins []*Pin) decision {
 	for i := range wanted {
 		b = wanted[i].appendTo(b)
 	}
-	d := decision{from: u, sets: sha256.Sum256(b)}
 	if len(pins) > 0 {
-		d.pins = digestOf(slices.SortedFunc(slices.Values(pins), func(x, y *Pin) int { return x.Ref().Compare(y.Ref()) }))
+		d := digestOf(slices.SortedFunc(slices.Values(pins), func(x, y *Pin) int { return x.Ref().Compare(y.Ref()) }))
+		b = append(b, d[:]...)
 	}
-	return d
+	return decision{from: u, sets: sha256.Sum256(b)}
 }
 
 // appendTo appends everything that a set says. Lengths stand before texts and lists, so that

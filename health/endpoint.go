@@ -17,8 +17,7 @@ type endpoint struct {
 	// eligible endpoints may get new requests: their weight is above 0 and they are not
 	// terminating. Only they count for the cap, and as "not the last one".
 	eligible bool
-	pin      *gateway.EndpointPin // nil: nobody has said anything
-	pinned   *gateway.Verdict     // what that amounts to
+	byHand   *byHand // nil: nobody has said anything
 	cell     *cell
 	windows  *windows // nil while nothing fails in the upstream
 	active   active
@@ -29,6 +28,12 @@ type endpoint struct {
 	fine *gateway.Verdict
 	// last is the verdict that was given out last.
 	last *gateway.Verdict
+}
+
+// byHand is what a person says, and what that amounts to.
+type byHand struct {
+	pin     gateway.EndpointPin
+	verdict gateway.Verdict
 }
 
 // cell is what an outcome looks at before it takes the lock.
@@ -55,8 +60,8 @@ func (c *cell) succeeded(latency time.Duration) {
 // the endpoint cannot answer, while an ejection says that it should not be asked.
 func (e *endpoint) verdict() *gateway.Verdict {
 	switch {
-	case e.pin != nil:
-		return e.pinned
+	case e.byHand != nil:
+		return &e.byHand.verdict
 	case e.active.down:
 		return e.active.verdict
 	case e.passive.phase != trusted:
@@ -71,7 +76,15 @@ func (e *endpoint) inRotation() bool {
 }
 
 // forcedUp endpoints are in rotation by a person's word, and are not ejected.
-func (e *endpoint) forcedUp() bool { return e.pin != nil && e.pin.State == gateway.PinUp }
+func (e *endpoint) forcedUp() bool { return e.byHand != nil && e.byHand.pin.State == gateway.PinUp }
+
+// pin is what a person says, or nil.
+func (e *endpoint) pin() *gateway.EndpointPin {
+	if e.byHand == nil {
+		return nil
+	}
+	return &e.byHand.pin
+}
 
 // doingWell says whether the endpoint could take over from a sibling: in rotation, past
 // any probation, and its latest outcome is no gateway error.

@@ -7,7 +7,7 @@ import (
 )
 
 // phase is where an endpoint stands between ejection and trust.
-type phase int
+type phase uint8
 
 const (
 	trusted phase = iota
@@ -18,9 +18,10 @@ const (
 // passive is what real requests say about one endpoint.
 type passive struct {
 	phase     phase
+	failing   bool      // the latest outcome was a gateway error
+	byShare   bool      // the present ejections began by a share of errors: any 5xx fails a trial
 	errors    int       // gateway errors in a row beside a sibling that was doing well
 	row       int       // gateway errors in a row, whatever siblings did
-	failing   bool      // the latest outcome was a gateway error
 	lastError time.Time // when the latest gateway error came; the next two say which it was
 	status    int
 	failure   gateway.Failure
@@ -29,8 +30,7 @@ type passive struct {
 	trials    int              // successes in a row on probation
 	probes    int              // successful probes in a row on probation
 	verdict   *gateway.Verdict // while it is not trusted
-	byShare   bool             // the present ejections began by a share of errors: any 5xx fails a trial
-	shadow    time.Time        // until then it would be ejected, were it not for shadow mode
+	shadow    *time.Time       // until then it would be ejected, were it not for shadow mode; nil: never was
 }
 
 // troubled says that the latest outcome was a gateway error, and not long ago.
@@ -53,11 +53,14 @@ func (p *passive) eject(now time.Time, base time.Duration, jitter float64) (unti
 // judged until that ejection would be over.
 func (p *passive) pretend(now time.Time, base time.Duration, jitter float64) (until time.Time) {
 	p.ejections = p.remaining(now, base) + 1
-	p.shadow = now.Add(jittered(ejectionLength(base, p.ejections), jitter))
-	p.calmSince, p.byShare = p.shadow, false
+	until = now.Add(jittered(ejectionLength(base, p.ejections), jitter))
+	p.shadow, p.calmSince, p.byShare = &until, until, false
 	p.clear()
-	return p.shadow
+	return until
 }
+
+// shadowed says that the endpoint would be ejected, were it not for shadow mode.
+func (p *passive) shadowed(now time.Time) bool { return p.shadow != nil && now.Before(*p.shadow) }
 
 // jittered spreads a length by ten percent to either side.
 func jittered(length time.Duration, jitter float64) time.Duration {

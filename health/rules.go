@@ -78,7 +78,9 @@ func filled(c gateway.EffectiveCheck) gateway.EffectiveCheck {
 		p.MaxErrorRatio = cmp.Or(p.MaxErrorRatio, 0.5)
 		p.SlowMinRequests = cmp.Or(p.SlowMinRequests, 50)
 		p.SlowMaxErrorRatio = cmp.Or(p.SlowMaxErrorRatio, 0.2)
-		c.Passive = &p
+		if p != *c.Passive { // else one that thousands of upstreams share
+			c.Passive = &p
+		}
 	}
 	return c
 }

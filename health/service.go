@@ -16,15 +16,17 @@ import (
 func (t *Tracker) judgeService(now time.Time) {
 	rule, reason := t.serviceTrouble(now)
 	switch {
-	case rule != "" && !t.service.Bad:
-		t.service = gateway.ServiceVerdict{Bad: true, Since: now, Rule: rule, Reason: reason}
+	case rule != "" && !t.serviceBad():
+		t.service = &gateway.ServiceVerdict{Bad: true, Since: now, Rule: rule, Reason: reason}
 		t.tell(gateway.HealthEvent{At: now, Kind: gateway.EventServiceBad, Rule: rule, Reason: reason})
-	case rule == "" && t.service.Bad && t.recovered(now):
+	case rule == "" && t.serviceBad() && t.recovered(now):
 		reason := fmt.Sprintf("no longer so, after %s", now.Sub(t.service.Since).Round(time.Second))
-		t.service = gateway.ServiceVerdict{Since: now, Rule: RuleServiceRecovered, Reason: reason}
+		t.service = &gateway.ServiceVerdict{Since: now, Rule: RuleServiceRecovered, Reason: reason}
 		t.tell(gateway.HealthEvent{At: now, Kind: gateway.EventServiceGood, Rule: RuleServiceRecovered, Reason: reason})
 	}
 }
+
+func (t *Tracker) serviceBad() bool { return t.service != nil && t.service.Bad }
 
 // serviceTrouble names the rule by which the service is bad, or none.
 func (t *Tracker) serviceTrouble(now time.Time) (rule, reason string) {

@@ -17,12 +17,12 @@ type Tracker struct {
 	observer  string
 	jitter    func() float64
 	check     gateway.EffectiveCheck
-	endpoints []*endpoint       // sorted by address
-	ejections map[string]uint64 // nil before the first
-	watch     *watch            // nil while nothing fails
-	latencyAt time.Time         // when the present window of latencies ends; zero: not judged
-	service   gateway.ServiceVerdict
-	now       time.Time // of the call that is under way
+	endpoints []*endpoint             // sorted by address
+	ejections map[string]uint64       // nil before the first
+	watch     *watch                  // nil while nothing fails
+	latencyAt time.Time               // when the present window of latencies ends; zero: not judged
+	service   *gateway.ServiceVerdict // nil: it never was bad
+	now       time.Time               // of the call that is under way
 	changed   []gateway.Verdict
 	events    []gateway.HealthEvent
 }
@@ -159,7 +159,12 @@ func (t *Tracker) Next() (next time.Time) {
 }
 
 // Service says whether the upstream is bad as a whole.
-func (t *Tracker) Service() gateway.ServiceVerdict { return t.service }
+func (t *Tracker) Service() gateway.ServiceVerdict {
+	if t.service == nil {
+		return gateway.ServiceVerdict{}
+	}
+	return *t.service
+}
 
 // Events returns what has happened since the last call, in order: every transition of an
 // endpoint but those of a newcomer, what shadow mode would have done, and changes of Service.
@@ -171,7 +176,7 @@ func (t *Tracker) Events() []gateway.HealthEvent {
 
 // Health sums the tracker up.
 func (t *Tracker) Health(now time.Time) gateway.UpstreamHealth {
-	h := gateway.UpstreamHealth{Upstream: t.upstream, Observer: t.observer, Service: t.service, Verdicts: t.Verdicts()}
+	h := gateway.UpstreamHealth{Upstream: t.upstream, Observer: t.observer, Service: t.Service(), Verdicts: t.Verdicts()}
 	eligible, _ := t.ejected(now)
 	h.Eligible = eligible
 	h.Arithmetic = "passive judgement is off"
@@ -183,7 +188,7 @@ func (t *Tracker) Health(now time.Time) gateway.UpstreamHealth {
 		if e.passive.phase == ejected {
 			h.Ejected++
 		}
-		if now.Before(e.passive.shadow) {
+		if e.passive.shadowed(now) {
 			h.WouldBeEjected = append(h.WouldBeEjected, e.key.Address)
 		}
 	}

@@ -22,7 +22,7 @@ func (t *Tracker) forget(now time.Time, e *endpoint) {
 	if e.last.State == gateway.StateUnknown {
 		return
 	}
-	e.active, e.passive, e.samples, e.pin = active{}, passive{}, nil, nil
+	e.active, e.passive, e.samples, e.byHand = active{}, passive{}, nil, nil
 	e.fine = e.describe(now, t.observer, gateway.StateUnknown, RuleRemoved, "no longer an endpoint of this upstream")
 	t.note(e)
 }
@@ -43,7 +43,7 @@ func (t *Tracker) restart(now time.Time, check gateway.EffectiveCheck) {
 		if anewPassive {
 			e.passive, e.windows = passive{calmSince: now}, nil
 		}
-		if e.pin == nil && e.verdict().State != wasOut {
+		if e.byHand == nil && e.verdict().State != wasOut {
 			e.fine = e.describe(now, t.observer, gateway.StateUnknown, RuleCheckChanged, "the check that judged it "+string(wasOut)+" has changed")
 		}
 		t.note(e)
@@ -98,20 +98,18 @@ func (t *Tracker) isStale(e *endpoint, o gateway.Outcome) bool {
 
 // setPin takes over what a person says about the endpoint, or does not say any more.
 func (t *Tracker) setPin(now time.Time, e *endpoint, pin *gateway.EndpointPin) {
-	if samePin(e.pin, pin) {
+	was := e.pin()
+	if samePin(was, pin) {
 		return
 	}
-	was := e.pin
-	e.pin = pin
 	e.passive.clear() // what happened meanwhile says little about the time after
 	if pin != nil {
-		v := pin.Verdict(e.key, e.evidence(t.observer))
-		e.pinned = &v
-		if v.Since.IsZero() {
-			v.Since = now
+		e.byHand = &byHand{*pin, pin.Verdict(e.key, e.evidence(t.observer))}
+		if e.byHand.verdict.Since.IsZero() {
+			e.byHand.verdict.Since = now
 		}
 	} else {
-		e.pinned = nil
+		e.byHand = nil
 		e.fine = e.describe(now, t.observer, e.fine.State, RuleByHandEnded, "no longer "+string(was.State)+" by hand")
 	}
 	t.note(e)
@@ -140,7 +138,7 @@ func (t *Tracker) judgeRequest(now time.Time, e *endpoint, o gateway.Outcome) {
 			e.passive.status, e.passive.failure = o.Status, ""
 			t.judgeShare(now, e)
 		}
-		if t.service.Bad {
+		if t.serviceBad() {
 			t.judgeService(now)
 		}
 	}
@@ -158,7 +156,7 @@ func (t *Tracker) requestFailed(now time.Time, e *endpoint, o gateway.Outcome) {
 		p.errors++
 		t.judgeErrors(now, e)
 	}
-	if p.row >= c.ConsecutiveGatewayErrors && !t.service.Bad {
+	if p.row >= c.ConsecutiveGatewayErrors && !t.serviceBad() {
 		t.judgeService(now)
 	}
 }
