@@ -16,7 +16,9 @@ func TestPinExpires(t *testing.T) {
 		l := start(t)
 		p := &gateway.Pin{Meta: gateway.Meta{Kind: gateway.KindPin, Tenant: "t", Name: "p"},
 			Spec: gateway.PinSpec{Upstream: "u", Address: set(7).Endpoints[0].Address, State: gateway.PinDrained, Expires: time.Now().Add(time.Minute)}}
-		drained := func(s *gateway.Snapshot) bool { return s.Upstreams[0].Endpoints[0].Verdict.State == gateway.StateDrained }
+		drained := func(s *gateway.Snapshot) bool {
+			return s.Upstreams[0].Endpoints[0].Verdict.State == gateway.StateDrained
+		}
 		l.SetObjects(objects())
 		l.SetEndpoints(set(7))
 		time.Sleep(time.Second)

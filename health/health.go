@@ -163,6 +163,9 @@ func (h *Health) History(q gateway.HealthQuery) []gateway.HealthEvent {
 	return h.ledger.history(time.Now(), q)
 }
 
+// Problems are the upstreams that are bad as a whole, for their owners.
+func (h *Health) Problems() []gateway.Problem { return h.ledger.problems() }
+
 // Subscribe returns a channel that carries every event from now on. It holds so many of them;
 // when the receiver is slower, the oldest are dropped, and the number of those that were is
 // on the metric. Call cancel when done.

@@ -2,6 +2,7 @@ package health
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -25,11 +26,14 @@ type ledger struct {
 	mu      sync.Mutex
 	of      map[gateway.UpstreamKey][]gateway.HealthEvent // guarded by mu; oldest first
 	kept    int                                           // guarded by mu; in all of them
+	bad     map[gateway.UpstreamKey]gateway.HealthEvent   // guarded by mu; services that are bad now
 	dropped uint64                                        // guarded by mu; that subscribers missed
 	subs    []chan gateway.HealthEvent                    // guarded by mu
 }
 
-func newLedger() *ledger { return &ledger{of: map[gateway.UpstreamKey][]gateway.HealthEvent{}} }
+func newLedger() *ledger {
+	return &ledger{of: map[gateway.UpstreamKey][]gateway.HealthEvent{}, bad: map[gateway.UpstreamKey]gateway.HealthEvent{}}
+}
 
 // add keeps events, which come in the order of time for each upstream, and hands them out. It
 // never waits.
@@ -47,6 +51,12 @@ func (l *ledger) add(events []gateway.HealthEvent) {
 		}
 		l.of[e.Upstream] = append(slices.Delete(old, 0, drop), e)
 		l.kept += 1 - drop
+		switch e.Kind {
+		case gateway.EventServiceBad:
+			l.bad[e.Upstream] = e
+		case gateway.EventServiceGood:
+			delete(l.bad, e.Upstream)
+		}
 		if l.kept > ledgerAll {
 			l.dropOldest()
 		}
@@ -143,6 +153,27 @@ func (l *ledger) history(now time.Time, q gateway.HealthQuery) []gateway.HealthE
 		found = found[:q.Limit]
 	}
 	return found
+}
+
+// forget is called when an upstream is gone. Its history stays for those who look for it.
+func (l *ledger) forget(k gateway.UpstreamKey) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.bad, k)
+}
+
+// problems are the services that are bad now.
+func (l *ledger) problems() []gateway.Problem {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]gateway.Problem, 0, len(l.bad))
+	for k, e := range l.bad {
+		out = append(out, gateway.Problem{Object: gateway.Ref{Kind: gateway.KindUpstream, Tenant: k.Tenant, Name: k.Name}, Code: "service_bad", Source: "health",
+			Message: fmt.Sprintf("Since %s %s, as %s sees it. No endpoint is better than the others, so none is ejected: look at what they share.",
+				e.At.UTC().Format(time.TimeOnly+" MST"), e.Reason, e.Observer)})
+	}
+	slices.SortFunc(out, gateway.Problem.Compare)
+	return out
 }
 
 // missed is how many events subscribers were too slow for.

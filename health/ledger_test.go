@@ -3,6 +3,7 @@ package health
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,6 +128,37 @@ func TestHealthTells(t *testing.T) {
 	sum, ok := h.Upstream(keyAPI)
 	if !ok || sum.MayEject != 1 || sum.Ejected != 1 || len(sum.Verdicts) != 3 || len(h.Upstreams()) != 1 {
 		t.Errorf("sum %+v", sum)
+	}
+}
+
+// A bad service is a problem of its upstream until it is good, or gone.
+func TestServiceBadIsAProblem(t *testing.T) {
+	h := New(Config{Node: "edge-1", Log: slog.New(slog.DiscardHandler)})
+	for _, end := range []func(){
+		func() { h.Apply(snapshot()) },
+		func() {
+			for range 20 {
+				h.Observe(gateway.Outcome{EndpointKey: gateway.EndpointKey{Upstream: keyAPI, Address: "e1"}, Status: 200, At: time.Now()})
+			}
+		},
+	} {
+		h.Apply(snapshot(effective(passiveOnly, "e1")))
+		for range 5 {
+			h.Observe(gateway.Outcome{EndpointKey: gateway.EndpointKey{Upstream: keyAPI, Address: "e1"}, Status: 503, At: time.Now()})
+		}
+		ps := h.Problems()
+		if len(ps) != 1 || ps[0].Code != "service_bad" || ps[0].Object.Name != keyAPI.Name || !strings.Contains(ps[0].Message, "5 gateway errors in a row, as edge-1 sees it") {
+			t.Fatalf("problems %+v", ps)
+		}
+		end()
+		if ps := h.Problems(); len(ps) != 0 {
+			// The last of the good ones came quietly: the next look, at the latest in three seconds, sees them.
+			u := (*h.live.Load())[keyAPI]
+			u.advance(time.Now().Add(4*time.Second), &h.outbox)
+			if ps = h.Problems(); len(ps) != 0 {
+				t.Errorf("problems after the end: %+v", ps)
+			}
+		}
 	}
 }
 

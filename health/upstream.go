@@ -108,6 +108,7 @@ func (u *upstream) remove(now time.Time, p *Prober, out *outbox) {
 	u.cells.Store(&[]addressed{})
 	p.Set(u.key, nil)
 	u.publish(u.tracker.Configure(now, u.tracker.check, nil), out)
+	u.ledger.forget(u.key)
 	u.schedule(out)
 }
 

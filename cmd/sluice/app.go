@@ -226,7 +226,7 @@ func (a *App) serveAdmin(notice io.Writer) error {
 	handler, err := admin.New(admin.Config{
 		Store:       adminStore{a.store},
 		Control:     a.loop,
-		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.nameProblems}},
+		Fleets:      adminFleets{a.fleets, []func() []gateway.Problem{a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.nameProblems, a.health.Problems}},
 		Tokens:      tokens,
 		Sources:     sourceStatus(a.sources, a.copied),
 		StoreStatus: storeStatus(a.store),
