@@ -91,9 +91,3 @@ func (t *Tracker) recovered(now time.Time) bool {
 	}
 	return n.requests < tellingRequests || n.share() < t.check.Passive.MaxErrorRatio/2
 }
-
-// tell adds an event of the upstream.
-func (t *Tracker) tell(e gateway.HealthEvent) {
-	e.Upstream, e.Observer = t.upstream, t.observer
-	t.events = append(t.events, e)
-}
