@@ -63,6 +63,8 @@ type Config struct {
 	// Sources, StoreStatus and Listeners are asked for each status.
 	Sources     func() []api.SourceStatus
 	StoreStatus func(ctx context.Context) api.StoreStatus
+	// Health tells what this node says about endpoints.
+	Health Health
 	// Shrink settles what the guard of the sources keeps.
 	Shrink    ShrinkGuard
 	Listeners func() []api.ListenerStatus

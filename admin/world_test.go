@@ -53,6 +53,7 @@ func newWorld(t *testing.T, change func(*admin.Config)) *world {
 			st := w.store.Status(ctx)
 			return api.StoreStatus{Mode: string(st.Mode), Up: st.Err == nil, Revision: st.Revision}
 		},
+		Health:    observed{},
 		Shrink:    kept{"acme/api": 3},
 		Listeners: func() []api.ListenerStatus { return nil },
 		Names:     func() *api.NameStatus { return &api.NameStatus{Leading: true, Announced: 3} },
@@ -222,6 +223,8 @@ func (c *control) inputs(changes []gateway.Change) (gateway.Inputs, error) {
 			in.Routes = append(in.Routes, o)
 		case *gateway.Override:
 			in.Overrides = append(in.Overrides, o)
+		case *gateway.Pin:
+			in.Pins = append(in.Pins, o)
 		case *gateway.Certificate:
 			in.Certificates = append(in.Certificates, o)
 		}
@@ -330,4 +333,26 @@ func (f *fleets) Problems() []gateway.Problem {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.problems
+}
+
+// observed is the health of one upstream with one event.
+type observed struct{}
+
+func (observed) Upstreams() []gateway.UpstreamHealth {
+	u, _ := observed{}.Upstream(gateway.UpstreamKey{Tenant: "acme", Name: "api"})
+	return []gateway.UpstreamHealth{u, {Upstream: gateway.UpstreamKey{Tenant: "other", Name: "web"}}}
+}
+
+func (observed) Upstream(k gateway.UpstreamKey) (gateway.UpstreamHealth, bool) {
+	return gateway.UpstreamHealth{Upstream: k, Observer: "edge-1", Eligible: 3, MayEject: 1, Arithmetic: "may eject 1 of 3"}, k.Name == "api"
+}
+
+func (observed) History(q gateway.HealthQuery) []gateway.HealthEvent {
+	e := gateway.HealthEvent{At: time.Unix(1700000000, 0).UTC(), Kind: gateway.EventEjected, Upstream: gateway.UpstreamKey{Tenant: "acme", Name: "api"},
+		Address: "10.0.0.4:8080", Rule: "error_ratio", Verdict: &gateway.Verdict{State: gateway.StateEjected,
+			Evidence: gateway.Evidence{Counts: &gateway.Counts{Requests: 20, Errors: 12}, Samples: []gateway.Sample{{Kind: "request", Status: 502, Request: 0xabc}}}}}
+	if !q.Takes(&e) {
+		return nil
+	}
+	return []gateway.HealthEvent{e}
 }

@@ -75,3 +75,9 @@ func (w written) VisitSyncEndpointsResponse(rw http.ResponseWriter) error { retu
 
 // VisitRemoveEndpointResponse answers the operation.
 func (w written) VisitRemoveEndpointResponse(rw http.ResponseWriter) error { return w.send(rw) }
+
+// VisitPinEndpointResponse answers the operation.
+func (w written) VisitPinEndpointResponse(rw http.ResponseWriter) error { return w.send(rw) }
+
+// VisitUnpinEndpointResponse answers the operation.
+func (w written) VisitUnpinEndpointResponse(rw http.ResponseWriter) error { return w.send(rw) }

@@ -15,6 +15,9 @@ type inputs struct {
 	objects  map[gateway.Ref]gateway.Object
 	sets     map[gateway.UpstreamKey]map[gateway.SetKey]gateway.EndpointSet
 	verdicts map[gateway.UpstreamKey]map[string]gateway.Verdict
+	// pinned are the pins in force, as of the last call of gateway: a pin that is written or
+	// that expires is decided with everything else.
+	pinned map[gateway.UpstreamKey][]*gateway.Pin
 }
 
 func newInputs() *inputs {
@@ -82,12 +85,13 @@ func (in *inputs) prune() {
 // clone copies the maps of objects; observed maps are shared, so the clone is for reading
 // them under the same lock.
 func (in *inputs) clone() *inputs {
-	return &inputs{objects: maps.Clone(in.objects), sets: in.sets, verdicts: in.verdicts}
+	return &inputs{objects: maps.Clone(in.objects), sets: in.sets, verdicts: in.verdicts, pinned: in.pinned}
 }
 
 // gateway gives the inputs in the form that Build takes, without overrides that have
 // expired at now, and tells when the next override will.
 func (in *inputs) gateway(static func([]*gateway.Upstream) []gateway.EndpointSet, now time.Time) (out gateway.Inputs, nextExpiry time.Time) {
+	in.pinned = map[gateway.UpstreamKey][]*gateway.Pin{}
 	for _, o := range in.objects {
 		switch o := o.(type) {
 		case *gateway.Tenant:
@@ -103,14 +107,15 @@ func (in *inputs) gateway(static func([]*gateway.Upstream) []gateway.EndpointSet
 		case *gateway.Certificate:
 			out.Certificates = append(out.Certificates, o)
 		case *gateway.Override:
-			at := o.Spec.Expires
-			if !at.IsZero() && !at.After(now) {
-				continue
+			if lasts(o.Spec.Expires, now, &nextExpiry) {
+				out.Overrides = append(out.Overrides, o)
 			}
-			if !at.IsZero() && (nextExpiry.IsZero() || at.Before(nextExpiry)) {
-				nextExpiry = at
+		case *gateway.Pin:
+			if lasts(o.Spec.Expires, now, &nextExpiry) {
+				out.Pins = append(out.Pins, o)
+				k := gateway.UpstreamKey{Tenant: o.Tenant, Name: o.Spec.Upstream}
+				in.pinned[k] = append(in.pinned[k], o)
 			}
-			out.Overrides = append(out.Overrides, o)
 		}
 	}
 	out.Sets = static(out.Upstreams)
@@ -123,10 +128,20 @@ func (in *inputs) gateway(static func([]*gateway.Upstream) []gateway.EndpointSet
 	return out, nextExpiry
 }
 
+// lasts says whether what expires at that time (zero: never) is in force now, and notes the
+// time if it is the next one.
+func lasts(expires, now time.Time, next *time.Time) bool {
+	if !expires.IsZero() && expires.After(now) && (next.IsZero() || expires.Before(*next)) {
+		*next = expires
+	}
+	return expires.IsZero() || expires.After(now)
+}
+
 // replacements gives what decides the upstreams, those that there are.
 func (in *inputs) replacements(static func([]*gateway.Upstream) []gateway.EndpointSet, keys map[gateway.UpstreamKey]bool) (out []gateway.Replacement) {
 	for k := range keys {
 		if r, ok := in.replacement(static, k); ok {
+			r.Pins = in.pinned[k]
 			out = append(out, r)
 		}
 	}

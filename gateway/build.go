@@ -17,6 +17,7 @@ func Build(in Inputs, generation uint64) *Snapshot {
 	b.checkFleets()
 	b.buildCertificates()
 	b.buildUpstreams()
+	b.checkPins()
 	b.buildRoutes()
 	b.checkOverrides()
 	return b.snapshot(generation)
@@ -94,6 +95,7 @@ func (b *builder) buildUpstreams() {
 	}
 	sets := byUpstream(b, b.in.Sets, func(s *EndpointSet) UpstreamKey { return s.Upstream })
 	verdicts := byUpstream(b, b.in.Verdicts, func(v *Verdict) UpstreamKey { return v.Upstream })
+	pins := byUpstream(b, b.in.Pins, func(p **Pin) UpstreamKey { return (*p).upstream() })
 	before := make([]*EffectiveUpstream, len(b.in.Upstreams))
 	if b.in.Before != nil {
 		for _, u := range b.in.Before.Upstreams {
@@ -111,7 +113,20 @@ func (b *builder) buildUpstreams() {
 			b.reportOrphan(&u.Meta)
 			continue
 		}
-		b.upstreams[i] = buildUpstream(u, sets[i], verdicts[i], before[i])
+		b.upstreams[i] = buildUpstream(u, sets[i], pins[i], verdicts[i], before[i])
+	}
+}
+
+// checkPins reports pins that belong to no upstream.
+func (b *builder) checkPins() {
+	for _, p := range b.in.Pins {
+		switch {
+		case b.tenants[p.Tenant] == nil:
+			b.reportOrphan(&p.Meta)
+		case b.upstream(p.upstream()) == nil:
+			b.report(Problem{Object: p.Ref(), Field: "spec.upstream", Code: "upstream_unknown",
+				Message: "Tenant " + quote(p.Tenant) + " has no upstream " + quote(p.Spec.Upstream) + ", so the pin does nothing: correct the name or delete the pin."})
+		}
 	}
 }
 
@@ -223,6 +238,7 @@ func (s *Snapshot) digestOthers() digest {
 type Replacement struct {
 	Upstream *Upstream
 	Sets     []EndpointSet
+	Pins     []*Pin
 	Verdicts []Verdict
 }
 
@@ -238,7 +254,7 @@ func ReplaceUpstreams(prev *Snapshot, replacements []Replacement, generation uin
 	for _, r := range replacements {
 		i, ok := slices.BinarySearchFunc(prev.Upstreams, r.Upstream.Key(), func(e *EffectiveUpstream, k UpstreamKey) int { return e.Key.Compare(k) })
 		if ok {
-			next.Upstreams[i] = buildUpstream(r.Upstream, r.Sets, r.Verdicts, prev.Upstreams[i])
+			next.Upstreams[i] = buildUpstream(r.Upstream, r.Sets, r.Pins, r.Verdicts, prev.Upstreams[i])
 			touched[i/runLength] = true
 		}
 	}

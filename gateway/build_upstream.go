@@ -14,10 +14,10 @@ import (
 // in rotation. It depends on nothing but its arguments, which is what makes
 // ReplaceUpstreams possible. before is what was decided earlier, or nil: it is returned when
 // it was decided from the same.
-func buildUpstream(u *Upstream, sets []EndpointSet, verdicts []Verdict, before *EffectiveUpstream) *EffectiveUpstream {
+func buildUpstream(u *Upstream, sets []EndpointSet, pins []*Pin, verdicts []Verdict, before *EffectiveUpstream) *EffectiveUpstream {
 	traits := traitsOf(u)
 	sets = wanted(u, sets, traits)
-	d := decisionOf(u, sets)
+	d := decisionOf(u, sets, pins)
 	if before != nil && before.decision == d && before.sees(verdicts) {
 		return before
 	}
@@ -29,6 +29,7 @@ func buildUpstream(u *Upstream, sets []EndpointSet, verdicts []Verdict, before *
 	c.limits(u.Spec)
 	c.places(u.Spec.Discover, traits)
 	c.endpoints(sets, traits, c.dividing(u, traits))
+	c.pin(pins)
 	e.digest = digestOf(e)
 	e.judge(verdicts)
 	slices.SortFunc(e.problems, Problem.Compare)
@@ -60,6 +61,10 @@ func (c *upstreamChecker) protocol(s UpstreamSpec) {
 	}
 }
 
+// usualPassive are the defaults. Nobody changes them.
+var usualPassive = PassiveCheck{ConsecutiveGatewayErrors: 5, BaseEjection: Duration(30 * time.Second), MaxEjectedPercent: 30, Window: Duration(30 * time.Second),
+	MinRequests: 20, MaxErrorRatio: 0.5, SlowMinRequests: 50, SlowMaxErrorRatio: 0.2}
+
 func (c *upstreamChecker) health(h Health) {
 	passive := PassiveCheck{}
 	if h.Passive != nil {
@@ -69,7 +74,19 @@ func (c *upstreamChecker) health(h Health) {
 		passive.ConsecutiveGatewayErrors = c.positive("spec.health.passive.consecutiveGatewayErrors", passive.ConsecutiveGatewayErrors, 5)
 		passive.BaseEjection = cmp.Or(passive.BaseEjection, Duration(30*time.Second))
 		passive.MaxEjectedPercent = min(100, c.positive("spec.health.passive.maxEjectedPercent", passive.MaxEjectedPercent, 30))
+		passive.Window = min(Duration(5*time.Minute), max(Duration(10*time.Second), cmp.Or(passive.Window, Duration(30*time.Second))))
+		passive.MinRequests = c.positive("spec.health.passive.minRequests", passive.MinRequests, 20)
+		passive.MaxErrorRatio = c.ratio("spec.health.passive.maxErrorRatio", passive.MaxErrorRatio, 0.5)
+		passive.SlowMinRequests = c.positive("spec.health.passive.slowMinRequests", passive.SlowMinRequests, 50)
+		passive.SlowMaxErrorRatio = c.ratio("spec.health.passive.slowMaxErrorRatio", passive.SlowMaxErrorRatio, 0.2)
+		if r := passive.MaxLatencyRatio; r != 0 && !(r >= 1.5) {
+			c.problem("spec.health.passive.maxLatencyRatio", "number_invalid", "%v is below 1.5, which equals differ by, so latency is not judged: write 4, for example, or leave it out.", r)
+			passive.MaxLatencyRatio = 0
+		}
 		c.out.Health.Passive = &passive
+		if passive == usualPassive {
+			c.out.Health.Passive = &usualPassive // thousands of upstreams have the same
+		}
 	}
 	if h.Active == nil {
 		return
@@ -140,7 +157,20 @@ func (c *upstreamChecker) timing(s UpstreamSpec) {
 		Idle:     cmp.Or(s.Timeouts.Idle, Duration(30*time.Second)),
 	}
 	c.out.Drain.Timeout = cmp.Or(s.Drain.Timeout, Duration(5*time.Minute))
+	c.out.SlowStart = Duration(30 * time.Second)
+	if s.SlowStart != nil {
+		c.out.SlowStart = *s.SlowStart
+	}
 	c.out.Retry.Attempts = c.positive("spec.retry.attempts", s.Retry.Attempts, 2)
+}
+
+// ratio takes the default for 0, and reports what is no share.
+func (c *upstreamChecker) ratio(field string, v, def float64) float64 {
+	if !(v >= 0 && v <= 1) {
+		c.problem(field, "number_invalid", "%v is not a share from 0 to 1, so the default %v is in force.", v, def)
+		return def
+	}
+	return cmp.Or(v, def)
 }
 
 // positive takes the default for 0, and reports a negative number.
@@ -256,7 +286,7 @@ func (e *EffectiveUpstream) judge(verdicts []Verdict) {
 	usable, healthy := 0, 0
 	for i := range e.Endpoints {
 		ep := &e.Endpoints[i]
-		v := e.verdictOf(ep.Address, by)
+		v := e.verdictOf(ep, by)
 		ep.Verdict = v
 		if ep.usable() {
 			usable++
@@ -281,12 +311,17 @@ func byAddress(verdicts []Verdict) map[string]Verdict {
 	return by
 }
 
-// verdictOf is the verdict on an address; unknown when there is none.
-func (e *EffectiveUpstream) verdictOf(address string, by map[string]Verdict) Verdict {
-	if v, ok := by[address]; ok {
+// verdictOf is the verdict on an endpoint: what a person says, else what health says, else
+// unknown. Health follows what people say, but later and on its own node.
+func (e *EffectiveUpstream) verdictOf(ep *Endpoint, by map[string]Verdict) Verdict {
+	v, ok := by[ep.Address]
+	switch {
+	case ep.Pin != nil:
+		return ep.Pin.Verdict(EndpointKey{Upstream: e.Key, Address: ep.Address}, v.Evidence)
+	case ok && v.Rule != RuleByHand: // else it is about a pin that is gone
 		return v
 	}
-	return Verdict{EndpointKey: EndpointKey{Upstream: e.Key, Address: address}, State: StateUnknown}
+	return Verdict{EndpointKey: EndpointKey{Upstream: e.Key, Address: ep.Address}, State: StateUnknown}
 }
 
 func (e *EffectiveUpstream) panic() {
@@ -303,8 +338,8 @@ func (e *EffectiveUpstream) panic() {
 	}
 }
 
-// usable endpoints may get new requests as far as their sources say.
-func (ep *Endpoint) usable() bool { return ep.Weight > 0 && !ep.Terminating }
+// usable endpoints may get new requests as far as their sources, and people, say.
+func (ep *Endpoint) usable() bool { return ep.Weight > 0 && !ep.Terminating && !ep.Pin.Out() }
 
 // digestVerdicts is zero while nothing is known, so that a fleet of fresh nodes agrees.
 func (e *EffectiveUpstream) digestVerdicts(by map[string]Verdict) {

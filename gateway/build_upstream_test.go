@@ -89,7 +89,11 @@ func TestSourcesAreMerged(t *testing.T) {
 // Every default of an upstream, and the bounds that values are kept in.
 func TestUpstreamDefaults(t *testing.T) {
 	const ms = second / 1000
-	passive := &gateway.PassiveCheck{ConsecutiveGatewayErrors: 5, BaseEjection: 30 * second, MaxEjectedPercent: 30}
+	judged := func(c gateway.PassiveCheck) *gateway.PassiveCheck {
+		c.Window, c.MinRequests, c.MaxErrorRatio, c.SlowMinRequests, c.SlowMaxErrorRatio = cmp.Or(c.Window, 30*second), 20, 0.5, 50, 0.2
+		return &c
+	}
+	passive := judged(gateway.PassiveCheck{ConsecutiveGatewayErrors: 5, BaseEjection: 30 * second, MaxEjectedPercent: 30})
 	timeouts := gateway.Timeouts{Connect: 2 * second, Response: 60 * second, Idle: 30 * second}
 	active := func(c gateway.ActiveCheck) gateway.EffectiveCheck {
 		return gateway.EffectiveCheck{Active: &c, Passive: passive}
@@ -107,10 +111,10 @@ func TestUpstreamDefaults(t *testing.T) {
 			Timeouts: gateway.Timeouts{Connect: 1, Response: 2, Idle: 3}, Retry: gateway.Retry{Attempts: 4}, Drain: gateway.Drain{Timeout: 11},
 			Health: gateway.Health{
 				Active:  &gateway.ActiveCheck{Type: "http", Path: "/up?x=1", Host: "h", Expect: []string{"204", "300-301"}, Interval: second, Timeout: 5, Rise: 6, Fall: 7},
-				Passive: &gateway.PassiveCheck{ConsecutiveGatewayErrors: 8, BaseEjection: 9, MaxEjectedPercent: 10}}},
+				Passive: &gateway.PassiveCheck{ConsecutiveGatewayErrors: 8, BaseEjection: 9, MaxEjectedPercent: 10, MaxLatencyRatio: 4, Shadow: true}}},
 			gateway.EffectiveCheck{
 				Active:  &gateway.ActiveCheck{Type: "http", Path: "/up?x=1", Host: "h", Expect: []string{"204", "300-301"}, Interval: second, Timeout: 5, Rise: 6, Fall: 7},
-				Passive: &gateway.PassiveCheck{ConsecutiveGatewayErrors: 8, BaseEjection: 9, MaxEjectedPercent: 10}},
+				Passive: judged(gateway.PassiveCheck{ConsecutiveGatewayErrors: 8, BaseEjection: 9, MaxEjectedPercent: 10, MaxLatencyRatio: 4, Shadow: true})},
 			gateway.Timeouts{Connect: 1, Response: 2, Idle: 3}, 4},
 		{"an http probe", gateway.UpstreamSpec{Health: gateway.Health{Active: &gateway.ActiveCheck{}}},
 			active(gateway.ActiveCheck{Type: "http", Path: "/", Expect: []string{"200-399"}, Interval: 5 * second, Timeout: 2 * second, Rise: 2, Fall: 3}), timeouts, 2},
@@ -119,7 +123,9 @@ func TestUpstreamDefaults(t *testing.T) {
 		{"probes closer than 100ms", gateway.UpstreamSpec{Health: gateway.Health{Active: &gateway.ActiveCheck{Type: "tcp", Interval: 1}}},
 			active(gateway.ActiveCheck{Type: "tcp", Interval: 100 * ms, Timeout: 2 * second, Rise: 2, Fall: 3}), timeouts, 2},
 		{"more than all", gateway.UpstreamSpec{Health: gateway.Health{Passive: &gateway.PassiveCheck{MaxEjectedPercent: 200}}},
-			gateway.EffectiveCheck{Passive: &gateway.PassiveCheck{ConsecutiveGatewayErrors: 5, BaseEjection: 30 * second, MaxEjectedPercent: 100}}, timeouts, 2},
+			gateway.EffectiveCheck{Passive: judged(gateway.PassiveCheck{ConsecutiveGatewayErrors: 5, BaseEjection: 30 * second, MaxEjectedPercent: 100})}, timeouts, 2},
+		{"windows out of bounds", gateway.UpstreamSpec{Health: gateway.Health{Passive: &gateway.PassiveCheck{Window: 1}}},
+			gateway.EffectiveCheck{Passive: judged(gateway.PassiveCheck{ConsecutiveGatewayErrors: 5, BaseEjection: 30 * second, MaxEjectedPercent: 30, Window: 10 * second})}, timeouts, 2},
 		{"passive checks off", gateway.UpstreamSpec{Health: gateway.Health{Passive: &gateway.PassiveCheck{Disabled: true}}}, gateway.EffectiveCheck{}, timeouts, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -128,7 +134,7 @@ func TestUpstreamDefaults(t *testing.T) {
 			s := gateway.Build(gateway.Inputs{Tenants: []*gateway.Tenant{tenant(1, "acme")}, Upstreams: []*gateway.Upstream{u}}, 1)
 			budget := gateway.DefaultRetryBudget
 			drain := gateway.Drain{Timeout: cmp.Or(c.spec.Drain.Timeout, 300*second)}
-			want := gateway.EffectiveUpstream{Key: u.Key(), Protocol: "http", Drain: drain, Balance: gateway.Balance{Policy: "round_robin"},
+			want := gateway.EffectiveUpstream{Key: u.Key(), Protocol: "http", Drain: drain, SlowStart: 30 * second, Balance: gateway.Balance{Policy: "round_robin"},
 				Endpoints: []gateway.Endpoint{}, Health: c.health, Timeouts: c.timeouts, Retry: gateway.Retry{Attempts: c.attempts, On: []string{gateway.RetryConnect}, BudgetPercent: &budget}}
 			wantText := text(t, &gateway.Snapshot{Upstreams: []*gateway.EffectiveUpstream{&want}})
 			if diff := gocmp.Diff(wantText, text(t, &gateway.Snapshot{Upstreams: s.Upstreams})); diff != "" || len(s.Problems) != 0 {

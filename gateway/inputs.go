@@ -10,8 +10,10 @@ type Inputs struct {
 	Routes    []*Route
 	// Overrides that have expired are left out by the caller: Build reads no clock.
 	Overrides []*Override
-	Policies  []*Policy
-	Fleets    []*Fleet
+	// Pins that have expired are left out, too.
+	Pins     []*Pin
+	Policies []*Policy
+	Fleets   []*Fleet
 	// Certificates are judged by their dates at Now.
 	Certificates []*Certificate
 	// Now is the present. Zero: no certificate is too old or too young.

@@ -18,15 +18,16 @@ const (
 	KindPolicy      Kind = "Policy"
 	KindFleet       Kind = "Fleet"
 	KindCertificate Kind = "Certificate"
+	KindPin         Kind = "Pin"
 )
 
 // Kinds lists every kind in the order in which objects depend on each other: applying in
 // this order never names something that does not exist yet.
-var Kinds = []Kind{KindTenant, KindFleet, KindPolicy, KindCertificate, KindUpstream, KindRoute, KindOverride}
+var Kinds = []Kind{KindTenant, KindFleet, KindPolicy, KindCertificate, KindUpstream, KindRoute, KindOverride, KindPin}
 
 // Owned says whether objects of the kind belong to a tenant.
 func (k Kind) Owned() bool {
-	return k == KindUpstream || k == KindRoute || k == KindOverride || k == KindCertificate
+	return k == KindUpstream || k == KindRoute || k == KindOverride || k == KindCertificate || k == KindPin
 }
 
 // Meta is what every object carries besides its spec. The writer sets kind, name, tenant
@@ -57,7 +58,7 @@ func (m *Meta) Head() *Meta { return m }
 func (m *Meta) Ref() Ref { return Ref{Kind: m.Kind, Tenant: m.Tenant, Name: m.Name} }
 
 // Object is any of the objects: *Tenant, *Upstream, *Route, *Override, *Policy, *Fleet,
-// *Certificate.
+// *Certificate, *Pin.
 type Object interface {
 	Head() *Meta
 }
@@ -80,6 +81,8 @@ func NewObject(kind Kind) (Object, error) {
 		return &Fleet{Meta: m}, nil
 	case KindCertificate:
 		return &Certificate{Meta: m}, nil
+	case KindPin:
+		return &Pin{Meta: m}, nil
 	}
 	return nil, fmt.Errorf("unknown kind %q: known kinds are %v", kind, Kinds)
 }

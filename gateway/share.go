@@ -47,13 +47,17 @@ func (e *EffectiveCertificate) alike(o *EffectiveCertificate) bool {
 // decision is what an upstream was decided from, besides verdicts, which its endpoints show.
 type decision struct {
 	from *Upstream // never changed: another spec is another object
-	sets digest    // of those that it wants
+	sets digest    // of those that it wants, and of the pins
 }
 
-func decisionOf(u *Upstream, wanted []EndpointSet) decision {
+func decisionOf(u *Upstream, wanted []EndpointSet, pins []*Pin) decision {
 	b := make([]byte, 0, 512)
 	for i := range wanted {
 		b = wanted[i].appendTo(b)
+	}
+	if len(pins) > 0 {
+		d := digestOf(slices.SortedFunc(slices.Values(pins), func(x, y *Pin) int { return x.Ref().Compare(y.Ref()) }))
+		b = append(b, d[:]...)
 	}
 	return decision{from: u, sets: sha256.Sum256(b)}
 }
@@ -94,7 +98,7 @@ func (e *EffectiveUpstream) sees(verdicts []Verdict) bool {
 	}
 	for i := range e.Endpoints {
 		ep := &e.Endpoints[i]
-		if v := e.verdictOf(ep.Address, by); !ep.Verdict.alike(&v) {
+		if v := e.verdictOf(ep, by); !ep.Verdict.alike(&v) {
 			return false
 		}
 	}
@@ -104,5 +108,5 @@ func (e *EffectiveUpstream) sees(verdicts []Verdict) bool {
 func (v *Verdict) alike(o *Verdict) bool {
 	return v.EndpointKey == o.EndpointKey && v.State == o.State && v.Since.Equal(o.Since) && v.Until.Equal(o.Until) &&
 		v.Reason == o.Reason && v.Rule == o.Rule && v.Evidence.Observer == o.Evidence.Observer &&
-		v.Evidence.Ejections == o.Evidence.Ejections && slices.Equal(v.Evidence.Samples, o.Evidence.Samples)
+		v.Evidence.Ejections == o.Evidence.Ejections && reflect.DeepEqual(v.Evidence.Counts, o.Evidence.Counts) && slices.Equal(v.Evidence.Samples, o.Evidence.Samples)
 }

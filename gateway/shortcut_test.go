@@ -32,6 +32,7 @@ func world(r *rand.Rand) gateway.Inputs {
 			in.Upstreams = append(in.Upstreams, u)
 			in.Sets = append(in.Sets, someSets(r, u)...)
 			in.Verdicts = append(in.Verdicts, someVerdicts(r, u.Key())...)
+			in.Pins = append(in.Pins, somePins(r, u.Key())...)
 			in.Routes = append(in.Routes, &gateway.Route{Meta: meta(gateway.KindRoute, tenant, fmt.Sprint("r", n)), Spec: gateway.RouteSpec{
 				Hosts: []string{hosts[r.IntN(2)], "foreign.example"},
 				Match: []gateway.Match{{Path: gateway.PathMatch{Prefix: fmt.Sprintf("/p%d", r.IntN(3))}}},
@@ -75,6 +76,25 @@ func someSets(r *rand.Rand, u *gateway.Upstream) []gateway.EndpointSet {
 	return sets
 }
 
+func somePins(r *rand.Rand, k gateway.UpstreamKey) []*gateway.Pin {
+	var out []*gateway.Pin
+	for range r.IntN(3) {
+		p := &gateway.Pin{Meta: gateway.Meta{Kind: gateway.KindPin, Tenant: k.Tenant, Name: fmt.Sprint("p", r.IntN(1e6)), Revision: int64(r.IntN(5))}}
+		p.Spec = gateway.PinSpec{Upstream: k.Name, Address: fmt.Sprintf("10.0.0.%d:80", 1+r.IntN(6)), State: gateway.PinStates[r.IntN(3)]}
+		out = append(out, p)
+	}
+	return out
+}
+
+func pinsOf(all []*gateway.Pin, k gateway.UpstreamKey) (out []*gateway.Pin) {
+	for _, p := range all {
+		if p.Tenant == k.Tenant && p.Spec.Upstream == k.Name {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 func someVerdicts(r *rand.Rand, k gateway.UpstreamKey) []gateway.Verdict {
 	var out []gateway.Verdict
 	for i := range 6 {
@@ -107,6 +127,7 @@ func TestShuffledInputsGiveTheSameSnapshot(t *testing.T) {
 			shuffle(r, in.Routes)
 			shuffle(r, in.Sets)
 			shuffle(r, in.Verdicts)
+			shuffle(r, in.Pins)
 			if diff := cmp.Diff(want, text(t, gateway.Build(in, 7))); diff != "" {
 				t.Fatal(diff)
 			}
@@ -126,10 +147,10 @@ func TestReplacingUpstreamsEqualsBuild(t *testing.T) {
 		before := gateway.Build(in, 1)
 		u := in.Upstreams[r.IntN(len(in.Upstreams))]
 		sets, verdicts := someSets(r, u), someVerdicts(r, u.Key())
-		got := gateway.ReplaceUpstreams(before, []gateway.Replacement{{Upstream: u, Sets: sets, Verdicts: verdicts}}, 2)
+		got := gateway.ReplaceUpstreams(before, []gateway.Replacement{{Upstream: u, Sets: sets, Pins: pinsOf(in.Pins, u.Key()), Verdicts: verdicts}}, 2)
 
 		var after gateway.Inputs
-		after.Tenants, after.Upstreams, after.Routes = in.Tenants, in.Upstreams, in.Routes
+		after.Tenants, after.Upstreams, after.Routes, after.Pins = in.Tenants, in.Upstreams, in.Routes, in.Pins
 		for _, s := range in.Sets {
 			if s.Upstream != u.Key() {
 				after.Sets = append(after.Sets, s)
@@ -157,7 +178,7 @@ func TestSharingEqualsBuild(t *testing.T) {
 		g := last.Generation + 1
 		var next *gateway.Snapshot
 		if u := m.changeSomething(r); u != nil {
-			next = gateway.ReplaceUpstreams(last, []gateway.Replacement{{Upstream: u, Sets: m.sets[u.Key()], Verdicts: m.verdicts[u.Key()]}}, g)
+			next = gateway.ReplaceUpstreams(last, []gateway.Replacement{{Upstream: u, Sets: m.sets[u.Key()], Pins: pinsOf(m.Pins, u.Key()), Verdicts: m.verdicts[u.Key()]}}, g)
 		} else {
 			in := m.inputs()
 			in.Before = last

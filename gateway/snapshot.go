@@ -143,6 +143,9 @@ type EffectiveUpstream struct {
 	Timeouts Timeouts       `json:"timeouts"`
 	Retry    Retry          `json:"retry"`
 	Drain    Drain          `json:"drain"`
+	// SlowStart is how long the share of an endpoint grows that is new or back. 0: it has all
+	// of it at once.
+	SlowStart Duration `json:"slowStart"`
 	// TLS is set when the protocol runs over TLS.
 	TLS *UpstreamTLS `json:"tls,omitempty"`
 	// Limits are zero, or complete.
@@ -188,8 +191,10 @@ type Endpoint struct {
 	Tags        Tags         `json:"tags,omitempty"`
 	Sources     []SourceKind `json:"sources"` // strongest first: the first one decided the attributes
 	// Place is which one of the first source decided them. Empty when it was by hand.
-	Place   string  `json:"place,omitempty"`
-	Verdict Verdict `json:"verdict"`
+	Place string `json:"place,omitempty"`
+	// Pin is what a person says about it; nil: nobody says anything.
+	Pin     *EndpointPin `json:"pin,omitempty"`
+	Verdict Verdict      `json:"verdict"`
 	// InRotation says whether new requests may go to the endpoint: decided once here, so
 	// that proxy, fleet and UI agree.
 	InRotation bool `json:"inRotation"`

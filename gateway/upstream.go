@@ -37,6 +37,9 @@ type UpstreamSpec struct {
 	Retry    Retry      `json:"retry,omitzero"`
 	// Drain says how endpoints that leave are let go.
 	Drain Drain `json:"drain,omitzero"`
+	// SlowStart is the time in which the share of an endpoint that is new, or back after an
+	// ejection or a failed check, grows from a tenth to the whole. nil: 30s; 0 turns it off.
+	SlowStart *Duration `json:"slowStart,omitempty"`
 	// Limits bound how much is sent to the endpoints at a time. Default: no limit.
 	Limits UpstreamLimits `json:"limits,omitzero"`
 	// ProxyProtocol is the version, "v1" or "v2", of the PROXY header that each connection to
@@ -176,6 +179,26 @@ type PassiveCheck struct {
 	// MaxEjectedPercent caps how much of an upstream may be ejected at once: max(1, n*p/100)
 	// endpoints, and never the last one. Default 30.
 	MaxEjectedPercent int `json:"maxEjectedPercent,omitempty"`
+	// Window is the time over which the share of errors (gateway errors and other 5xx, but
+	// not 501 and 505) is taken. Default 30s, from 10s to 5m.
+	Window Duration `json:"window,omitempty"`
+	// MinRequests is how many requests of one endpoint in the window make its share of errors
+	// tell something. Default 20.
+	MinRequests int `json:"minRequests,omitempty"`
+	// MaxErrorRatio is the share of errors, above 0 to 1, from which an endpoint is ejected if
+	// it is also three times that of the median sibling. Default 0.5.
+	MaxErrorRatio float64 `json:"maxErrorRatio,omitempty"`
+	// SlowMinRequests and SlowMaxErrorRatio are the same for gateway errors within five
+	// minutes: for an endpoint that loses a few requests all the time. Defaults 50 and 0.2; a
+	// ratio of 1 leaves only endpoints that answer nothing else.
+	SlowMinRequests   int     `json:"slowMinRequests,omitempty"`
+	SlowMaxErrorRatio float64 `json:"slowMaxErrorRatio,omitempty"`
+	// MaxLatencyRatio ejects an endpoint whose 90th percentile of latency in a window is this
+	// many times that of the median sibling, and 50ms more. Default 0: off, since a slow
+	// endpoint still answers, and requests differ. 4 is a value to begin with.
+	MaxLatencyRatio float64 `json:"maxLatencyRatio,omitempty"`
+	// Shadow decides and records ejections, and does not act on them.
+	Shadow bool `json:"shadow,omitempty"`
 }
 
 // Timeouts of the exchange with one endpoint.

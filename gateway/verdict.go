@@ -1,6 +1,10 @@
 package gateway
 
-import "time"
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
 
 // HealthState says how an endpoint is doing.
 type HealthState string
@@ -18,6 +22,8 @@ const (
 	StateEjected HealthState = "ejected"
 	// StateDown: active probes fail; out of rotation until they succeed again.
 	StateDown HealthState = "down"
+	// StateDrained: a person has taken it out (see Pin); what is under way may end.
+	StateDrained HealthState = "drained"
 )
 
 // EndpointKey names an endpoint of an upstream. Health is keyed by it, never by address
@@ -33,13 +39,14 @@ type Verdict struct {
 	State HealthState `json:"state"`
 	// Since is when the state was entered.
 	Since time.Time `json:"since,omitzero"`
-	// Until is when an ejection ends.
+	// Until is when an ejection, or what a person has said, ends.
 	Until time.Time `json:"until,omitzero"`
 	// Reason is one sentence for people: "5 gateway errors in a row (502)".
 	Reason string `json:"reason,omitempty"`
-	// Rule that decided: "consecutive_gateway_errors", "probation_failed",
-	// "ejection_expired", "probation_passed", "last_endpoint", "active_fall",
-	// "active_rise", "first_success", "check_changed", "added", "removed".
+	// Rule that decided: "consecutive_gateway_errors", "error_ratio", "slow_errors",
+	// "latency", "probation_failed", "ejection_expired", "probation_passed",
+	// "last_endpoint", "active_fall", "active_rise", "first_success", "check_changed",
+	// "added", "removed", "by_hand", "by_hand_ended".
 	Rule     string   `json:"rule,omitempty"`
 	Evidence Evidence `json:"evidence,omitzero"`
 }
@@ -49,8 +56,27 @@ type Evidence struct {
 	// Observer is the node that saw it.
 	Observer string `json:"observer,omitempty"`
 	// Ejections in a row, which lengthen the next one.
-	Ejections int      `json:"ejections,omitempty"`
-	Samples   []Sample `json:"samples,omitempty"` // newest last, at most 10
+	Ejections int `json:"ejections,omitempty"`
+	// Counts are what the rule looked at; nil for rules that count nothing.
+	Counts  *Counts  `json:"counts,omitempty"`
+	Samples []Sample `json:"samples,omitempty"` // newest last, at most 10
+}
+
+// Counts are the numbers that an ejection was decided by.
+type Counts struct {
+	// InARow is the length of the row of gateway errors, for rules that look at one.
+	InARow int `json:"inARow,omitempty"`
+	// Window is the time that Requests and Errors cover; it may have begun later.
+	Window   Duration `json:"window,omitempty"`
+	Requests int      `json:"requests"`
+	Errors   int      `json:"errors"`
+	// Siblings that were compared with, and the share of errors (0 to 1) of the median one.
+	Siblings       int     `json:"siblings"`
+	SiblingsMedian float64 `json:"siblingsMedian"`
+	// Latency is the 90th percentile of the endpoint, SiblingsLatency that of the median
+	// sibling. Only for the rule "latency".
+	Latency         Duration `json:"latency,omitempty"`
+	SiblingsLatency Duration `json:"siblingsLatency,omitempty"`
 }
 
 // Sample is one observed outcome.
@@ -60,13 +86,35 @@ type Sample struct {
 	Status  int       `json:"status,omitempty"`
 	Error   string    `json:"error,omitempty"`
 	Latency Duration  `json:"latency,omitempty"`
+	// Request is the id under which access log and client know the request.
+	Request RequestID `json:"request,omitempty"`
+}
+
+// RequestID is a request's id; 0 when there is none. In text it is 16 hexadecimal digits, as
+// in access logs and in X-Request-Id.
+type RequestID uint64
+
+// MarshalText implements encoding.TextMarshaler.
+func (id RequestID) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%016x", uint64(id)), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (id *RequestID) UnmarshalText(b []byte) error {
+	n, err := strconv.ParseUint(string(b), 16, 64)
+	if err != nil {
+		return fmt.Errorf("%q is not a request id: write up to 16 hexadecimal digits", b)
+	}
+	*id = RequestID(n)
+	return nil
 }
 
 // Outcome is how one exchange with an endpoint ended. The proxy reports it, health judges it.
 type Outcome struct {
 	EndpointKey
+	// At is when the head of the answer came, or when the exchange failed, which may be later.
 	At      time.Time
-	Latency time.Duration // until the head of the answer
+	Latency time.Duration // until At
+	// Request is the id of the request, if it has one by now.
+	Request RequestID
 	// Status of the answer; 0 when there was none.
 	Status int
 	// Reason says more about a failure in a stable word, if there is more to say, such as

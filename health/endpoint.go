@@ -2,6 +2,7 @@ package health
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
@@ -16,6 +17,9 @@ type endpoint struct {
 	// eligible endpoints may get new requests: their weight is above 0 and they are not
 	// terminating. Only they count for the cap, and as "not the last one".
 	eligible bool
+	byHand   *byHand // nil: nobody has said anything
+	cell     *cell
+	windows  *windows // nil while nothing fails in the upstream
 	active   active
 	passive  passive
 	samples  []gateway.Sample // newest last
@@ -26,10 +30,38 @@ type endpoint struct {
 	last *gateway.Verdict
 }
 
-// verdict combines both checks. Down comes first: it says that the endpoint cannot answer,
-// while an ejection says that it should not be asked.
+// byHand is what a person says, and what that amounts to.
+type byHand struct {
+	pin     gateway.EndpointPin
+	verdict gateway.Verdict
+}
+
+// cell is what an outcome looks at before it takes the lock.
+type cell struct {
+	// quiet says that one more success changes nothing but counts. It is written under the
+	// upstream's lock. A success that reads it just before an error clears it counts as having
+	// come before that error.
+	quiet atomic.Bool
+	// answers counts the outcomes that say something about the endpoint, good or bad.
+	answers atomic.Uint32
+	// latency is nil where latency is not judged.
+	latency atomic.Pointer[latencies]
+}
+
+// succeeded counts a success that changes nothing else. Anybody may call it.
+func (c *cell) succeeded(latency time.Duration) {
+	c.answers.Add(1)
+	if l := c.latency.Load(); l != nil {
+		l.observe(latency)
+	}
+}
+
+// verdict is what a person says, else both checks together. Down comes first: it says that
+// the endpoint cannot answer, while an ejection says that it should not be asked.
 func (e *endpoint) verdict() *gateway.Verdict {
 	switch {
+	case e.byHand != nil:
+		return &e.byHand.verdict
 	case e.active.down:
 		return e.active.verdict
 	case e.passive.phase != trusted:
@@ -40,13 +72,24 @@ func (e *endpoint) verdict() *gateway.Verdict {
 
 // inRotation says whether the endpoint gets new requests as far as health is concerned.
 func (e *endpoint) inRotation() bool {
-	return e.eligible && !e.active.down && e.passive.phase != ejected
+	return e.eligible && (e.forcedUp() || !e.active.down && e.passive.phase != ejected)
+}
+
+// forcedUp endpoints are in rotation by a person's word, and are not ejected.
+func (e *endpoint) forcedUp() bool { return e.byHand != nil && e.byHand.pin.State == gateway.PinUp }
+
+// pin is what a person says, or nil.
+func (e *endpoint) pin() *gateway.EndpointPin {
+	if e.byHand == nil {
+		return nil
+	}
+	return &e.byHand.pin
 }
 
 // doingWell says whether the endpoint could take over from a sibling: in rotation, past
 // any probation, and its latest outcome is no gateway error.
 func (e *endpoint) doingWell(now time.Time) bool {
-	return e.inRotation() && e.passive.phase == trusted && !e.passive.troubled(now)
+	return e.inRotation() && !e.active.down && e.passive.phase == trusted && !e.passive.troubled(now)
 }
 
 // quiet says that one more success could not change anything.
@@ -70,10 +113,10 @@ func (e *endpoint) describe(now time.Time, observer string, state gateway.Health
 		Since:       now,
 		Reason:      reason,
 		Rule:        rule,
-		Evidence: gateway.Evidence{
-			Observer:  observer,
-			Ejections: e.passive.ejections,
-			Samples:   slices.Clone(e.samples),
-		},
+		Evidence:    e.evidence(observer),
 	}
+}
+
+func (e *endpoint) evidence(observer string) gateway.Evidence {
+	return gateway.Evidence{Observer: observer, Ejections: e.passive.ejections, Samples: slices.Clone(e.samples)}
 }

@@ -23,7 +23,9 @@ func ExampleTracker() {
 	bad := gateway.Outcome{EndpointKey: gateway.EndpointKey{Address: "10.0.0.4:80"}, At: now, Status: 502}
 	tell(t.Request(now, bad))
 	tell(t.Request(now.Add(time.Second), bad))
-	tell(t.Advance(t.Next()))
+	for t.Next().Before(now.Add(32 * time.Second)) {
+		tell(t.Advance(t.Next()))
+	}
 	// Output:
 	// 03:00:01 10.0.0.4:80 ejected - 2 gateway errors in a row, last: 502
 	// 03:00:31 10.0.0.4:80 probation - the ejection is over: trial requests decide

@@ -33,6 +33,7 @@ type Health struct {
 	cfg    Config
 	prober *Prober
 	outbox outbox
+	ledger *ledger
 	// unmatched counts outcomes of endpoints that no snapshot names any more.
 	unmatched atomic.Uint64
 
@@ -49,7 +50,7 @@ func New(cfg Config) *Health {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	h := &Health{cfg: cfg}
+	h := &Health{cfg: cfg, ledger: newLedger()}
 	h.outbox.init()
 	h.prober = NewProber(h.probed)
 	h.live.Store(&map[gateway.UpstreamKey]*upstream{})
@@ -76,7 +77,7 @@ func (h *Health) Apply(s *gateway.Snapshot) {
 			delete(live, was.Key)
 			continue
 		case was == nil:
-			live[is.Key] = newUpstream(NewTracker(is.Key, h.cfg.Node, rand.Float64))
+			live[is.Key] = newUpstream(NewTracker(is.Key, h.cfg.Node, rand.Float64), h.ledger)
 		}
 		touched = append(touched, is)
 	}
@@ -96,7 +97,7 @@ func (h *Health) Apply(s *gateway.Snapshot) {
 }
 
 // Observe takes in the outcome of an exchange. It never waits for I/O or for Run, drops
-// nothing, and costs a success on a healthy endpoint two lookups.
+// nothing, and costs a success on a healthy endpoint two lookups and an atomic addition.
 func (h *Health) Observe(o gateway.Outcome) {
 	u := (*h.live.Load())[o.Upstream]
 	if u == nil {
@@ -108,7 +109,10 @@ func (h *Health) Observe(o gateway.Outcome) {
 		h.unmatched.Add(1)
 		return
 	}
-	if c.quiet.Load() && !isGatewayError(&o) {
+	if c.quiet.Load() && o.Failure == "" && o.Status < 500 {
+		if o.Status != 0 {
+			c.succeeded(o.Latency)
+		}
 		return
 	}
 	if o.At.IsZero() {
@@ -133,6 +137,40 @@ func (h *Health) Verdicts() []gateway.Verdict {
 		all = append(all, u.verdicts()...)
 	}
 	return all
+}
+
+// Upstreams sums up every upstream, sorted by key.
+func (h *Health) Upstreams() []gateway.UpstreamHealth {
+	now := time.Now()
+	var all []gateway.UpstreamHealth
+	for _, u := range h.sorted() {
+		all = append(all, u.health(now))
+	}
+	return all
+}
+
+// Upstream sums up one upstream, or says that there is none of that name.
+func (h *Health) Upstream(k gateway.UpstreamKey) (gateway.UpstreamHealth, bool) {
+	u := (*h.live.Load())[k]
+	if u == nil {
+		return gateway.UpstreamHealth{}, false
+	}
+	return u.health(time.Now()), true
+}
+
+// History returns what has happened, newest first.
+func (h *Health) History(q gateway.HealthQuery) []gateway.HealthEvent {
+	return h.ledger.history(time.Now(), q)
+}
+
+// Problems are the upstreams that are bad as a whole, for their owners.
+func (h *Health) Problems() []gateway.Problem { return h.ledger.problems() }
+
+// Subscribe returns a channel that carries every event from now on. It holds so many of them;
+// when the receiver is slower, the oldest are dropped, and the number of those that were is
+// on the metric. Call cancel when done.
+func (h *Health) Subscribe(room int) (events <-chan gateway.HealthEvent, cancel func()) {
+	return h.ledger.subscribe(room)
 }
 
 // sorted lists the upstreams by key.

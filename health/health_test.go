@@ -338,7 +338,7 @@ func TestMetrics(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := `# HELP sluice_ejections_total Ejections of endpoints, by the rule that decided.
+	want := `# HELP sluice_ejections_total Ejections of endpoints, by the rule that decided; those that shadow mode did not act upon end in _shadow.
 # TYPE sluice_ejections_total counter
 sluice_ejections_total{reason="consecutive_gateway_errors",upstream="acme/api"} 1
 # HELP sluice_endpoint_verdict 1 for the verdict that an endpoint has, 0 for the others.
@@ -353,6 +353,9 @@ sluice_endpoint_verdict{endpoint="e2",upstream="acme/api",verdict="ejected"} 0
 sluice_endpoint_verdict{endpoint="e2",upstream="acme/api",verdict="healthy"} 0
 sluice_endpoint_verdict{endpoint="e2",upstream="acme/api",verdict="probation"} 0
 sluice_endpoint_verdict{endpoint="e2",upstream="acme/api",verdict="unknown"} 1
+# HELP sluice_health_events_missed_total Events that subscribers, such as alerts, were too slow for.
+# TYPE sluice_health_events_missed_total counter
+sluice_health_events_missed_total 0
 # HELP sluice_health_unmatched_outcomes_total Outcomes of requests to endpoints that no snapshot names any more.
 # TYPE sluice_health_unmatched_outcomes_total counter
 sluice_health_unmatched_outcomes_total 2

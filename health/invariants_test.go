@@ -3,6 +3,7 @@ package health
 import (
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ func TestInvariants(t *testing.T) {
 	ejections := 0
 	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		events := make([]byte, 600)
+		events := make([]byte, 2400)
 		for i := range events {
 			events[i] = byte(r.UintN(256))
 		}
@@ -30,7 +31,7 @@ func TestInvariants(t *testing.T) {
 		w.play(events)
 		ejections += w.ejections
 	}
-	if ejections < 1000 {
+	if ejections < 500 {
 		t.Errorf("the random walks saw %d ejections: they no longer reach what they should check", ejections)
 	}
 }
@@ -66,15 +67,15 @@ func (w *walk) play(events []byte) {
 		switch {
 		case op == 0:
 			w.configure(a, b)
-		case op == 1:
-			w.reconfigure(a, b)
-		case op <= 4:
-			w.now = w.now.Add(time.Duration(a) * time.Second / 4)
+		case op == 1 && a&3 == 3: // seldom, since the passive check begins anew
+			w.reconfigure(a>>2|a<<6, b)
+		case op > 1 && op <= 4:
+			w.now = w.now.Add(time.Duration(a) * time.Second / time.Duration([]int{4, 32, 256}[op-2]))
 			w.after(w.tracker.Advance(w.now))
 			if next := w.tracker.Next(); !next.IsZero() && !next.After(w.now) {
 				w.t.Fatalf("advanced to %s, and Next is still %s", w.now, next)
 			}
-		case op <= 6:
+		case op > 1 && op <= 6:
 			w.probe(a, b)
 		default:
 			w.request(a, b)
@@ -88,8 +89,12 @@ func (w *walk) configure(set, drained byte) {
 	for i := range 8 {
 		if set&(1<<i) != 0 {
 			e := gateway.Endpoint{Address: "e" + strconv.Itoa(i), Weight: 1}
-			if drained&(1<<i) != 0 && drained&1 != 0 {
+			switch {
+			case drained&(1<<i) == 0:
+			case drained&1 != 0:
 				e.Weight = 0
+			case drained&2 != 0:
+				e.Pin = &gateway.EndpointPin{State: gateway.PinStates[i%3]}
 			}
 			w.endpoints = append(w.endpoints, e)
 		}
@@ -103,7 +108,8 @@ func (w *walk) reconfigure(a, b byte) {
 		w.check.Active = &gateway.ActiveCheck{Fall: 1 + int(a>>6), Rise: 1 + int(a>>4&3), Path: []string{"/", "/x"}[a>>3&1]}
 	}
 	if b&3 != 0 {
-		w.check.Passive = &gateway.PassiveCheck{ConsecutiveGatewayErrors: 1 + int(b>>5), MaxEjectedPercent: 1 + int(b>>2&7)*14}
+		w.check.Passive = &gateway.PassiveCheck{ConsecutiveGatewayErrors: 1 + int(b>>5), MaxEjectedPercent: 1 + int(b>>2&7)*14,
+			MinRequests: 4 + int(a>>5), MaxLatencyRatio: float64(a & 4), Shadow: a&0x18 == 0x18}
 	}
 	w.after(w.tracker.Configure(w.now, w.check, w.endpoints))
 }
@@ -117,10 +123,10 @@ func (w *walk) probe(a, b byte) {
 }
 
 func (w *walk) request(a, b byte) {
-	o := gateway.Outcome{At: w.now, Status: 200}
+	o := gateway.Outcome{At: w.now, Status: 200, Latency: time.Duration(b>>4) * time.Second / 20}
 	o.Address = "e" + strconv.Itoa(int(a&7))
-	if b&3 != 0 {
-		o.Status = 503
+	if bad := b&3 != 0 && a&4 == 0 || b&31 == 31; bad { // half of the endpoints are bad, half are well
+		o.Status = []int{503, 500}[b>>2&1]
 	}
 	quiet := w.tracker.Quiet(o.Address)
 	changed := w.tracker.Request(w.now, o)
@@ -135,7 +141,8 @@ func (w *walk) after(changed []gateway.Verdict) {
 	w.t.Helper()
 	for _, v := range changed {
 		w.told[v.Address] = v.State
-		if v.Rule == RuleConsecutiveErrors || v.Rule == RuleProbationFailed {
+		switch v.Rule {
+		case RuleConsecutiveErrors, RuleProbationFailed, RuleErrorRatio, RuleSlowErrors, RuleLatency:
 			if v.Since.Equal(w.now) {
 				w.ejections++
 				w.checkCap(v)
@@ -150,6 +157,7 @@ func (w *walk) after(changed []gateway.Verdict) {
 	}
 	w.checkTold()
 	w.checkLast()
+	w.checkEvents(changed)
 }
 
 func (w *walk) checkCap(v gateway.Verdict) {
@@ -192,12 +200,33 @@ func (w *walk) checkTold() {
 	}
 }
 
+// checkEvents: each transition but a newcomer's first is an event, in the same order, and
+// nothing else is but what shadow mode would do.
+func (w *walk) checkEvents(changed []gateway.Verdict) {
+	events := slices.DeleteFunc(w.tracker.Events(), func(e gateway.HealthEvent) bool {
+		if e.Shadow && (e.Verdict.State != gateway.StateEjected || !w.check.Passive.Shadow) {
+			w.t.Fatalf("in shadow: %+v", e)
+		}
+		return e.Address == "" || e.Shadow
+	})
+	for _, v := range changed {
+		if len(events) > 0 && events[0].Verdict.State == v.State && events[0].Address == v.Address && events[0].Rule == v.Rule {
+			events = events[1:]
+		} else if v.Rule != RuleFirstSuccess {
+			w.t.Fatalf("no event of %+v", v)
+		}
+	}
+	if len(events) > 0 {
+		w.t.Fatalf("events of no transition: %+v", events)
+	}
+}
+
 // checkLast: unless probes have taken down every endpoint that may get requests, one of
 // them is in rotation.
 func (w *walk) checkLast() {
 	alive, serving := 0, 0
 	for _, e := range w.tracker.endpoints {
-		if e.eligible && !e.active.down {
+		if e.eligible && (e.forcedUp() || !e.active.down) {
 			alive++
 			if s := e.last.State; s != gateway.StateEjected && s != gateway.StateDown {
 				serving++

@@ -6,7 +6,7 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
-// states in the order in which the verdict metric lists them.
+// states in the order in which the verdict metric lists them, besides drained.
 var states = []gateway.HealthState{
 	gateway.StateUnknown, gateway.StateHealthy, gateway.StateProbation, gateway.StateEjected, gateway.StateDown,
 }
@@ -14,8 +14,12 @@ var states = []gateway.HealthState{
 var (
 	verdictDesc = prometheus.NewDesc("sluice_endpoint_verdict",
 		"1 for the verdict that an endpoint has, 0 for the others.", []string{"upstream", "endpoint", "verdict"}, nil)
+	serviceBadDesc = prometheus.NewDesc("sluice_service_bad",
+		"1 while the endpoints of the upstream fail alike, so that nobody is ejected; absent else.", []string{"upstream", "rule"}, nil)
+	missedDesc = prometheus.NewDesc("sluice_health_events_missed_total",
+		"Events that subscribers, such as alerts, were too slow for.", nil, nil)
 	ejectionsDesc = prometheus.NewDesc("sluice_ejections_total",
-		"Ejections of endpoints, by the rule that decided.", []string{"upstream", "reason"}, nil)
+		"Ejections of endpoints, by the rule that decided; those that shadow mode did not act upon end in _shadow.", []string{"upstream", "reason"}, nil)
 	probesDesc = prometheus.NewDesc("sluice_probes_total",
 		"Active probes that ended, by result: success or failure.", []string{"upstream", "result"}, nil)
 	unmatchedDesc = prometheus.NewDesc("sluice_health_unmatched_outcomes_total",
@@ -25,6 +29,8 @@ var (
 // Describe implements prometheus.Collector.
 func (h *Health) Describe(ch chan<- *prometheus.Desc) {
 	ch <- verdictDesc
+	ch <- serviceBadDesc
+	ch <- missedDesc
 	ch <- ejectionsDesc
 	ch <- probesDesc
 	ch <- unmatchedDesc
@@ -39,6 +45,9 @@ func (h *Health) Collect(ch chan<- prometheus.Metric) {
 	for _, u := range h.sorted() {
 		name := u.key.String()
 		verdicts, ejections, probes := u.counts()
+		if s := u.service(); s.Bad {
+			ch <- prometheus.MustNewConstMetric(serviceBadDesc, prometheus.GaugeValue, 1, name, s.Rule)
+		}
 		for i := range verdicts {
 			collectVerdict(ch, name, &verdicts[i])
 		}
@@ -51,6 +60,7 @@ func (h *Health) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	counter(unmatchedDesc, h.unmatched.Load())
+	counter(missedDesc, h.ledger.missed())
 }
 
 func collectVerdict(ch chan<- prometheus.Metric, upstream string, v *gateway.Verdict) {
@@ -60,5 +70,8 @@ func collectVerdict(ch chan<- prometheus.Metric, upstream string, v *gateway.Ver
 			value = 1
 		}
 		ch <- prometheus.MustNewConstMetric(verdictDesc, prometheus.GaugeValue, value, upstream, v.Address, string(s))
+	}
+	if v.State == gateway.StateDrained { // rare, so that no series says of all others that they are not
+		ch <- prometheus.MustNewConstMetric(verdictDesc, prometheus.GaugeValue, 1, upstream, v.Address, string(v.State))
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // phase is where an endpoint stands between ejection and trust.
-type phase int
+type phase uint8
 
 const (
 	trusted phase = iota
@@ -18,8 +18,10 @@ const (
 // passive is what real requests say about one endpoint.
 type passive struct {
 	phase     phase
-	errors    int       // gateway errors in a row beside a sibling that was doing well
 	failing   bool      // the latest outcome was a gateway error
+	byShare   bool      // the present ejections began by a share of errors: any 5xx fails a trial
+	errors    int       // gateway errors in a row beside a sibling that was doing well
+	row       int       // gateway errors in a row, whatever siblings did
 	lastError time.Time // when the latest gateway error came; the next two say which it was
 	status    int
 	failure   gateway.Failure
@@ -28,17 +30,7 @@ type passive struct {
 	trials    int              // successes in a row on probation
 	probes    int              // successful probes in a row on probation
 	verdict   *gateway.Verdict // while it is not trusted
-}
-
-// wantsEjection says that the endpoint's own record suffices; siblings are asked next.
-func (p *passive) wantsEjection(c *gateway.PassiveCheck) bool {
-	switch p.phase {
-	case trusted:
-		return p.errors >= c.ConsecutiveGatewayErrors
-	case probation:
-		return p.errors > 0
-	}
-	return false
+	shadow    *time.Time       // until then it would be ejected, were it not for shadow mode; nil: never was
 }
 
 // troubled says that the latest outcome was a gateway error, and not long ago.
@@ -47,16 +39,32 @@ func (p *passive) troubled(now time.Time) bool {
 }
 
 // clear ends a row of errors.
-func (p *passive) clear() { p.errors, p.failing = 0, false }
+func (p *passive) clear() { p.errors, p.row, p.failing = 0, 0, false }
 
 // eject enters the ejected phase and returns when it ends. Jitter is in [0, 1).
 func (p *passive) eject(now time.Time, base time.Duration, jitter float64) (until time.Time) {
 	p.ejections = p.remaining(now, base) + 1
-	length := ejectionLength(base, p.ejections)
-	length += time.Duration(float64(length) * ejectionJitter * (2*jitter - 1))
 	p.phase = ejected
 	p.clear()
-	return now.Add(min(length, maxEjection))
+	return now.Add(jittered(ejectionLength(base, p.ejections), jitter))
+}
+
+// pretend is what eject would do, in shadow mode: the endpoint stays trusted, and is not
+// judged until that ejection would be over.
+func (p *passive) pretend(now time.Time, base time.Duration, jitter float64) (until time.Time) {
+	p.ejections = p.remaining(now, base) + 1
+	until = now.Add(jittered(ejectionLength(base, p.ejections), jitter))
+	p.shadow, p.calmSince, p.byShare = &until, until, false
+	p.clear()
+	return until
+}
+
+// shadowed says that the endpoint would be ejected, were it not for shadow mode.
+func (p *passive) shadowed(now time.Time) bool { return p.shadow != nil && now.Before(*p.shadow) }
+
+// jittered spreads a length by ten percent to either side.
+func jittered(length time.Duration, jitter float64) time.Duration {
+	return min(length+time.Duration(float64(length)*ejectionJitter*(2*jitter-1)), maxEjection)
 }
 
 // remaining is how many ejections still count at now: each time the endpoint was trusted
@@ -89,6 +97,6 @@ func (p *passive) enterProbation() {
 
 // trust ends probation.
 func (p *passive) trust(now time.Time) {
-	p.phase, p.calmSince = trusted, now
+	p.phase, p.calmSince, p.byShare = trusted, now, false
 	p.clear()
 }

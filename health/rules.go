@@ -18,10 +18,23 @@ const (
 	RuleActiveFall        = "active_fall"                // Fall probes in a row failed: down
 	RuleActiveRise        = "active_rise"                // Rise probes in a row succeeded: back
 	RuleConsecutiveErrors = "consecutive_gateway_errors" // too many in a row: ejected
+	RuleErrorRatio        = "error_ratio"                // too large a share of 5xx in the window: ejected
+	RuleSlowErrors        = "slow_errors"                // too many gateway errors in 5 minutes: ejected
+	RuleLatency           = "latency"                    // far slower than siblings: ejected
 	RuleProbationFailed   = "probation_failed"           // a trial request failed: ejected again
 	RuleEjectionExpired   = "ejection_expired"           // its time is over: probation
 	RuleProbationPassed   = "probation_passed"           // enough successes: healthy
 	RuleLastEndpoint      = "last_endpoint"              // nothing else is left: probation early
+	RuleByHand            = gateway.RuleByHand           // a person says so
+	RuleByHandEnded       = "by_hand_ended"              // and does not say so any more
+
+	// Of the upstream as a whole.
+	RuleAllFailing       = "all_failing"       // rows of gateway errors everywhere: service bad
+	RuleServiceRatio     = "service_ratio"     // too large a share of errors overall: service bad
+	RuleAllOut           = "all_out"           // no endpoint is in rotation: service bad
+	RuleServiceRecovered = "service_recovered" // service good
+	RulePanic            = "panic"             // less than half would be in rotation
+	RuleCalm             = "calm"              // and no more
 )
 
 const (
@@ -60,7 +73,14 @@ func filled(c gateway.EffectiveCheck) gateway.EffectiveCheck {
 		p.ConsecutiveGatewayErrors = cmp.Or(p.ConsecutiveGatewayErrors, 5)
 		p.BaseEjection = cmp.Or(p.BaseEjection, gateway.Duration(30*time.Second))
 		p.MaxEjectedPercent = cmp.Or(p.MaxEjectedPercent, 30)
-		c.Passive = &p
+		p.Window = cmp.Or(p.Window, gateway.Duration(30*time.Second))
+		p.MinRequests = cmp.Or(p.MinRequests, 20)
+		p.MaxErrorRatio = cmp.Or(p.MaxErrorRatio, 0.5)
+		p.SlowMinRequests = cmp.Or(p.SlowMinRequests, 50)
+		p.SlowMaxErrorRatio = cmp.Or(p.SlowMaxErrorRatio, 0.2)
+		if p != *c.Passive { // else one that thousands of upstreams share
+			c.Passive = &p
+		}
 	}
 	return c
 }
@@ -69,6 +89,12 @@ func filled(c gateway.EffectiveCheck) gateway.EffectiveCheck {
 // is an answer of the application, and often the request's own fault.
 func isGatewayError(o *gateway.Outcome) bool {
 	return o.Failure != "" || o.Status >= 502 && o.Status <= 504
+}
+
+// isServerError says whether the outcome counts for the share of errors: any 5xx but 501 and
+// 505, which say what the request wanted, and not how the endpoint is.
+func isServerError(o *gateway.Outcome) bool {
+	return o.Failure != "" || o.Status >= 500 && o.Status != 501 && o.Status != 505
 }
 
 // failureText is how a gateway error reads after "last: ".

@@ -1,6 +1,9 @@
 package health
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // hasRelief says whether a sibling is doing well and could take the endpoint's requests.
 // Without one nobody is ejected: so never the last endpoint, and none when all are bad.
@@ -13,23 +16,59 @@ func (t *Tracker) hasRelief(now time.Time, e *endpoint) bool {
 	return false
 }
 
-// hasRoom says whether the cap leaves room to eject one more endpoint.
-func (t *Tracker) hasRoom() bool {
-	eligible, out := 0, 0
+// mayEject says whether the endpoint is one that could be ejected, and whether the cap leaves
+// room for one more. One that takes no new requests, that probes have taken down, or that a
+// person has spoken about, need not be.
+func (t *Tracker) mayEject(now time.Time, e *endpoint) bool {
+	if !e.eligible || e.active.down || e.byHand != nil || e.passive.phase == ejected || e.passive.shadowed(now) {
+		return false
+	}
+	eligible, out := t.ejected(now)
+	return out < ejectionCap(eligible, t.check.Passive.MaxEjectedPercent)
+}
+
+// ejected counts the endpoints that may get new requests, and those of them that are ejected,
+// or would be without shadow mode.
+func (t *Tracker) ejected(now time.Time) (eligible, out int) {
 	for _, s := range t.endpoints {
 		if s.eligible {
 			eligible++
-			if s.passive.phase == ejected {
+			if s.passive.phase == ejected || s.passive.shadowed(now) {
 				out++
 			}
 		}
 	}
-	return out < ejectionCap(eligible, t.check.Passive.MaxEjectedPercent)
+	return eligible, out
 }
 
-// ejectionCap is how many of n endpoints may be ejected at once. One always may: a strict
-// share would never eject anything in a small upstream (envoy #34796).
-func ejectionCap(n, percent int) int { return max(1, n*percent/100) }
+// ejectionCap is how many of n endpoints may be ejected at once: a share, rounded down, but
+// always one, as a strict share would never eject anything in a small upstream (envoy #34796),
+// and never the last.
+func ejectionCap(n, percent int) int { return max(0, min(max(1, n*percent/100), n-1)) }
+
+// capArithmetic says how the cap comes about.
+func capArithmetic(n, percent int) string {
+	limit, share := ejectionCap(n, percent), n*percent/100
+	text := fmt.Sprintf("may eject %d of %d", limit, n)
+	switch {
+	case n == 0:
+		return "has no endpoint to eject"
+	case n == 1:
+		return text + ": the last endpoint is never ejected"
+	case share < 1:
+		return text + fmt.Sprintf(": %d %% of %d is less than one, and one always may be", percent, n)
+	case share > limit:
+		return text + ": the last endpoint is never ejected"
+	}
+	return text + fmt.Sprintf(": %d %% of %d, rounded down", percent, n)
+}
+
+// siblingsAreBetter compares a row of errors with what siblings did lately: when the median
+// one loses a quarter of its requests, a row is no wonder, and it is the service that is bad.
+func (t *Tracker) siblingsAreBetter(e *endpoint) bool {
+	share, _ := t.median(e, false)
+	return share < t.check.Passive.MaxErrorRatio/2
+}
 
 // relieve ends an ejection early when nothing else is left in rotation, for example because
 // the siblings went down or were removed. The one that would return first is tried. With
@@ -40,7 +79,7 @@ func (t *Tracker) relieve(now time.Time) {
 		if e.inRotation() {
 			return
 		}
-		waiting := e.eligible && !e.active.down && e.passive.phase == ejected
+		waiting := e.eligible && e.byHand == nil && !e.active.down && e.passive.phase == ejected
 		if waiting && (first == nil || e.passive.verdict.Until.Before(first.passive.verdict.Until)) {
 			first = e
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,10 +23,15 @@ var update = flag.Bool("update", false, "rewrite the expected lines of the stori
 //
 //	# prose
 //	endpoints e1 e2 e3:weight=0 e4:terminating
-//	passive errors=5 base=30s max=30        (or: passive off)
+//	passive errors=5 base=30s max=30        (or: passive off; also window=30s min=20 ratio=0.5
+//	                                        slowmin=50 slowratio=0.2 latency=4 shadow=yes)
 //	active fall=3 rise=2 path=/healthz interval=5s   (or: active off)
 //	jitter 0.5                              (0 to 1; 0.5 adds nothing)
 //	at 10s: e1 503 x5; e2 200; e1 probe fail x2; e1 timeout started=3s
+//	at 11s: e1 200+reset                    (the body broke off); e1 200 x30 took=80ms
+//	at 12s: e1 e2 mix 60% x20               (in turn, 60 % of them 502)
+//	at 13s: pin e1 drained by=alice until=1h reason=disk; unpin e1
+//	at 14s: health                          (what the upstream's status says)
 //	-> e1 ejected until 40s because ...
 //	at 50s: show                            (every verdict, with its age and evidence)
 //
@@ -33,8 +39,8 @@ var update = flag.Bool("update", false, "rewrite the expected lines of the stori
 // first and say when.
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/stories/*.txt")
-	if err != nil || len(files) < 15 {
-		t.Fatalf("found %d stories, want at least 15 (%v)", len(files), err)
+	if err != nil || len(files) < 70 {
+		t.Fatalf("found %d stories, want at least 70 (%v)", len(files), err)
 	}
 	for _, f := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
@@ -105,6 +111,9 @@ func (s *story) advance(to time.Time) {
 		s.t.Fatalf("the story goes back in time to %s", to.Sub(start))
 	}
 	for next := s.tracker.Next(); !next.IsZero() && !next.After(to); next = s.tracker.Next() {
+		if next.Before(s.now) {
+			s.t.Fatalf("at %s the tracker wants to be advanced to %s", s.now.Sub(start), next.Sub(start))
+		}
 		s.now = next
 		s.print(fmt.Sprintf("at %s ", next.Sub(start)), s.tracker.Advance(next))
 	}
@@ -127,7 +136,10 @@ func (s *story) do(f []string) {
 		if f[1] != "off" {
 			o := s.options(f[1:])
 			s.check.Passive = &gateway.PassiveCheck{ConsecutiveGatewayErrors: s.number(o["errors"]),
-				BaseEjection: gateway.Duration(s.duration(o["base"])), MaxEjectedPercent: s.number(o["max"])}
+				BaseEjection: gateway.Duration(s.duration(o["base"])), MaxEjectedPercent: s.number(o["max"]),
+				Window: gateway.Duration(s.duration(o["window"])), MinRequests: s.number(o["min"]), MaxErrorRatio: s.share(o["ratio"]),
+				SlowMinRequests: s.number(o["slowmin"]), SlowMaxErrorRatio: s.share(o["slowratio"]), MaxLatencyRatio: s.share(o["latency"]),
+				Shadow: o["shadow"] == "yes"}
 		}
 		s.configure()
 	case "active":
@@ -144,6 +156,10 @@ func (s *story) do(f []string) {
 		s.jitter = v
 	case "show":
 		s.show()
+	case "health":
+		s.health()
+	case "pin", "unpin":
+		s.pin(f)
 	default:
 		s.event(f)
 	}
@@ -166,11 +182,69 @@ func (s *story) endpoint(text string) gateway.Endpoint {
 	return e
 }
 
-// event plays "e1 503 x5", "e1 timeout started=3s" or "e1 probe fail x2".
+// pin plays "pin e1 drained by=alice until=1h reason=disk" or "unpin e1".
+func (s *story) pin(f []string) {
+	for i := range s.endpoints {
+		e := &s.endpoints[i]
+		if e.Address != f[1] {
+			continue
+		}
+		e.Pin = nil
+		if f[0] == "pin" {
+			o := s.options(f[3:])
+			e.Pin = &gateway.EndpointPin{Name: "p", State: gateway.PinState(f[2]), By: o["by"], Since: s.now, Reason: o["reason"]}
+			if o["until"] != "" {
+				e.Pin.Expires = start.Add(s.duration(o["until"]))
+			}
+		}
+	}
+	s.configure()
+}
+
+// mix plays "e1 e2 mix 60% x20": 20 requests to each in turn, 60 % of them 502, evenly spread.
+func (s *story) mix(f []string) bool {
+	at := slices.Index(f, "mix")
+	if at < 0 {
+		return false
+	}
+	percent := s.number(strings.TrimSuffix(f[at+1], "%"))
+	for i := range s.number(strings.TrimPrefix(f[at+2], "x")) {
+		status := 200
+		if (i+1)*percent/100 > i*percent/100 {
+			status = 502
+		}
+		for _, e := range f[:at] {
+			s.event([]string{e, strconv.Itoa(status)})
+		}
+	}
+	return true
+}
+
+// health prints what the status of the upstream says.
+func (s *story) health() {
+	h := s.tracker.Health(s.now)
+	fmt.Fprintf(&s.out, "-> %s; %d ejected", h.Arithmetic, h.Ejected)
+	if len(h.WouldBeEjected) > 0 {
+		fmt.Fprintf(&s.out, "; without shadow mode also %s", strings.Join(h.WouldBeEjected, ", "))
+	}
+	if h.Service.Bad {
+		fmt.Fprintf(&s.out, "; service bad since %s", h.Service.Since.Sub(start))
+	}
+	fmt.Fprintln(&s.out)
+}
+
+// event plays "e1 503 x5", "e1 timeout started=3s", "e1 200+reset" or "e1 probe fail x2".
 func (s *story) event(f []string) {
+	if s.mix(f) {
+		return
+	}
 	times, began := 1, s.now
 	var words []string
 	for _, w := range f[1:] {
+		if took, ok := strings.CutPrefix(w, "took="); ok {
+			began = s.now.Add(-s.duration(took))
+			continue
+		}
 		if n, ok := strings.CutPrefix(w, "x"); ok {
 			times = s.number(n)
 		} else if at, ok := strings.CutPrefix(w, "started="); ok {
@@ -188,10 +262,14 @@ func (s *story) event(f []string) {
 		default:
 			o := gateway.Outcome{At: s.now, Latency: s.now.Sub(began)}
 			o.Address = f[0]
-			if status, err := strconv.Atoi(words[0]); err == nil {
+			word := words[0]
+			if head, cut, ok := strings.Cut(word, "+"); ok {
+				o.Status, word = s.number(head), cut
+			}
+			if status, err := strconv.Atoi(word); err == nil {
 				o.Status = status
-			} else if words[0] != "cancelled" {
-				o.Failure = gateway.Failure(words[0])
+			} else if word != "cancelled" {
+				o.Failure = gateway.Failure(word)
 			}
 			s.print("", s.tracker.Request(s.now, o))
 		}
@@ -201,6 +279,14 @@ func (s *story) event(f []string) {
 func (s *story) print(prefix string, changed []gateway.Verdict) {
 	for _, v := range changed {
 		fmt.Fprintf(&s.out, "-> %s%s because %s [%s]\n", prefix, s.state(v), v.Reason, v.Rule)
+	}
+	for _, e := range s.tracker.Events() {
+		switch {
+		case e.Shadow:
+			fmt.Fprintf(&s.out, "-> %sin shadow: %s because %s [%s]\n", prefix, s.state(*e.Verdict), e.Reason, e.Rule)
+		case e.Address == "":
+			fmt.Fprintf(&s.out, "-> %s%s because %s [%s]\n", prefix, strings.ReplaceAll(string(e.Kind), "_", " "), e.Reason, e.Rule)
+		}
 	}
 }
 
@@ -217,6 +303,13 @@ func (s *story) show() {
 		fmt.Fprintf(&s.out, "-> %s since %s, seen by %s", s.state(v), v.Since.Sub(start), v.Evidence.Observer)
 		if v.Evidence.Ejections > 0 {
 			fmt.Fprintf(&s.out, ", ejections %d", v.Evidence.Ejections)
+		}
+		if c := v.Evidence.Counts; c != nil {
+			fmt.Fprintf(&s.out, ", %d of %d within %s", c.Errors, c.Requests, c.Window)
+			if c.InARow > 0 {
+				fmt.Fprintf(&s.out, " (%d in a row)", c.InARow)
+			}
+			fmt.Fprintf(&s.out, " beside %d siblings at %.0f%%", c.Siblings, 100*c.SiblingsMedian)
 		}
 		for _, x := range v.Evidence.Samples {
 			fmt.Fprintf(&s.out, ", %s %s", x.At.Sub(start), x.Kind)
@@ -241,6 +334,15 @@ func (s *story) options(words []string) map[string]string {
 		o[k] = v
 	}
 	return o
+}
+
+func (s *story) share(text string) float64 {
+	if text == "" {
+		return 0
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	s.must(err)
+	return v
 }
 
 func (s *story) number(text string) int {

@@ -17,9 +17,14 @@ type Tracker struct {
 	observer  string
 	jitter    func() float64
 	check     gateway.EffectiveCheck
-	endpoints []*endpoint       // sorted by address
-	ejections map[string]uint64 // nil before the first
+	endpoints []*endpoint             // sorted by address
+	ejections map[string]uint64       // nil before the first
+	watch     *watch                  // nil while nothing fails
+	latencyAt time.Time               // when the present window of latencies ends; zero: not judged
+	service   *gateway.ServiceVerdict // nil: it never was bad
+	now       time.Time               // of the call that is under way
 	changed   []gateway.Verdict
+	events    []gateway.HealthEvent
 }
 
 // NewTracker returns a tracker without endpoints and checks; [Tracker.Configure] sets both.
@@ -34,13 +39,17 @@ func NewTracker(upstream gateway.UpstreamKey, observer string, jitter func() flo
 // the same address. A changed check starts anew, and only that check: the active one when
 // it asks something else (see sameQuestion), the passive one on any change.
 func (t *Tracker) Configure(now time.Time, check gateway.EffectiveCheck, endpoints []gateway.Endpoint) []gateway.Verdict {
+	t.now = now
+	t.turn(now)
 	next := make([]*endpoint, 0, len(endpoints))
-	for _, ep := range endpoints {
+	for i := range endpoints {
+		ep := &endpoints[i]
 		e := t.find(ep.Address)
 		if e == nil {
 			e = t.add(now, ep.Address)
 		}
-		e.eligible = ep.Weight > 0 && !ep.Terminating
+		e.eligible = ep.Weight > 0 && !ep.Terminating && !ep.Pin.Out()
+		t.setPin(now, e, ep.Pin)
 		next = append(next, e)
 	}
 	slices.SortFunc(next, byAddress)
@@ -53,7 +62,9 @@ func (t *Tracker) Configure(now time.Time, check gateway.EffectiveCheck, endpoin
 	check = filled(check)
 	t.restart(now, check)
 	t.check = check
+	t.timeLatency(now)
 	t.relieve(now)
+	t.judgeService(now)
 	return t.flush()
 }
 
@@ -70,6 +81,7 @@ func (t *Tracker) Probe(now time.Time, address string, r Result) []gateway.Verdi
 	if e == nil || c == nil {
 		return nil
 	}
+	t.now = now
 	e.sample(gateway.Sample{At: now, Kind: "probe", Status: r.Status, Error: r.Err, Latency: gateway.Duration(r.Latency)})
 	rule := e.active.observe(r.Err == "", c)
 	if r.Err == "" {
@@ -86,6 +98,7 @@ func (t *Tracker) Probe(now time.Time, address string, r Result) []gateway.Verdi
 	t.note(e)
 	if rule != "" {
 		t.relieve(now)
+		t.judgeService(now)
 	}
 	return t.flush()
 }
@@ -97,35 +110,68 @@ func (t *Tracker) Request(now time.Time, o gateway.Outcome) []gateway.Verdict {
 	if e == nil || o.Status == 0 && o.Failure == "" {
 		return nil
 	}
-	e.sample(gateway.Sample{At: o.At, Kind: "request", Status: o.Status, Error: failureDetail(o), Latency: gateway.Duration(o.Latency)})
+	t.now = now
+	e.sample(gateway.Sample{At: o.At, Kind: "request", Status: o.Status, Error: failureDetail(o), Latency: gateway.Duration(o.Latency), Request: o.Request})
 	switch {
-	case t.check.Passive != nil && t.isStale(e, o):
-	case isGatewayError(&o):
-		t.requestFailed(now, e, o)
+	case t.check.Passive == nil:
+		if !isGatewayError(&o) {
+			t.requestSucceeded(now, e)
+		}
+	case t.isStale(e, o):
 	default:
-		t.requestSucceeded(now, e)
+		t.turn(now)
+		t.judgeRequest(now, e, o)
 	}
 	return t.flush()
 }
 
-// Advance moves endpoints whose ejection is over to probation.
+// Advance moves endpoints whose ejection is over to probation, and windows on.
 func (t *Tracker) Advance(now time.Time) []gateway.Verdict {
+	t.now = now
+	t.turn(now)
+	t.judgeLatency(now)
 	for _, e := range t.endpoints {
 		if e.passive.phase == ejected && !now.Before(e.passive.verdict.Until) {
 			t.startProbation(now, e, RuleEjectionExpired, "the ejection is over: trial requests decide")
 		}
 	}
+	t.judgeService(now)
 	return t.flush()
 }
 
 // Next is when [Tracker.Advance] has something to do, or the zero time.
 func (t *Tracker) Next() (next time.Time) {
-	for _, e := range t.endpoints {
-		if e.passive.phase == ejected && (next.IsZero() || e.passive.verdict.Until.Before(next)) {
-			next = e.passive.verdict.Until
+	sooner := func(at time.Time) {
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
 		}
 	}
+	for _, e := range t.endpoints {
+		if e.passive.phase == ejected {
+			sooner(e.passive.verdict.Until)
+		}
+	}
+	if t.watch != nil {
+		sooner(t.watch.fastAt.Add(t.span()))
+	}
+	sooner(t.latencyAt)
 	return next
+}
+
+// Service says whether the upstream is bad as a whole.
+func (t *Tracker) Service() gateway.ServiceVerdict {
+	if t.service == nil {
+		return gateway.ServiceVerdict{}
+	}
+	return *t.service
+}
+
+// Events returns what has happened since the last call, in order: every transition of an
+// endpoint but those of a newcomer, what shadow mode would have done, and changes of Service.
+func (t *Tracker) Events() []gateway.HealthEvent {
+	events := t.events
+	t.events = nil
+	return events
 }
 
 // Verdicts lists the present verdict of every endpoint, sorted by address.
@@ -162,15 +208,6 @@ func (t *Tracker) find(address string) *endpoint {
 }
 
 func byAddress(a, b *endpoint) int { return strings.Compare(a.key.Address, b.key.Address) }
-
-// note records the endpoint's verdict if it has changed.
-func (t *Tracker) note(e *endpoint) {
-	v := e.verdict()
-	if v.State != e.last.State || !v.Since.Equal(e.last.Since) || v.Rule != e.last.Rule {
-		e.last = v
-		t.changed = append(t.changed, *v)
-	}
-}
 
 func (t *Tracker) flush() []gateway.Verdict {
 	changed := t.changed

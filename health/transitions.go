@@ -9,7 +9,10 @@ import (
 
 // add makes an unknown endpoint. That is no transition: nobody has heard of it before.
 func (t *Tracker) add(now time.Time, address string) *endpoint {
-	e := &endpoint{key: gateway.EndpointKey{Upstream: t.upstream, Address: address}}
+	e := &endpoint{key: gateway.EndpointKey{Upstream: t.upstream, Address: address}, cell: new(cell)}
+	if t.watch != nil {
+		e.watched()
+	}
 	e.fine = e.describe(now, t.observer, gateway.StateUnknown, RuleAdded, "nothing observed yet")
 	e.last = e.fine
 	return e
@@ -19,7 +22,7 @@ func (t *Tracker) forget(now time.Time, e *endpoint) {
 	if e.last.State == gateway.StateUnknown {
 		return
 	}
-	e.active, e.passive, e.samples = active{}, passive{}, nil
+	e.active, e.passive, e.samples, e.byHand = active{}, passive{}, nil, nil
 	e.fine = e.describe(now, t.observer, gateway.StateUnknown, RuleRemoved, "no longer an endpoint of this upstream")
 	t.note(e)
 }
@@ -29,15 +32,18 @@ func (t *Tracker) restart(now time.Time, check gateway.EffectiveCheck) {
 	anewActive := !sameQuestion(t.check.Active, check.Active)
 	anewPassive := (t.check.Passive == nil) != (check.Passive == nil) ||
 		check.Passive != nil && *t.check.Passive != *check.Passive
+	if anewPassive {
+		t.watch, t.latencyAt = nil, time.Time{}
+	}
 	for _, e := range t.endpoints {
 		wasOut := e.verdict().State
 		if anewActive {
 			e.active = active{}
 		}
 		if anewPassive {
-			e.passive = passive{calmSince: now}
+			e.passive, e.windows = passive{calmSince: now}, nil
 		}
-		if e.verdict().State != wasOut {
+		if e.byHand == nil && e.verdict().State != wasOut {
 			e.fine = e.describe(now, t.observer, gateway.StateUnknown, RuleCheckChanged, "the check that judged it "+string(wasOut)+" has changed")
 		}
 		t.note(e)
@@ -90,62 +96,59 @@ func (t *Tracker) isStale(e *endpoint, o gateway.Outcome) bool {
 	return false
 }
 
-func (t *Tracker) requestFailed(now time.Time, e *endpoint, o gateway.Outcome) {
-	p, c := &e.passive, t.check.Passive
-	if c == nil {
+// setPin takes over what a person says about the endpoint, or does not say any more.
+func (t *Tracker) setPin(now time.Time, e *endpoint, pin *gateway.EndpointPin) {
+	was := e.pin()
+	if samePin(was, pin) {
 		return
 	}
-	p.failing, p.lastError, p.status, p.failure = true, now, o.Status, o.Failure
-	p.trials = 0
-	// An error counts only beside a sibling that is doing well. If those of an outage of
-	// the whole service counted, then at its end the first good answer of one endpoint
-	// would have all the others ejected.
-	if !t.hasRelief(now, e) {
-		return
-	}
-	p.errors++
-	// Without room the row stands, and the next error asks again. An endpoint that takes no
-	// new requests, or that probes have taken down, need not be ejected.
-	if p.wantsEjection(c) && e.eligible && !e.active.down && t.hasRoom() {
-		t.eject(now, e)
-	}
-}
-
-func (t *Tracker) requestSucceeded(now time.Time, e *endpoint) {
-	t.succeeded(now, e, "a request succeeded")
-	p := &e.passive
-	p.clear()
-	if p.phase == probation {
-		if p.trials++; p.trials >= trialSuccesses {
-			p.trust(now)
-			e.fine = e.describe(now, t.observer, gateway.StateHealthy, RuleProbationPassed, inARow(trialSuccesses, "trial request")+" succeeded")
+	e.passive.clear() // what happened meanwhile says little about the time after
+	if pin != nil {
+		e.byHand = &byHand{*pin, pin.Verdict(e.key, e.evidence(t.observer))}
+		if e.byHand.verdict.Since.IsZero() {
+			e.byHand.verdict.Since = now
 		}
+	} else {
+		e.byHand = nil
+		e.fine = e.describe(now, t.observer, e.fine.State, RuleByHandEnded, "no longer "+string(was.State)+" by hand")
 	}
 	t.note(e)
 }
 
-// eject takes the endpoint out.
-func (t *Tracker) eject(now time.Time, e *endpoint) {
-	last := failureText(e.passive.status, e.passive.failure)
-	rule, reason := RuleConsecutiveErrors, inARow(e.passive.errors, "gateway error")+", last: "+last
-	if e.passive.phase == probation {
-		rule, reason = RuleProbationFailed, "a trial request failed: "+last
-	}
-	until := e.passive.eject(now, t.check.Passive.BaseEjection.Std(), t.jitter())
-	if n := e.passive.ejections; n > 1 {
-		reason += fmt.Sprintf(" (ejection %d in a row)", n)
-	}
+// eject takes the endpoint out, or, in shadow mode, records that it would have.
+func (t *Tracker) eject(now time.Time, e *endpoint, rule, reason string, counts *gateway.Counts) {
+	p, base := &e.passive, t.check.Passive.BaseEjection.Std()
 	if t.ejections == nil {
 		t.ejections = map[string]uint64{}
 	}
-	t.ejections[rule]++
-	e.passive.verdict = e.describe(now, t.observer, gateway.StateEjected, rule, reason)
-	e.passive.verdict.Until = until
+	var until time.Time
+	shadow := t.check.Passive.Shadow
+	if shadow {
+		until = p.pretend(now, base, t.jitter())
+		t.ejections[rule+"_shadow"]++
+	} else {
+		until = p.eject(now, base, t.jitter())
+		t.ejections[rule]++
+	}
+	if p.ejections > 1 {
+		reason += fmt.Sprintf(" (ejection %d in a row)", p.ejections)
+	}
+	v := e.describe(now, t.observer, gateway.StateEjected, rule, reason)
+	v.Until, v.Evidence.Counts = until, counts
+	e.watched()
+	if shadow {
+		t.tellOf(gateway.EventEjected, e.last.State, v, true)
+		return
+	}
+	p.verdict = v
 	t.note(e)
 }
 
 func (t *Tracker) startProbation(now time.Time, e *endpoint, rule, reason string) {
 	e.passive.enterProbation()
+	if t.watch != nil {
+		e.watched() // what was before the ejection is judged
+	}
 	e.passive.verdict = e.describe(now, t.observer, gateway.StateProbation, rule, reason)
 	t.note(e)
 }

@@ -23,7 +23,9 @@ type upstream struct {
 
 	mu      sync.Mutex
 	tracker *Tracker
+	ledger  *ledger
 	applied *gateway.EffectiveUpstream // nil before the first
+	watched bool                       // the tracker's windows were due to be moved on at the last schedule
 	secure  *Secure
 	probes  probeCounts
 }
@@ -35,18 +37,10 @@ type addressed struct {
 	*cell
 }
 
-// cell is what an outcome looks at before it takes the lock.
-type cell struct {
-	// quiet says that one more success changes nothing. It is written under the upstream's
-	// lock. A success that reads it just before an error clears it counts as having come
-	// before that error.
-	quiet atomic.Bool
-}
-
 type probeCounts struct{ succeeded, failed uint64 }
 
-func newUpstream(t *Tracker) *upstream {
-	u := &upstream{key: t.upstream, tracker: t}
+func newUpstream(t *Tracker, l *ledger) *upstream {
+	u := &upstream{key: t.upstream, tracker: t, ledger: l}
 	u.cells.Store(&[]addressed{})
 	return u
 }
@@ -72,6 +66,7 @@ func (u *upstream) cell(address string) *cell {
 func (u *upstream) configure(now time.Time, eu *gateway.EffectiveUpstream, secure *Secure, p *Prober, out *outbox) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.panicked(now, eu.Panic)
 	if u.applied != nil && sameDefinition(u.applied, eu) && reflect.DeepEqual(u.secure, secure) {
 		u.applied = eu
 		return
@@ -81,10 +76,7 @@ func (u *upstream) configure(now time.Time, eu *gateway.EffectiveUpstream, secur
 
 	cells := make([]addressed, 0, len(eu.Endpoints))
 	for _, e := range eu.Endpoints {
-		c := u.cell(e.Address)
-		if c == nil {
-			c = new(cell)
-		}
+		c := u.tracker.find(e.Address).cell
 		c.quiet.Store(u.tracker.Quiet(e.Address))
 		cells = append(cells, addressed{e.Address, c})
 	}
@@ -97,6 +89,18 @@ func (u *upstream) configure(now time.Time, eu *gateway.EffectiveUpstream, secur
 	u.schedule(out)
 }
 
+// panicked notes what gateway.Build has decided about the upstream as a whole.
+func (u *upstream) panicked(now time.Time, panics bool) {
+	if was := u.applied != nil && u.applied.Panic; was == panics {
+		return
+	}
+	e := gateway.HealthEvent{At: now, Kind: gateway.EventCalm, Upstream: u.key, Observer: u.tracker.observer, Rule: RuleCalm, Reason: "enough endpoints are healthy again"}
+	if panics {
+		e.Kind, e.Rule, e.Reason = gateway.EventPanic, RulePanic, "less than half of the endpoints would be in rotation: ejections are ignored"
+	}
+	u.ledger.add([]gateway.HealthEvent{e})
+}
+
 // remove forgets every endpoint.
 func (u *upstream) remove(now time.Time, p *Prober, out *outbox) {
 	u.mu.Lock()
@@ -104,6 +108,7 @@ func (u *upstream) remove(now time.Time, p *Prober, out *outbox) {
 	u.cells.Store(&[]addressed{})
 	p.Set(u.key, nil)
 	u.publish(u.tracker.Configure(now, u.tracker.check, nil), out)
+	u.ledger.forget(u.key)
 	u.schedule(out)
 }
 
@@ -139,6 +144,20 @@ func (u *upstream) advance(now time.Time, out *outbox) {
 	u.schedule(out)
 }
 
+func (u *upstream) health(now time.Time) gateway.UpstreamHealth {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	h := u.tracker.Health(now)
+	h.Panic = u.applied != nil && u.applied.Panic
+	return h
+}
+
+func (u *upstream) service() gateway.ServiceVerdict {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.tracker.Service()
+}
+
 func (u *upstream) verdicts() []gateway.Verdict {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -154,19 +173,24 @@ func (u *upstream) counts() ([]gateway.Verdict, map[string]uint64, probeCounts) 
 
 // publish puts transitions into the outbox, under the lock so that they keep their order.
 func (u *upstream) publish(changed []gateway.Verdict, out *outbox) {
-	if len(changed) == 0 {
-		return
-	}
 	for i := range changed {
 		u.refresh(changed[i].Address)
 	}
-	out.put(changed)
-	u.schedule(out)
+	if len(changed) > 0 {
+		out.put(changed)
+	}
+	u.ledger.add(u.tracker.Events())
+	if len(changed) > 0 || u.watched != (u.tracker.watch != nil) {
+		u.schedule(out)
+	}
 }
 
 // schedule says when the tracker wants to be advanced. Outcomes and probes move that only
 // together with a verdict; time and configuration also behind a verdict that hides it.
-func (u *upstream) schedule(out *outbox) { out.schedule(u, u.tracker.Next()) }
+func (u *upstream) schedule(out *outbox) {
+	u.watched = u.tracker.watch != nil
+	out.schedule(u, u.tracker.Next())
+}
 
 func (u *upstream) refresh(address string) {
 	if c := u.cell(address); c != nil {
@@ -201,9 +225,11 @@ func sameDefinition(a, b *gateway.EffectiveUpstream) bool {
 	}
 	for i := range a.Endpoints {
 		x, y := &a.Endpoints[i], &b.Endpoints[i]
-		if x.Address != y.Address || x.Weight != y.Weight || x.Terminating != y.Terminating {
+		if x.Address != y.Address || x.Weight != y.Weight || x.Terminating != y.Terminating || !samePin(x.Pin, y.Pin) {
 			return false
 		}
 	}
 	return reflect.DeepEqual(a.Health, b.Health)
 }
+
+func samePin(a, b *gateway.EndpointPin) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -118,7 +118,7 @@ func (r *rotation) release(before *rotation) {
 	stays := make(map[string]*endpoint, len(r.all))
 	for i, e := range r.all {
 		e.drain.time.Store(int64(orDefault(r.from.Drain.Timeout, 5*time.Minute)))
-		if r.from.Endpoints[i].Terminating {
+		if drained(&r.from.Endpoints[i]) {
 			e.drain.leave()
 			continue
 		}

@@ -24,6 +24,9 @@ type endpoint struct {
 	skipUntil atomic.Int64
 	outcomes  [numOutcomes]atomic.Uint64
 	drain     drain
+	// ease is nil for an endpoint that gets its whole share. Only the compiling of rotations
+	// reads and writes it.
+	ease *ease
 }
 
 func newEndpoint(k gateway.EndpointKey, maxIdle int) *endpoint {

@@ -310,14 +310,18 @@ func (x *exchange) report(f gateway.Failure) {
 	if x.c.p.cfg.Observer == nil {
 		return
 	}
-	now := x.headAt
-	if now == 0 {
-		now = socket.Now()
+	now, id := x.headAt, x.id
+	if now == 0 || f != "" {
+		now = socket.Now() // an answer may break off long after its head
+	}
+	if f != "" || status >= 500 {
+		id = x.requestID() // evidence names the request, so that it is found in access logs
 	}
 	x.c.p.cfg.Observer.Observe(gateway.Outcome{
 		EndpointKey: x.ep.key,
 		At:          socket.Time(now),
 		Latency:     socket.Span(x.sentAt, now),
+		Request:     gateway.RequestID(id),
 		Status:      status,
 		Failure:     f,
 		Reason:      x.reason,

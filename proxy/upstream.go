@@ -8,6 +8,7 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/proxy/balance"
 	"github.com/sluice-gateway/sluice/proxy/proxyproto"
+	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
 // upstream is what routes point at. It stays the same from snapshot to snapshot and its
@@ -44,6 +45,7 @@ type group struct {
 	priority  int
 	endpoints []*endpoint
 	turns     *balance.RoundRobin
+	eases     []*ease // of those that get less than their share; nil: nobody does
 }
 
 // newRotation compiles u. Groups whose members and weights are those of before go on where
@@ -64,11 +66,12 @@ func newRotation(u *gateway.EffectiveUpstream, before *rotation, endpoint func(g
 	if u.Retry.Attempts == 0 {
 		r.attempts = 2
 	}
-	weights := map[int][]int{}
+	weights, now := map[int][]int{}, socket.Now()
 	for i := range u.Endpoints {
 		e := &u.Endpoints[i]
 		state := endpoint(gateway.EndpointKey{Upstream: u.Key, Address: e.Address})
 		r.all = append(r.all, state)
+		state.easing(now, u, i, before)
 		if !e.InRotation || e.Weight <= 0 {
 			continue
 		}
@@ -80,6 +83,7 @@ func newRotation(u *gateway.EffectiveUpstream, before *rotation, endpoint func(g
 	for i := range r.groups {
 		g := &r.groups[i]
 		g.turns = turns(g, weights[g.priority], before)
+		g.settle(weights[g.priority])
 	}
 	r.release(before)
 	return r
@@ -128,7 +132,8 @@ func (r *rotation) pick(now int64, tried []*endpoint) *endpoint {
 		g := &r.groups[i]
 		if k := g.turns.Pick(func(i int) bool {
 			e := g.endpoints[i]
-			return !slices.Contains(tried, e) && (len(tried) == 0 && e.usable(now) || e.skipUntil.Load() == 0)
+			return !slices.Contains(tried, e) && (len(tried) == 0 && e.usable(now) || e.skipUntil.Load() == 0) &&
+				(g.eases == nil || g.lets(i, now, len(tried) > 0))
 		}); k >= 0 {
 			return g.endpoints[k]
 		}

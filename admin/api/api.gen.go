@@ -432,6 +432,9 @@ type EffectiveUpstream = gateway.EffectiveUpstream
 // Endpoint One address that answers requests.
 type Endpoint = gateway.Endpoint
 
+// EndpointPin What a person says about an endpoint.
+type EndpointPin = gateway.EndpointPin
+
 // ErrorCode defines model for ErrorCode.
 type ErrorCode string
 
@@ -453,6 +456,12 @@ type ErrorDocument struct {
 	// Type `about:blank`: the code says it all.
 	Type string `json:"type"`
 }
+
+// EventKind defines model for EventKind.
+type EventKind = gateway.EventKind
+
+// EvidenceCounts The numbers that an ejection was decided by.
+type EvidenceCounts = gateway.Counts
 
 // ExplainedAnswer defines model for ExplainedAnswer.
 type ExplainedAnswer struct {
@@ -551,6 +560,9 @@ type Fleet = gateway.Fleet
 
 // FleetSpec How changes reach the nodes of a fleet.
 type FleetSpec = gateway.FleetSpec
+
+// HealthEvent Something that health has decided.
+type HealthEvent = gateway.HealthEvent
 
 // HealthState defines model for HealthState.
 type HealthState = gateway.HealthState
@@ -655,6 +667,28 @@ type PassiveCheck = gateway.PassiveCheck
 // PathMatch Compares the normalised path. At most one key is set; none is prefix `/`.
 type PathMatch = gateway.PathMatch
 
+// Pin A person's word on one endpoint, which wins over health.
+type Pin = gateway.Pin
+
+// PinRequest defines model for PinRequest.
+type PinRequest struct {
+	// Expires Default: until it is taken back.
+	Expires *time.Time `json:"expires,omitempty"`
+
+	// For Instead of expires: for so long from now.
+	For    *Duration `json:"for,omitempty"`
+	Reason *string   `json:"reason,omitempty"`
+
+	// State `drained`: no new request, what is under way has the upstream's drain time to end. `up`: in rotation whatever health says. `down`: no new request, what is under way goes on.
+	State PinState `json:"state"`
+}
+
+// PinSpec What is to be held of which endpoint, until when and why.
+type PinSpec = gateway.PinSpec
+
+// PinState `drained`: no new request, what is under way has the upstream's drain time to end. `up`: in rotation whatever health says. `down`: no new request, what is under way goes on.
+type PinState = gateway.PinState
+
 // PingEvent defines model for PingEvent.
 type PingEvent struct {
 	At time.Time `json:"at"`
@@ -756,6 +790,9 @@ type ServiceName struct {
 
 // ServiceNamePhase defines model for ServiceName.Phase.
 type ServiceNamePhase string
+
+// ServiceVerdict Whether an upstream is bad as a whole, so that no endpoint is worth ejecting.
+type ServiceVerdict = gateway.ServiceVerdict
 
 // Session defines model for Session.
 type Session struct {
@@ -920,6 +957,9 @@ type UpstreamChange struct {
 	// Upstream Names an upstream across tenants.
 	Upstream UpstreamKey `json:"upstream"`
 }
+
+// UpstreamHealth What one node says about an upstream.
+type UpstreamHealth = gateway.UpstreamHealth
 
 // UpstreamKey Names an upstream across tenants.
 type UpstreamKey = gateway.UpstreamKey
@@ -1095,6 +1135,25 @@ type DiffNodesParams struct {
 type DownloadTreeParams struct {
 	// Which `disk` (default) is what the node reported that it has, `desired` what it should have.
 	Which *TreeKind `form:"which,omitempty" json:"which,omitempty"`
+}
+
+// ListHealthEventsParams defines parameters for ListHealthEvents.
+type ListHealthEventsParams struct {
+	Tenant   *string `form:"tenant,omitempty" json:"tenant,omitempty"`
+	Upstream *string `form:"upstream,omitempty" json:"upstream,omitempty"`
+
+	// Endpoint IP:port.
+	Endpoint *string    `form:"endpoint,omitempty" json:"endpoint,omitempty"`
+	Since    *time.Time `form:"since,omitempty" json:"since,omitempty"`
+	Until    *time.Time `form:"until,omitempty" json:"until,omitempty"`
+
+	// Limit At most this many. Default 100.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListUpstreamHealthParams defines parameters for ListUpstreamHealth.
+type ListUpstreamHealthParams struct {
+	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
 }
 
 // GetHistoryParams defines parameters for GetHistory.
@@ -1304,6 +1363,18 @@ type RemoveEndpointParams struct {
 	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
 }
 
+// UnpinEndpointParams defines parameters for UnpinEndpoint.
+type UnpinEndpointParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+}
+
+// PinEndpointParams defines parameters for PinEndpoint.
+type PinEndpointParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+}
+
 // ListUpstreamsParams defines parameters for ListUpstreams.
 type ListUpstreamsParams struct {
 	// Tenant Only this tenant's.
@@ -1339,6 +1410,9 @@ type AddEndpointJSONRequestBody = ManualEndpoint
 
 // SyncEndpointsJSONRequestBody defines body for SyncEndpoints for application/json ContentType.
 type SyncEndpointsJSONRequestBody = SyncEndpointsRequest
+
+// PinEndpointJSONRequestBody defines body for PinEndpoint for application/json ContentType.
+type PinEndpointJSONRequestBody = PinRequest
 
 // SettleShrinkJSONRequestBody defines body for SettleShrink for application/json ContentType.
 type SettleShrinkJSONRequestBody = ShrinkRequest
@@ -1387,6 +1461,12 @@ type ServerInterface interface {
 	// DownloadTree Download the files of a node
 	// (GET /fleets/{fleet}/nodes/{node}/tree.tar.gz)
 	DownloadTree(w http.ResponseWriter, r *http.Request, fleet FleetName, node NodeName, params DownloadTreeParams)
+	// ListHealthEvents The evidence ledger of this node
+	// (GET /health/events)
+	ListHealthEvents(w http.ResponseWriter, r *http.Request, params ListHealthEventsParams)
+	// ListUpstreamHealth What this node says about every upstream
+	// (GET /health/upstreams)
+	ListUpstreamHealth(w http.ResponseWriter, r *http.Request, params ListUpstreamHealthParams)
 	// GetHistory The versions of one object, newest first
 	// (GET /history)
 	GetHistory(w http.ResponseWriter, r *http.Request, params GetHistoryParams)
@@ -1495,6 +1575,15 @@ type ServerInterface interface {
 	// RemoveEndpoint Remove an endpoint given by hand
 	// (DELETE /tenants/{tenant}/upstreams/{upstream}/endpoints/{address})
 	RemoveEndpoint(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName, address string, params RemoveEndpointParams)
+	// UnpinEndpoint Leave the endpoint to health again
+	// (DELETE /tenants/{tenant}/upstreams/{upstream}/endpoints/{address}/pin)
+	UnpinEndpoint(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName, address string, params UnpinEndpointParams)
+	// PinEndpoint Drain an endpoint, or force it up or down
+	// (PUT /tenants/{tenant}/upstreams/{upstream}/endpoints/{address}/pin)
+	PinEndpoint(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName, address string, params PinEndpointParams)
+	// GetUpstreamHealth What this node says about an upstream, and how many endpoints it may eject
+	// (GET /tenants/{tenant}/upstreams/{upstream}/health)
+	GetUpstreamHealth(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName)
 	// SettleShrink Accept that a source has lost most of the endpoints, or hold on to them
 	// (POST /tenants/{tenant}/upstreams/{upstream}/shrink)
 	SettleShrink(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName)
@@ -2115,6 +2204,137 @@ func (siw *ServerInterfaceWrapper) DownloadTree(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.DownloadTree(w, r, fleet, node, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListHealthEvents operation middleware
+func (siw *ServerInterfaceWrapper) ListHealthEvents(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListHealthEventsParams
+
+	// ------------- Optional query parameter "tenant" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant", r.URL.Query(), &params.Tenant, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tenant"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "upstream" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "upstream", r.URL.Query(), &params.Upstream, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "upstream"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "upstream", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "endpoint" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "endpoint", r.URL.Query(), &params.Endpoint, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "endpoint"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "endpoint", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "since", r.URL.Query(), &params.Since, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "since"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "since", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "until" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "until", r.URL.Query(), &params.Until, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "until"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "until", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListHealthEvents(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListUpstreamHealth operation middleware
+func (siw *ServerInterfaceWrapper) ListUpstreamHealth(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListUpstreamHealthParams
+
+	// ------------- Optional query parameter "tenant" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant", r.URL.Query(), &params.Tenant, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tenant"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListUpstreamHealth(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3880,6 +4100,161 @@ func (siw *ServerInterfaceWrapper) RemoveEndpoint(w http.ResponseWriter, r *http
 	handler.ServeHTTP(w, r)
 }
 
+// UnpinEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) UnpinEndpoint(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "upstream" -------------
+	var upstream UpstreamName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "upstream", r.PathValue("upstream"), &upstream, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "upstream", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "address" -------------
+	var address string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "address", r.PathValue("address"), &address, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "address", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UnpinEndpointParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.UnpinEndpoint(w, r, tenant, upstream, address, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PinEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) PinEndpoint(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "upstream" -------------
+	var upstream UpstreamName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "upstream", r.PathValue("upstream"), &upstream, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "upstream", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "address" -------------
+	var address string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "address", r.PathValue("address"), &address, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "address", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PinEndpointParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PinEndpoint(w, r, tenant, upstream, address, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetUpstreamHealth operation middleware
+func (siw *ServerInterfaceWrapper) GetUpstreamHealth(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "upstream" -------------
+	var upstream UpstreamName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "upstream", r.PathValue("upstream"), &upstream, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "upstream", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetUpstreamHealth(w, r, tenant, upstream)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // SettleShrink operation middleware
 func (siw *ServerInterfaceWrapper) SettleShrink(w http.ResponseWriter, r *http.Request) {
 
@@ -4087,6 +4462,11 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/endpoints", wrapper.AddEndpoint)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/endpoints", wrapper.SyncEndpoints)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/endpoints/{address}", wrapper.RemoveEndpoint)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/endpoints/{address}/pin", wrapper.UnpinEndpoint)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/endpoints/{address}/pin", wrapper.PinEndpoint)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/health", wrapper.GetUpstreamHealth)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/health/upstreams", wrapper.ListUpstreamHealth)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/health/events", wrapper.ListHealthEvents)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/tenants/{tenant}/upstreams/{upstream}/shrink", wrapper.SettleShrink)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/routes", wrapper.ListRoutes)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/routes/{route}", wrapper.DeleteRoute)
@@ -4752,6 +5132,88 @@ type DownloadTreedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DownloadTreedefaultApplicationProblemPlusJSONResponse) VisitDownloadTreeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHealthEventsRequestObject struct {
+	Params ListHealthEventsParams
+}
+
+type ListHealthEventsResponseObject interface {
+	VisitListHealthEventsResponse(w http.ResponseWriter) error
+}
+
+type ListHealthEvents200JSONResponse struct {
+	Items []HealthEvent `json:"items"`
+}
+
+func (response ListHealthEvents200JSONResponse) VisitListHealthEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListHealthEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListHealthEventsdefaultApplicationProblemPlusJSONResponse) VisitListHealthEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUpstreamHealthRequestObject struct {
+	Params ListUpstreamHealthParams
+}
+
+type ListUpstreamHealthResponseObject interface {
+	VisitListUpstreamHealthResponse(w http.ResponseWriter) error
+}
+
+type ListUpstreamHealth200JSONResponse struct {
+	Items []UpstreamHealth `json:"items"`
+}
+
+func (response ListUpstreamHealth200JSONResponse) VisitListUpstreamHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListUpstreamHealthdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListUpstreamHealthdefaultApplicationProblemPlusJSONResponse) VisitListUpstreamHealthResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6327,6 +6789,137 @@ func (response RemoveEndpointdefaultApplicationProblemPlusJSONResponse) VisitRem
 	return err
 }
 
+type UnpinEndpointRequestObject struct {
+	Tenant   TenantName   `json:"tenant"`
+	Upstream UpstreamName `json:"upstream"`
+	Address  string       `json:"address"`
+	Params   UnpinEndpointParams
+}
+
+type UnpinEndpointResponseObject interface {
+	VisitUnpinEndpointResponse(w http.ResponseWriter) error
+}
+
+type UnpinEndpoint200JSONResponse struct{ WrittenJSONResponse }
+
+func (response UnpinEndpoint200JSONResponse) VisitUnpinEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UnpinEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response UnpinEndpointdefaultApplicationProblemPlusJSONResponse) VisitUnpinEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinEndpointRequestObject struct {
+	Tenant   TenantName   `json:"tenant"`
+	Upstream UpstreamName `json:"upstream"`
+	Address  string       `json:"address"`
+	Params   PinEndpointParams
+	Body     *PinEndpointJSONRequestBody
+}
+
+type PinEndpointResponseObject interface {
+	VisitPinEndpointResponse(w http.ResponseWriter) error
+}
+
+type PinEndpoint200JSONResponse struct{ WrittenJSONResponse }
+
+func (response PinEndpoint200JSONResponse) VisitPinEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PinEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response PinEndpointdefaultApplicationProblemPlusJSONResponse) VisitPinEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpstreamHealthRequestObject struct {
+	Tenant   TenantName   `json:"tenant"`
+	Upstream UpstreamName `json:"upstream"`
+}
+
+type GetUpstreamHealthResponseObject interface {
+	VisitGetUpstreamHealthResponse(w http.ResponseWriter) error
+}
+
+type GetUpstreamHealth200JSONResponse UpstreamHealth
+
+func (response GetUpstreamHealth200JSONResponse) VisitGetUpstreamHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUpstreamHealthdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetUpstreamHealthdefaultApplicationProblemPlusJSONResponse) VisitGetUpstreamHealthResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SettleShrinkRequestObject struct {
 	Tenant   TenantName   `json:"tenant"`
 	Upstream UpstreamName `json:"upstream"`
@@ -6455,6 +7048,12 @@ type StrictServerInterface interface {
 	// DownloadTree Download the files of a node
 	// (GET /fleets/{fleet}/nodes/{node}/tree.tar.gz)
 	DownloadTree(ctx context.Context, request DownloadTreeRequestObject) (DownloadTreeResponseObject, error)
+	// ListHealthEvents The evidence ledger of this node
+	// (GET /health/events)
+	ListHealthEvents(ctx context.Context, request ListHealthEventsRequestObject) (ListHealthEventsResponseObject, error)
+	// ListUpstreamHealth What this node says about every upstream
+	// (GET /health/upstreams)
+	ListUpstreamHealth(ctx context.Context, request ListUpstreamHealthRequestObject) (ListUpstreamHealthResponseObject, error)
 	// GetHistory The versions of one object, newest first
 	// (GET /history)
 	GetHistory(ctx context.Context, request GetHistoryRequestObject) (GetHistoryResponseObject, error)
@@ -6563,6 +7162,15 @@ type StrictServerInterface interface {
 	// RemoveEndpoint Remove an endpoint given by hand
 	// (DELETE /tenants/{tenant}/upstreams/{upstream}/endpoints/{address})
 	RemoveEndpoint(ctx context.Context, request RemoveEndpointRequestObject) (RemoveEndpointResponseObject, error)
+	// UnpinEndpoint Leave the endpoint to health again
+	// (DELETE /tenants/{tenant}/upstreams/{upstream}/endpoints/{address}/pin)
+	UnpinEndpoint(ctx context.Context, request UnpinEndpointRequestObject) (UnpinEndpointResponseObject, error)
+	// PinEndpoint Drain an endpoint, or force it up or down
+	// (PUT /tenants/{tenant}/upstreams/{upstream}/endpoints/{address}/pin)
+	PinEndpoint(ctx context.Context, request PinEndpointRequestObject) (PinEndpointResponseObject, error)
+	// GetUpstreamHealth What this node says about an upstream, and how many endpoints it may eject
+	// (GET /tenants/{tenant}/upstreams/{upstream}/health)
+	GetUpstreamHealth(ctx context.Context, request GetUpstreamHealthRequestObject) (GetUpstreamHealthResponseObject, error)
 	// SettleShrink Accept that a source has lost most of the endpoints, or hold on to them
 	// (POST /tenants/{tenant}/upstreams/{upstream}/shrink)
 	SettleShrink(ctx context.Context, request SettleShrinkRequestObject) (SettleShrinkResponseObject, error)
@@ -6986,6 +7594,58 @@ func (sh *strictHandler) DownloadTree(w http.ResponseWriter, r *http.Request, fl
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(DownloadTreeResponseObject); ok {
 		if err := validResponse.VisitDownloadTreeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListHealthEvents operation middleware
+func (sh *strictHandler) ListHealthEvents(w http.ResponseWriter, r *http.Request, params ListHealthEventsParams) {
+	var request ListHealthEventsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListHealthEvents(ctx, request.(ListHealthEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListHealthEvents")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListHealthEventsResponseObject); ok {
+		if err := validResponse.VisitListHealthEventsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListUpstreamHealth operation middleware
+func (sh *strictHandler) ListUpstreamHealth(w http.ResponseWriter, r *http.Request, params ListUpstreamHealthParams) {
+	var request ListUpstreamHealthRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListUpstreamHealth(ctx, request.(ListUpstreamHealthRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListUpstreamHealth")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListUpstreamHealthResponseObject); ok {
+		if err := validResponse.VisitListUpstreamHealthResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -8007,6 +8667,98 @@ func (sh *strictHandler) RemoveEndpoint(w http.ResponseWriter, r *http.Request, 
 	}
 }
 
+// UnpinEndpoint operation middleware
+func (sh *strictHandler) UnpinEndpoint(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName, address string, params UnpinEndpointParams) {
+	var request UnpinEndpointRequestObject
+
+	request.Tenant = tenant
+	request.Upstream = upstream
+	request.Address = address
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.UnpinEndpoint(ctx, request.(UnpinEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UnpinEndpoint")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(UnpinEndpointResponseObject); ok {
+		if err := validResponse.VisitUnpinEndpointResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PinEndpoint operation middleware
+func (sh *strictHandler) PinEndpoint(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName, address string, params PinEndpointParams) {
+	var request PinEndpointRequestObject
+
+	request.Tenant = tenant
+	request.Upstream = upstream
+	request.Address = address
+	request.Params = params
+
+	var body PinEndpointJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PinEndpoint(ctx, request.(PinEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PinEndpoint")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PinEndpointResponseObject); ok {
+		if err := validResponse.VisitPinEndpointResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetUpstreamHealth operation middleware
+func (sh *strictHandler) GetUpstreamHealth(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName) {
+	var request GetUpstreamHealthRequestObject
+
+	request.Tenant = tenant
+	request.Upstream = upstream
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUpstreamHealth(ctx, request.(GetUpstreamHealthRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUpstreamHealth")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetUpstreamHealthResponseObject); ok {
+		if err := validResponse.VisitGetUpstreamHealthResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // SettleShrink operation middleware
 func (sh *strictHandler) SettleShrink(w http.ResponseWriter, r *http.Request, tenant TenantName, upstream UpstreamName) {
 	var request SettleShrinkRequestObject
@@ -8072,281 +8824,310 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5H3/c9s20ve/gtFzM0l6tGwnTZ+39tzcOIlzzdM08cRu+75T56kgEpJwpgAWgCyrqf/3d7ALgKAESlQs",
-	"J7n2h7s6EkWCi8V+/ezuh14up5UUTBjdO/rQmzBaMAV/nl7Qsf1vwXSueGW4FL2j3sWEEcWuueZSEDki",
-	"ZsKIHP6b5YZwQX6bSUPtlWRK1ZXOyEgqMng12vuBmnwy6Peyns4nbErtjc2iYr2jnjaKi3Hv9vY261VU",
-	"0SkzbgXPmTJ8xHNq2Bs6ZauLsZ/6ReT1xfYx3H5fUTPpZT0BP+5FV/SynmK/zbhiRe/IqBmL1/U3xUa9",
-	"o95/7dek2cdv9f5rKcawFrvaF2rxbiZWl/V8QsWYESHNhIvxMVHMzJSAVbLRyJLKTKiBf88VN4zM5aws",
-	"yIRe10v/bcbUol57gY+Kl1mwEZ2Vpnc0oqVmmSfnUMqSUQELfFkyZjaTbmQvayEafPfR5AqkejUCDlhd",
-	"x89AACnKBZlPmIj5SRtelmRCNTETronlx7BI5NN6mZ7F1jKYXcYbKVjLUgZfDXA/dHM9ihGuiZBEz/KJ",
-	"X9wiolhiMfYxiRUxMZv2jn7pfdV7nyWW95pPuVld2IkhU6kNkmFKxaJPXuDmk8ODgzaWKeFmSY45PDjI",
-	"elN6w6d2OYcH8E8u3D/DyrgwbMwULO2NLDocQiGLttNnv1rLR6vkeHvNlOJdnivdlS3P9l/fnY/PZMnz",
-	"xeYFVXBdy3Lwy7sv5p2cdZGMyl7WshT4bjfS8IIJKjpIGwPXtawHv7w7aX6stFGMTjcvZ+aubFmQ/3oX",
-	"NLq199CVFJqhhlVKKvtHLoVhAk4+rarSqiguxX6l5LBk07//W0vQMt0eCHd9IfPZ1N4Snrokcq3ymTNh",
-	"yFxJMc7InJsJoUQbOiwZyeEM32Ygmg0Taxa43cJA1L9j2oqgxLJeSMEyIpVbzwBV3iAjc1gvqMghI4UU",
-	"wMwJSyX1cHfZPlxzC49167G/OMnx4bVkzhWjhhW9rDerCv+XyEGj278LVjL76ar8zuBu1+z5hOVXQKmi",
-	"4Pb2tDxTsrLGh912p62b736m5JBpwq6ZWhAmikpyPCJV9MsPPXZTsTyhIM4NNTPNNHk4eHxwMHhEqCiI",
-	"skt2H+09+fbbwSM0O3I5E4ZQbdVZzrSulYm7EE6CYVN4ZEWNYco+5H9/Odx7+v6Xg71v8f8e7i198Oif",
-	"f+slqOI+oErRhf33iJbl6iu8pLycKaatFUmJknNnI9ErRqgINCGFnIt6xU/sWtdprqw3kTpBse+sPkXe",
-	"CCLb7kF9a7DW3FMfaEKLQllipd7QPk1d03LTAXgxU3BuemDpmoQJ8ja5lMH+IPlcxXVCuJ3jtq6Qcmh/",
-	"1qDlkOZX0e5vpqXhUyZnZpv3xJssrzG82cSYanDsTrzJqwGhJJdCMDiYuHBZMaGtCUYDy/aycGDtHSxx",
-	"8iptU7lP0GzrZb2bvbHccx+OqWFzuujHBze6Yo9PK6mMOwYT+wNuJrNhP5fTfV3OeM723C3cP/fdP+HJ",
-	"J1VVLhxfJwzfCc8nRBtWWQacw7+GM1GUjIwoL1mR2f0TYy5uHmgi54LMpSr0qlCgsMCRVFP7V88KrT27",
-	"USmOKfiY4XFY+WrES5b8ouQi/iJihynTmo7Tv7IvFstVbeyVWS93RB6VvAKdWkpq5eo1U3y0SG9hrXh/",
-	"8W/gHlCvIbN0eN9xu+ON2fF+v2O/zRyJ18r/5h7icuHPIHnXnbC3+Hq3YMW/wl88BjN+WdpWaobbt+52",
-	"Z3DRMqn9olaoepv1ntGSipxtqeaeT6S0golOpRg3JCwIK+WCB6s87izmiJ+UnIniVyWHXHz8ufdvsTse",
-	"iEIW25sA10yT+UQS6mzkB5pY7aUJVSwjRpK85HbfrJUEF57DAgjX8G1NSxCbVF9B+IW6n12KOERyKVaI",
-	"7EyfZ0BnxWjxVpQLb+yuHHB39TsXC2rIIC7MN1/D6U7eJBIhBVP8mhUvlZxu1CrRpbdZ74qLImaImPIp",
-	"46ykQ1ZuPFiv8apbb/93cTfse96JCLpi+aZHRa93bi8HEWutvm1+iD+whwPdrI6v5yzhk3ZFs5Fb3C06",
-	"8daSGIKNdvuR1Q4iEK2jwH/eiPzdw1k/dzu4hcjPm5JiNcqaTygXViyenf6QLYc4CTealSMy4kob+FYQ",
-	"RvMJ4VrPmCKzihiZkeHMgG0lZ3gRUVKapC2JMuJkhlbpWoaqr3TmtU552ErJucagEJ0yXYc8G2+hyUyz",
-	"wsqp2hC1ll5Zkhdvzt1PLRlMwyvZ6GRcsUWaqpXi1/bJV2zhaEsenn3//Jz81//JCP5xaMXr+elzcvio",
-	"T17BeuboCoNfJayXRiwPHzmHjQo9Z4poutCXYvBQs1wx8wg8V55PsvBra29n5IqxCgmjjVSssEtBcbz+",
-	"HDTD1/YFt+d+4NP7OQFBGCWCDbSx6ZZOhA7lzDgu7pOfpbpiBbEfQdSVA9UtjTPCxwLIFH3hCJpwkH1E",
-	"ZXkRixXWy6kQ0pAh848ZES2TR2PExZipSnGRcr2/O9l7/PSbRBbCsteE3aQ9RjilSU6+YouXWzywmg1L",
-	"ngM7Pzw/+/7Vo3WPheO0estXRtenbbtzJqQ5GRl8lW4uiJDmGRtJdIm6/UTPkL2TQeJtTwDy6b2cgZ84",
-	"myei9w2mAE8XIlrIyl78ESHnq/zclMrLTM3MhClvFFqG4CayGK0B6O7dOH99cjLUEP1z+Y0FXC1QMQT7",
-	"GiWPC3tajyZlVH28+daiNy6CvphPpGZkQkWhJ/TKagHjBK3OCLuhuSFSWF9CFGTOyyKnqtDwtlIwAtbe",
-	"lqzsDL6VC10YVreEa7heyT12ceHO8K6plezEsEuYYBjJ1ul4uG7G5x/oEBn3e1H7F5Zf9ETOt9fLM02H",
-	"JWtnZjwUXBDN1LX1baz2KMtjYG2/EVaDkPlk4Xk2kfmMFWcwGZ0Jqb0IcIvxzBiTKNr1lPv7vHEut/Dy",
-	"TvSVDifWMmvEOrphAnl7KZxOPM8JGUFb7Mfozt7UgS22e2m9xyldoLnoFtRcS0oQT2WR2LuBI/aAKDaC",
-	"MLR/QWd6EkquacmL+AHHZOAEy4CUDHxWuy7uYn4Tem1fWjCwYS9BVbuVWwFqjzhcB4lZg7dHI2obAbbE",
-	"KFNMUea0s2VVs8EOFYqcOTDGkm3jj186GBe+fiXeuThK+kLI6LfcJEjl1a+ELFy8McntH5LOfcwmzxbE",
-	"njwWcVZ9oCAPmdQHVgAoFomE6PdxaBoOectCGqIvkdxelRY6kgpubU3xUO9GmvSBzp5yKTHyoqk+U5az",
-	"8ICDkSxL61GNlJwi7ws5lMWCzJU0LENwArX6kLwSY8hVOOfFHhAuao8jA0yFkAHHk4ES5frS57msaWBp",
-	"bkgurWawzzwK2Ai0M6wwhZ3BQ18kI0rlTDvjMJnnUEzLmcrZMaFgkmSEomeEL8shOemX4t5kSguGRHCJ",
-	"wFUL2kWGlqSUo8ogI4Nz5KSBdfQG5+CuDVoN5qReAxulonlL8BveKrWlVuqiMVPv2OBqNmRKMMP0voNo",
-	"pFZzuxpmifnWPbOj5Io5b3ei6wUfjZhiLjDsJTEtCkid1klUxabyuiWJ+oLrXF4j02yhWN8KRqqS5swx",
-	"TNNYKdxNWYG8PpFzy1JTfsNQSyGKxJoguk9OrXVZLkDLyFG8P4PsUgyYyQvLRYXQA7jbYErFjJYDy6Ka",
-	"GTwJUy7iRR8un41C6C1f8aWTAHapLh3p4yoUj6M911xYX65P3o7I+bufiGK5tIYxphW5VNwsYNGAPmN8",
-	"PLE+sD3mlwIVrDMDAwFTB1skYRXnnqFpxfuQFBWWKvaQ/Toxpur/avKq3/iyT6ypohlV+YSUXMMxL9nI",
-	"Wju8YMHpZ6Jw+cyiJYDl+XYpqi6VWX0j8oaxghVkJkqmkTb2fvbZ5+9+ypy960mHiVMzYVwROYeoQ8BO",
-	"ffP06ZOnm9KmVsyV1yk56IEolPhrQNHByeov6LRsmIQDLx0wlmf1IVMgkPeZyffxFv1cilG/PRG/omHt",
-	"i8uRf9vGA0+AU05OTk6IkWOw0GMf8aSX9eyXvax3/u6nzfYVcE1KD9oTdYfDwIU2VOT+MCg25lbtkJko",
-	"mHV+K8VG/CaRVYLP1/DxvjM59D6teFsSHp6mFms2VxD7gut2FhM5Ls8LSrq/MR7oVp+iZy2w7kDVU3dc",
-	"zktLAfsiVh6e10ZYR11f87i7pJUQgzXab5PKTR9/fLYiYjYdItKDkioSCRrerU9+oAsyZCh4QhAyQD9B",
-	"D4hykVyWY5F0cGqZ+3H99Y9Sm4fKZMuNu2jkUocLCJwEOQdwViPBb3ZKrWFluQ+mSdO8UixnhVfqK3Yc",
-	"FV4Z4enT7JopWqIyRjMRxRU1RvHhzNSRBqevvfqd8PGEaQjrIEgpcMal4Jp8feDfKyNPDuBIZeTxAfk+",
-	"MHtGDg+C8mO/zWiJISJ7c2sULj1KEcdv+DSdWQ3oIMhMGLVwL2SoVT6QaXGqvQU5e5AS/l7pJnTTzGCm",
-	"o964BmG4MBKIMVZyViEODnIPwLlg7kEs/ZhQ/0KOz31c0e77pQBmFnV+GI9BKeeNH8T591g0zX3eJnpi",
-	"sHDWvDfaFgnhOrEGmYemomseZYdaaDFmJqigzJpvQIgpFYsQIzmuVfSlwKdrUvBra0Zw0ycHRIMVYRkd",
-	"Qgt9csoh6GT3wLErxB3giCh3TUQKjEdYlchoPrkUgaAT57Zo/27WQQLIDixja67pGNYOpvIOLXhFudhS",
-	"9nwn5w1YmQ/MGKamXFADbpxU3mn1jIRhXruDU3BKwfAzZCzBbx0zAz6qYHPPJas6J8Kj0bJ8O+od/dIV",
-	"mfY+9RalFOOaJ+1G+wio8XEItCnmdAHhs7E9oH3yMxuey/yKOW8DpYgsi1W2vhRjad/a3uBhXlozE8OR",
-	"5PDg4PARctfcERDUEdcknxlCRwZsGcOEmYRQLb6/I+ChtjL+8MAez4hrn04t/3XmKWCAHTKUp3giL2KX",
-	"T3RFReQLPz04mIKP/lij53A4eXIwBYugThb5e2YxPPUhgFD//vDyso9/PfrnQ6H/mOk/pvoP/cf0j8mj",
-	"R3//2x//e7CKUm0hRf2YXVHjFMp/UnDUOQoQQSs9kYYU4ElHvik6zz76gzLKh1d54mggTi7k5lqQgHUm",
-	"buWCEArslM34TmqDZU+pqL+PpZ9AJKDrPddkSPwNX/Kb3dywESHsdDNfYdD21kncoqN31tie9fmHExc9",
-	"ab5yynBE5uLX7Pk6aEkzHYmIcCqs9WtNhiyykWRQzM1UZcL2nzit0SkL8SnwJ58xj+igJ+mAyeqv2xJ2",
-	"a5NY2yM/vmeLHcoxh6L5PoWyOSnndKFJjYNJu00fm+NcRofBe/kDFFJ7yJGNhXakWfIU7VoD8GsGxVup",
-	"4wnpBqfvEfcKvOlr2LQ7ogg98h7MiJclKwhPYGKm9OaZLBbn/PeNeEa4Zm3Ye8zFTUNELuGYfaHdhge9",
-	"YyNk/psOrB9V78EPUrJv+RBKxcdcpFP2gJPzmY4RZ2UBET+imVnOZ6/FYMMjUg/HIq9iMxHwMnsauBiX",
-	"DMCnq0v+0YWxvHQCyZyB0WfFs6gFFUDnQLaxgnx98HUqOZ71DFVjtqTbm9sYit466kB7vBou34YcW1RU",
-	"537TZU/XYBu2LkzZABHwJMoap2dbCfLOFVfuXHb8GO3PkvgQAbZRa/IpU5bVG6619XnREUPV11mcDGvk",
-	"/zpSe2g9mJp1RqfTyQp+bYIJCu+grr0BXBQnxVcp9WwR13R1WpePiKbWNWG0TKG0ToTLbSLiVBM95yaf",
-	"sILI0ShRzAP7u2khcb0S1JJp3eFXZ3iZ+9ltKm6M+nyLIw9F5p1t5dd4NSxZ8HyVWq9dGFGQCS1HK4mb",
-	"ugo0ilaBrYbkJ4pRLYXOiJbkmqmC584ldyDStECslDQyl2Ub+utmcbbuCsVc+H+9sLcX1aJqI80u/HX2",
-	"N2VnEl+8Pm+xkcJbNsELw1AD41g4WqJ/t20F34+1fN+Z7PNnb1WjC9aMQDvrPgRyEqcML0/uJm/AZ9Io",
-	"tSgopX0cyEhnPKzyl5yLn1uioT+je6Xj6KrHPEQZWhdSxFgoIgiogHQ1GeAlA7wmDY6B37WVIOJNfUqA",
-	"K238YgqWW4MTIqZRiMYpiX09kdU+rfgRFHH2yRuISdQobZ+FSGZro6h4oiAGFVMaQOFqAlxBgzZKCutL",
-	"+1IIrKT0S7dUqxMPnSX9OSzge47W2YohQsddkFAxTHbTngc8fE3na6agyc714z554V7HtZRJ5mmicGui",
-	"vJoLridMB+jxhOqsLci6ysFOlm4i20/usq3D/6mCQM/zjlPSnP27FB1Sb/68h2XVLFa/W+Pod5V4Xirt",
-	"UNApJdVzB7T0mXYuAOEIYDLz60jOoCQql2JU4tJngs7MRCr+OwSLRlINeVEwgV9dU146qKtHXiSxN83W",
-	"EQnf1AWhSOGuIQ/fvXxOvv366X8/SkSF5GZHsH5bOCaG8rJFSM6pxn4VdYjcSFIkSjbivdBXvNqTFZ7S",
-	"Pdgra4gaNWPWPLRP12mVghnAiil0ETuLjpf2auzssSw6ui/MIxpaaphonQJYPbZbU6EOxaQq/k1LWXga",
-	"TTIAOXY0LKm4Ghxh5FoWTsZxwHJvRjbAt/7ZcVDH8kky8nlTlZQLVpyA6l91aKNK9dWdttY5EzkDQ7Ji",
-	"sipZi86SN5wV7WZBtB/WEs0noKYb/TxWRateVzjlC3yx2M8bNl7HFhJVQkI0dt39FUwJvmJdV7+W3O9m",
-	"yBzL0WCpWQw+jk1tujnAe0bNBFtnIeRRp02xhSWBlQqGXjGBCds0NEz5UNsGQA02/vEtkdxrhCWspUTs",
-	"ka+Bbd/ZzdzeQwue1tJmbCEfrMpux/Bacj2ore2MHEAaspmxkzNUP24RCDvYKmaETkytv2FRsSvTuj+i",
-	"3ZpXDKB3eGTHkmmfgF0knIYgW9Zu3pIous16YyZYnQQNNJn5AvGuPWteA2Ijp5plIfVnLY0kz9tbnIok",
-	"Lg3SMiXl07rFjg4Zn8jO/6rPbujUSsNcTgfNsjGHPYfb6KbfsbX+sY99t+aYQ4kVqON0UQozE1mkffdk",
-	"k503dgdKrlmxXlqs3eZmjM/+bFamPJZTiKvZL73Gtq/r8fhSuQZEUyvvnGXfTUg0ZPAW0dLu+7KmYOwi",
-	"apwWgXcwdYEwmxraI7d/qSBON6VVo7MVOMGdn8wL9Ii//DY1U63uZKcESGTNrUh2sAsTsC5rnbn9tYck",
-	"OlG6Ynk/SKxfDt73nfPu8DGYs3QwRd8KtYXp21rvLBEIF7len7/kJXvBR6OUKofk9sZ4bYD932a9ko0S",
-	"wut0WpmoxeeIl8xXdADOMm1xufOb6HzVVBpRlaPgo6SR9iN+AcgKhFEAvMZIAjfrgLdFbnIkce/pl1I/",
-	"uJXAio9aoldADDhEHvYB6wvIOwEW9KTRJLZtn7zHOJUFricL9Rfrqi4Kt/1JmmXRerjxKxkyS7y6lHmb",
-	"HdxAWlhNRxe8pu3ufPCXvDRbV6AgECQSfFIFix0h/tCHs1Fd4nMC2Ex2Sm+WSkY2FZFsm2m87UxTs1NY",
-	"ITQi3rZUFoRhgehX0JHcymFWYFM0OBWJ2O5/dhcjJNSfsH8RvJjvXPQlNRTapo/QS9cMe6fHolPvoFW4",
-	"YB7EDc0nQU04URM6ei+Li1LS4tmsGG99Gu0j5cgwRBuARsK76YxoLnKGsAr8jJSMXmPwQ5YFmUt1xRQZ",
-	"sgkXBZkJw0sI7ZZUm7jbo7UbEz1drAW9E4gvlJpNpDLW2wPw6ZCZObMmyVz61/GFLtDKOuqzrfupnOnt",
-	"Foyz4+Y730G67tw4lJ+XIDNxJeRchHyeS/0NvZHM7DKxla297H03LGz8sB2+QtLPtSYROJYMoS4IZLAM",
-	"A8b7Wt+pI+ouOGstAJjtw1Qf4zSuiz/dCRCTqrsLl3eUdd+hD7XLrX4erNS7exk+RLL+zZ0j6B6Qoun3",
-	"yWLxE6wHtaIAroyrHi88VshrgzPfzr2JGIyS4B4I5Bvadz1136Om2tUevA4mxEdmLl8qBjbr3jUtZ4xU",
-	"lCsdRc0hdmb/qVlpGT2VqGy+6JRWv+DD3tfPfM21sW593VKse/a+HWdb6jsEQdMHyi8kxVeh7XuCt+zP",
-	"j0motnbWo2M1V4MEDfzI46dPrKJXNDdMaecjvGZibDf/8dMn4CH4fx82yiF+oXu/Q5tu90d/7/1X/rNU",
-	"p+7mxtSE+wHKEWP4xTY2fFQWNObXTMSggNZdXepOdnZkmf6YvDq7/sYK/6GiUGvTJ9i3KGpCkYVK/4Wv",
-	"qNZ1W7O1KITlTWqvqCN3KKg76N+9cG450n5wcBAZKsfkIGoxGJZY2kNVhLixZqLgcbFTgK9sVdy4Xfq9",
-	"o+ZZ4rjdyb/0eYSw+l5ONSMls8dHWy4ac0vgyaKaMIEIyUIafUy0ocrVhkGY081OwF9alx9+ekyom9ny",
-	"zZoD/M2nOL/2pa1EXZWjwfbpBonBkmXvMi7bIiWjRRJ5UidHOXTwypnW2N+K1W2cqBByJvLGMY2yhmpW",
-	"spbeQNOQvcBjTiDQeBTP7REdiunhCfVb+Hh1SrJbCrR1u6zLTuTI9yuKigf9axZ1lw4nTxSLS+KhoJRi",
-	"1mCEkeFpKiHl7tbS54nyMrkjbxH9ayZMQ2m26wdm+R8cMvsltqDvk1PsKQtNFBD64WA58diU1Wfvihug",
-	"Owji3CCQjcIeHByUWMt1+RHTWB80uYYTTzcAi0HolXEVOs5xTcZ2Ka5JCldkrGjOiJoJnX7bVnSB7zuK",
-	"qDpXZA+01XdJmFUovBPPo9z4ho9NpEVbVrVm+Jqb6gfURKzZKXkkkn3hrB+3FLNzddK5FEZJKLoG/AUA",
-	"9frkBRTF4R67UQhYJ5cK801YfnXa1u6VGvdAwJ00sg6aSGGthCsHJhbSEOv4H2ETFive3Tf2jX1bzpRh",
-	"jDRsQXT6KLmaiXW/P+cO5dNxfkM6ifAS3ivKINR1oo6OIY0AgAkoTZZ+bR1hTT7Mnhzpkm8GNFsmeQkX",
-	"OuHENsatG4MaNnXifTvCIgZASLpic+ABCOukO/v6sHSiS22R9iOkeMH11VqeQ+6BOJgUnqeSz8ebbckD",
-	"1rqd16OZltJsBa/7f/jeUCW1tonjBKtaFAPQb7Gb3XeBs4TFCnFB6P0xZtBSNJBiJcqc6poEt30ZOGW3",
-	"N7eG5NoQdCJoJESLUgMyjxTTEx/s9GVY/TV32nLjtQ/1bTplGKZbyQS7cIUbxIdn1t+1FmgN2nS02N/g",
-	"LXdmpwdJ0doUEfacABAWGvaEduJ4BhPGkv3BTwipTh7sXIrRWVu+GdUQBibagERBxPqkn/0AfxiqqJds",
-	"iHjITtutqXG1WYqJAgr7sO8XenTCqrPt6pOnsliJfm5ujmypuo58FW8xQ41i7KxTFrjxjGhDontkzX3c",
-	"gj1fOnbfJY+G2Pty+7CptY8JBXbAMoW5VL5EIY4lal4ycHGdPnQaHo+hLEvni4hf9ULkXaOG9dJ297pv",
-	"Qwf2ZVt64eJWx2RwxUUx8CYXzyf9Hhb/KQ6FCWiqTWlVOSna6FOwsQA8RFzXZRjjIGtb3W5dTuwit20B",
-	"fh/XdaXaLbl1F9t1YeG2ai4fNK6BouvRmw5wbCWYGzeKeUuwGliHPJh74m3WIS+78SpHik2Xxbu16dro",
-	"RTeAFxzCbkM1tt/V2/fNU3EiFvW0LPyrLQ9BwzTITcWXONtOhkPRodY9zrEvnSEo9Q/ToAPQEttdAnpQ",
-	"hND63NdCuEGUXeydj4xyB5nq6JLy/FwR/KoMDELA9y/GiqzC2knWk3+gCSQRVjV1gNWtmusd8BVA7RYM",
-	"HPy+o85wL7ZDCRq1RtgKBRP68bsWQFIQI6sYUvQnw8C0Z8n+82Ew/t08EuYvNogr0r27PlcfAaPB+lcE",
-	"LXPjETXQXjBzMBUIHbWWBLCbiisntboNv/H9U5bGoXKFwABi2I3xIV+3MikagDcMGRf+F6EBtG8VAw1c",
-	"W7Jdaxt5+sadodGMR8LgMqK2mdh7TGg3dyzglrFdplQO2tNv8bw90r9znU7W02zbiZof0fXmY5qIrMKB",
-	"GlmFNJRj/dnYMUyo0fVhu/PxP7NizHSzrywE6mcG5wJAMpKWdaU9eQsZXlchnmoeotnpv1knOyueIpxL",
-	"oVk+swz/L3y305bSTfx8afQxYJ4apXghX/p089TjgsOcmCJd0TalN6cIqTpjKmctkUka9WUxmLeCjsMO",
-	"jUWoIVLkEeDsycFyMnb9MjsC0RrcsEsm81ioLTHTclpR5RN4oS4HKlz75MTlUJtI6WNI6RHIH7ERv/Hj",
-	"sVfR08vCmuampcVHug/4zxNZumpbVrKp5c4jMtinFR+4qin7N6gHaBB+gwMXhTTw75t02rHbNnl67nCP",
-	"uBifXjsG/dgR0suZ/XTnprMwrncbXmCQYMLceinzK6/aCsv32ihq7MmuZpYhXHEEzmqBw6RTgNf/bEPY",
-	"kfFPaAbjm/2nw8FDgGhnR7Qmy5ZeYlWVnAGKB4PFeDKgEXpoyG5vzpkfPap4DjhohPJhB/TVAwTnMJVw",
-	"hGQ8jucP9qI9hlb4oSEd1b05y2qwZaC6acJtZ/x1M/pSTbDA2A4WeQvIY8X+FoEODzQZwD0GQJCZZtu9",
-	"dtzUeqevvMFw7c7xu7ZQXVve1SCSnLIom0tJxZSWAtutQ79GU7I+eQv4EI+exCbdFKDWyXF5SazCubEm",
-	"XsSyE6nNr9BZYNAyFHZj8SeuaLn8E1qV/nL4frCprjMFK+jaAmXb4GT7wCo3fGtONWbbjshgOONlMcgI",
-	"jcCWeAMoYx1AEuzNyQ+ng824q8BtOaYQW8tUW/jRsc7OmVG3WErts0BPyjIeo3G3htSrbTnaZ1GeqZnY",
-	"OqpYaukiyKgPQjl0hu6+ziK5brmt0ccZ31OzYIAFhBvMqQzNnNyZ7F8KzEboDCuT8JZBIcEPYaBDZd8l",
-	"OUquTPdGhWCIP/qumbVSrmcA/KYevz24Yot/gLoDxoyxlv/7j/d//0f/q78lxybVkwU7bao3o6ZcvMLr",
-	"Dzdsr39CanffwVimNLgK0gVxO+BIWIZ4VgpqvQXoYbhId2FDmRAJNzDT00LNBdY6UxDfmRXtDeXbgkjd",
-	"MXTt6RjX18SNSoRxgy7ugemZLgCT5TiQf1hmaQ9EranSvuuBAp8yU7Xs4eWubszdIr3aUdtM4TC/cpUL",
-	"r1oqb+znGRkApm0QYqGjGuKGo+wQOkrR8M3IoB4DNPAQSBw3FXorwAigMGwNWu8BSjhiYj8jcrthkF3r",
-	"sGJPo6OCs6TdnXJ7V5eLb5WCGvEbVjhcS+YKObjQhlEkqL7iYJTUqGDyypCCCZDuEEHJYFN8Q5nVwKAs",
-	"UlUYHkT/NfmeP3OBHxB3bmjK44OvQZU8wV7XMbb+6dMn36T64jBaMHWXIqhnC4h290nsBOVS5EwJMlJ0",
-	"CgO1lAe6+uLWRpWKXfOLtlm4dUewEP57+u23Ufjv8cHBRpHjbtKZzZAxdslqrvfQx9QYhy5MWdSeiWti",
-	"FIcanND8NG6ttqzjDJtWydEQike5Dbx5FsG0ucjLWcGKOhb7+JgcEjNTQhPFjPv5aHPgeAiF1q1h4XQr",
-	"TPdvgOJbq0WzXArPZi5q7FZhV60YI9RdBFFvsYAWUdHq10WSk1U9smWWh+uuHA3sc/y9N0KM7sC3X+Wa",
-	"aDrC4gWPXoP3O44GrZKJLAHUcCl4waaVNEyYmhBYkgBtprgmMBNcFH0ycFy2B80bYebq04PHGXl68AS4",
-	"5unB12g/BlPDh9OWFgthJQ2QIe9yZ73GzXtZ7+nBY/j/J/D/XydjcSu2XbcTZ8/HDs+bz51tcd7Om42a",
-	"oI+29JOv7CLAzQ6uwZ8tvPpuKTv3p4muwov9RREGu565UNNyu3jcCFroJNQPmvTNKXMOMbwNHN+kxyO0",
-	"jEOCnkO+Mk1Fc464gDHLMEwu4Iygqd/6oOUa59bqGpcJXA46QOthiJoeR4odNNsIRiaG2aRTUPf0iglX",
-	"0Wf/jZoEcoPx4rbYlS37Otx2aMKwHKXu1KQEo8/vVy3tUooxU4E0QfuFoS6HT+KmJNP+xukxP8dTY5Cm",
-	"9cAYGLhfe07E+T9+ECY3xzhmBosXo8Ey8VjMevyMVHB5y9iZHQ5rfCZnbpSnNRNKRtiNQ8eFoSdebWXB",
-	"ZguGHaxGthhkkUL03WHqTod+bDCgXeC8kOHCT/kkfnaTqwl2zbkIigIiGCvqctRugRB7uwuYRbMxRogn",
-	"fxspueMwfrzY7U5lPG5oRdKsL4evY41uZM9SJTz2ovRE3zBzNTmiaBuKurffHU3PwV1OR//kEApBCg/H",
-	"uVucj/lSypVvls2mSskhGgJwTFoMKMNEvtgG4tPehXwVc+AW1XFrHBF3uCtRKXxrCThGmkJRMdZ7r5ua",
-	"3r4l6aLilWLtO1QUj6VgoRot0TTLvcWEWqHIBJlybZWO6/xlJkwc1zBAjl0RCkXnws2xs99BFXWzK/Q6",
-	"hmxp8LNpDrxgN+YEff9kOssVAgPFkHpcY5CXjikXzS7H3I19NhkZwuTO+iVd9Lb7+1QTqhuNulzB9Wr1",
-	"tSdes9q6y8R5MAVa8nj44rAKVz8AePzuL7Bu/FpCmZ5g0w/IJKkljCjSlQpCS06tVt0yQ27Kc4yKpEvO",
-	"Zq3j0S7qYnzfbACH4DtUBFJ2c9rS95VypzdLDvePPJho4J2RvcYbeM7we5cKsJ8z7V3GdIOz1fwMqER5",
-	"xQQZMmtUWlc+PqPIDnRWcENKOW7phF02ObaY8kTHuJbuSPDr5NtMFBdXqdA/RuUfaFJKDcYWwv8a8MkH",
-	"MSDVwSbrRg5Su22d20MMzSJYlUo+sJR8CDxbJzS14VZGCDLTjAxZTmea1aOWuvNsmWx1dxreJCw6jZqW",
-	"o40/xo4n82Yv5a5DoGrPK6Tyl+c9He37hiYAdmwZ67plSXPAHXSfxgTA/BYR5yen2+2NBsp3lnEfNfiy",
-	"fbilez1PFr92xw2wqxmyYldTBo/ODk0ZuOE7Z8ptZ7bXScggIPLcvoxV3mW6z3TL5r2UigzsjwZHUeHF",
-	"sT33Ezlz7SyEnEfgcsCf0IVvtNR1j9PpzXYx9Y7pWWk2jPXYYLGun1HhIwcrXeKwk5gckeHC+uboVQri",
-	"jTgyE9yQwdUgI4MpzsofD8jDSvqO04cHj79+FJ3jb76+ciP1lwfqa7uEJiLiYO/b9x8Os8Ont79cfT/9",
-	"Yfyv9//sOjf/HO+2MxZ1M/FbZisg5iGyZpYM7Ai30n0CS2oGdGoYKVT3J2J88ppBEQJkNFyvMGSBY8J+",
-	"m9GSSOHCWYCWAgE+cd1xNCroambWdC3p/jK+wndl9c25JMtvMEPFwoh29A85M5d7b3DQhmEm3VcLbUfb",
-	"GhA0UZndlW+M2robMGt7OFCow165U2O+xnZ82T4fI8yze7GeN/101M22bmPEhuP45afUZAnsWQ9lj0dt",
-	"tCPZWmSJP/y7lyctCL/6TK+w1ccN8kkiiCM7VcH4UlZkYSa5VMTNatjOxmwHJ34n52RKxcIZibTNRlQM",
-	"Gk20jAziVppZKWXdf1YQHfC5VsT5hleMFjEaDd3qZER47YCZj6HQFmOxNp6aXRyKsCHNQ+APhqN20iio",
-	"Td7IvroKkfpe1mMmh4YhAseUi1lqqGPLqarvvsNzBTdt64wI2A7hvQurSmovjmtSyGQD71xWayfueXuf",
-	"ixCjAt/MfhZaoJUypyXJZZVqFNg9RubjoN09lZLqWsokvBXrelNtiKa8IFQswmzXbs7K2raDELTi2K3f",
-	"Dzi8S4SwFfzW2ozw7ajZYtLUk2fxjd0wW9e7acHuMscQ4sdlWwzTddmEmUM+pEdm1VE7/zigjV2YHBG7",
-	"DVGss08CLt6+jL0ZREVx5mNRX4ktyTJ49UvBo06ENU+6waYAUY6jjwimBgIFlq6XiRCXrk7t+pGV7kj6",
-	"tlVCzu0L4mbV/KkNjPAUcUg7gI22Fe9BH0FQAizLOsmGEbn0MOu7Nex2+IJZlZa5Lf3GsTZq09FHi7np",
-	"FezAgihdM/TuRuJS+/SULU2nrBOMvb5Faz/Eu9sc0bDvLWZzt78dnLntOvsB1nvjc+1F9WM3GQxwRUu7",
-	"tCXuvA49z1xvvvoVsu0tDceu8YhrfL+YmdL8X79gxzGm603S7sK7W9nTThXaNFkHNmDTIbO2JkZKrI2V",
-	"DnSuhXF9vBLjv7NnC7PUUuTut12jG8+Zqdsgo7wfS1mgboKKe0gy+9B3KI0gORVO9XnF199SJS2rjKVj",
-	"McXD0CatFyIPEfCPC2BuP5p3qTX9JkzG+sDfRUiobYHZfDsXGqE8daVWrTqtHxbqtv5seM2L5fk1fxrA",
-	"Jr7Zf3o5fOhxuCuPMiLLto2dXJfYuHUEGSusVZSE+vr41eZzIbaaQHVAFyZXwIhwfOhujsWGvuI+oBWt",
-	"pPyXJKyAnm3Ypb57LKcVyJmXM82v3YQsfQRdbQK6MyM0gDuXBziTh5DkQ4geAvb0I6zY/WpQI/UvBczc",
-	"wv7ZOOWZldo/Dzvywx0sa/ARz90saWkFEwXRdAypxLl0oW43JBqA/2XB1KVw0DkcU8LNEl5/NwD7iHl2",
-	"yJGIYdTbCm3MrDZBinY32utXXLHCNggqXpRsm+sRn6jZHfoGtJDeU2mHhFesZUQx8Nga7wMLB6nD7mg6",
-	"bXFD4Lq1gUhsrZ+RYQKDvLF5ul17cmxKqp//uU/ZQXLISpC9QzRIXZdu/1naNG0Zjrwy+qExvxjp6OmQ",
-	"tFcUW4lIFlxfRc3DU7r5xyin/hHjXzUzzWihQ9cOaUkBPeU63wGUObSImCsJTf3+bDbQj6uw1D+NFeTf",
-	"7S9auRLNC9yV1PS33OXgxXAQT2Cs+FZ5WFb7aziKfKtf7xicE6aNL71RYpkpaRg/pb34PTT9o7mS2luJ",
-	"eotRpV2LywPPbVNeHr/E7tnuNZ/yrW0lsN3BNrKGM+L3jWyUdCxDACkM812l6ZTePA8F2Glj2g1RnomC",
-	"KTKni2Nwn8l3Fxdn+4f9QxxqjL3+aFTNHQ30yyAKjmCdzcP9pvTmrC1h8nKmICZfz+TDXt88dITlCsqQ",
-	"jzFv4XpwYjvouEjo6UGjSOjx15vX9duMzdjFDit0rP1VQquiUMxk30R7ILWHAKeW/Dg5a3k9Bzte2z0T",
-	"f0TtH5omG+XqM3cZthiFRkptHZhGjjUitlcstF/yHQUm0O+U+aTKlN/0SdSWCH4zZWq8Rdb8hV9YCv2k",
-	"KN/cxRUuimX/6jv+K54MmrkJsm52nvUjeIEjwygX21RJbgrW+QnZHwF7vGZdeq/4Pqu3Wa/Cvqubaw+j",
-	"9qzJ8sMyyNQuKtCdCszTGJnLhKd0XgFM3MnYsE0ZGUyMqQbkoReG2CTBwS8fue91dAHKzovX5/Dl49x/",
-	"9TiMHb14fQ52OuC6x+/OnrthNvoReDeTx/VPwr3ieSn2ib0M/gNAisc5/H/SGq6UvFmctb62myHjUc9n",
-	"797+3/9HsDuIaxpsRX/UwMPIuIMwGbIxF+iN+K4HhpWltpLNTNilQLzMA03c+NM+Qbcuvie8PVZQ+uBA",
-	"o7QSCtcgOuIpcH3Yy3rX6TdWvufG+iY/9qK6HnMzgM1fV09R7sJ6F6/PtxbiO47WxEvZvhNJvU3YV7OJ",
-	"ttcVo1fhCHjmBQlLi9RIBtqCqor7qnFBzk5/QJZ0UzkBicC1nrHm8XzQ+GWDaSDOsdCGTR+kAaR5PHen",
-	"xXQlEfQ1VfaKR6ShjvREzkWAOCwI1VerzJxaD4fm3oqdX/HqJ6b4KGFRX6ANJhbxe/fJS6nIiOMsYytg",
-	"5nG+8NhbGcThORsYEN0AnES4BRRJ6eq+8wDovamwc7erpOm6Mf66B5q8Ogui4aMbRccsvvuD8xNn89TM",
-	"p8it0YGakCYUcu4a0s1dy046ZmE6G7BIwvn5+PhIO/wAYq68Oaj2rthfTLi1nRl3SkIfBbzaiQsmitqw",
-	"n7gind37vgmEcLsHHIEG3JulHN2fEGrQkptHE6qe7gM7HenJrK7IZ9e88Fn77hP9/a8Skd9/t3p2r1z7",
-	"f6+ZS+gK5mdVsBvwMFsqrbCsWrXkgAJaX9MliFIEJ4GkS4pP2Nw6Qn44Rje4C1Yvb06DNNoirpaLe8wE",
-	"mNcVk1XU7vaIPCXu/BO2NEDh4dODx49apliWrfVkMLraMUVUghLNcfjVPfBXfOCGcrKWclYYXgkIOvt2",
-	"ahsIQqdpmt8Bd7t5mutLzyzPO4aEyfCfrejMHyb/ih1DQf6Y706LROMiV9nxuja/1/SI3LbP5fadTT+y",
-	"b/LbxJnbRSvSnXQWXVPU9rPihrXVtEV9WhOSHorGpcAmzzjjeMjcJ9iCloZpb1noga2sPwUdI49dd18r",
-	"evV2MrAxti8ZiVi8m4n0fBYGGrGb3lwhr7tx3aw13O99qoU6mLHcLM7tXV0zSetc2z/gSbA2RhWgt9zv",
-	"wae9vQU7eCRbiO8FtqXpAM/agORyOsX2UQW2wmFD8uMrqFQ20o+Lgy8lmVOTT8g5/LJ/KS7FV1/9PJH9",
-	"r74ip3F/PmifzJkmg5OZmUjFf4cA3xF5BqsmF2+/P30zQBQAFtI3MBYPNBadA9iZC9cVuA+fDTxPFNRQ",
-	"10BfqoVbDG6x/uorcCXm9TuTORXmyAfOfQPpLHSPhtBXRuTcstZwEbAdESwquxTOFmvio8hpzbGA5KZk",
-	"4A9U3MqQllrCbOHB6QUdD/rk3Fpz3JAhza8I1Zdi8Gq0Bz2jBtjPC1sF46R/PBxW9Y1KnpsBekhaTlkN",
-	"roD26lQbpo7BVMQ7vpGC4W2PyFcD2FNIRyKchPworoT1uK7YQsftRYPFxRUmqpHCL3CSpN3ywT+Rsf9h",
-	"JdAAG2ou3Jp9SDyg88Fwxe6XYMUB/x/5ycYYzr0U8NojaLdb9xCsgWnYJNXNhfB2p6uyrypGFannlSuG",
-	"DWfdunGik2MM91NSyHwGA3nIw3cvn5Nvv3763498ZlhDL39L8YIN4CY+Tu38VBDQurZKnh4cTPUgI4PH",
-	"zpU/nDw5mA6Oiea/s+ZvlqtxL0Uox12qxG0tvCUXfOruapf+5MmTbzHEY7ixBlUPDykeLHJy9qoXQYl7",
-	"14egpComaMV7R70n/YP+E6zdnYDA2adVVYJqq5ItB5YDwq70AKQ6eOjkbdxO3V6CMB4rRJx3DQBQLAkg",
-	"WLS6sBciF1wxVjnu84epT068jq+btGNv4PrAoduOrdolFmyAlQePvBTYiAGa6s6Usm54iI1ZHQb7+6pw",
-	"s1AWQBFFpwyb8LXkMepL9l+gpL99HxobPXMtiXMJZbxgjlRVaf16LsX+v53WRw2y0USxi/Io1dummglm",
-	"AMJxYBcfHxy03TJct/8zUgsRBhBl2PwbOE2orGbTKVWL3lHvbGbq6X9u8x3S2igqdOgBbuhY11MbdO+9",
-	"vc8+NBGxT3adv5rb8S9mTuCClR1J1Oh44UONZUffO4jrkODj9tLfZgx6p2LONDRXqHeiWyOAtSsYuhkC",
-	"Dk8iFSq2tjXMJ7KxgsTDNjAghOod/60yQmcmbFp0wbraou/+RlQz3ithAK20ysamwfamun9nLv15IkP9",
-	"pxVEGRHoToMdEnFnKceOM5eL/x2DrvaeaNgbAB3SjJHBvrM69j/gH7eNOw765I10KUxnPlSKX1sFfcUA",
-	"7tk8Ca+5NlFU9SfO5rrTqYjwpRjRTXFgjTlpZcLd8ta69gEXUd8AHy6BgdDYp2aBU3qsrTKSqmsjge2Y",
-	"eYnSG7m6UWezHYvHTAHwQBcjt9oQWsXfmfet0m5kCuoBQMvUJELOo8Ng/4WHgV0zl31NHoNziHrtQfkh",
-	"XursY+BsQQbw4QDbR4EdLRgpOfYN+p/zt2+wVxA1dHBkba4/8C7kD7T3/yB1W7U/LsUfe3t74X/24oFn",
-	"lwH5gwwaNfr2E9foyZqqPi8jxm7+bN1kXLB5zXYPMdYHIgJNbqfiXH0huquQVv9txvOrcvGI4FJccRWs",
-	"5Kf67yiq+SA0UAgiCX/qTVv4bWOWkP0EKmw4trQKRnDzBsIarfbHb9wfFD0ejDwuPYyLMT7Ij3a0/0JS",
-	"HD4NneP/sNsR0Rd3Fzu82o3lxaBPTnx9v6mhJeDeoPfymmqzB4/Ye/ViQMbMekNYv35EwIu4FFyAk4Ru",
-	"IW6+76KXahpwhLuX7hdwKZ4pOddM6SO8gkOn1cGIWScrcyW2A1gRFgQOQkESxNpD/7OUiXgOXskpHogN",
-	"EtgecF402vLju2kWmQOYOK6lcYNedxTKht0YPL17daCw/YZJERWP5ZDo3VlmtjTlRrNydHcZ9RKP1bz2",
-	"9HRaDt1UpQOOJAURBpChCIEJoxbeEYeQspsLAeuvJwn4S4Jr7z9YQg2jVxK3Pmnyxalb2gaWCPDsiTHV",
-	"0f6+nsgqLrWA/mg5VWaAsTIHfsAIEBmkLh+0qfWZKnvLzsIGQ3Nptrif1fCv04vWp9gjKYveVjc+CTEj",
-	"ZP5o0Ja96xFxo7bID35oRQVYaitrYLzewMMtFHOIJZgx7lr+2b9/fPe6bcXhwNUrDmZBY7LX0fu/H7VN",
-	"9mraA3c1j9bGFy1nCV9GkTyirL5kF8Yy1FyHLRpLFymzpyd5LOvKp6QbZ43Xl76zz2fzUFp6Wd3JQfEB",
-	"xeFiR8aaJRUJXZA8pd0HMbH3P8B/b1EGliwFx3hlNA7+x7hKbfOpmVgVYC/gLkilj42AbHZVX41cf/z3",
-	"nzNqge/q7aMUpbPWiISn0L2dd8eoazjObl40jOr0go7bbuou24dr3D3vQLh31p5aS7btGAfeFcsw3me9",
-	"apYg+dnMfDKm7HLpGylYzMO7D/hFDPAFRfqeu/xB0Lnr+GBVUO0XrgQvea5e8NHIei2dTGpwZyQmhKAE",
-	"jWhetIb4XF+MO5hBy88s2cg9MiC0QLY6B8w1M7M+UtuawPS813jLWlSmL4hskzH1vESsW7y7XnsupxXM",
-	"XEBCugwIetD2k2DsujyBiam4a0GTYE5Qk61uxQssUcwsAxRcX2FiayaE67AE4QB8jRBc4S5u5fFr6Cil",
-	"4nqe7z+bZWQXsGPDCOi5a7vI+BvjfIR7UUJtvLH/wf7ndl2q4o0XNPd0bHGb2ul9dyo77e4k5i7pulmx",
-	"2rfrtgf7heKjtUmjF3DB5/Q1eMlwEbs7Vm+h5t+oBamYAhkdi+ioZ+FwJgrXkgeFLYy8LwHKAZb/3R1E",
-	"B+nxIUVXfgNggC+ee4xirG+o6o9/bzdH5FyUkhZWU26ySAZWIwzIQ1/cArloP2sYNkCxSirDiriNYRbq",
-	"8QcpldeeK+T5pGE4bFL02FByS3ti/DuvmqchJFmGXFBYUafYIRCbnCIIQDGmAc/lUAGAhljyZZ7jgvZe",
-	"cF1JzdMpojMlK6kBAwDnQLjODGsCm3f2GB1HRAOlQQl9Cdw+4dpIrN5pk4jfuUtWlpViMleQ3m4xr+M5",
-	"x29Z+tZ+vsfdjHE5F0xhsZ9dq/Y90K+Zx2Z/ZJbzPyLV7rGxu7XYHExoB8n2+G6+77uHdm5Mu4f+kklD",
-	"/HsArblyQz/HHbFGbghSCN8PSkYLSHJBaZ1vroTdUREF2V/QaenasGKKAHKgdgUtljosrkvaXY7qMlQ3",
-	"YSXKw680LP2MiflN/THse7danZYeYOVPYIzGLjhH+HqYJv1wiqQbdOVGoiVj0R5f1JqrRlU8XOBM/wbW",
-	"WI5IwSomCibyhcsQe0Qo/MMrmlXWcMC37pgM+/Q6foCJV/ishRWcUN5WCKd4M8bo4YQnPFJ1J7I7SdBN",
-	"j8ypUo4IbpBoSP5cscU/WlI/x4SWJZnOQHq0rhBu2CGz84/3f//Hp8ns3EXSv22ZHHsnQe/2Ykc+ud9Z",
-	"OLCIkQCV3Ir489jrtdmiM3/RZyQ+rGGxY+LXyPPdhkaqmmCe7OGjJt33P2DPq6XMUSoX5Cjwl0kGVf59",
-	"EyRszwcFKt2bGvacuIalFp89JbSeeNtxEL7wxrTQp+PPLyMvFPPBF54YWscNII2i2uukmebxb+BAoALJ",
-	"QMlgY3JEEY4wHJy2yM7qCuXNJlkVPS4yhPxjfIRGzsWXA6LdUp21labfTZ85uoE+85WYO4kvhnaMMNpM",
-	"Es2MKVnS5Nf1iNMkL5246RRfHxzWUzRwwCnXYR6xVL5TvJaEklKOOeBDpwAONArKwzyOf0UL+DGr96gG",
-	"/CPakMS0LHeRqvt5IgmdklcRqT2BHblhuGH70cW2p/4gQWYC0cAcYe5YhTXA2/w6YWUxwDEltV98TAZn",
-	"b88vSL/fd48bOAbQrnB+9byfu2V1dM9bHPL/0NPthnvu9nCXEmcwDxdRJ4y7stfS5FkvzyF4V0ptwM0L",
-	"s3kblX1XOCA0IQCiMY9JlnS+ZEnVmGEB6o+vABusyWA/7D0WYA72cZz8gHChDaNF+rzXw+Xu78D7Z7QB",
-	"c933O9iUGkNtfJ1eaMqSJnmY9dFmF7tpIPdJHzdQZZU6LkSauUpTnXk+y7D+MCNhnAnsOc49uTsdv4Mu",
-	"elyH2KQfT5akYTQOstUTvgizET+bbGmbQnkn2RJqsncMEQjk8uT2nzRIHoqyNsEn6zrwMDEjAMWRc+LK",
-	"GihqxQLXzM//cmHMDEEirszYK0HslA8RT2uTeFOkjsKl3PIwK+Ev4pYH1bu6pe1eeSDS/aGo3LFYx9+f",
-	"3StfS7vt+Affd6NT/um488twymM2+MKd8jXMkJKNbSWwaytTP6umWjty+07qaqVMc4c6i9ZuSN4kpN+n",
-	"xsd3PLkbd3r/Q/SvDlHimOh/GZ2UN166dZ/atFOTZvemohrnYSNjf3Zl1ZGoH8/8m9ksothGTfeJGf/L",
-	"UHcrLPWF67xOPJWUicHOX6v63oarPmee2C1i15niuiT23jSejOgXEsbhs/vQdeHu+x/8nx20XCDxX0XF",
-	"ibA1rTvTpt0iWt2baqtZfj3vfm6l1oGM96nPPJk2KrNPyd9fhiZrctCXrcY2clFS0tUtp1vV1zu85HM2",
-	"jrIr2HXfKBequzetpTzZ/F74Htj3oK/w1vsf4L8dNBUS9C/jiSn3uomdaNNPnkL3ppwcT69hzs/ua60h",
-	"233qI6DMRmX0yVj4y9BEEbt84d5UK9ckJVdInmzun4ctf0OuBNIk9YiqeFiIKEITngw77f3r9IJESdw0",
-	"OgDZ9Mewos+o8erxCjtVelGq6t70XjQtPjRcjdih3vD7UITh7vsf/J8d1GE0GvOv4rhFDf3TO9OmGCNa",
-	"3ZtujIaLrGXjz++4xYNq7o/XN7OXp9hGtfkpWf3L0JxNZvrSfbgN57Kz0NtvzENsO8wBaPUpTjO2SV1/",
-	"olMDn3ZTM1abBytGhLcVcPCWnwf0ZRxj12N9qQV5UYSxk19YI/LloZhf2Jk7KYrmlEU/FFQqP9ACSv0E",
-	"8x0deRiw2M4RsySg2FWwl1zjvBIqFlhDmCWHIFwxViHEp25r/yJp3iqG/SnlLJ+wBPTwfCHy+GR/Gptm",
-	"97zUeI8vtbn9D/SKOaDwBCYqlnUP3nrPxvEI2t3J9v0PjjfXGrk4Znw3EuNzkRnfoXF2u9D0U4rrlbLW",
-	"V2dHlVQmIxVTORNmj4lcFtBentkzzFjBimPy6uz6GysfhormV8zU8HIYihXQ5bUU6t4ZobuT5CD0WAT7",
-	"GRTcqklw1lYEEI9qj/q+z6kGcHifvBV1WQGM+jgOAQSa56yCsZqajK2UDyhyf4V9DIA0wX/FEeNgk2Aj",
-	"/kQh0TkUHTh0/T1JQrj59iJwpw+HoV4J++07OSdTq9yibsiWv0tmyFiCarUqyxJ2B53qYQMd3t8htqH8",
-	"B+oCplFz32jStFRkIssCZ9nDaJo1InhzROpnmEYWXtYKeijNx9VkaXsSZ8l2HgSxKVYVR6n+AhMe3BCC",
-	"kZLT+xnn0HRS7m+WQzMCdy+DHBoBuEC6dbUa0Wg54CA3VO6X93bD3QR1+GKmyt5RD/qPXx+C/HZ3Wt4+",
-	"Fx8p3NCv5Xlr/ajNpav8t8qjwYg6oVFjECn2VgphR5gKBnU7XMVzUnQ8hQopbU8rVPZEy2igfVYfjK2p",
-	"oZp0zMWN713YaJcMN59AdQdbhK6Y4Qmu7VP0nqHeNfqslj7Rhy6EHn1S53VX1wqlkW7IlxsA75vLTOWU",
-	"CRMadffjDqjz5K2WZ+LgL7HA0ffTkON4ab4Q8Pb97f8PAAD//w==",
+	"5L1/c9s21j/6VjD67kySLiPbSdPvrT07zziJs83TNPHEaXPvNHkqiIQkPKYAFoAsq23e+x2cA4CgBEqk",
+	"LTfZ9o/dOhJFggcH5/f5nN8HuZxXUjBh9OD498GM0YIp+PPsHZ3a/xZM54pXhksxOB68mzGi2BXXXAoi",
+	"J8TMGJHj/2W5IVyQXxfSUHslmVN1qTMykYqMXk4e/kBNPhsNB9lA5zM2p/bGZlWxwfFAG8XFdPDp06ds",
+	"UFFF58y4FTxjyvAJz6lhr+mcbS7GfuoXkdcX28dw+31FzWyQDQT8eBBdMcgGiv264IoVg2OjFixe1z8U",
+	"mwyOB//noCbNAX6rD15JMYW12NU+V6u3C7G5rGczKqaMCGlmXExPiGJmoQSskk0mllRmRg38e6m4YWQp",
+	"F2VBZvSqXvqvC6ZW9doLfFS8zIJN6KI0g+MJLTXLPDnHUpaMCljgi5Ixs5t0E3tZC9HguxuTK5Dq5QQ4",
+	"YHMd74EAUpQrspwxEfOTNrwsyYxqYmZcE8uPYZHIp/UyPYttZTC7jNdSsJaljL4a4X7o5noUI1wTIYle",
+	"5DO/uFVEscRi7GMSK2JiMR8c/zz4avAxSyzvFZ9zs7mwU0PmUhskw5yK1ZA8x80nR4eHbSxTws2SHHN0",
+	"eJgN5vSaz+1yjg7hn1y4f4aVcWHYlClY2mtZdDiEQhZtp89+tZWPNsnx5oopxbs8V7orW57tv749H5/L",
+	"kuer3Quq4LqW5eCXt1/MW7noIhmVvaxlKfDdfqThOyao6CBtDFzXsh788vak+bHSRjE6372chbuyZUH+",
+	"633Q6JO9h66k0Aw1rFJS2T9yKQwTcPJpVZVWRXEpDiolxyWb//N/tQQt0+2BcNfnMl/M7S3hqWsi1yqf",
+	"JROGLJUU04wsuZkRSrSh45KRHM7wpwxEs2FiywL7LQxE/VumrQhKLOu5FCwjUrn1jFDljTKyhPWCihwz",
+	"UkgBzJywVFIPd5cdwDWf4LFuPfYXpzk+vJbMuWLUsGKQDRZV4f8SOWh0+3fBSmY/3ZTfGdztij2bsfwS",
+	"KFUU3N6eludKVtb4sNvutHXz3c+VHDNN2BVTK8JEUUmOR6SKfvn7gF1XLE8oiAtDzUIzTe6PHh0ejh4Q",
+	"Kgqi7JLdRw8ff/vt6AGaHblcCEOotuosZ1rXysRdCCfBsDk8sqLGMGUf8j8/Hz188vHnw4ff4v/df7j2",
+	"wYP/+scgQRX3AVWKruy/J7QsN1/hBeXlQjFtrUhKlFw6G4leMkJFoAkp5FLUK35s17pNc2WDmdQJin1n",
+	"9SnyRhDZdg/qW4O15p56TxNaFMoSK/WG9mnqipa7DsDzhYJzMwBL1yRMkDfJpYwORsnnKq4Twu0Ct3WD",
+	"lGP7swYtxzS/jHZ/Ny0NnzO5MH3eE2+yvsbwZjNjqtGJO/Emr0aEklwKweBg4sJlxYS2JhgNLDvIwoG1",
+	"d7DEyau0TeU+QbNtkA2uH07lQ/fhlBq2pKthfHCjKx7yeSWVccdgZn/AzWwxHuZyfqDLBc/ZQ3cL988D",
+	"90948mlVlSvH1wnDd8bzGdGGVZYBl/Cv8UIUJSMTyktWZHb/xJSL63uayKUgS6kKvSkUKCxwItXc/jWw",
+	"Quuh3agUxxR8yvA4bHw14SVLflFyEX8RscOcaU2n6V/ZF4vlqjb2ymyQOyJPSl6BTi0ltXL1iik+WaW3",
+	"sFa8P/s3cA+o15BZOnzsuN3xxux5v9+yXxeOxFvlf3MPcbnwZ5C8207YG3y9T2DFv8RfPAIzfl3aVmqB",
+	"27ftdudw0Tqp/aI2qPopGzylJRU566nmns2ktIKJzqWYNiQsCCvlggebPO4s5oiflFyI4hclx1zc/Nz7",
+	"t9gfD0Qhi/4mwBXTZDmThDob+Z4mVntpQhXLiJEkL7ndN2slwYUXsADCNXxb0xLEJtWXEH6h7mcfRBwi",
+	"+SA2iOxMn6dAZ8Vo8UaUK2/sbhxwd/VbFwtqyCAuzDdfw+lO3iQSIQVT/IoVL5Sc79Qq0aWfssElF0XM",
+	"EDHlU8ZZSces3HmwXuFVn7z938XdsO95KyLoiuW7HhW93oW9HESstfr6/BB/YA8HulkdX89ZwqftimYn",
+	"t7hbdOKtNTEEG+32I6sdRCBaR4H/rBH5u4OzfuF2sIfIz5uSYjPKms8oF1Ysnp/9kK2HOAk3mpUTMuFK",
+	"G/hWEEbzGeFaL5gii4oYmZHxwoBtJRd4EVFSmqQtiTLidIFW6VaGqq905rVOedhKyaXGoBCdM12HPBtv",
+	"oclCs8LKqdoQtZZeWZLnry/cTy0ZTMMr2elkXLJVmqqV4lf2yZds5WhL7p9//+yC/J//JyP4x5EVrxdn",
+	"z8jRgyF5CetZoisMfpWwXhqxPHzsHDYq9JIpoulKfxCj+5rlipkH4LnyfJaFX1t7OyOXjFVIGG2kYoVd",
+	"Corj7eegGb62L9if+4FP7+YEBGGUCDbQxqZbOhE6lgvjuHhI3kt1yQpiP4KoKweqWxpnhE8FkCn6whE0",
+	"4SD7iMr6IlYbrJdTIaQhY+YfMyFaJo/GhIspU5XiIuV6f3f68NGTbxJZCMteM3ad9hjhlCY5+ZKtXvR4",
+	"YLUYlzwHdr5/cf79ywfbHgvHafOWL42uT1u/cyakOZ0YfJVuLoiQ5imbSHSJuv1EL5C9k0HivicA+fRO",
+	"zsBPnC0T0fsGU4CnCxEtZGUv/oiQy01+bkrldaZmZsaUNwotQ3ATWYzWAHT3bpy/ITkda4j+ufzGCq4W",
+	"qBiCfY2Sx4U9rUeTMqpubr616I13QV8sZ1IzMqOi0DN6abWAcYJWZ4Rd09wQKawvIQqy5GWRU1VoeFsp",
+	"GAFrrycrO4Nv40IXhtUt4RquN3KPXVy4c7xraiV7MewSJhhGsnU6Hq6b8fl7OkTG/V7U/oXlFz2Ty/56",
+	"eaHpuGTtzIyHgguimbqyvo3VHmV5AqztN8JqELKcrTzPJjKfseIMJqMzIbUXAW4xnhljEkW7nnJ/nzXO",
+	"ZQ8v71Rf6nBiLbNGrKMbJpC3l8LpxPOckBG0xX6M7uxNHdhiu5fWe5zTFZqLbkHNtaQE8VwWib0bOWKP",
+	"iGITCEP7F3SmJ6Hkipa8iB9wQkZOsIxIycBnteviLuY3o1f2pQUDG/YDqGq3citA7RGH6yAxa/D2aET1",
+	"EWBrjDLHFGVOO1tWNRvsUaHIhSvGWLNt/PFLB+PC1y/FWxdHSV8IGf2WmwSpvPmVkIWLNya5/fekcx+z",
+	"ydMVsSePRZxVHyjIQyb1gRUAikUiIfp9HJqGQ96ykIboSyS3N6WFjqSCW1tTPNS7kSZ9oLOnXEqMPG+q",
+	"z5TlLHzBwUSWpfWoJkrOkfeFHMtiRZZKGpZhcQK1+pC8FFPIVTjnxR4QLmqPI4OaCiFDHU8GSpTrDz7P",
+	"ZU0DS3NDcmk1g33mcaiNQDvDClPYGTz0RTKiVC60Mw6TeQ7FtFyonJ0QCiZJRih6RviyHJKTfinuTea0",
+	"YEgElwjctKBdZGhNSjmqjDIyukBOGllHb3QB7tqo1WBO6jWwUSqatwS/4a1SW2qlLhoz9Y6NLhdjpgQz",
+	"TB+4Eo3Uaj5thllivnXP7Ci5Ys7bn+h6zicTppgLDHtJTIsCUqd1ElWxubxqSaI+5zqXV8g0PRTrG8FI",
+	"VdKcOYZpGiuFuykrkNdncmlZas6vGWoprCKxJogekjNrXZYr0DJyEu/PKPsgRszkheWiQugR3G00p2JB",
+	"y5FlUc0MnoQ5F/Gij9bPRiF0z1d84SSAXapLR/q4CsXjaM81F9aXG5I3E3Lx9ieiWC6tYYxpRS4VNytY",
+	"NFSfMT6dWR/YHvMPAhWsMwMDAVMHWyTLKi48Q9OKDyEpKixV7CH7ZWZMNfzF5NWw8eWQWFNFM6ryGSm5",
+	"hmNesom1dnjBgtPPROHymUVLAMvz7VpUXSqz+UbkNWMFK8hClEwjbez97LMv3v6UOXvXkw4Tp2bGuCJy",
+	"CVGHUDv1zZMnj5/sSptaMVdepeSgL0ShxF8Dig5O1nBF52XDJBx56YCxPKsPmQKBfMBMfoC3GOZSTIbt",
+	"ifgNDWtfXE782zYeeAqccnp6ekqMnIKFHvuIp4NsYL8cZIOLtz/ttq+Aa1J60J6oWxwGLrShIveHQbEp",
+	"t2qHLETBrPNbKTbh14msEny+hY8PnMmhD2jF25Lw8DS12rK5gtgX3LazmMhxeV5Q0sOd8UC3+hQ9a4F1",
+	"C6qeueNyUVoK2Bex8vCiNsI66vqax90lrYQYbdF+u1Ru+vjjsxURi/kYKz0oqSKRoOHdhuQHuiJjhoIn",
+	"BCFD6SfoAVGukstyLJIOTq1zP66//lFq81CZ9Ny4d41c6ngFgZMg56Cc1Ujwm51Sa1hZ7oN50jSvFMtZ",
+	"4ZX6hh1HhVdGePo0u2KKlqiM0UxEcUWNUXy8MHWkwelrr35nfDpjGsI6WKQUOOOD4Jp8fejfKyOPD+FI",
+	"ZeTRIfk+MHtGjg6D8mO/LmiJISJ7c2sUrj1KEcdv+DSdWQ3oSpCZMGrlXshQq3wg0+JUe0vl7GFK+Hul",
+	"m9BNC4OZjnrjGoThwkggxlTJRYV1cJB7AM4Fcw9i6SeE+hdyfO7jinbfPwhgZlHnh/EYlHLZ+EGcf49F",
+	"09LnbaInBgtny3ujbZEQrjNrkPnSVHTNo+xQCy2mzAQVlFnzDQgxp2IVYiQntYr+IPDpmhT8ypoR3AzJ",
+	"IdFgRVhGh9DCkJxxCDrZPXDsCnEHOCLKXRORAuMRViUyms8+iEDQmXNbtH836yBByQ4sozfXdAxrB1N5",
+	"jxa8olz0lD3fyWWjrMwHZgxTcy6oATdOKu+0ekbCMK/dwTk4pWD4GTKV4LdOmQEfVbCl55JNnRPVo9Gy",
+	"fDMZHP/ctTLtY+otSimmNU/ajfYRUOPjEGhTLOkKwmdTe0CH5D0bX8j8kjlvA6WILItNtv4gptK+tb3B",
+	"/by0ZiaGI8nR4eHRA+SupSMgqCOuSb4whE4M2DKGCTMLoVp8f0fAI21l/NGhPZ4R1z6ZW/7rzFPAAHtk",
+	"KE/xRF7ELp/oiorIF35yeDgHH/2RRs/haPb4cA4WQZ0s8vfM4vLU+1CE+s/7Hz4M8a8H/3Vf6D8W+o+5",
+	"/kP/Mf9j9uDBP//xx/8cblaptpCifsy+qHEG7T+pctQlChBBKz2ThhTgSUe+KTrPPvqDMsqHV3niaGCd",
+	"XMjNtVQC1pm4jQtCKLBTNuM7qQ22PaWi/j6WfgqRgK733JIh8Td8wa/3c8NGhLDTzXyHQdtbJ+sWHb2z",
+	"xvZszz+cuuhJ85VThiMyF79iz7aVljTTkVgRToW1fq3JkEU2kgyKuZmqTNj+M6c1OmUh/oz6k8+YR3Sl",
+	"J+mAyeav2xJ2W5NY/Ss/vmerPcoxV0XzfarK5rRc0pUmdR1M2m26aY5zvToM3ssfoJDaQ45sLLQjzZKn",
+	"aN8agF8xaN5KHU9INzh9j3WvwJu+h027I4qlR96DmfCyZAXhiZqYOb1+KovVBf9tZz0jXLM17D3l4roh",
+	"ItfqmH2j3Y4HvWUTZP7rDqwfde/BD1Kyb/0QSsWnXKRT9lAn5zMdE87KAiJ+RDOzns/eWoMNj0g9HJu8",
+	"it1EwMvsaeBiWjIoPt1c8o8ujOWlE0jmDIw+K55FLaigdA5kGyvI14dfp5Lj2cBQNWVrur25jaHpraMO",
+	"tMer4fLtyLFFTXXuN132dEttQ+/GlB0lAp5EWeP09JUgb11z5d5lx4/R/qyJDxHKNmpNPmfKsnrDtbY+",
+	"LzpiqPo6i5NxXfm/jdS+tB5MzTqj0+lkBb82wQSFd1C33gAuipPim5R6uop7ujqty0dEU+uaMVqmqrRO",
+	"hcttYsWpJnrJTT5jBZGTSaKZB/Z310LifiXoJdO6w6/O8TL3s0+puDHq8x5HHprMO9vKr/BqWLLg+Sa1",
+	"XrkwoiAzWk42Ejd1F2gUrQJbDclPFKNaCp0RLckVUwXPnUvuikjTArFS0shclm3VX9er821XKObC/9uF",
+	"vb3IivpSLi8MVf266FC+7ST0O3+d/U3ZeV/evbpoMawCaZoVD+PQOOP4PlqiJ0hfafljrRT2JjD9gd00",
+	"AwRrhq2dSxCiP4mjiZcnWYA3am7SpW1RJEv74JGRzuLYZEq5FO9bQqjv0SfTcUjWF0pEaV0Xh8QAKpYd",
+	"UAE5bjLCS0Z4TbqiptotZz19z1HawpPaOh1xGT7zwJU2fvkFy61dC4HZKBLkdNGBnsnqgFb8GHpFh+Q1",
+	"hD7qYnCf7EgmhaPge6LvBvVfuk7DtR64vgltlBTWZfcdF9iw6Zdu6VznNzorlAtYwPccjcANe4dOuxRc",
+	"xdW4u7gklN3XdL5iCrB8rh4NyXP3Og65JpkOiqK6iS5uLrieMR0qnGdUZ22x3E2edyJ7F9l+cpf1zjKk",
+	"+g79KXGckj4Lv0nRIcPnJURYVs1i9bs1hEVXGenl2P5F4zkXrU0bFVNaiphxojB/wjJcJbmSXVdc4RUd",
+	"OwSSxSWuZOwcbdKEEqa6UfEYhRq4s1c7dhsYFzfbaktxcQHXJWsc/E16bu/5XiPvgAPyzFXs+pINLqBU",
+	"FqoSzS8TuYDeulyKSYnMuRB0YWZS8d8g6jiRasyLggn86ory0tVM+xKeZBFXE4MkEeRw0UxSuGvI/bcv",
+	"npFvv37yfx8kwotyd0ShflsQhIbysoWvl1Qj8EmdazGSFInen3gv9CWvHsoK5fBD2C7r0Ri1YJbH7dN1",
+	"2szAVHLFFMYaOiuHF/ZqhIhZVw7dF+ZLY1qa4WidS9oUzL2pUMf0UtARpgVfIF2WNAKBczwuqbgcHWMK",
+	"RBZOi3FoCthdIgPf+mfH0UHLJ8kQ+hUT5vu1zmJmvw0xeJ8SQlA3xISRS4g1ciEcXkz4cyLVVAKKTij6",
+	"+GUMgAf+X1Mp4dbgEGWDnJbzzSPVIjfCavcoNa441HrUVeiJwDoUDQTDmQCBrA1hjxaaRAUZr1ra81oY",
+	"hIvTt3KZcgnFNOJSubR/uhUTvGFaZ5fUMJGv+rhZ3lBISA5uLSK0rrko5NJbgNaQh6KBMZsuBLEPVen1",
+	"aD4uuZi2FbkvrfVu10eh2ZGb2fbbvOr/ev6nP7CCU7HFaEKyeprP4XICxQ+HkGKOVoa8AKYY0OXGIbhA",
+	"+yBNI5JtrL1rAgS5eI/H47oqKResOAV/cTN0GmGibKoCzYTdNAYhi4rJqmQtbou85qxo9yUjgU0Uo/kM",
+	"fLuGbbZpXettLboeSgLbyr037N2sQqJXkGDJrupho3oRX7FGcEnKY0/utwvUHut5R6lZbPTFQR26O5V4",
+	"Ts0MQRobFuRm8zBHs8HQSyawNChdhKx8UmdH6SZCzHnwPfcaYQlbKRHHfrc0CN06oNk/Fhhiemub0cOA",
+	"sAKovVvEkuteHaKJpVFt2ssF2qeb8qlrdgIjX7ULB4uK41+t+yPaQ0CKQZE3HtmpZNqX+iTUJA2yZevm",
+	"rYmiT9lgygSry20CTRYeiqQrOtorqA3MqWZZKDKxUjPJ8/YWZyJZAQ0FACXl8xrMTYfagijU89WQXdO5",
+	"lYa5nI+aDcquywluo5vBqt4Gqn3s2y3HHJp5wV5Ptz8yM5NFOkqchHN7bXeg5JoV26XF1m1uZpPszxZl",
+	"Kmh1Bhkc+6VX3PZ1feeXVA7qbm7lnQvudBMSDRncIy/XfV+2tCa/iyA6ozJRTJJjQWddRCr7v1QQp7sK",
+	"eKKzFTjBnZ/MC/SIv/w2NYt63MlOCZDI3duQ7OA4JgqIrfvm9tcekuhE6YrlwyCxfj78OHQRX1eJidUx",
+	"riDeg263MH0byNsagXCR2/X5C16y53wySalyKKPamRkMDWbWwmeThPA6m1cmApOe8JL53kGo6E9bXO78",
+	"JjAWm0oj6qcXfJI00n7EL6CGDwv2oJDTSAI369DZgdzkSOLe0y+lfnArgRWftKQ8gBhwiHyBIawv1HgL",
+	"cLFnDTjytn3y7vFcFrieLHT6bevvK9z2J2mWRevhxq9kzCzxatCMPju4g7Swmo7ORE3b/fkTL3hpevc6",
+	"YslhJPikChY7NpMB4nOjj9FnnxG2fE6v15oTd7Ur9q1p+dSZpmavBewAed8XlAGEYYF9FqAjuZXDrED4",
+	"TTgViYTgfzZeHhLqL4iUBy/mMfK+JOi6Poh1L9zYhb0ei04odZuF6XkQNzSfBTXhRE2YHbEuLkpJi6eL",
+	"Ytr7NH4HIT7DsK4NNBLeTWcEUjlYwIefkZLRKwx+yLIgS6kumSJjNuOiIAtheAnZvZJqE+MKW7sxEZ60",
+	"FvRemkmgqXkmlbHeHrQ5jJlZMmuSLKV/Hd9SCUMTookOepiqzvnUg3H2DPP2HdR4QLQ5ETSU1hjGDmlq",
+	"fCHOrI4Eb62kSDr63m71sBAQLlsidrnImRK6gdwPqBdkOZMt0bQ+AMmTDoIVyeHSf7Vg3epuhEj9p2wg",
+	"x9i53RJctwyPJlpNvz7pTrVoSbToGS1SEXbM+jtkBAAayg0ryKKSIh1IvGF5aN/s/np23bK8k6jxVIZF",
+	"yerQWUTdjpI2Zu59H5kLn0r2SnchLgUmi/CcrNaSSnWqyeWUoNwxZUlvexl87B5fJhkksv4ERGUYViRj",
+	"vamVtuD5bg08dGyOCJGOljrl/jHem0RctgVvb1W3nC4dcJd3ZV8MQOxzq58FF+/2LrqPL25/cxdFcQ9I",
+	"0fT7JKbPKcJ2WD0KV8bgFO98Sbc3pc791J1mY0dUdujrtd/UDQfnKXjx9E7sORH7KljhN6z/eqEYuH0P",
+	"r2i5YKSiXOko8QTS3v5Ts9Kye6rcq/mic1r9jA/7WD/zFdeGCaZq/NfuVZPtTVGlvkUeIX2s/EJS3BVm",
+	"9CQ4zP78hARoHOeAOYZzDeOAtkwePXlsbWVl1Scmpef0GtPXg+NHTx6Dk+3/fdToXf2ZPvwNZqq4P4YP",
+	"P37lP0uNVWluTE24HwA7Ii577eMGRz3cU37FRFxa2dGCe3l+bJn+hLw8v/rGqoCxotAYPSQIMhkhhmUB",
+	"lmnl4W90jUG7tZZzfZPa4Q/ILdAPDoe3RzlYT1YdHh5Gtv4JOYzwoMMSS3uoipB60UwUPO5MD2XDvZAo",
+	"+hUxdtQ/axy3P/mXPo+QmXqYU81Iyezx0ZaLptwSeLaqZkxgO0shjT4h2lDlGvkhU+AGXeEviVT40xNC",
+	"3YC9b7Yc4G/+jPNrX9pK1E05GiygboXFWFzkoy7rFknJaJGs363rCzjAreZMawQjZTXmJhVCLkTeOKaR",
+	"d+D9j0SNyzwkAPGYE4jVH8dDFkUH5CNn8vu38CmflGS3FGiDJq97hOXEg0tGSA/+NYsaUs3JE8Vi/CLw",
+	"dSkm3iaYXJmncrrubi2gnJSXyR15g61aZsY04Og48FbL/xDTsF/ivKAhOcMBAIB4heWVrrg5nnGXKJTa",
+	"EzcAlBv2F0AuCIU9ODwosdZBlCKmKRm9Sq7h1NMNCq4ge8G4CvDAXJOpXYpDtOOKTBXNGVEL0VIW1lqg",
+	"40HisTfBISIBbfVtcs4VCu/E8yg3Hp27Wc3YVphQM3zNTfUDaiLW7JQ8EkkQX+vNrYW9HahNLoVREhBy",
+	"oIQJ2h2G5DkgGOAeu7lVCGqQipTPWH551obNT417INR2NhJ3mkhhrYRL1/klpCGlpMUxIuZZ8e6+sW/s",
+	"MdRThjHSsKWTxiea1EJs+/1Fv0LyIp2HewHvFSXhalAPR8eQiYOaI8CRkX5tHUuHfaYqOX8v391IZpnk",
+	"BVzohBPbGeNqTNXaNTbhzQQ7TqPIIfIAREbTYxh8ZicxUqBI+xFSPOf6civPIfdAKFkKz1PJ5+PNevKA",
+	"tW6X9RzNtUx1wWuwNg/kCRWknhOsalEMWqeK/ey+iz0nLFYIrQNQ25QB/nsgxUaiJgVxCbd9EThlvze3",
+	"huTWLE4idCREi1IDMk8U0zOfL/A988Mtd7q4gy4Se8rSbSR+7Labmoxn1t+1FmgN2nS02F/jLfdmpwdJ",
+	"0YpgDXtOoNkE0BXD7Bc8gwljyf7gJ2xMSx7sXIrJeVvJBqohDEy01eIFEevz5vYD/GGAvFmzIeKJiG23",
+	"psY10ismCkBhwGA0enTCqrN+YDJzWWzEQHdPsrBU3Ua+ireYoUYxdt6pkKLxjGhDontkzX3swZ4vHLvv",
+	"k0dDLH4d63Vu7WNCgR2w2XMplW/0jCOKmpeYJHD60Gl4PIayLJ0vIn7RK5F3jRrWS9vf674J43LWbemV",
+	"i1udkNElF8XIm1w8h26DgtvLob0TTbU5rSonRRugUjvRekLcdVuSPg61toGsNEOx7d14dYC37Rof/nXA",
+	"Oy31Ky4E7KLHbW32PrZcF2Nvz4C5on4r4tzweMxkgVnBOuSa3RM/ZR1qH3Ze5Uix67J4O3ddG73ojgIh",
+	"V8W6A1vHb/vOV+GYfo+P1qlY1fNR8a+2lAYN8793wW1gB40MJ6sDulFc67J2EAHcCUSN4tFEJgQ4hype",
+	"EeLzS9+06EaPdzGabhgqD4LZ0SXlPjrYo01BGiSJn1jhO8EohgPuaQKZiE11H8pbb5SOB2q31KLC7zsq",
+	"HvdiexTDERhWr2q0MIHJgT5KQYys4tK+v1gtWqDUX7Aczb+br0j7m41ejRT4vs/VDcrZEIoEmwe48ZVt",
+	"ACiduXIxiD+1tub0BzPwiHlrNTdcYY0BMeza+LixW5kUjcJTjDsX/hdh5IcHBwTI/paU2Vbodg/VHqAF",
+	"fUUaLiMCSke0WaHdpNnQP4AA6VK5Erthi/veXqvU0i+XDTTrO0P9BjiHN4GN2yzLa6Qm0lUh28/Gnsv1",
+	"Gjhf/c7Hfy+KKdPNSQIQ7V8YnAQFGU1a1jBJ5A2kiR1YTwouTrMz1x/ep1c5l0KzfGEZ/t/4bmctGAv4",
+	"OdpOCnCUrRcOFkjcEhuSrk8aWd3kwJaCw2TAIt1ZOqfXZ1indc5UzlrCmzRC4jOY/IIZE67Ei1BDpMjZ",
+	"CZwtipipc7rKwnAeyO9Afag9pvX6Hx+uZ353vY5dsCXSW0vdLbnqJ9fX5L6Qhjw5PIJlPDl88gD+aPbb",
+	"k0YnfERwDWN0uZtfqBgilDuB1ewmd/3ccbL9SfO9kunsup1zTq9dC3zLa51hgUaMTI+Js28PzYxUuHUc",
+	"u+UcVgB0SEg3VmDHyjNHobkGJM7oRTw0ANce42/7i3DxthV34A0K5PAGCcrP6SVDnKe19n3DAOPRlefW",
+	"C3x0uPsEtNWK+qPsxmp5C18Ubn5QnzJSXcrlD9tZ89SeieiKbBP8AZL6XJCJVaZzLhaNQZqHw0e9uArW",
+	"tG1D7Irq77PtT3/SgdI3gE3oolsaSmCfusVXU/ZsWUJgC5f8D22xgEAzJKeu/qLZqHQC5QAEcs9swq/J",
+	"CEcwbTYvrdtoNDctWI7pgU/vZ7J0aDisZHNL+WMyOqAVH7mmZfs3MDZMgrrGyfqWye2/r9MlC922ydNz",
+	"j3vUe4LHqYP6uqfJUirIhMVSxws0awGCseiq/L8MN3TdmUyWbP7n+5HnXPxNXcj9wqKdB+nd07+IXL/1",
+	"/gmQ9seh3wjMH4AKGdP8sglPsbX5BIPut+4+eim0YbQAUwAXfYyVvhIn3EC9AdRK7ADOuxUSXgsEHm7B",
+	"jXx3N1ZIWjN6xkp4QZRMtaTq4sTfoHo1tV29YwH7I3WzByfZRKXBP4fztruiLuqnqUEse2EY+j3d60Ft",
+	"ydmNXFfM6HgNVTQLo5PqMU1+Npd/xXuawM+xLc9AYfCQjBbV6LiBKh2mrbmONph7RkaFXIpOz4U5T2j6",
+	"es3km3ns7vkWn45pwkCMvdJ3Gnr61g5I50KLzR6t5IF3mbl+JiODGjYs3y1lfukDX4U1qLVR1Fjzv1pY",
+	"u9FBGODsbnC1daot9T87TO7I+Fc0buDN/tObtkOKeW9HtCZLT4O+qkrOQFdiPYpTBCSK+kL4mDuXzNIi",
+	"h25l7BbCiZibBwjOYaqmEep9MVoSosn2GFofCcPsETqNi7uOetbCNAO8/ULD3ULCqaEIEIoP8fqWOvKN",
+	"6LwIdLinyQjuMQKCLDTr99rxkMO9vvKOsHZ3jt+34ndj2na1mgeAalDxML/HlGxI3kAJum/QwqGNFHo6",
+	"U83oebIc+sLQcRmz7Exq8wsY9el5Vh0gmnBF6yBNMLrq56OPo13oS2lruBuScd/SBYQtbyuec2iIUNB3",
+	"TEbjBS+LUUZo1M+FNwCwqRHU2b0+/eFstNsQDdyWY5ViK5hUCz861tk7M+oWS8lP5UuNQSvjscq3G1C4",
+	"CZ6JT00aW2ohetcclFq6+pKmtawzTAbqLJLrltsac/3wPTULBlhoooE4cEDdd2dy+EFgPZPOED8EbxkU",
+	"EvwQbO/KvkuB83PXFFF6VhakSv3Rd8MNlXLIfvCbjLh6bDK6ZKt/gboDxozbuf7nXx//+a/hV/9IjtHH",
+	"pXfuxfJm1JyLl3j90Y7t9U9I7e5bCLOn+zegmCgeDxcJy5DtTnVz9qirHq/S4zJQJkTCDcz0tFBzaffO",
+	"FHzrUgvtA0bbPOvubTrtxVrenzYwZHdOC+azoli81aWGfQPr2D0sQ1SL8WpQU6V91wMF/sw6tnUPL3dQ",
+	"Fe4W6dVO0qP4EacntOo33+GypcXffp6REbTNjEKlxKTuooEp4a47jaLhm5FRPRZ+5LusyoU2TAUERBgJ",
+	"j0VVzM1IgUbEiIlfiqliWqfZ+NYzPWNPo6OCs6Tdn3J7W4O69coWTPg1ZP300pITe8V5HXSk+pKDUVI3",
+	"HpKXhhRMgHSHREsGm+JhXzfLBmSRavT2fbpfk+/5U5cfAnHnhmg/OvwaVMljnH0Yt+8+efL4mxR6LaMF",
+	"U7fBWXi6glqYIYmdIAdURCaKzi0tHMtFEFSNRni75ufUsOTEnRq3O6Qxn3z7bZRXfHR4uFPkuJt0ZjNk",
+	"jH2ymkMIvgkSWMBKziIQZa6JURza/MNcq/bhNFa5z6vkRAPFo8onH9CrO0G5yMtFwYoogX5CjohZKKGJ",
+	"Ysb9fLI71TsGOLTWopH0zCL3b6gGsVaLZrkUns1cTYlbReaKLqi7CGpixAqAnDfS/+n6kSRwgGyZ7eym",
+	"7dW3Hjn+fjjBNsBRVAqh6QT7o32DDLzfCdqFdvM0mckSSp4/CF6weSUNE6YmBBZvABg014QahKYgI8dl",
+	"D6EcYAQT7w8fZeTJ4WNXofE12o/B1PDhtLXFQlhJQ1eCd7mzQePmg2zw5PAR/P9j+P+vk7G4Dduu24mz",
+	"52OP581X1vU4bxdNOGWYqwhDwME6p2YGbnZwDf5q4dW3a7V7f5noKrzY3zR5vO8ZvDUt+8XjJgB0m1A/",
+	"aNJHM+qEt6x0n45fkx6X2zIeH5CBPfiFiubec6F5gaW/dRcCQO9vD1pucW6trnEFQ+tBB5ggBlHTk0ix",
+	"g2abcKv7BAtADD6n7kBD7L9Rk0AJUby4HrvSE0DuUwe0t/UodadkPkafP25a2qUUU6YCaYL2C0O+jx7H",
+	"0KHz4c5p4u/jKeJI03qAeGa9ntpzIs7/YQ7nipsTHDuO+CjRoPGwBq6jceRSYW1kegx5FNe+bcXDU7lA",
+	"m4ghDihh1653JgzB9morCzZbMOxgNW2FsZFC9Biu9TwCuZFrJ+OVm786JH6Wv4MdchDaBEUBEYwVNeJN",
+	"t0CIvd07mE2+M0aIJ7+PlNxzGD9ebL9TGdc2bEia7YhbdazRjXBfA9vCiRGe6NvM3rYKiT4UdW+/P5pe",
+	"gLucjv454NPCF+vfLs7HPFrLxjfrZlOl5BgNAayqShtQN53FlijSKdZ8JBBaLsdCcwgDlXI6bENlSE8o",
+	"bAWb7bjfbmf2uNURhFcrdBWGrwIYEuJUbZrlGPhKT2dtQ+VZ1W5nDDJ1CySkqRQsoGgk8LLdW8yolbRM",
+	"kDnXVpM50G8zY+Kk7jziWPhdKLoUhIZ+WkB/6l5x1wJPiianrtw4681v2bU5xYBCMkfmAIyAYkg9rjFy",
+	"TKeUi+aAI6wXFNJkZMwm0oNT2Jd0IeHu71PNqG4ADjugqE3UKE+8JkpU3H8Fu7F9oG7Li8Mq4mGQ3V+g",
+	"NXSa1tCnWKwG6Sm11paGdKWC0JJTq6p7pt1NeYGhljRURnsB3rsaRMyDpE0kNOmhsYCU3Z0L9ai47vTG",
+	"TFnvT+QWRUV8Rg4ab+A5w+9dKmrvBM5PNUp3Gg0ubmzimoxpEQGwZ0RLB+cUQW5yqCs3MzcpNIUBPaYt",
+	"3VY3Qjrvg9WzRnW7kK4yv0mxfcp+7UMCaaTszfwbmDwSao6ZdRo0MTIWl049LgpuWrWjkmVTeBTzZC19",
+	"GmAXfp1krJni4jKV2sGsyz2rrzUY09gF0mieuxe3I7qmuRoLUGp3wpZWngLeIKtSySWWEtVBfNQJa224",
+	"FdeCLDQjY5bTBeL+It5qd/FRJjHTz8KbhEWne2blZOePETRz2ZxoFd0CUMNSzAIQDcGzDqUaIenlejmP",
+	"DzwmJvS8pHNgfWerh7qSrd4wXOXHJUBFd4u28WW3dnvtf0tmyFR2Vzc3mmTQXjvtXs+Txa/dcQPsaoas",
+	"2FXC4NHZo2SBG96sAaJOMgcBkef2ZawdVaanfbVs3gupyMj+aHQcVeyf2HM/kwsVOhSi1mKoL6Irj9Xb",
+	"dY/T6et2MfWW6UVpdgxX3eE8bJ8U6iNDG0DjCEYtJ2S8MsyDFQvi7WmyENyQ0eUoI6P5CCqrpiNyv5J+",
+	"7tfR4aOvH0Tn+JuvL/Gyo8P5qEEvbZfQrHg5fPjtx9+PsqMnn36+/H7+w/TfH3fCFgcmxbvtjUUFrfRM",
+	"mpYJl1jT0jpbJq5L6j4H1098aEIebQh1BIhLxHDlFYO2aMhYObhpZIETwn5d0JJI4cKV9XwX35mgUUFX",
+	"C7MF+LL7y3gMqI3VN6fDrr/BAhULI9rRP+REXW1Fg4N2jJTtvlqYX9GGYdesuu2ufOOqvNsV3vUv9wpI",
+	"XRt3akw57ceX7VNKw1id59t5012ld7sdjUGnjuPXn1KTJbCn3/jmwNP2SsUWWeIP//7lSUsFZ32mN9jq",
+	"ZuOUkxXikZ2qGIE5mZkvyLMy2k3M7GdjtheffieXDsUAJ0+32YiKAVZhy+BmbqWZlVJzrjUraiwBEHEe",
+	"M5nRIq42xAjH1rlRe6NQj+FTO0/NPg5F2JDmIfAHw1E7aRTUJm9kX12GTMwgGzCTA+ak0FC+IRa07No9",
+	"Ft19j+cKbtoGrg+1O8J7F9CKGtwXrkkhk1GAXFY8jdONsQdv73MRwoXSA44EFO1S5rQkuaxSWPPdw5Vd",
+	"5ro1PZWSatMyJe+9i/RBPFVTXhAq8MB0d1a2ItdD/JBj375m1hBJhZi6v31rcWMrnv2bSXNKgQ/CWQEC",
+	"byykkxAA/7tiKde3+wK1oWVbONkNaoDJzz66ShbVcTv/uEIquzA5IXYborDzkIS+B/sy9mYQoIaBmFYu",
+	"BnRrQLXO4NU/CB6B2dc8CXFRV4IeB4KxWB4IFFi6XiaWMHV1areNcghH0iMfC7m0L4ibVfOnNnTVIFRc",
+	"TNZXvAd9BEEJsCzrJCoGR5uj/W8JZOlCUmFaYFrmtoyswt63XUcfLeamV7AHC6J087S6G4lrE7hStjSd",
+	"s05tCvUtWiH1b29zIPv1mGUT65nE28GZ6wcOD7X8O59rL6ofu8tggCtaELfXuPMqwGY7ePf6FbL+loZj",
+	"15qw/v1iZkrzf/2C2+MdHU3S7sK7W1vbXhXaPNnnN2LzMbO2JkZKrI01ahm4uqVM7+ZKjP/Gnq7MGojE",
+	"7W+7RTdeMFNP0kF5P5WyQN0EwEtQROBD36H1heRUONXnFd+wp0paVxlrx2KOh6FNWq9EHiLgN0RwSfL0",
+	"NhmwNt1sV83N9sDfu5Db7FGT+2YpNJZq1Z14teq0fljoy/ur1eO+Wx+E+pcpyMU3+0+HOwgo+PvyKCOy",
+	"3AAaiIomNAiZKuxFlYRGQDhrZbkhtpoosAEMXtegiu0WMCALm0k9okKoRrWS8t+SsAIQu3HQWfdYTmuh",
+	"bl4uNL9yo5b1MeBZhurdjNBQvEtGXw19P1Uu5yNyH5J8WIKJBZn6AXZkfzWqOzE+CBje7HL2UGDKSu2f",
+	"h0Pd4A6WNfiE5/gNkVYwURBNJ5BKXEoX6sZfYmNHWTD1QbjSSJx0yc1aP8Z+Gigi5tkjR2KNqu4rtN0c",
+	"+0YRaoyol4p8QDNKnwo5XpSsX0WdrqTQbO9Yk4FKeyS8Yuw5n0wShqnlsS3eBzaGUldGpem8xQ2B67YG",
+	"InE6W0bGiRrznfO37NqTkzdTI+EufMoOkkNWgjw8QoPUDXryn6VNU18Qu13Qw6P91Zmjo6dD0l5RbCMi",
+	"WXB9Gc2fSunmH6Oceq+uUivQCqKZaUYLXfX0mJYUCtkc7nmGVUcOAmSpJEC6/9VsoB83y47/MlaQf7e/",
+	"aWdSNHh+X1LT33KfE/zDQTy1bnK/PCyr/TVI3vT79Z6Lc9zLb7xRYpkpaeif8h3AAbZELgCu3cpwmKuF",
+	"ge64DX6zJF9xM5szw/M2lbYCyG2C8PtwRwiLLKUq9DHErRHr/shKzcdpoEqEnE/XsbKST/k41VSwVm9m",
+	"HzVlJsY91FYGT6iy/3HRJ+wVZbIqgQgtM3jdW21R477tK42a31I0hx0Q6UL3iooUkS8kmbAl2AsI9LiK",
+	"8OwD0DmfCtmcDxnjmNel0h1mcvtq0QbIenswvWea06f5O0c4ouWsnz8YjfqUndXcs72YEdLB0V4JuXTj",
+	"AJYuu4EotPDWZC6LXkBo7Qc7bHvEzBGP1fyfxcctLqEOVOspup0s2L8At7vZjqASyq9prqT2rmgi/nNr",
+	"hJKg2PpglMQvsX/SvOJz3tshC8IZvHNsAjNyHRe2UWdMASB2k6Zzev0soHikPXbs2qixYE8QNP27d+/O",
+	"D46GR4TRfOZw5WkECdIYIWFlIFYE7mpUQ0D8tqzsi4WCxF+Q2HhW/exxnJluFkqcYHLUjXnBiWNxp+mT",
+	"w0an6aOvd6/r1wVbsHd7bPO02gEQrOtmYfsm2jfO+JaP1JIf6WFnh3aN1/bPxDdoIEf/Z6eWeeouwyk2",
+	"gMbXBuM3cawRsb1iAcPPw9LMYM4I85nbOb8ekgjbDn4zZ2raozTnuV9YqsRSUb57UBBcFBuYm+/4b0Al",
+	"csO1EW3I17MTuTDQ5p5LYSgXfVrtd2UEAFHIGYg9a6uvWBcALz/TA0wamPGxu4E9GgWS7GEvg0ztYmq4",
+	"U4HJYCNzmQjHXFTQi+JkbNimjIxmxlQjct8LQ0TacTXeD9z3OroAZee7Vxfw5aPcf/UIAgPWwH736gKC",
+	"AdA8Mn17/swNXdYPIIQye1T/JNwrhuW2Txxk8B+o1nqUw/8nXe5KyevVeetru1nHvrXi/O2b//f/Iwgx",
+	"5cxKK/ojFCgjGwOKxmzKBYY8PHSOYWWprWQzM/ZBYFHePU0cTPuQYOwovie8Pbbh+whkoz8fup8hBOsp",
+	"cHVkjaD0GysP3LQdKc5e5ObnXBiqegUyTRRl3Zo28dfZ35Sd+fXdq4vekn/PceR4Kf0xsOq91Q6wPra7",
+	"dcXoZTg3nuNBLNMiNSqUttR7xoieXJDzsx+Qj6UGVAVwxbjWC9Y80/cav2xwGkRgV9qw+b10aXseD5Vu",
+	"sXdJVJSfAlzAc9XQYXomlyIUX60I1ZebJyC1Hg5D5xS7uOTVT0zxScIMf4eGm1jF7z0kL6QiEw5WGJSR",
+	"LeNKhhNvmhBXad6oTtONUrg1z5KpdAv4RWg1uK7Q33I9fl03xl93T5OX50Ge3HiSUczi+z84P3G2TA00",
+	"j3whHagJBQxCLh0U6tKBRdMpcyEZboBFEh7TzSO37YVRkA3iuhEFum1XApYCtJ0Zd0oCgg9e7cQFg2Ft",
+	"zhuYufbB/UflEr0L7S58VM7k3iwVgtvSmkyNn9MRZtL54Fs0xcpjwbArXvh6otbRMJthNPerm1YMnrnf",
+	"15WDIciUQLlw4yy9GVACjqWfvcquwZ3dHQZLZLVD/5Gma0WXUYEcpJFT/MWW1uvyw167FfAhNMbuxG6j",
+	"23sT4MRXgYEtjyHG0O12TJ4khlTiQND7Tw4fPUhnzhZla4es/c4zU9RUF80l/cU98Bd84I4G2RasBBiy",
+	"AzXB9u1Un6KqTjODMERVjw3a0kxrz4pjSHto9Gdro73hCKL99+H/VFd0brLjVW3rb0E17ovM3B+L+4ZI",
+	"/28SZ24f4Nl7wcLe0qb7XnHD2rp0I2TxhIYARBIpcCxBCFfjJwiabr0zP6bBT21Q1nkDjOMTh0dvRa/u",
+	"JwOR2u0A5oVavV2IdCqAgSbtpm83yOtuXMOLh/t9TA39APOXm9WFvauDP7aevP0DngRrY1RBuN39Hhzo",
+	"T5/Afp7IFuJ7gW1pOsKzNiK5nM8R8BBnHi/ZmPz4ErAXjHTdX/ilJEtq8hm5gF8OP4gP4quv3s/k8Kuv",
+	"yFmMKAuA/5xpMjpdmJlU/DfwM4/JU1g1effm+7PXI6xrQpSWRtXYPY0wGtC+wYXDsR/CZyPPEwU11I18",
+	"kWrlFoNbrL/6ClyQZf3OZEmFOfZRej/yIAvzDiDOlhG5tKw1XoVqtajQM/sg0mMYKi70kJzVfAsdKpSM",
+	"/LGKIXhpqSVMCh6dvaPT0ZBcWFuQGxhTSKj+IEYvJw8B63CEOJQIcQ9IRq4QwyrASclzM0L/Sss5q4vG",
+	"YCwI1YapEzA08Y6vpWB422Py1Qh2FsossEyO/CguhfXXLtlKx7DYwV7jCgtwkM7P7V4vhN340X8he//L",
+	"yqERAkGv3Jp9FD50HYHZi6jNYAPCKTgmWGLvIsgfBLz2BGDia+zbuuAWwb3dPCNvtTr0kKpiVDlWdmgi",
+	"AJTu1o1zyh17uJ+SQuYLmDdL7r998Yx8+/WT//vAV7xomEFjKV6wEdzEB02clwtiWte2yZPDw7keZWT0",
+	"yAUCjmaPD+ejE6L5b6z5m3WUgQ8iwAysIQy0AgqQdzAh297VLv3x48ffYlTJcGPNqgEeVTxe5PT85SBq",
+	"kRhcHYGqqpigFR8cDx4PD4ePEZNgBmLngFZVCQquSkKprMegXUsVyHbw78mbeAyIvQTLE60ocb45FLZj",
+	"qxPBZvyVvRC54JKxynGfP0xDcuo1fT1cBDHt6wOHTj+OGJHYiAa2Hjzyg0CAGQCDXyhlnfgQjrOaDPb3",
+	"ZeFmeK2AIorOGYLHtqRO6ksOnqO8//QxIOg9dVD6uQR4AjBKqqrkOTzq4H+d7kc9stNQsYvy1fefmsom",
+	"GANYZgi7+OjwsO2W4bqD90gtrJyCGMXu38BpQpW1mM+pWg2OB+cLE6ab+RkwroPEKCp0mF1h6FTX04b0",
+	"4KO9zwGAI9knO8TK5nb8m5lTuGBjRxK9h174UGPZ0cPTcR1yitxe+uuCAeY3pmkDaEy9E90ATrauYOxm",
+	"37g6OalQvbWtYTmTjRUkHraDASE74PhvkxE6M2HTrgs2Vo95MTtLCPBeCTNoY8QDgt3bm+rhrbn0/UyG",
+	"vnYriDIi0KkGayTizlJOHWeug5o4Bt3E1GlYHVASqRkjowNnexz8jn98atxxNCSvpcuaOvOhUvzKKuhL",
+	"BhU8zZPwimsTxWR/4mypO52KqG4e48EpDqxr6VqZcL+8tQ0W5V2Eh+KDJivtRq05bUHAVplI1RUgpR8z",
+	"r1F6J1c3+gf7sXjMFFD27CLsVhvCiJNb875V2o08Qz24bp2aRMhldBjsv/AwsCvmgm3JY3ABsa+H0FaN",
+	"lzr7GDhbkBF8OEJYPOifEoyUHPHQ/vvizWvEQKOGjo6tzfUH3oX8gVb/H6RG7vzjg/jj4cOH4X/24pFn",
+	"lxH5g4wa2CP2E1e/Zk1Vn9URU3CKRDQcQ7BlzXb3MeIHIgJNbqfiXN80Oq2Qyf91wfPLcvWA4FJcWROs",
+	"5Kf67ygmei8AwwSRhD/1pi38tjEDz34CnYMcofqCEdy8gbBGq/3xa/cHRb8H449rD+Niig/yI4ntv5AU",
+	"R0/CxJM/7HZE9MXdRWRyu7G8GA3JqcctMXU1C7g36L28oto8hEc8fPl8RKbMekOIy3FMwIv4ILgAJwmd",
+	"Q9x8D9SaAkM5xt1L46B8EE+VXGqm9DFewQEhfDRh1snKHHTACFaEjc6j0GgJkfqA65gyES/AKznDA7FD",
+	"AtsDzovGOBl8N80icwBz1bU0btDrlkLZsGuDp/dhHS5sv2FSRMXjpCR6d5aZLU250ayc3F5GvcBjtaw9",
+	"PZ2WQ9dV6WpVkoIIw8jQXMWEUSvviENg2c0zgvXXE3D8JcHHz9bm2+vYJ44hnZp8ceaWtoMlQtvJzJjq",
+	"+OBAz2QVt5AB7mNOlRlhxMzVW2AciIxSl4/a1PpClYN1Z2GHodlcbJgx9O+zd61PsUdSFoNeNz4NkSNk",
+	"/mhApL3rMXEjIskPfthSBT0iVtbAWNiRr/BQzBVJ2R2dOShT+/ePb1+1rTgcuHrFwSxoTKQ8/vjP47aJ",
+	"lE174Lbm0dYoo+Us4dvDkkeU1Zfsw1gGLImwRVPp4mX29CSPZd3RmXTjrPH6wiOWfTYPpQWj71YOig8r",
+	"jld7MtYsqUhAd/OUdh/ExD74Hf77CWVgyVLFHC+NBtWvMa5S23xqITYF2HO4C1LpphGQ3a7qy4mb6/Lx",
+	"c0Yt8F29fZSidNYakfAUurPz7hh1C8fZzYuGKJ69o9O2m7rLDuAad89bEO6ttae2kq0f48C7YnvZx2xQ",
+	"LRIkP1+YP40pu1z6WgoW8/D+A34RA3xBkb5nLn8QdO42PtgUVAeFay1OnqvnfDKxXksnkxrcGYlpIWit",
+	"JZoXrSE+h/dzCzNo/Zklm7hHhvoukK3OAXMgjdZHalsTmJ53Gm/ZWtPpG73bZEw95xf7sW+v157JeQWz",
+	"gpCQLgOCHrT9JBi7Lk9gYiruW9AkmBPUZKtb8RxbrzPLAAXXl5jYWgjhkOMgHICvEYIr3MQNid5RSsX1",
+	"PN9/NsvILmDPhhHQc992kfE3xhE8d6KE2njj4Hf7n0/bUhWvvaC5o2OL29RO79tT2Wl3JzH3SdfditW+",
+	"Xbc9OCgUn2xNGj2HCz6nr8FLhovY37F6A1gmRq1IxRTI6FhER1is44UoHNQYCluqiZElFHSA5X97B9EV",
+	"9viQouv4gWKAL557jGJsaKgaTn9rN0fkUpSSFlZT7rJIRlYjjMh9308DuWg/Ix82QLFKKsOKGJ41Czgj",
+	"o5TKa88V8nzWMBx2KXoEyu1pT0x/41XzNIQky5gLCivqFDsEYpMzLAJQjGmo6nJVAVANsebLPMMFPXzO",
+	"dSU1T6eIzpWspIYaADgHwiHObAls3tpjdBzhhpSXXgl9CdyOVdi7kjRYsQVJeSBrIyz96GsYAqKbNpjC",
+	"aejimGC1dUaWXBRymRFXrJxBZDUjTBRD8jpKqUK0OAyJEWTO5lKtMj9JhDx68s3azCE0nVwzFhVsWZeO",
+	"R8MQNq0nLLZti8ffMNuZpX8Zj53p7j68PD+257/tSPs4800WdPPyheTruck5/e/25dcnRGyyZ1PXJTxv",
+	"rVXfRU0SpGTFFAfTQAJ/Tcq4dld0s93pbyBBt4ZhN1AU9nNePufOrr3S/jb36R0k49+jYeC2NPYQMfUa",
+	"zxNMbjbXRmJvaJvx+527pNPeOkyl9uDINso706JFmvgRdbeLu8ilYApbye1atR/jc8V8M87NRfyXL7V8",
+	"M8R+JZarCN2TzPJ386OLfC3/zgqrAJGeNFe+h/pk18zuLABXVupGqoZM7ahktIB6Bmjc9vigCPCPZe/D",
+	"FZ2XbpIAZoOh3MWuoCUoA4vrUmElJzXIgQnHO/QBrmPuf8YarF0Qb/a9WwMMlh4Q0JnBJLh9cI7wjZNN",
+	"+uGgezc21w1YTqYdfSlpa1kSel3jFYiOZnOJnJCCVUxYdbtyxUC+BQD+4X2KTdZwNc7dy+/s0+tQMQp6",
+	"+KyFFZxQ7iuEU7wZl2PjkFI8UjWY7q0k6K5H5lQpRwQATozy/Jds9a+WLP8JoWVJ5guQHq0rhBt2SOL/",
+	"6+M///XnJPFvI+nr1rA9Cnq3F3sKv/qdhQOL5XCgkluLu32zzVaL9Nxf9BmJD2tY7Zn4davRfqPgVU0w",
+	"T/bwUZPuB78jbOtakUAq7e8o8LfJ+1f+fRMkbE/9ByrdmRr2nLiFpVafPfu/nXj9OAhfeGcFwJ/Hn19G",
+	"CUDMB194DcA2bgBpFIF0JM00X+oMDgQqkAyUTIRuKieY+UtbZOc1lMVuk6yKHhcZQv4xPvYpl+LL6Zfo",
+	"qc7aMExup88c3UCf+db7vcRDAqI4TOeVRDNjSpY0+XU9pT/JS6duwNrXh0f1IDic0c+xjBxS9soPO9KS",
+	"UFLKKYdWgDnUgRsF/cC+ZWtDC1y4NdyhGvCPaGsaoWW5j6qM9zNJ6Jy8jEjtCezIDfO5248uIvfHUUrX",
+	"+MGxowkbbkd4m19mrCxGOGmv9otPyOj8zcU7MhwO3eNGjgG0Q0rZPO8Xblkd3fMWh/w/9HS7+fT7Pdyl",
+	"1NqZqjVk0m3Zaw2s2MtzCN6VUhtw81x3TtZs4r7EGfcJARBNKk+ypPMlS6qmDBEHfnwJbSCajOogOfba",
+	"jw40jGIbES60YbRIn/d6PvLdHXj/jLYeDPf9HjalbpcxviU7oHelSR7G1bXZxW6g3V3Sx80E3KSOC5Fm",
+	"DlRAZ57PMmw1z0iYyAd7jpnM29PxO8Bo5TrEJv2E3SQNo4nmrZ7wuzDe+7PJlrZB6reSLQGEY8/VYIFc",
+	"ntz+kwbJQ//trkr5GviDpHE/Gk2UgF+AWAaZH2HrwpgZ1gM6RAmvBHHYE0Q8rU3iTZE6Cpdyy8O4r7+J",
+	"Wx5U7+aWtnvlgUh3VzDrjsU2/v7sXvlW2vXjH3zfnU75n8edX4ZTHrPBF+6Ub2GGlGxsQzvYCkLwWTVV",
+	"tI49q6uNjvw96ixauyF5k5B+nxof3/Lk7tzpg9+jf3WIEsdE/9vopLzx0q371KadmjS7MxXVOA87Gfuz",
+	"K6uORL058+9ms4hiOzXdn8z4X4a622CpL1zndeKppEwMdv5W1fcmXPU588RuEfvOFNfoB3em8WREv5Aw",
+	"Dp/dha4Ldz/43f/ZQcsFEv9dVJwIW9O6M23aLaLVnam2muW38+7nVmodyHiX+syTaacy+zP5+8vQZE0O",
+	"+rLV2E4uSkq6ejZBq/p6i5d8ToxAu4J9QwS6UN2daS3lyeb3wg9LuAN9hbc++B3+20FTIUH/Np6Ycq+b",
+	"2Ik2/eQpdGfKyfH0Fub87L7WFrLdpT4CyuxURn8aC38Zmihily/cm2rlmqTkSnUftUClIsZ7yJVAmqQe",
+	"gBhPlRJFwFvLEFT132fvSJTETVcHIJv+GFb0BfQm7VnpRamqO9N7dd8CDdjaETvUG34XijDc/eB3/2cH",
+	"dRhNd/+7OG6JfrHmzrQpxohWd6YboylUW9n48ztu8USzu+P13ezlKbZTbf6ZrP5laM4mM33pPtyOc9lZ",
+	"6B00pu22HeZQaPVnnGZExN5+olOTAffUIR3Mgw0jwtsKOKHRD477Mo6xG6exNm2iKM7q5v8vaubE+sjl",
+	"L+zMnRZFc4avHzktlZ9gBK1+gnkUCR7G97ZzxCJZUOzASkqucUAVFSvsIcyS824uGauwxKeeYPI8ad4q",
+	"hlDEcpHPWKL08GIl8vhk/zk2zf55qfEeX+ockx/oJXOFwjMYvVvWcOv1nk3jAef7k+0Hvzve3GrkvmVz",
+	"ecX2IzE+F5nxHRpntwtN/0xx3YbfkpGKqZwJ85CJXBYwSYTZM8xYwYoT8vL86hsrH8aK5pfM1OXlMAUx",
+	"VJfXUqg7MsLHW/HUQcXFNr76UVRc/Gez1StGr5ojsomRfjotTAVIAWr83bmqReXBtEeUg+c8zN5yaFGe",
+	"vgDwtOQC07qe1FL4aRqyYATwhKwdyK4rrpi22plrgnxYYHE+hYGBfj62b2xZV4Xn+2LQO+jU4+JL1WnP",
+	"FeWiOY5ZKjKRKocp6IvK/rOQS9GGNtNN5LifbPFPNlCH7txJ8WBA292Ue9ox7l0C+2xgnM3kksytFRn5",
+	"MgYm/TM3afezSqoeygb7tRBx4TN4U5sbe97WcWZi57SeJ7WkGjqRhuSNiHZPinJ1EqLVNM9ZBcP+NZla",
+	"lyK0LPkr7GOgIwCCpYCygQ4wDvhKdK1eQIeba+W6I7Mbbt5fNu314TAyOHEKv9s8A0ur9kpmyFSCnLL+",
+	"kSXsHiZgwQa65jLXHgS9ptCENo+GhoTVwApmsgRMUwQh2hbL2Z3+eA+zjsPLWq8CFCWuJksHL4ak14C5",
+	"XYmROCXyN5gc54abTZSc382YuGZE7O5mxDXTPXcyIK6R7Qmk29YYGA2uBg5yI6t//mg3HH7oWGuhysHx",
+	"AOYaXR2B/HZ3Wt8+F4wv3DDh9WnOwwg+38HMWOXRYESdMLTjjgXEbA05Lpg2DHYoV/H8RR1Pt0VK29MK",
+	"baTRMhqlpZsPxpE3AF0w5eLaY6I3xrAEgwA+8Gj74QkOTjZ6zwCuEH1WS5/oQ5evjT6pi4g21/qTFz84",
+	"k93JnwjO3m2EpiuPV+hl2bAxWAkhGJPTyN1sYuANGNMKEmYu58xapm6+0DAe3LBM3mp9lCf+Epv1PTaU",
+	"nMZv7pvaP3389P8HAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

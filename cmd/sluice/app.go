@@ -228,9 +228,9 @@ func (a *App) serveAdmin(parts admin.Config, agents http.Handler, more ...func()
 	if err != nil {
 		return err
 	}
-	more = append(more, a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems)
+	more = append(more, a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.health.Problems)
 	parts.Control, parts.Fleets, parts.Tokens = a.loop, adminFleets{a.fleets, more}, tokens
-	parts.Sources, parts.Shrink, parts.Listeners = sourceStatus(a.sources), a.guard, a.listenerStatus
+	parts.Sources, parts.Shrink, parts.Listeners, parts.Health = sourceStatus(a.sources), a.guard, a.listenerStatus, a.health
 	parts.Normalise, parts.UI = normalise, webadmin.Dist
 	parts.Version, parts.Node, parts.StartedAt = version, a.cfg.Node, a.started
 	parts.Log = a.log

@@ -34,6 +34,7 @@ func upstreamCommand() *cobra.Command {
 			}
 			return http.MethodPut, base, list
 		}))
+	cmd.AddCommand(pinCommands()...)
 	return cmd
 }
 

@@ -109,10 +109,13 @@ func (r *RoundRobin) Pick(usable func(i int) bool) int {
 	}
 	// The share of an item that is left out goes to the others by turns, so that its
 	// neighbour does not get all of it.
-	n := len(r.weights)
-	start := int(r.detour.Add(1) % uint32(n))
-	for k := range n {
-		if j := (start + k) % n; j != i && usable(j) {
+	others := len(r.weights) - 1
+	if others == 0 {
+		return -1
+	}
+	start := int(r.detour.Add(1) % uint32(others))
+	for k := range others {
+		if j := (i + 1 + (start+k)%others) % (others + 1); usable(j) {
 			return j
 		}
 	}

@@ -245,6 +245,93 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tenants/{tenant}/upstreams/{upstream}/endpoints/{address}/pin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the upstream. */
+                upstream: components["parameters"]["UpstreamName"];
+                /** @description IP:port, percent-encoded where needed; IPv6 in brackets. */
+                address: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Drain an endpoint, or force it up or down
+         * @description Writes the Pin object of the endpoint. It wins over health on every node until it expires or is deleted. The author is the caller.
+         */
+        put: operations["pinEndpoint"];
+        post?: never;
+        /** Leave the endpoint to health again */
+        delete: operations["unpinEndpoint"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tenants/{tenant}/upstreams/{upstream}/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the upstream. */
+                upstream: components["parameters"]["UpstreamName"];
+            };
+            cookie?: never;
+        };
+        /** What this node says about an upstream, and how many endpoints it may eject */
+        get: operations["getUpstreamHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/upstreams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What this node says about every upstream */
+        get: operations["listUpstreamHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The evidence ledger of this node
+         * @description Every transition of the last 24 hours with what it rests on: counts, window, samples, rule, end. Newest first. It is kept in memory, at most 256 of an upstream, and begins anew with the process.
+         */
+        get: operations["listHealthEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/tenants/{tenant}/upstreams/{upstream}/shrink": {
         parameters: {
             query?: never;
@@ -784,7 +871,7 @@ export interface components {
          * @description A type of object.
          * @enum {string}
          */
-        Kind: "Tenant" | "Fleet" | "Policy" | "Certificate" | "Upstream" | "Route" | "Override";
+        Kind: "Tenant" | "Fleet" | "Policy" | "Certificate" | "Upstream" | "Route" | "Override" | "Pin";
         /** @description Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters. */
         Name: string;
         /** @description A name; those of derived objects have up to 253 characters. */
@@ -830,7 +917,7 @@ export interface components {
             name?: string;
         };
         /** @description Any object; `kind` says which. */
-        Object: components["schemas"]["Tenant"] | components["schemas"]["Fleet"] | components["schemas"]["Policy"] | components["schemas"]["Certificate"] | components["schemas"]["Upstream"] | components["schemas"]["Route"] | components["schemas"]["Override"];
+        Object: components["schemas"]["Tenant"] | components["schemas"]["Fleet"] | components["schemas"]["Policy"] | components["schemas"]["Certificate"] | components["schemas"]["Upstream"] | components["schemas"]["Route"] | components["schemas"]["Override"] | components["schemas"]["Pin"];
         /** @description Owns hosts, routes, upstreams and overrides. */
         Tenant: {
             /**
@@ -1038,6 +1125,7 @@ export interface components {
             };
             timeouts?: components["schemas"]["Timeouts"];
             retry?: components["schemas"]["Retry"];
+            slowStart?: components["schemas"]["Duration"];
             drain?: components["schemas"]["Drain"];
             limits?: components["schemas"]["UpstreamLimits"];
             /**
@@ -1155,8 +1243,21 @@ export interface components {
             /** @description Errors in a row that eject an endpoint. Default 5. */
             consecutiveGatewayErrors?: number;
             baseEjection?: components["schemas"]["Duration"];
-            /** @description Of an upstream that may be ejected at once. Default 30. */
+            /** @description Of an upstream that may be ejected at once; one always may, and the last one never. Default 30. */
             maxEjectedPercent?: number;
+            window?: components["schemas"]["Duration"];
+            /** @description Of one endpoint in the window that make its share of errors tell something. Default 20. */
+            minRequests?: number;
+            /** @description Share of 5xx (not 501 and 505) and gateway errors in the window that ejects, if it is three times that of the median sibling. Default 0.5. */
+            maxErrorRatio?: number;
+            /** @description As minRequests, within five minutes. Default 50. */
+            slowMinRequests?: number;
+            /** @description As maxErrorRatio, of gateway errors within five minutes. Default 0.2. */
+            slowMaxErrorRatio?: number;
+            /** @description Ejects an endpoint whose 90th percentile of latency is so many times that of the median sibling, and 50ms more. Default 0, which is off. */
+            maxLatencyRatio?: number;
+            /** @description Ejections are decided and recorded, and not acted upon. */
+            shadow?: boolean;
         };
         /** @description Of the exchange with one endpoint. */
         Timeouts: {
@@ -1285,6 +1386,65 @@ export interface components {
             expires?: string;
             reason?: string;
         };
+        /** @description A person's word on one endpoint, which wins over health. */
+        Pin: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "Pin";
+            name: components["schemas"]["Name"];
+            tenant: components["schemas"]["Name"];
+            labels?: components["schemas"]["Labels"];
+            spec: components["schemas"]["PinSpec"];
+            /** Format: int64 */
+            readonly revision?: number;
+            /** Format: int64 */
+            readonly createdRevision?: number;
+            readonly createdBy?: string;
+            readonly updatedBy?: string;
+            /** Format: date-time */
+            readonly updatedAt?: string;
+        };
+        /** @description What is to be held of which endpoint, until when and why. */
+        PinSpec: {
+            /** @description Of the same tenant. */
+            upstream: string;
+            /** @description IP:port; IPv6 in brackets. */
+            address: string;
+            state: components["schemas"]["PinState"];
+            /** Format: date-time */
+            expires?: string;
+            reason?: string;
+        };
+        /**
+         * @description `drained`: no new request, what is under way has the upstream's drain time to end. `up`: in rotation whatever health says. `down`: no new request, what is under way goes on.
+         * @enum {string}
+         */
+        PinState: "drained" | "up" | "down";
+        /** @description What a person says about an endpoint. */
+        EndpointPin: {
+            /** @description Of the Pin. */
+            name: string;
+            state: components["schemas"]["PinState"];
+            by?: string;
+            /** Format: date-time */
+            since?: string;
+            /** Format: date-time */
+            expires?: string;
+            reason?: string;
+        };
+        PinRequest: {
+            state: components["schemas"]["PinState"];
+            /**
+             * Format: date-time
+             * @description Default: until it is taken back.
+             */
+            expires?: string;
+            /** @description Instead of expires: for so long from now. */
+            for?: components["schemas"]["Duration"];
+            reason?: string;
+        };
         ApplyRequest: {
             objects: components["schemas"]["Object"][];
             prune?: components["schemas"]["Prune"];
@@ -1352,7 +1512,7 @@ export interface components {
             source?: string;
         };
         /** @enum {string} */
-        HealthState: "unknown" | "healthy" | "probation" | "ejected" | "down";
+        HealthState: "unknown" | "healthy" | "probation" | "ejected" | "down" | "drained";
         /** @description What health decided about an endpoint, with the evidence. */
         Verdict: {
             upstream: components["schemas"]["UpstreamKey"];
@@ -1377,9 +1537,71 @@ export interface components {
                 observer?: string;
                 /** @description In a row, which lengthen the next one. */
                 ejections?: number;
+                counts?: components["schemas"]["EvidenceCounts"];
                 /** @description Newest last. */
                 samples?: components["schemas"]["Sample"][];
             };
+        };
+        /** @description The numbers that an ejection was decided by. */
+        EvidenceCounts: {
+            /** @description Length of the row of gateway errors. */
+            inARow?: number;
+            window?: components["schemas"]["Duration"];
+            /** @description Within the window, which may have begun later. */
+            requests: number;
+            errors: number;
+            /** @description That were compared with. */
+            siblings: number;
+            /** @description Share of errors of the median one, 0 to 1. */
+            siblingsMedian: number;
+            latency?: components["schemas"]["Duration"];
+            siblingsLatency?: components["schemas"]["Duration"];
+        };
+        /** @description Something that health has decided. */
+        HealthEvent: {
+            /** Format: date-time */
+            at: string;
+            kind: components["schemas"]["EventKind"];
+            upstream: components["schemas"]["UpstreamKey"];
+            /** @description Of the endpoint; absent for what concerns the upstream as a whole. */
+            address?: string;
+            from?: components["schemas"]["HealthState"];
+            rule: string;
+            reason: string;
+            /** @description The node that decided. */
+            observer: string;
+            /** @description Decided, and not acted upon. */
+            shadow?: boolean;
+            verdict?: components["schemas"]["Verdict"];
+        };
+        /** @enum {string} */
+        EventKind: "ejected" | "probation" | "returned" | "down" | "pinned" | "unpinned" | "forgotten" | "service_bad" | "service_good" | "panic" | "calm";
+        /** @description What one node says about an upstream. */
+        UpstreamHealth: {
+            upstream: components["schemas"]["UpstreamKey"];
+            observer: string;
+            /** @description Endpoints that may get new requests as far as sources and people say. */
+            eligible: number;
+            /** @description How many of them may be ejected at once. */
+            mayEject: number;
+            ejected: number;
+            /** @description How mayEject comes about, in words: may eject 1 of 3. */
+            arithmetic: string;
+            shadow?: boolean;
+            /** @description Endpoints that would be ejected now if it were not for shadow mode. */
+            wouldBeEjected?: string[];
+            /** @description So few are healthy that ejections are ignored. */
+            panic?: boolean;
+            service: components["schemas"]["ServiceVerdict"];
+            verdicts: components["schemas"]["Verdict"][];
+        };
+        /** @description Whether an upstream is bad as a whole, so that no endpoint is worth ejecting. */
+        ServiceVerdict: {
+            bad: boolean;
+            /** Format: date-time */
+            since?: string;
+            rule?: string;
+            reason?: string;
         };
         /** @description One observed outcome. */
         Sample: {
@@ -1390,6 +1612,8 @@ export interface components {
             status?: number;
             error?: string;
             latency?: components["schemas"]["Duration"];
+            /** @description Id of the request, as in the access log. */
+            request?: string;
         };
         /** @enum {string} */
         SourceKind: "kubernetes" | "etcd" | "dns" | "manual";
@@ -1412,6 +1636,7 @@ export interface components {
             sources: components["schemas"]["SourceKind"][];
             /** @description Which place of the first source decides them, such as `default/shop/api:http`. None when it is by hand. */
             place?: string;
+            pin?: components["schemas"]["EndpointPin"];
             verdict: components["schemas"]["Verdict"];
             /** @description Whether new requests may go to it. */
             inRotation: boolean;
@@ -1446,6 +1671,7 @@ export interface components {
             };
             timeouts: components["schemas"]["Timeouts"];
             retry: components["schemas"]["Retry"];
+            slowStart?: components["schemas"]["Duration"];
             drain?: components["schemas"]["Drain"];
             tls?: components["schemas"]["UpstreamTLS"];
             limits?: components["schemas"]["UpstreamLimits"];
@@ -2451,6 +2677,139 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
+    pinEndpoint: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; return the effect that the write would have. */
+                dryRun?: components["parameters"]["DryRun"];
+            };
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the upstream. */
+                upstream: components["parameters"]["UpstreamName"];
+                /** @description IP:port, percent-encoded where needed; IPv6 in brackets. */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PinRequest"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
+    unpinEndpoint: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; return the effect that the write would have. */
+                dryRun?: components["parameters"]["DryRun"];
+            };
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the upstream. */
+                upstream: components["parameters"]["UpstreamName"];
+                /** @description IP:port, percent-encoded where needed; IPv6 in brackets. */
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
+    getUpstreamHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the upstream. */
+                upstream: components["parameters"]["UpstreamName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The upstream's health. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpstreamHealth"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listUpstreamHealth: {
+        parameters: {
+            query?: {
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By tenant and name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["UpstreamHealth"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listHealthEvents: {
+        parameters: {
+            query?: {
+                tenant?: string;
+                upstream?: string;
+                /** @description IP:port. */
+                endpoint?: string;
+                since?: string;
+                until?: string;
+                /** @description At most this many. Default 100. */
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["HealthEvent"][];
+                    };
+                };
+            };
             default: components["responses"]["Error"];
         };
     };

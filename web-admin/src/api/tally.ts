@@ -9,7 +9,7 @@ export interface Tally {
 
 /** Counts endpoints by verdict. */
 export function tally(endpoints: Endpoint[]): Tally {
-  const states: Record<HealthState, number> = { ejected: 0, down: 0, probation: 0, unknown: 0, healthy: 0 };
+  const states: Record<HealthState, number> = { ejected: 0, down: 0, probation: 0, drained: 0, unknown: 0, healthy: 0 };
   let inRotation = 0;
   for (const e of endpoints) {
     states[e.verdict.state]++;

@@ -6,6 +6,7 @@ export const verdictTones: Record<HealthState, Tone> = {
   ejected: 'bad',
   down: 'bad',
   probation: 'warn',
+  drained: 'note',
   unknown: 'off',
   healthy: 'good',
 };

@@ -39,7 +39,7 @@ export type ErrorDocument = Schemas['ErrorDocument'];
 export type ErrorCode = Schemas['ErrorCode'];
 
 /** Worst first: the order in which people look. */
-export const healthStates: HealthState[] = ['ejected', 'down', 'probation', 'unknown', 'healthy'];
+export const healthStates: HealthState[] = ['ejected', 'down', 'probation', 'drained', 'unknown', 'healthy'];
 export const nodeStates: NodeState[] = ['silent', 'failed', 'drifted', 'rolling', 'in_sync'];
 
 export const keyText = (k: UpstreamKey) => `${k.tenant}/${k.name}`;

@@ -1,0 +1,86 @@
+package gateway
+
+import "time"
+
+// HealthEvent is something that health has decided: a line of the evidence ledger, and what
+// alerts are made of.
+type HealthEvent struct {
+	At       time.Time   `json:"at"`
+	Kind     EventKind   `json:"kind"`
+	Upstream UpstreamKey `json:"upstream"`
+	// Address of the endpoint; empty for what concerns the upstream as a whole.
+	Address string `json:"address,omitempty"`
+	// From is the state before, for what concerns an endpoint.
+	From   HealthState `json:"from,omitempty"`
+	Rule   string      `json:"rule"`
+	Reason string      `json:"reason"`
+	// Observer is the node that decided.
+	Observer string `json:"observer"`
+	// Shadow: decided and not acted upon.
+	Shadow bool `json:"shadow,omitempty"`
+	// Verdict is the new one with its evidence. It is shared: nobody changes it.
+	Verdict *Verdict `json:"verdict,omitempty"`
+}
+
+// EventKind says what has happened.
+type EventKind string
+
+// What can happen, first to an endpoint and then to an upstream.
+const (
+	EventEjected   EventKind = "ejected"   // by real requests; with Shadow it would have been
+	EventProbation EventKind = "probation" // its ejection is over: trial requests decide
+	EventReturned  EventKind = "returned"  // healthy, after probation or after having been down
+	EventDown      EventKind = "down"      // by probes
+	EventPinned    EventKind = "pinned"    // a person has said something about it
+	EventUnpinned  EventKind = "unpinned"  // and does not say it any more
+	EventForgotten EventKind = "forgotten" // removed, or judged by another check now: unknown
+
+	EventServiceBad  EventKind = "service_bad"  // the endpoints fail alike, so nobody is ejected
+	EventServiceGood EventKind = "service_good" // no more
+	EventPanic       EventKind = "panic"        // so few are healthy that ejections are ignored
+	EventCalm        EventKind = "calm"         // no more
+)
+
+// HealthQuery chooses events; what is empty or zero chooses all.
+type HealthQuery struct {
+	Tenant, Upstream, Address string
+	Since, Until              time.Time
+	Limit                     int // the newest
+}
+
+// Takes says whether the query chooses the event.
+func (q *HealthQuery) Takes(e *HealthEvent) bool {
+	return (q.Tenant == "" || q.Tenant == e.Upstream.Tenant) && (q.Upstream == "" || q.Upstream == e.Upstream.Name) &&
+		(q.Address == "" || q.Address == e.Address) &&
+		!e.At.Before(q.Since) && (q.Until.IsZero() || e.At.Before(q.Until))
+}
+
+// UpstreamHealth sums up what one node says about an upstream.
+type UpstreamHealth struct {
+	Upstream UpstreamKey `json:"upstream"`
+	Observer string      `json:"observer"`
+	// Eligible endpoints may get new requests as far as sources and people say. MayEject of
+	// them may be ejected at once, and Ejected are now.
+	Eligible int `json:"eligible"`
+	MayEject int `json:"mayEject"`
+	Ejected  int `json:"ejected"`
+	// Arithmetic says how MayEject comes about: "may eject 1 of 3 (30 % of 3 is less than one, but one always may)".
+	Arithmetic string `json:"arithmetic"`
+	// Shadow: ejections are decided and recorded, and not acted upon.
+	Shadow bool `json:"shadow,omitempty"`
+	// WouldBeEjected are the endpoints that would be ejected now if it were not for Shadow.
+	WouldBeEjected []string       `json:"wouldBeEjected,omitempty"`
+	Panic          bool           `json:"panic,omitempty"`
+	Service        ServiceVerdict `json:"service"`
+	// Verdicts of the endpoints, by address.
+	Verdicts []Verdict `json:"verdicts"`
+}
+
+// ServiceVerdict says whether an upstream is bad as a whole, so that no endpoint is worth
+// ejecting.
+type ServiceVerdict struct {
+	Bad    bool      `json:"bad"`
+	Since  time.Time `json:"since,omitzero"`
+	Rule   string    `json:"rule,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+}
