@@ -1,9 +1,15 @@
 package health
 
-import "github.com/sluice-gateway/sluice/gateway"
+import (
+	"reflect"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
 
 // active is what probes say about one endpoint.
 type active struct {
+	// expected: it is new and down until its first success, which is enough.
+	expected            bool
 	down                bool
 	successes, failures int              // in a row; one of them is 0
 	verdict             *gateway.Verdict // while down
@@ -13,8 +19,8 @@ type active struct {
 func (a *active) observe(ok bool, c *gateway.ActiveCheck) (rule string) {
 	if ok {
 		a.successes, a.failures = a.successes+1, 0
-		if a.down && a.successes >= c.Rise {
-			a.down = false
+		if a.down && (a.successes >= c.Rise || a.expected) {
+			a.down, a.expected = false, false
 			return RuleActiveRise
 		}
 		return ""
@@ -35,18 +41,12 @@ func (a *active) unsettled() bool {
 
 // sameQuestion says whether two active checks ask the same of an endpoint. How often they
 // ask and how many answers they need does not matter: a person who changes the interval
-// must not put a dead endpoint back into rotation.
+// must not put a dead endpoint back into rotation. Nor does what is thought of new endpoints.
 func sameQuestion(a, b *gateway.ActiveCheck) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	if len(a.Expect) != len(b.Expect) {
-		return false
-	}
-	for i := range a.Expect {
-		if a.Expect[i] != b.Expect[i] {
-			return false
-		}
-	}
-	return a.Type == b.Type && a.Path == b.Path && a.Host == b.Host && a.Timeout == b.Timeout
+	x, y := *a, *b
+	x.Interval, x.Rise, x.Fall, x.Initial = y.Interval, y.Rise, y.Fall, y.Initial
+	return reflect.DeepEqual(x, y)
 }

@@ -43,7 +43,7 @@ func filled(c gateway.EffectiveCheck) gateway.EffectiveCheck {
 		a := *c.Active
 		a.Type = cmp.Or(a.Type, "http")
 		a.Path = cmp.Or(a.Path, "/")
-		if len(a.Expect) == 0 {
+		if len(a.Expect) == 0 && len(a.ExpectNot) == 0 {
 			a.Expect = []string{"200-399"}
 		}
 		a.Interval = cmp.Or(a.Interval, gateway.Duration(5*time.Second))
