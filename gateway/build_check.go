@@ -48,6 +48,14 @@ func (c *upstreamChecker) active(written *ActiveCheck) {
 	c.out.Health.Active = &a
 }
 
+// initial is the verdict on an endpoint of which health has said nothing yet.
+func (a *ActiveCheck) initial(e EndpointKey) Verdict {
+	if a != nil && a.Initial == "down" {
+		return Verdict{EndpointKey: e, State: StateDown, Rule: "initial", Reason: "no probe has succeeded yet"}
+	}
+	return Verdict{EndpointKey: e, State: StateUnknown}
+}
+
 // askable notes what keeps the check from being sent.
 func (c *upstreamChecker) askable(a *ActiveCheck) bool {
 	invalid := func(field, format string, args ...any) {

@@ -240,12 +240,12 @@ func byAddress(verdicts []Verdict) map[string]Verdict {
 	return by
 }
 
-// verdictOf is the verdict on an address; unknown when there is none.
+// verdictOf is the verdict on an address; the check's initial state when there is none.
 func (e *EffectiveUpstream) verdictOf(address string, by map[string]Verdict) Verdict {
 	if v, ok := by[address]; ok {
 		return v
 	}
-	return Verdict{EndpointKey: EndpointKey{Upstream: e.Key, Address: address}, State: StateUnknown}
+	return e.Health.Active.initial(EndpointKey{Upstream: e.Key, Address: address})
 }
 
 func (e *EffectiveUpstream) panic() {

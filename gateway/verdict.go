@@ -39,7 +39,7 @@ type Verdict struct {
 	Reason string `json:"reason,omitempty"`
 	// Rule that decided: "consecutive_gateway_errors", "probation_failed",
 	// "ejection_expired", "probation_passed", "last_endpoint", "active_fall",
-	// "active_rise", "first_success", "check_changed", "added", "removed".
+	// "active_rise", "first_success", "check_changed", "added", "initial", "removed".
 	Rule     string   `json:"rule,omitempty"`
 	Evidence Evidence `json:"evidence,omitzero"`
 }

@@ -2,6 +2,7 @@ package health
 
 import (
 	"reflect"
+	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
 )
@@ -37,6 +38,20 @@ func (a *active) observe(ok bool, c *gateway.ActiveCheck) (rule string) {
 // soon.
 func (a *active) unsettled() bool {
 	return a.down && a.successes > 0 || !a.down && a.failures > 0
+}
+
+// expect takes new endpoints out until a probe succeeds, if the check wants that. Endpoints
+// that were there before it did are not touched: a change of a check is no reason to stop
+// serving.
+func (t *Tracker) expect(now time.Time) {
+	for _, e := range t.endpoints {
+		if !e.met && t.check.Active != nil && t.check.Active.Initial == "down" {
+			e.active.down, e.active.expected = true, true
+			e.active.verdict = e.describe(now, t.observer, gateway.StateDown, RuleInitial, "no probe has succeeded yet")
+			t.note(e)
+		}
+		e.met = true
+	}
 }
 
 // sameQuestion says whether two active checks ask the same of an endpoint. How often they

@@ -72,6 +72,7 @@ func http2Exchange(conn net.Conn, head []field, body []byte) (answer, error) {
 	}
 	r := http2.NewFramer(conn, conn)
 	r.ReadMetaHeaders = hpack.NewDecoder(4<<10, nil)
+	r.SetMaxReadFrameSize(16 << 10) // what we have not changed by a setting
 	r.MaxHeaderListSize = maxProbeHead
 	a := answer{fields: map[string]string{}}
 	for {

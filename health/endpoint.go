@@ -17,6 +17,7 @@ type endpoint struct {
 	// terminating. Only they count for the cap, and as "not the last one".
 	eligible bool
 	active   active
+	met      bool // it is not new to the active check
 	passive  passive
 	samples  []gateway.Sample // newest last
 	// fine is the verdict while neither check objects: unknown or healthy. Verdicts are never

@@ -22,9 +22,15 @@ import (
 // once probes a real endpoint one time.
 func once(t *testing.T, check gateway.ActiveCheck, address string) Result {
 	t.Helper()
-	check = *filled(gateway.EffectiveCheck{Active: &check}).Active
-	p := NewProber(nil)
-	return p.timed(t.Context(), address, newQuestion(Target{EndpointKey: gateway.EndpointKey{Address: address}, Check: &check}))
+	return onceAs(t, Target{Check: &check}, address)
+}
+
+// onceAs probes it as a target of any kind.
+func onceAs(t *testing.T, target Target, address string) Result {
+	t.Helper()
+	target.Check = filled(gateway.EffectiveCheck{Active: target.Check}).Active
+	target.Address = address
+	return NewProber(nil).timed(t.Context(), address, newQuestion(target))
 }
 
 func TestHTTPProbe(t *testing.T) {

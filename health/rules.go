@@ -12,6 +12,7 @@ import (
 // The rules that decide verdicts, as they stand in Verdict.Rule.
 const (
 	RuleAdded             = "added"                      // new in the upstream: unknown
+	RuleInitial           = "initial"                    // new, and not used before a probe succeeds: down
 	RuleRemoved           = "removed"                    // gone from the upstream: forgotten
 	RuleCheckChanged      = "check_changed"              // what took it out is no longer asked
 	RuleFirstSuccess      = "first_success"              // unknown until now, now healthy

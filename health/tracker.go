@@ -53,6 +53,7 @@ func (t *Tracker) Configure(now time.Time, check gateway.EffectiveCheck, endpoin
 	check = filled(check)
 	t.restart(now, check)
 	t.check = check
+	t.expect(now)
 	t.relieve(now)
 	return t.flush()
 }
