@@ -6,7 +6,7 @@ OUTAGE ?= 2m
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
 OAPI := go tool -modfile=tools/go.mod oapi-codegen
-PACKAGES := nginx haproxy knot libnginx-mod-http-lua chromium fonts-noto-cjk wrk nghttp2-client iproute2 curl openssl
+PACKAGES := nginx haproxy knot libnginx-mod-http-lua chromium fonts-noto-cjk wrk nghttp2-client iproute2 curl openssl redis-server mariadb-server-core
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help run build ui test test-go test-ui check bench figures generate fmt fuzz packages clean
