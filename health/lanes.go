@@ -2,12 +2,14 @@ package health
 
 // lanes decides which of the probes that are due may start. Every probe under way holds a
 // socket, and one that is never answered holds it for the whole timeout, so that endpoints
-// behind a black hole could take them all. Two rules keep them from it:
+// behind a black hole could take all the room. Three rules keep them from it:
 //
-//   - Endpoints that did not answer in time take the slow lane, which has half of the room.
-//     Those that answer, be it with a refusal, have the rest to themselves.
-//   - The targets of one upstream get a quarter of the room, so that an upstream that goes
-//     dark as a whole, before anyone knows, leaves the others theirs.
+//   - The slow lane has half of the room, and is for endpoints that did not answer in time,
+//     or whose siblings of late did not. The other half is the others'.
+//   - In the quick lane an upstream has no more than a 64th of the room: who answers within
+//     milliseconds needs no more. What it has to start on top of that takes the slow lane,
+//     too, since nobody knows yet that an upstream has gone dark.
+//   - In both lanes together an upstream has a quarter of the room.
 //
 // What may not start waits, and upstreams with something that waits take turns. The owner of a
 // lanes serialises the calls.
@@ -21,34 +23,50 @@ type lanes struct {
 
 // group is the targets of one upstream that are under way or wait for room.
 type group struct {
-	running int
-	queue   [2][]*probing // by lane
+	running [2]int        // by lane
+	queue   [2][]*probing // by the lane that they were put in
 	listed  [2]bool       // it stands in lanes.turns
+	silent  int           // results in a row, of any target, that came late or not at all
 }
 
 const quickLane, slowLane = 0, 1
 
-func laneOf(t *probing) int {
-	if t.slow {
-		return slowLane
-	}
-	return quickLane
-}
+// dark upstreams do not get the quick lane: that many results in a row were late.
+const dark = 2
 
 // add makes t wait for its turn; [lanes.start] says whether that has come.
 func (l *lanes) add(t *probing) {
-	lane := laneOf(t)
+	lane := quickLane
+	if t.slow {
+		lane = slowLane
+	}
 	t.group.queue[lane] = append(t.group.queue[lane], t)
 	l.waiting++
-	l.list(t.group, lane)
+	l.list(t.group)
 }
 
-// list gives the group turns if it has something to start and may.
-func (l *lanes) list(g *group, lane int) {
-	if !g.listed[lane] && len(g.queue[lane]) > 0 && g.running < max(1, l.room/4) {
-		g.listed[lane] = true
-		l.turns[lane] = append(l.turns[lane], g)
+// list gives the group turns in the lanes that it may take.
+func (l *lanes) list(g *group) {
+	for lane := range l.turns {
+		if !g.listed[lane] && l.choose(g, lane) >= 0 {
+			g.listed[lane] = true
+			l.turns[lane] = append(l.turns[lane], g)
+		}
 	}
+}
+
+// choose says from which queue the group may start something in the lane, or -1.
+func (l *lanes) choose(g *group, lane int) int {
+	quick := g.silent < dark && g.running[quickLane] < max(1, l.room/64)
+	switch {
+	case g.running[quickLane]+g.running[slowLane] >= max(1, l.room/4):
+		return -1
+	case lane == slowLane && len(g.queue[slowLane]) > 0:
+		return slowLane
+	case len(g.queue[quickLane]) > 0 && quick == (lane == quickLane):
+		return quickLane
+	}
+	return -1
 }
 
 // start takes out a target that may start now, or returns nil. The caller hands each one
@@ -57,10 +75,11 @@ func (l *lanes) start() *probing {
 	for lane := range l.turns {
 		for len(l.turns[lane]) > 0 && l.running < l.room && (lane == quickLane || l.slow < max(1, l.room/2)) {
 			g := l.turns[lane][0]
+			l.turns[lane][0] = nil
 			l.turns[lane] = l.turns[lane][1:]
 			g.listed[lane] = false
 			t := l.pop(g, lane)
-			l.list(g, lane)
+			l.list(g)
 			if t != nil {
 				return t
 			}
@@ -69,18 +88,18 @@ func (l *lanes) start() *probing {
 	return nil
 }
 
-// pop takes the next target that is still wanted, if the group may start one.
+// pop takes the group's next target for the lane that is still wanted.
 func (l *lanes) pop(g *group, lane int) *probing {
-	for len(g.queue[lane]) > 0 && g.running < max(1, l.room/4) {
-		t := g.queue[lane][0]
-		g.queue[lane][0] = nil
-		g.queue[lane] = g.queue[lane][1:]
+	for from := l.choose(g, lane); from >= 0; from = l.choose(g, lane) {
+		t := g.queue[from][0]
+		g.queue[from][0] = nil
+		g.queue[from] = g.queue[from][1:]
 		l.waiting--
 		if t.stopped {
 			continue
 		}
 		t.lane = uint8(lane)
-		g.running++
+		g.running[lane]++
 		l.running++
 		l.slow += lane
 		return t
@@ -88,12 +107,15 @@ func (l *lanes) pop(g *group, lane int) *probing {
 	return nil
 }
 
-// done gives the room of t back.
-func (l *lanes) done(t *probing) {
+// done gives the room of t back. Late says that its result came late or not at all.
+func (l *lanes) done(t *probing, late bool) {
 	g := t.group
-	g.running--
+	t.slow = late
+	if g.silent++; !late {
+		g.silent = 0
+	}
+	g.running[t.lane]--
 	l.running--
 	l.slow -= int(t.lane)
-	l.list(g, quickLane)
-	l.list(g, slowLane)
+	l.list(g)
 }

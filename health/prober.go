@@ -282,12 +282,11 @@ func (p *Prober) probe(ctx context.Context, t *probing) {
 	defer p.mu.Unlock()
 	t.cancel()
 	t.cancel = nil
-	p.lanes.done(t)
+	p.lanes.done(t, r.Latency >= min(slowAnswer, check.Timeout.Std()))
 	if p.run.Err() != nil {
 		return
 	}
 	if !t.stopped {
-		t.slow = r.Latency >= min(slowAnswer, check.Timeout.Std())
 		p.put(t, start.Add(pause(check.Interval.Std(), unsettled, rand.Float64())))
 	}
 	p.startAll()
