@@ -22,9 +22,10 @@ func TestLanes(t *testing.T) {
 	groups := make([]group, 12)
 	var under []*probing
 	waits := map[*probing]bool{}
-	for range 30_000 {
-		switch rnd.IntN(3) {
-		case 0:
+	for i := range 30_000 {
+		phase := i / 1000 % 2 // more come, more go
+		switch rnd.IntN(4) {
+		case 0, 3 * phase:
 			p := &probing{group: &groups[rnd.IntN(len(groups))], slow: rnd.IntN(2) == 0}
 			waits[p] = true
 			l.add(p)
