@@ -10,7 +10,7 @@ import (
 
 // roles are what this binary does instead of testing when a test starts it again: measuring
 // needs processes that do one thing only.
-var roles = map[string]func() error{"prober": runProber, "responder": runResponder}
+var roles = map[string]func() error{"prober": runProber, "responder": runResponder, "blackhole": runBlackhole}
 
 func TestMain(m *testing.M) {
 	if role := roles[os.Getenv(roleVariable)]; role != nil {
