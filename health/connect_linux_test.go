@@ -47,7 +47,7 @@ func TestConnect(t *testing.T) {
 			t.Errorf("a read after the deadline: %v", err)
 		}
 		closeQuietly(conn)
-		closeQuietly(ln)
+		_ = ln.Close()
 	}
 }
 
@@ -57,7 +57,7 @@ func TestConnectClosesWithAReset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer closeQuietly(ln)
+	defer func() { _ = ln.Close() }()
 	conn, err := connect(t.Context(), "tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
