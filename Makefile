@@ -6,7 +6,7 @@ OUTAGE ?= 2m
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
 OAPI := go tool -modfile=tools/go.mod oapi-codegen
-PACKAGES := nginx haproxy knot libnginx-mod-http-lua chromium fonts-noto-cjk wrk nghttp2-client iproute2 curl openssl
+PACKAGES := nginx haproxy knot libnginx-mod-http-lua chromium fonts-noto-cjk wrk nghttp2-client iproute2 curl openssl redis-server mariadb-server-core
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help run build ui test test-go test-ui check bench figures generate fmt fuzz packages clean
@@ -83,7 +83,7 @@ bench: packages bin/sluice ## compare with nginx, HAProxy and Caddy: CPU per req
 figures: packages ## run the measuring tests and print one line for each figure
 	sh test/kube/build.sh
 	@mkdir -p .cache
-	@set -o pipefail; SLUICE_OUTAGE=$(OUTAGE) go test -count=1 -p 1 -timeout 30m -v ./test/e2e/ ./test/hardening/ ./discovery/... | tee .cache/figures.log | grep -Eo 'figure .*' || { grep -E -A20 '^ *--- FAIL|^panic|^FAIL' .cache/figures.log; exit 1; }
+	@set -o pipefail; SLUICE_OUTAGE=$(OUTAGE) SLUICE_PROBE_ENDPOINTS=50000 go test -count=1 -p 1 -timeout 30m -v ./test/e2e/ ./test/hardening/ ./discovery/... ./health/ | tee .cache/figures.log | grep -Eo 'figure .*' || { grep -E -A20 '^ *--- FAIL|^panic|^FAIL' .cache/figures.log; exit 1; }
 	@set -o pipefail; go test -run '^$$' -bench 'ProxiedRequest(HTTP2)?$$' -benchmem ./proxy | awk '/^Benchmark/ { h2 = $$1 ~ /HTTP2/; print "figure allocations_" (h2 ? "http2 " : "http1 ") $$(NF-1) " per_request goal " (h2 ? 2 : 0) }'
 	@set -o pipefail; $(MAKE) --no-print-directory bench | grep -E '^(figure|missing) '
 

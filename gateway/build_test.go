@@ -129,6 +129,32 @@ var problemCases = []problemCase{
 		want: "Upstream acme/api: spec.health.active.type: check_unknown, found by build", says: `"icmp" is not known, so endpoints are not probed`},
 	{name: "a probe of a path that can't be sent", edit: func(s *site) { s.api.Spec.Health.Active = &gateway.ActiveCheck{Path: "/a b"} },
 		want: "Upstream acme/api: spec.health.active.path: check_invalid, found by build", says: `Path "/a b" can't be sent`},
+	{name: "a host that a probe can't send", edit: probe(gateway.ActiveCheck{Host: "a b"}),
+		want: "Upstream acme/api: spec.health.active.host: check_invalid, found by build", says: `Host "a b" can't be sent`},
+	{name: "a pattern that is none", edit: probe(gateway.ActiveCheck{Body: "("}),
+		want: "Upstream acme/api: spec.health.active.body: check_invalid, found by build", says: `Pattern "(" can't be read, so endpoints are not probed: error parsing`},
+	{name: "a user beyond all bounds", edit: probe(gateway.ActiveCheck{Type: "mysql", User: strings.Repeat("u", 81)}),
+		want: "Upstream acme/api: spec.health.active.user: check_invalid, found by build", says: `write at most 80 letters`},
+	{name: "a probe's header without a name", edit: probe(gateway.ActiveCheck{Headers: map[string]string{"a b": "x"}}),
+		want: "Upstream acme/api: spec.health.active.headers: check_invalid, found by build", says: `Header "a b" is not a header name`},
+	{name: "a probe's Host among its headers", edit: probe(gateway.ActiveCheck{Headers: map[string]string{"Host": "x"}}),
+		want: "Upstream acme/api: spec.health.active.headers: check_invalid, found by build", says: `Header "Host" is what the field host is for`},
+	{name: "a probe's header about its connection", edit: probe(gateway.ActiveCheck{Headers: map[string]string{"Transfer-Encoding": "chunked"}}),
+		want: "Upstream acme/api: spec.health.active.headers: check_invalid, found by build", says: `is about the connection`},
+	{name: "a probe's header with a line break", edit: probe(gateway.ActiveCheck{Headers: map[string]string{"X-A": "1\r\nX-B: 2"}}),
+		want: "Upstream acme/api: spec.health.active.headers: check_invalid, found by build", says: `has a value with control characters`},
+	{name: "an initial state that does not exist", edit: probe(gateway.ActiveCheck{Type: "tcp", Initial: "up"}),
+		want: "Upstream acme/api: spec.health.active.initial: check_invalid, found by build", says: `Initial state "up" is not known, so unknown is in force`,
+		lost:   []string{`acme/api http round_robin, 2 attempts, passive 5 errors 30s 30%, active none`},
+		gained: []string{`acme/api http round_robin, 2 attempts, passive 5 errors 30s 30%, active tcp  [] 2s/5s +2 -3`}},
+	{name: "a field of another type of check", edit: probe(gateway.ActiveCheck{Type: "redis", Body: "PONG"}),
+		want: "Upstream acme/api: spec.health.active.body: check_unused, found by build", says: `Checks of type redis do not look at body: leave it out, or write type: http.`,
+		lost:   []string{`acme/api http round_robin, 2 attempts, passive 5 errors 30s 30%, active none`},
+		gained: []string{`acme/api http round_robin, 2 attempts, passive 5 errors 30s 30%, active redis  [] 2s/5s +2 -3`}},
+	{name: "a blocked status that does not exist", edit: probe(gateway.ActiveCheck{ExpectNot: []string{"5xx", "502"}}),
+		want: "Upstream acme/api: spec.health.active.expectNot[0]: status_invalid, found by build", says: `"5xx" is not a status`,
+		lost:   []string{`acme/api http round_robin, 2 attempts, passive 5 errors 30s 30%, active none`},
+		gained: []string{`acme/api http round_robin, 2 attempts, passive 5 errors 30s 30%, active http / [] 2s/5s +2 -3`}},
 	{name: "a status that does not exist", edit: func(s *site) {
 		s.api.Spec.Health.Active = &gateway.ActiveCheck{Expect: []string{"204", "20x"}}
 	}, want: "Upstream acme/api: spec.health.active.expect[1]: status_invalid, found by build", says: `"20x" is not a status`,
@@ -164,6 +190,10 @@ var problemCases = []problemCase{
 
 func follow(d gateway.DNSDiscover) func(*site) {
 	return func(s *site) { s.api.Spec.Discover = append(s.api.Spec.Discover, gateway.Discover{DNS: &d}) }
+}
+
+func probe(c gateway.ActiveCheck) func(*site) {
+	return func(s *site) { s.api.Spec.Health.Active = &c }
 }
 
 type problemCase struct {

@@ -88,52 +88,7 @@ func (c *upstreamChecker) health(h Health) {
 			c.out.Health.Passive = &usualPassive // thousands of upstreams have the same
 		}
 	}
-	if h.Active == nil {
-		return
-	}
-	a := *h.Active
-	a.Type = cmp.Or(a.Type, "http")
-	if a.Type != "http" && a.Type != "tcp" {
-		c.problem("spec.health.active.type", "check_unknown", "Check type %q is not known, so endpoints are not probed: write http or tcp.", a.Type)
-		return
-	}
-	if a.Type == "http" && (c.out.Protocol == "h2c" || c.out.Protocol == "h2") {
-		c.problem("spec.health.active.type", "check_invalid", "Checks of type http speak HTTP/1.1, which endpoints of protocol %s do not, so they are checked by tcp: write type: tcp.", c.out.Protocol)
-		a.Type = "tcp"
-	}
-	if a.Type == "http" {
-		a.Path = cmp.Or(a.Path, "/")
-		if !validProbePath(a.Path) {
-			c.problem("spec.health.active.path", "check_invalid", "Path %q can't be sent, so endpoints are not probed: begin with a slash and leave out spaces and control characters.", a.Path)
-			return
-		}
-		a.Expect = c.expect(a.Expect)
-	}
-	a.Interval = max(Duration(100*time.Millisecond), cmp.Or(a.Interval, Duration(5*time.Second)))
-	a.Timeout = cmp.Or(a.Timeout, Duration(2*time.Second))
-	a.Rise = c.positive("spec.health.active.rise", a.Rise, 2)
-	a.Fall = c.positive("spec.health.active.fall", a.Fall, 3)
-	c.out.Health.Active = &a
-}
-
-func validProbePath(p string) bool {
-	return strings.HasPrefix(p, "/") && !strings.ContainsFunc(p, func(r rune) bool { return r <= ' ' || r >= 0x7f })
-}
-
-// expect keeps the well-formed statuses and ranges; none of them means 200-399.
-func (c *upstreamChecker) expect(list []string) []string {
-	var out []string
-	for i, s := range list {
-		if _, _, err := StatusRange(s); err != nil {
-			c.problem(index("spec.health.active.expect", i), "status_invalid", "%s", sentence(err))
-			continue
-		}
-		out = append(out, s)
-	}
-	if out == nil {
-		return []string{"200-399"}
-	}
-	return out
+	c.active(h.Active)
 }
 
 // StatusRange reads "200" or "200-399" as its first and last status.
@@ -311,17 +266,18 @@ func byAddress(verdicts []Verdict) map[string]Verdict {
 	return by
 }
 
-// verdictOf is the verdict on an endpoint: what a person says, else what health says, else
-// unknown. Health follows what people say, but later and on its own node.
+// verdictOf is the verdict on an endpoint: what a person says, else what health says, else the
+// check's initial state. Health follows what people say, but later and on its own node.
 func (e *EffectiveUpstream) verdictOf(ep *Endpoint, by map[string]Verdict) Verdict {
+	key := EndpointKey{Upstream: e.Key, Address: ep.Address}
 	v, ok := by[ep.Address]
 	switch {
 	case ep.Pin != nil:
-		return ep.Pin.Verdict(EndpointKey{Upstream: e.Key, Address: ep.Address}, v.Evidence)
+		return ep.Pin.Verdict(key, v.Evidence)
 	case ok && v.Rule != RuleByHand: // else it is about a pin that is gone
 		return v
 	}
-	return Verdict{EndpointKey: EndpointKey{Upstream: e.Key, Address: ep.Address}, State: StateUnknown}
+	return e.Health.Active.initial(key)
 }
 
 func (e *EffectiveUpstream) panic() {

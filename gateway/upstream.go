@@ -146,17 +146,38 @@ type Health struct {
 	Passive *PassiveCheck `json:"passive,omitempty"`
 }
 
-// ActiveCheck probes every endpoint of the upstream.
+// ActiveCheck probes every endpoint of the upstream. Each probe opens a connection of its own,
+// over TLS where the upstream's protocol has it.
 type ActiveCheck struct {
-	// Type: "http" (default) or "tcp" (a connection that opens is a success).
+	// Type: "http" (default), "tcp" (a connection that opens is a success), "grpc" (the
+	// standard health service answers SERVING), "redis" (PING) or "mysql" (the greeting).
 	Type string `json:"type,omitempty"`
 	// Path of the probe. Default "/". http only.
 	Path string `json:"path,omitempty"`
-	// Host header of the probe. Default: the endpoint's address. http only.
+	// Host header of the probe. Default: the endpoint's address. http and grpc only.
 	Host string `json:"host,omitempty"`
+	// Headers are sent with the probe. http and grpc only.
+	Headers map[string]string `json:"headers,omitempty"`
 	// Expect lists statuses ("200") and ranges ("200-399") that count as success. Default
-	// 200-399. http only.
+	// 200-399, or any when ExpectNot is set. http only.
 	Expect []string `json:"expect,omitempty"`
+	// ExpectNot lists statuses and ranges that count as failure: a block-list, for
+	// applications of which only, say, a 502 is known to be bad. http only.
+	ExpectNot []string `json:"expectNot,omitempty"`
+	// Body is a regular expression (RE2) that must match within the first 64 KiB of the body.
+	// Default: the body does not matter. http only.
+	Body string `json:"body,omitempty"`
+	// Service that the health service is asked about. Default "", the server as a whole.
+	// grpc only.
+	Service string `json:"service,omitempty"`
+	// Replication makes a replica whose link to its master is down a failure. redis only.
+	Replication bool `json:"replication,omitempty"`
+	// User logs in without a password, which has to work. Default: any answer to a login of
+	// a user "sluice" is a success that shows that the server is serving. mysql only.
+	User string `json:"user,omitempty"`
+	// Initial state of an endpoint that is new: "unknown" (default: it gets requests until
+	// probes fail) or "down" (it gets none before the first success).
+	Initial string `json:"initial,omitempty"`
 	// Interval between probes of one endpoint, jittered by ten percent. Default 5s.
 	Interval Duration `json:"interval,omitempty"`
 	// Timeout of one probe. Default 2s.

@@ -46,7 +46,7 @@ type Verdict struct {
 	// Rule that decided: "consecutive_gateway_errors", "error_ratio", "slow_errors",
 	// "latency", "probation_failed", "ejection_expired", "probation_passed",
 	// "last_endpoint", "active_fall", "active_rise", "first_success", "check_changed",
-	// "added", "removed", "by_hand", "by_hand_ended".
+	// "added", "initial", "removed", "by_hand", "by_hand_ended".
 	Rule     string   `json:"rule,omitempty"`
 	Evidence Evidence `json:"evidence,omitzero"`
 }

@@ -1,9 +1,16 @@
 package health
 
-import "github.com/sluice-gateway/sluice/gateway"
+import (
+	"reflect"
+	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
 
 // active is what probes say about one endpoint.
 type active struct {
+	// expected: it is new and down until its first success, which is enough.
+	expected            bool
 	down                bool
 	successes, failures int              // in a row; one of them is 0
 	verdict             *gateway.Verdict // while down
@@ -13,8 +20,8 @@ type active struct {
 func (a *active) observe(ok bool, c *gateway.ActiveCheck) (rule string) {
 	if ok {
 		a.successes, a.failures = a.successes+1, 0
-		if a.down && a.successes >= c.Rise {
-			a.down = false
+		if a.down && (a.successes >= c.Rise || a.expected) {
+			a.down, a.expected = false, false
 			return RuleActiveRise
 		}
 		return ""
@@ -33,20 +40,42 @@ func (a *active) unsettled() bool {
 	return a.down && a.successes > 0 || !a.down && a.failures > 0
 }
 
+// probed keeps a sample of a probe as evidence. Of many successes in a row only the first and
+// the newest stay: the others say no more, would push out what came before them, and are
+// most of what fifty thousand healthy endpoints would hold.
+func (e *endpoint) probed(s gateway.Sample) {
+	n := len(e.samples)
+	if n >= 2 && isSuccess(s) && isSuccess(e.samples[n-1]) && isSuccess(e.samples[n-2]) {
+		e.samples[n-1] = s
+		return
+	}
+	e.sample(s)
+}
+
+func isSuccess(s gateway.Sample) bool { return s.Kind == "probe" && s.Error == "" }
+
+// expect takes new endpoints out until a probe succeeds, if the check wants that. Endpoints
+// that were there before it did are not touched: a change of a check is no reason to stop
+// serving.
+func (t *Tracker) expect(now time.Time) {
+	for _, e := range t.endpoints {
+		if !e.met && t.check.Active != nil && t.check.Active.Initial == "down" {
+			e.active.down, e.active.expected = true, true
+			e.active.verdict = e.describe(now, t.observer, gateway.StateDown, RuleInitial, "no probe has succeeded yet")
+			t.note(e)
+		}
+		e.met = true
+	}
+}
+
 // sameQuestion says whether two active checks ask the same of an endpoint. How often they
 // ask and how many answers they need does not matter: a person who changes the interval
-// must not put a dead endpoint back into rotation.
+// must not put a dead endpoint back into rotation. Nor does what is thought of new endpoints.
 func sameQuestion(a, b *gateway.ActiveCheck) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	if len(a.Expect) != len(b.Expect) {
-		return false
-	}
-	for i := range a.Expect {
-		if a.Expect[i] != b.Expect[i] {
-			return false
-		}
-	}
-	return a.Type == b.Type && a.Path == b.Path && a.Host == b.Host && a.Timeout == b.Timeout
+	x, y := *a, *b
+	x.Interval, x.Rise, x.Fall, x.Initial = y.Interval, y.Rise, y.Fall, y.Initial
+	return reflect.DeepEqual(x, y)
 }

@@ -21,6 +21,7 @@ type endpoint struct {
 	cell     *cell
 	windows  *windows // nil while nothing fails in the upstream
 	active   active
+	met      bool // it is not new to the active check
 	passive  passive
 	samples  []gateway.Sample // newest last
 	// fine is the verdict while neither check objects: unknown or healthy. Verdicts are never

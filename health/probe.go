@@ -1,159 +1,149 @@
 package health
 
 import (
-	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
+	"io/fs"
 	"net"
-	"net/http"
-	"net/url"
 	"os"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
 )
 
-// UserAgent is what http probes say in their User-Agent field.
-const UserAgent = "sluice-health/1.0"
+// bodyPatience is how long a probe waits for an endpoint that has answered to close.
+const bodyPatience = 50 * time.Millisecond
 
-const (
-	maxProbeHead = 64 << 10 // bytes of the answer that are read to find its status
-	maxProbeBody = 4 << 10  // bytes of the body that are read out of courtesy
-	bodyPatience = 50 * time.Millisecond
-)
-
-// probe asks an endpoint once, until ctx is done. Status is 0 unless an HTTP answer came.
-type probe func(ctx context.Context) (status int, err error)
-
-// newProbe prepares what is the same for every probe of the target. A check that cannot be
-// asked becomes a probe that fails with the reason.
-func (p *Prober) newProbe(t Target) probe {
-	if t.Check.Type == "tcp" {
-		return p.tcpProbe(t.Address)
-	}
-	ask, err := httpProbe(t)
-	if err != nil {
-		return func(context.Context) (int, error) { return 0, err }
-	}
-	dial, err := p.dialer(t)
-	if err != nil {
-		return func(context.Context) (int, error) { return 0, err }
-	}
-	return func(ctx context.Context) (int, error) {
-		conn, err := dial(ctx)
-		if err != nil {
-			return 0, err
-		}
-		defer closeQuietly(conn)
-		// A read or write cannot wait for a context, but a deadline in the past ends it.
-		stop := context.AfterFunc(ctx, func() { expire(conn) })
-		defer stop()
-		return ask(conn)
-	}
+// question is what probes of one check ask. It is prepared once and shared by the endpoints
+// of an upstream, of which there may be tens of thousands; only the address differs.
+type question struct {
+	target Target // the first that asked it: all but the address is everybody's
+	newest Target // the last that was found to ask the same
+	check  *gateway.ActiveCheck
+	secure *Secure
+	tls    *tls.Config // nil: without TLS
+	header []byte      // PROXY header, before TLS
+	ask    askFunc
+	err    error // of a check that cannot be asked: every probe fails with it
 }
 
-// tcpProbe succeeds when a connection opens.
-func (p *Prober) tcpProbe(address string) probe {
-	return func(ctx context.Context) (int, error) {
-		conn, err := p.dial(ctx, "tcp", address)
-		if err != nil {
-			return 0, err
-		}
-		closeQuietly(conn)
+func newQuestion(t Target) *question {
+	q := &question{target: t, newest: t, check: t.Check, secure: t.Secure, header: []byte(proxyHeaders[t.ProxyProtocol])}
+	switch t.Check.Type {
+	case "tcp":
+		return q // a connection is all that is asked
+	case "redis":
+		q.ask = redisAsk(t.Check.Replication)
+	case "mysql":
+		q.ask = mysqlAsk(t.Check.User)
+	case "grpc":
+		q.ask, q.err = grpcAsk(t)
+	default:
+		q.ask, q.err = httpAsk(t)
+	}
+	if q.err == nil && t.Secure != nil && t.Check.Type != "mysql" { // which has a way of its own to TLS
+		q.tls, q.err = t.Secure.config(t, speaksHTTP2(t))
+	}
+	return q
+}
+
+// speaksHTTP2 says whether the endpoints' protocol is HTTP/2, of which http probes must be too.
+func speaksHTTP2(t Target) bool {
+	return t.Check.Type == "grpc" || t.Check.Type == "http" && (t.Protocol == "h2c" || t.Protocol == "h2")
+}
+
+// probe asks the endpoint at the address once, until ctx is done. Status is 0 unless an HTTP
+// answer came.
+func (q *question) probe(ctx context.Context, dial dialFunc, address string) (status int, err error) {
+	if q.err != nil {
+		return 0, q.err
+	}
+	conn, err := dial(ctx, "tcp", address)
+	if err != nil {
+		return 0, err
+	}
+	defer closeQuietly(conn)
+	if q.ask == nil {
 		return 0, nil
 	}
-}
-
-// httpProbe writes the request once and returns what sends it and judges the status. It
-// speaks HTTP/1.1 directly on the connection: net/http's client would add two goroutines
-// and a connection pool to each of thousands of probes.
-func httpProbe(t Target) (func(net.Conn) (int, error), error) {
-	expect, err := parseExpect(t.Check.Expect)
-	if err != nil {
-		return nil, err
-	}
-	u, err := url.ParseRequestURI(t.Check.Path)
-	if err != nil || !strings.HasPrefix(t.Check.Path, "/") {
-		return nil, fmt.Errorf("cannot ask for path %q: write an absolute path such as /healthz", t.Check.Path)
-	}
-	u.Scheme, u.Host = "http", t.Address
-	req := &http.Request{Method: http.MethodGet, URL: u, Host: t.Check.Host, Close: true,
-		Header: http.Header{"User-Agent": {UserAgent}, "Accept": {"*/*"}}}
-	var head bytes.Buffer
-	if err := req.Write(&head); err != nil {
-		return nil, fmt.Errorf("cannot write the probe of %s for host %q: %w", t.Check.Path, t.Check.Host, err)
-	}
-	return func(conn net.Conn) (int, error) {
-		status, err := exchange(conn, req, head.Bytes())
-		if err == nil && !expect.includes(status) {
-			err = fmt.Errorf("status %d, expected %s", status, strings.Join(t.Check.Expect, ", "))
+	// A read or write cannot wait for a context, but a deadline in the past ends it.
+	stop := context.AfterFunc(ctx, func() { expire(conn) })
+	defer stop()
+	if len(q.header) > 0 {
+		if _, err := conn.Write(q.header); err != nil {
+			return 0, err
 		}
-		return status, err
-	}, nil
+	}
+	if q.tls == nil {
+		return q.ask(conn, address)
+	}
+	secured := tls.Client(conn, q.configFor(address))
+	if err := secured.Handshake(); err != nil { // in the time of the deadline
+		return 0, err
+	}
+	return q.ask(secured, address)
 }
 
 // proxyHeaders are PROXY headers by version, for connections that serve nobody: the endpoint
 // takes the connection's own addresses.
 var proxyHeaders = map[string]string{"v1": "PROXY UNKNOWN\r\n", "v2": "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"}
 
-// exchange sends the head and returns the status of the final answer.
-func exchange(conn net.Conn, req *http.Request, head []byte) (int, error) {
-	if _, err := conn.Write(head); err != nil {
-		return 0, err
-	}
-	r := bufio.NewReaderSize(io.LimitReader(conn, maxProbeHead), 1<<10)
-	for {
-		resp, err := http.ReadResponse(r, req)
-		if err != nil {
-			return 0, answerError(err)
-		}
-		if resp.StatusCode >= 200 {
-			courtesy(conn, resp)
-			return resp.StatusCode, nil
-		}
-	}
-}
-
-// courtesy reads the start of a body that is there already, so that small answers end
-// without a reset in the endpoint's logs. The status has decided; nothing here can fail.
-func courtesy(conn net.Conn, resp *http.Response) {
+// courtesy reads the end of an answer that is there already, so that small ones end without a
+// reset in the endpoint's logs. The answer has decided; nothing here can fail.
+func courtesy(conn net.Conn, rest io.Reader) {
 	if err := conn.SetReadDeadline(time.Now().Add(bodyPatience)); err == nil {
-		_, _ = io.CopyN(io.Discard, resp.Body, maxProbeBody)
+		_, _ = io.CopyN(io.Discard, rest, courtesyBytes)
 	}
 }
 
-// errNotHTTP stands for an answer that is not HTTP/1.
-var errNotHTTP = errors.New("the answer is not HTTP/1.1")
-
-// answerError tells apart an answer that did not come from one that cannot be read.
-func answerError(err error) error {
-	var op *net.OpError
+// answerError tells apart an answer that did not come from one that cannot be read; what says
+// what the answer should have been.
+func answerError(err error, what string) error {
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("closed the connection before answering")
-	case errors.As(err, &op), errors.Is(err, os.ErrDeadlineExceeded):
+	case isNetworkError(err):
 		return err
 	}
-	return errNotHTTP
+	return errors.New("the answer is not " + what)
+}
+
+func isNetworkError(err error) bool {
+	var op *net.OpError
+	var path *fs.PathError
+	var errno syscall.Errno
+	return errors.As(err, &op) || errors.As(err, &path) || errors.As(err, &errno) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // probeError is the sentence that people read.
 func probeError(ctx context.Context, err error, timeout time.Duration) string {
 	var op *net.OpError
+	var errno syscall.Errno
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "no answer within " + timeout.String()
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused"
-	case errors.Is(err, syscall.ECONNRESET):
-		return "connection reset"
+	case errors.As(err, &errno):
+		return errno.Error() // such as "connection refused"
 	case errors.As(err, &op):
 		return op.Err.Error()
 	}
 	return err.Error()
+}
+
+// printable is at most the first 100 bytes of what an endpoint said, for an error that people
+// read.
+func printable(said []byte) string {
+	said = said[:min(len(said), 100)]
+	return string(bytes.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, said))
 }
 
 // expire makes every pending and later operation on the connection fail.

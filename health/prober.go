@@ -3,9 +3,10 @@ package health
 import (
 	"context"
 	"math/rand/v2"
-	"net"
 	"reflect"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
@@ -20,64 +21,116 @@ const (
 	// with thousands of endpoints does not open thousands of connections in one moment.
 	firstBurst = 64
 	firstGap   = 2 * time.Millisecond
+	// slowAnswer is how long a probe takes at least that counts as one that is not answered.
+	slowAnswer = time.Second
+	// maxRoom bounds the probes under way, which are sockets and goroutines.
+	maxRoom = 4096
 )
 
-// Target is an endpoint with the check that it is probed with.
+// Target is an endpoint with the check that it is probed with. Targets of one upstream share
+// what Check and Secure point to, which nobody changes.
 type Target struct {
 	gateway.EndpointKey
-	Check gateway.ActiveCheck
+	Check *gateway.ActiveCheck
 	// Secure is set when the endpoint speaks TLS.
 	Secure *Secure
+	// Protocol is the upstream's, which says what kind of HTTP the endpoint speaks.
+	Protocol string
 	// ProxyProtocol is the upstream's: its endpoints take no connection without a header.
 	ProxyProtocol string
 }
 
 // Prober probes targets: each one serially, all of them in parallel, so that one that never
-// answers delays no other. It owns one goroutine per target, from the later of
-// [Prober.Run] and the target's first [Prober.Set] to the earlier of their ends.
+// answers delays no other. One goroutine, that of [Prober.Run], waits for what is due next;
+// a probe under way has a goroutine of its own, and a target between two probes has none.
 type Prober struct {
 	// report takes every result and says whether the endpoint is unsettled. The context is
 	// done as soon as the target is no longer wanted; the result is then out of date.
 	report func(context.Context, Target, Result) (unsettled bool)
-	dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	dial   dialFunc
+	wake   chan struct{} // holds one token while something is due earlier than Run knows
 	wg     sync.WaitGroup
 
-	mu      sync.Mutex
-	run     context.Context // nil before Run
-	ended   bool
-	targets map[gateway.UpstreamKey]map[string]*probing
-	slot    time.Time // when the next first probe may start
+	mu     sync.Mutex
+	run    context.Context // nil before Run
+	ended  bool
+	sets   map[gateway.UpstreamKey]*set
+	slot   time.Time // when the next first probe may start
+	wheel  *wheel    // nil before Run
+	lanes  lanes
+	sleeps time.Time // when Run looks again; zero: when it is woken
 }
 
-// probing is a target that is, or waits to be, probed. Stop is nil until its goroutine
-// has started.
+// set is the targets of one upstream, by address.
+type set struct {
+	group
+	targets   map[string]*probing
+	questions []*question // mostly one
+}
+
+// probing is a target that is, or waits to be, probed. All of it is guarded by the Prober's mu,
+// but what never changes: key and question.
 type probing struct {
-	target Target
-	stop   context.CancelFunc
+	key      gateway.EndpointKey
+	question *question
+	group    *group
+	cancel   context.CancelFunc // while a probe is under way
+	due      int64              // tick of the wheel
+	lane     uint8
+	slow     bool // the last probe was not answered soon
+	begun    bool
+	stopped  bool
+}
+
+// target is what t was set as.
+func (t *probing) target() Target {
+	of := t.question.target
+	of.EndpointKey = t.key
+	return of
 }
 
 // NewProber returns a prober without targets. See [Prober] for report.
 func NewProber(report func(context.Context, Target, Result) (unsettled bool)) *Prober {
 	return &Prober{
-		report:  report,
-		dial:    (&net.Dialer{KeepAlive: -1}).DialContext,
-		targets: map[gateway.UpstreamKey]map[string]*probing{},
+		report: report,
+		dial:   connect,
+		wake:   make(chan struct{}, 1),
+		sets:   map[gateway.UpstreamKey]*set{},
+		lanes:  lanes{room: room()},
 	}
 }
 
-// Run starts the probes of all present and future targets and blocks until ctx is done and
-// the last probe has ended.
+// room is how many probes may be under way: a quarter of the files that the process may open,
+// for the rest are the data path's.
+func room() int {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur/4 > maxRoom {
+		return maxRoom
+	}
+	return max(16, int(files.Cur/4)) //nolint:gosec // at most maxRoom
+}
+
+// Run probes all present and future targets and blocks until ctx is done and the last probe
+// has ended.
 func (p *Prober) Run(ctx context.Context) error {
 	p.mu.Lock()
-	p.run = ctx
-	for _, set := range p.targets {
-		for _, t := range set {
-			p.start(t)
-		}
+	p.run, p.wheel = ctx, newWheel(time.Now())
+	for _, s := range p.sets {
+		p.begin(s)
 	}
 	p.mu.Unlock()
 
-	<-ctx.Done()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		timer.Reset(p.turn(time.Now()))
+		// The context ends; something is due earlier; something is due.
+		select {
+		case <-ctx.Done():
+		case <-p.wake:
+		case <-timer.C:
+		}
+	}
 	p.mu.Lock()
 	p.ended = true
 	p.mu.Unlock()
@@ -85,44 +138,123 @@ func (p *Prober) Run(ctx context.Context) error {
 	return nil
 }
 
+// turn starts what is due and returns how long there is nothing to do.
+func (p *Prober) turn(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wheel.take(now, p.lanes.add)
+	p.startAll()
+	if p.sleeps = p.wheel.next(); p.sleeps.IsZero() {
+		return time.Hour
+	}
+	return p.sleeps.Sub(now)
+}
+
 // Set replaces the targets of one upstream. Those that stay unchanged go on in their
 // rhythm; those that are gone or changed stop at once, in the middle of a probe too.
 func (p *Prober) Set(upstream gateway.UpstreamKey, targets []Target) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	old, set := p.targets[upstream], make(map[string]*probing, len(targets))
+	s := p.sets[upstream]
+	if s == nil {
+		s = &set{}
+	}
+	old := s.targets
+	s.targets = make(map[string]*probing, len(targets))
+	known := s.questions
+	s.questions = nil
 	for _, t := range targets {
-		if was := old[t.Address]; was != nil && reflect.DeepEqual(was.target, t) {
-			set[t.Address] = was
+		q := s.question(t, known)
+		if was := old[t.Address]; was != nil && was.question == q {
+			s.targets[t.Address] = was
 			delete(old, t.Address)
 			continue
 		}
-		set[t.Address] = &probing{target: t}
+		s.targets[t.Address] = &probing{key: t.EndpointKey, question: q, group: &s.group}
 	}
 	for _, t := range old {
-		if t.stop != nil {
-			t.stop()
+		t.stopped = true
+		if t.cancel != nil {
+			t.cancel()
 		}
 	}
-	if len(set) == 0 {
-		delete(p.targets, upstream)
+	p.sets[upstream] = s
+	if len(s.targets) == 0 {
+		delete(p.sets, upstream)
+	}
+	p.begin(s)
+}
+
+// question returns the one that t asks: one that the set has, one that it had, or a new one.
+func (s *set) question(t Target, had []*question) *question {
+	for _, q := range s.questions {
+		if q.newest.shares(t) {
+			return q
+		}
+	}
+	for _, q := range append(had, s.questions...) {
+		if q.target.asks(t) {
+			q.newest = t
+			if !slices.Contains(s.questions, q) {
+				s.questions = append(s.questions, q)
+			}
+			return q
+		}
+	}
+	q := newQuestion(t)
+	s.questions = append(s.questions, q)
+	return q
+}
+
+// shares says, at the cost of a few comparisons, that t and u surely ask the same.
+func (t Target) shares(u Target) bool {
+	return t.Check == u.Check && t.Secure == u.Secure && t.Protocol == u.Protocol && t.ProxyProtocol == u.ProxyProtocol
+}
+
+// asks says whether t and u ask the same, in the same rhythm.
+func (t Target) asks(u Target) bool {
+	return t.Protocol == u.Protocol && t.ProxyProtocol == u.ProxyProtocol &&
+		reflect.DeepEqual(t.Check, u.Check) && reflect.DeepEqual(t.Secure, u.Secure)
+}
+
+// begin makes the first probes of new targets due if Run is on. Holds p.mu.
+func (p *Prober) begin(s *set) {
+	if p.run == nil || p.ended {
 		return
 	}
-	p.targets[upstream] = set
-	for _, t := range set {
-		p.start(t)
+	now := time.Now()
+	for _, t := range s.targets {
+		if t.begun {
+			continue
+		}
+		t.begun = true
+		if delay := p.firstDelay(now, t.question.check.Interval.Std()); delay > 0 {
+			p.put(t, now.Add(delay))
+		} else {
+			p.lanes.add(t)
+		}
+	}
+	p.startAll()
+}
+
+// put makes t due. Holds p.mu.
+func (p *Prober) put(t *probing, due time.Time) {
+	if at := p.wheel.put(t, due); p.sleeps.IsZero() || at.Before(p.sleeps) {
+		p.sleeps = at
+		select {
+		case p.wake <- struct{}{}:
+		default:
+		}
 	}
 }
 
-// start begins probing a target if Run is on and it has not begun yet. Holds p.mu.
-func (p *Prober) start(t *probing) {
-	if p.run == nil || p.ended || t.stop != nil {
-		return
+// startAll starts what there is room for. Holds p.mu.
+func (p *Prober) startAll() {
+	for t := p.lanes.start(); t != nil; t = p.lanes.start() {
+		ctx, cancel := context.WithCancel(p.run)
+		t.cancel = cancel
+		p.wg.Go(func() { p.probe(ctx, t) })
 	}
-	ctx, cancel := context.WithCancel(p.run)
-	t.stop = cancel
-	delay := p.firstDelay(time.Now(), t.target.Check.Interval.Std())
-	p.wg.Go(func() { p.loop(ctx, t.target, delay) })
 }
 
 // firstDelay hands out the starts of first probes: a burst at once, then one every
@@ -139,32 +271,34 @@ func (p *Prober) firstDelay(now time.Time, interval time.Duration) time.Duration
 	return delay
 }
 
-func (p *Prober) loop(ctx context.Context, t Target, delay time.Duration) {
-	once := p.newProbe(t)
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		}
-		start := time.Now()
-		r := p.timed(ctx, t.Check.Timeout.Std(), once)
-		if ctx.Err() != nil {
-			return
-		}
-		unsettled := p.report(ctx, t, r)
-		timer.Reset(pause(t.Check.Interval.Std(), unsettled, rand.Float64()) - time.Since(start))
+// probe asks once, reports, and makes the next probe due.
+func (p *Prober) probe(ctx context.Context, t *probing) {
+	start := time.Now()
+	check := t.question.check
+	r := p.timed(ctx, t.key.Address, t.question)
+	unsettled := ctx.Err() == nil && p.report(ctx, t.target(), r)
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t.cancel()
+	t.cancel = nil
+	p.lanes.done(t, r.Latency >= min(slowAnswer, check.Timeout.Std()))
+	if p.run.Err() != nil {
+		return
 	}
+	if !t.stopped {
+		p.put(t, start.Add(pause(check.Interval.Std(), unsettled, rand.Float64())))
+	}
+	p.startAll()
 }
 
 // timed runs one probe within its time. What does not end in time has failed.
-func (p *Prober) timed(ctx context.Context, timeout time.Duration, once probe) Result {
+func (p *Prober) timed(ctx context.Context, address string, q *question) Result {
+	timeout := q.check.Timeout.Std()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	start := time.Now()
-	status, err := once(ctx)
+	status, err := q.probe(ctx, p.dial, address)
 	r := Result{Latency: time.Since(start), Status: status}
 	if err != nil {
 		r.Err = probeError(ctx, err, timeout)

@@ -22,9 +22,15 @@ import (
 // once probes a real endpoint one time.
 func once(t *testing.T, check gateway.ActiveCheck, address string) Result {
 	t.Helper()
-	check = *filled(gateway.EffectiveCheck{Active: &check}).Active
-	p := NewProber(nil)
-	return p.timed(t.Context(), check.Timeout.Std(), p.newProbe(Target{EndpointKey: gateway.EndpointKey{Address: address}, Check: check}))
+	return onceAs(t, Target{Check: &check}, address)
+}
+
+// onceAs probes it as a target of any kind.
+func onceAs(t *testing.T, target Target, address string) Result {
+	t.Helper()
+	target.Check = filled(gateway.EffectiveCheck{Active: target.Check}).Active
+	target.Address = address
+	return NewProber(nil).timed(t.Context(), address, newQuestion(target))
 }
 
 func TestHTTPProbe(t *testing.T) {
@@ -226,7 +232,7 @@ var keyAPI = gateway.UpstreamKey{Tenant: "acme", Name: "api"}
 
 func target(address string, interval time.Duration) Target {
 	return Target{EndpointKey: gateway.EndpointKey{Upstream: keyAPI, Address: address},
-		Check: gateway.ActiveCheck{Type: "tcp", Interval: gateway.Duration(interval), Timeout: gateway.Duration(4 * time.Second), Rise: 2, Fall: 3}}
+		Check: &gateway.ActiveCheck{Type: "tcp", Interval: gateway.Duration(interval), Timeout: gateway.Duration(4 * time.Second), Rise: 2, Fall: 3}}
 }
 
 // One endpoint that never answers delays no other, and is itself probed serially.
@@ -259,14 +265,14 @@ func TestProberIsParallel(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		// 60 s in steps of 4.5 to 5.5 s: 11 to 14 probes, the first one at once.
+		// 60 s in steps of 4.5 to 5.5 s, and a tick: 11 to 14 probes, the first one at once.
 		for _, a := range []string{"good", "blackhole"} {
 			if n := len(b.times[a]); n < 11 || n > 14 || b.times[a][0] != 0 {
 				t.Errorf("%s was probed at %v", a, b.times[a])
 			}
 		}
 		for i, at := range b.times["good"][1:] {
-			if gap := at - b.times["good"][i]; gap < 4500*time.Millisecond || gap > 5500*time.Millisecond {
+			if gap := at - b.times["good"][i]; gap < 4500*time.Millisecond || gap > 5500*time.Millisecond+tick {
 				t.Errorf("probe %d of the good endpoint came after %s", i+1, gap)
 			}
 		}

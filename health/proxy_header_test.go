@@ -29,8 +29,8 @@ func TestProbeBehindAProxyHeader(t *testing.T) {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
 		}()
 		check := *filled(gateway.EffectiveCheck{Active: &gateway.ActiveCheck{}}).Active
-		probe := NewProber(nil).newProbe(Target{EndpointKey: gateway.EndpointKey{Address: ln.Addr().String()}, Check: check, ProxyProtocol: version})
-		if status, err := probe(t.Context()); status != 200 || err != nil {
+		q := newQuestion(Target{EndpointKey: gateway.EndpointKey{Address: ln.Addr().String()}, Check: &check, ProxyProtocol: version})
+		if status, err := q.probe(t.Context(), connect, ln.Addr().String()); status != 200 || err != nil {
 			t.Errorf("%q: %d, %v", version, status, err)
 		}
 		if b := <-got; b != header+"GET / HTTP/1.1\r\n" {

@@ -12,6 +12,7 @@ import (
 // The rules that decide verdicts, as they stand in Verdict.Rule.
 const (
 	RuleAdded             = "added"                      // new in the upstream: unknown
+	RuleInitial           = "initial"                    // new, and not used before a probe succeeds: down
 	RuleRemoved           = "removed"                    // gone from the upstream: forgotten
 	RuleCheckChanged      = "check_changed"              // what took it out is no longer asked
 	RuleFirstSuccess      = "first_success"              // unknown until now, now healthy
@@ -56,7 +57,7 @@ func filled(c gateway.EffectiveCheck) gateway.EffectiveCheck {
 		a := *c.Active
 		a.Type = cmp.Or(a.Type, "http")
 		a.Path = cmp.Or(a.Path, "/")
-		if len(a.Expect) == 0 {
+		if len(a.Expect) == 0 && len(a.ExpectNot) == 0 {
 			a.Expect = []string{"200-399"}
 		}
 		a.Interval = cmp.Or(a.Interval, gateway.Duration(5*time.Second))

@@ -22,6 +22,13 @@ func TestSameQuestion(t *testing.T) {
 		{"host", func(a *gateway.ActiveCheck) { a.Host = "x" }, false},
 		{"timeout", func(a *gateway.ActiveCheck) { a.Timeout = 1 }, false},
 		{"other status", func(a *gateway.ActiveCheck) { a.Expect = []string{"204"} }, false},
+		{"initial", func(a *gateway.ActiveCheck) { a.Initial = "down" }, true},
+		{"blocked status", func(a *gateway.ActiveCheck) { a.ExpectNot = []string{"502"} }, false},
+		{"body", func(a *gateway.ActiveCheck) { a.Body = "ok" }, false},
+		{"header", func(a *gateway.ActiveCheck) { a.Headers = map[string]string{"x": "1"} }, false},
+		{"service", func(a *gateway.ActiveCheck) { a.Service = "shop.Cart" }, false},
+		{"replication", func(a *gateway.ActiveCheck) { a.Replication = true }, false},
+		{"user", func(a *gateway.ActiveCheck) { a.User = "probe" }, false},
 		{"one more status", func(a *gateway.ActiveCheck) { a.Expect = []string{"200", "204"} }, false},
 	} {
 		changed := base
@@ -48,6 +55,7 @@ func TestSameDefinition(t *testing.T) {
 		{"address", func(u *gateway.EffectiveUpstream) { u.Endpoints[0].Address = "e0" }, false},
 		{"one less", func(u *gateway.EffectiveUpstream) { u.Endpoints = u.Endpoints[:1] }, false},
 		{"check", func(u *gateway.EffectiveUpstream) { u.Health.Passive = nil }, false},
+		{"protocol", func(u *gateway.EffectiveUpstream) { u.Protocol = "h2c" }, false},
 		{"PROXY header", func(u *gateway.EffectiveUpstream) { u.ProxyProtocol = "v1" }, false},
 	} {
 		a, b := effective(passiveOnly, "e1", "e2"), effective(passiveOnly, "e1", "e2")

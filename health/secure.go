@@ -1,7 +1,6 @@
 package health
 
 import (
-	"context"
 	"crypto/tls"
 	"net"
 
@@ -28,43 +27,35 @@ func secureOf(eu *gateway.EffectiveUpstream, s *gateway.Snapshot) *Secure {
 	return out
 }
 
-// dialer opens connections to the target, with the handshake where it wants one. A target
-// that cannot be connected to as it wants is refused with the reason.
-func (p *Prober) dialer(t Target) (func(context.Context) (net.Conn, error), error) {
-	plain := func(ctx context.Context) (net.Conn, error) {
-		nc, err := p.dial(ctx, "tcp", t.Address)
-		if err != nil || t.ProxyProtocol == "" {
-			return nc, err
-		}
-		if _, err := nc.Write([]byte(proxyHeaders[t.ProxyProtocol])); err != nil { // before TLS
-			closeQuietly(nc)
-			return nil, err
-		}
-		return nc, nil
-	}
-	if t.Secure == nil {
-		return plain, nil
-	}
-	eu := gateway.EffectiveUpstream{Key: t.Upstream, TLS: &t.Secure.TLS}
+// config is that of every probe of the target's upstream. Sessions are not resumed: a
+// handshake in full looks at the certificate that the endpoint has now.
+func (s *Secure) config(t Target, http2 bool) (*tls.Config, error) {
+	eu := gateway.EffectiveUpstream{Key: t.Upstream, TLS: &s.TLS}
 	var own *gateway.EffectiveCertificate
-	if t.Secure.Chain != "" {
-		own = &gateway.EffectiveCertificate{Chain: t.Secure.Chain, PrivateKey: t.Secure.Key}
+	if s.Chain != "" {
+		own = &gateway.EffectiveCertificate{Chain: s.Chain, PrivateKey: s.Key}
 	}
 	cfg, err := eu.TLSConfig(t.Address, own)
 	if err != nil {
 		return nil, err
 	}
-	cfg.ClientSessionCache = tls.NewLRUClientSessionCache(1)
-	return func(ctx context.Context) (net.Conn, error) {
-		nc, err := plain(ctx)
-		if err != nil {
-			return nil, err
-		}
-		c := tls.Client(nc, cfg)
-		if err := c.HandshakeContext(ctx); err != nil {
-			closeQuietly(nc)
-			return nil, err
-		}
-		return c, nil
-	}, nil
+	if http2 {
+		cfg.NextProtos = []string{"h2"}
+	}
+	return cfg, nil
+}
+
+// configFor is the shared configuration with the name that the endpoint's certificate has to
+// have: the upstream's, or else the address itself.
+func (q *question) configFor(address string) *tls.Config {
+	if q.secure.TLS.ServerName != "" {
+		return q.tls
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || host == q.tls.ServerName {
+		return q.tls // an address that cannot be read was refused before
+	}
+	cfg := q.tls.Clone()
+	cfg.ServerName = host
+	return cfg
 }

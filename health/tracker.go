@@ -62,6 +62,7 @@ func (t *Tracker) Configure(now time.Time, check gateway.EffectiveCheck, endpoin
 	check = filled(check)
 	t.restart(now, check)
 	t.check = check
+	t.expect(now)
 	t.timeLatency(now)
 	t.relieve(now)
 	t.judgeService(now)
@@ -82,7 +83,7 @@ func (t *Tracker) Probe(now time.Time, address string, r Result) []gateway.Verdi
 		return nil
 	}
 	t.now = now
-	e.sample(gateway.Sample{At: now, Kind: "probe", Status: r.Status, Error: r.Err, Latency: gateway.Duration(r.Latency)})
+	e.probed(gateway.Sample{At: now, Kind: "probe", Status: r.Status, Error: r.Err, Latency: gateway.Duration(r.Latency)})
 	rule := e.active.observe(r.Err == "", c)
 	if r.Err == "" {
 		t.succeeded(now, e, "a probe succeeded")

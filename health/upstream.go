@@ -208,7 +208,7 @@ func targets(eu *gateway.EffectiveUpstream, secure *Secure) []Target {
 	var ts []Target
 	for _, e := range eu.Endpoints {
 		if !e.Terminating {
-			ts = append(ts, Target{EndpointKey: gateway.EndpointKey{Upstream: eu.Key, Address: e.Address}, Check: *check, Secure: secure, ProxyProtocol: eu.ProxyProtocol})
+			ts = append(ts, Target{EndpointKey: gateway.EndpointKey{Upstream: eu.Key, Address: e.Address}, Check: check, Secure: secure, Protocol: eu.Protocol, ProxyProtocol: eu.ProxyProtocol})
 		}
 	}
 	return ts
@@ -220,7 +220,7 @@ func sameDefinition(a, b *gateway.EffectiveUpstream) bool {
 	if a == b {
 		return true
 	}
-	if len(a.Endpoints) != len(b.Endpoints) || a.ProxyProtocol != b.ProxyProtocol {
+	if len(a.Endpoints) != len(b.Endpoints) || a.Protocol != b.Protocol || a.ProxyProtocol != b.ProxyProtocol {
 		return false
 	}
 	for i := range a.Endpoints {

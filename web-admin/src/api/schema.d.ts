@@ -1220,16 +1220,37 @@ export interface components {
         /** @description Probes every endpoint. */
         ActiveCheck: {
             /**
-             * @description Default `http`; with `tcp` a connection that opens is a success.
+             * @description What is asked. Default `http`, over TLS where the upstream's protocol has it; `tcp`: a connection that opens is a
+             *     success; `grpc`: the standard health service answers SERVING; `redis`: PING; `mysql`: the greeting.
              * @enum {string}
              */
-            type?: "http" | "tcp";
-            /** @description Of the probe. Default `/`. */
+            type?: "http" | "tcp" | "grpc" | "redis" | "mysql";
+            /** @description Of the probe. Default `/`. http only. */
             path?: string;
-            /** @description Host header of the probe. Default the endpoint's address. */
+            /** @description Host header of the probe. Default the endpoint's address. http and grpc only. */
             host?: string;
-            /** @description Statuses (`200`) and ranges (`200-399`) that count as success. Default 200-399. */
+            /** @description Sent with the probe. http and grpc only. */
+            headers?: {
+                [key: string]: string;
+            };
+            /** @description Statuses (`200`) and ranges (`200-399`) that count as success. Default 200-399, or any when `expectNot` is set. http only. */
             expect?: string[];
+            /** @description Statuses and ranges that count as failure (a block-list). http only. */
+            expectNot?: string[];
+            /** @description Regular expression (RE2) that must match within the first 64 KiB of the body. http only. */
+            body?: string;
+            /** @description That the health service is asked about. Default the server as a whole. grpc only. */
+            service?: string;
+            /** @description A replica whose link to its master is down fails. redis only. */
+            replication?: boolean;
+            /** @description Logs in without a password, which has to work. Default: the server is up when it answers a login in any way. mysql only. */
+            user?: string;
+            /**
+             * @description State of an endpoint that is new: `unknown` (default) gets requests until probes fail, `down` gets none before the
+             *     first success.
+             * @enum {string}
+             */
+            initial?: "unknown" | "down";
             interval?: components["schemas"]["Duration"];
             timeout?: components["schemas"]["Duration"];
             /** @description Successes in a row that bring an endpoint back. Default 2. */

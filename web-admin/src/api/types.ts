@@ -9,6 +9,7 @@ export type Problem = Schemas['Problem'];
 export type Ref = Schemas['Ref'];
 export type UpstreamKey = Schemas['UpstreamKey'];
 export type UpstreamView = Schemas['UpstreamView'];
+export type ActiveCheck = Schemas['ActiveCheck'];
 export type EffectiveUpstream = Schemas['EffectiveUpstream'];
 export type CertificateView = Schemas['CertificateView'];
 export type Endpoint = Schemas['Endpoint'];

@@ -1,5 +1,5 @@
 import { useTranslation } from 'react-i18next';
-import type { EffectiveUpstream, UpstreamView } from '../../api/types';
+import type { ActiveCheck, EffectiveUpstream, UpstreamView } from '../../api/types';
 import { Badge } from '../../ui/Badge';
 import { Facts, Panel } from '../../ui/Page';
 
@@ -32,8 +32,28 @@ function ActiveText({ upstream: u }: { upstream: EffectiveUpstream }) {
   const { t } = useTranslation();
   const c = u.health.active;
   if (!c) return <span className="muted">{t('upstreams.off')}</span>;
-  const what = c.type === 'tcp' ? 'tcp' : `http ${c.path ?? '/'}`;
-  return <>{t('upstreams.activeText', { what, interval: c.interval, timeout: c.timeout, fall: c.fall, rise: c.rise })}</>;
+  const texts = [t('upstreams.activeText', { what: question(c), interval: c.interval, timeout: c.timeout, fall: c.fall, rise: c.rise })];
+  if (c.host) texts.push(t('upstreams.activeHost', { host: c.host }));
+  if (c.headers) texts.push(t('upstreams.activeHeaders', { names: Object.keys(c.headers).join(', ') }));
+  if (c.expect) texts.push(t('upstreams.activeExpect', { statuses: c.expect.join(', ') }));
+  if (c.expectNot) texts.push(t('upstreams.activeExpectNot', { statuses: c.expectNot.join(', ') }));
+  if (c.body) texts.push(t('upstreams.activeBody', { pattern: c.body }));
+  if (c.replication) texts.push(t('upstreams.activeReplication'));
+  if (c.user) texts.push(t('upstreams.activeUser', { user: c.user }));
+  if (c.initial === 'down') texts.push(t('upstreams.activeInitialDown'));
+  return (
+    <>
+      {texts.map((text) => (
+        <div key={text}>{text}</div>
+      ))}
+    </>
+  );
+}
+
+/** What a probe asks, such as "http /healthz" or "grpc shop.Cart". */
+function question(c: ActiveCheck): string {
+  const of = { http: c.path ?? '/', grpc: c.service, tcp: undefined, redis: undefined, mysql: undefined }[c.type ?? 'http'];
+  return [c.type ?? 'http', of].filter(Boolean).join(' ');
 }
 
 function PassiveText({ upstream: u }: { upstream: EffectiveUpstream }) {
