@@ -158,6 +158,11 @@ func (w *walk) after(changed []gateway.Verdict) {
 	w.checkTold()
 	w.checkLast()
 	w.checkEvents(changed)
+	for _, e := range w.tracker.endpoints {
+		if (w.tracker.watch == nil) != (e.windows == nil) {
+			w.t.Fatalf("%s has windows: %v, and is watched: %v", e.key.Address, e.windows != nil, w.tracker.watch != nil)
+		}
+	}
 }
 
 func (w *walk) checkCap(v gateway.Verdict) {

@@ -65,7 +65,7 @@ func (t *Tracker) judgeLatency(now time.Time) {
 		return
 	}
 	c := t.check.Passive
-	t.latencyAt = now.Add(c.Window.Std())
+	t.latencyAt = windowEnd(now, c.Window)
 	p90 := make(map[*endpoint]float64, len(t.endpoints))
 	requests := make(map[*endpoint]int, len(t.endpoints))
 	for _, e := range t.endpoints {
@@ -87,6 +87,11 @@ func (t *Tracker) judgeLatency(now time.Time) {
 		t.judgeOutlier(now, worst, p90, requests[worst])
 		delete(p90, worst)
 	}
+}
+
+// windowEnd is aligned, so that many upstreams are due together. The first window is shorter.
+func windowEnd(now time.Time, window gateway.Duration) time.Time {
+	return now.Truncate(window.Std()).Add(window.Std())
 }
 
 func (t *Tracker) judgeOutlier(now time.Time, e *endpoint, p90 map[*endpoint]float64, n int) {
@@ -117,7 +122,7 @@ func (t *Tracker) timeLatency(now time.Time) {
 	case !on:
 		t.latencyAt = time.Time{}
 	case t.latencyAt.IsZero():
-		t.latencyAt = now.Add(t.check.Passive.Window.Std())
+		t.latencyAt = windowEnd(now, t.check.Passive.Window)
 	}
 	for _, e := range t.endpoints {
 		switch has := e.cell.latency.Load() != nil; {

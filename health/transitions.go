@@ -135,7 +135,9 @@ func (t *Tracker) eject(now time.Time, e *endpoint, rule, reason string, counts 
 	}
 	v := e.describe(now, t.observer, gateway.StateEjected, rule, reason)
 	v.Until, v.Evidence.Counts = until, counts
-	e.watched()
+	if t.watch != nil {
+		e.watched()
+	}
 	if shadow {
 		t.tellOf(gateway.EventEjected, e.last.State, v, true)
 		return
