@@ -56,7 +56,7 @@ func connectCluster(ctx context.Context, cfg Config, g *gate) (*cluster, error) 
 		DialTimeout: e.DialTimeout, DialKeepAliveTime: keepAliveTime, DialKeepAliveTimeout: keepAliveTimeout,
 		PermitWithoutStream: true, // an idle edge notices a dead connection too
 		DialOptions:         []grpc.DialOption{reconnect},
-		Logger:              newZap(cfg.Log, func(message string) { cfg.Log.Error("etcd client gave up", "reason", message) }),
+		Logger:              newZap(cfg.Log, g.closed, func(message string) { cfg.Log.Error("etcd client gave up", "reason", message) }),
 	}
 	deadline, cancel := context.WithTimeout(ctx, e.DialTimeout)
 	defer cancel()
@@ -114,7 +114,7 @@ func unreachable(ctx context.Context, e EtcdConfig, t *tls.Config, err error) er
 	causes := make([]string, len(e.Endpoints))
 	var wg sync.WaitGroup
 	for i, ep := range e.Endpoints {
-		wg.Go(func() { causes[i] = fmt.Sprintf("%s: %s", ep, probe(ctx, ep, t)) })
+		wg.Go(func() { causes[i] = fmt.Sprintf("%s: %s", ep, probe(ctx, ep, t, max(probeTimeout, e.DialTimeout))) })
 	}
 	wg.Wait()
 	return fmt.Errorf("%w: no answer from etcd within %s (%s): check that etcd runs and has a leader, that store.etcd.endpoints are its client addresses, and firewalls and TLS files; last error: %w",
@@ -122,8 +122,8 @@ func unreachable(ctx context.Context, e EtcdConfig, t *tls.Config, err error) er
 }
 
 // probe says how far a plain connection to an endpoint gets.
-func probe(ctx context.Context, endpoint string, t *tls.Config) string {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+func probe(ctx context.Context, endpoint string, t *tls.Config, patience time.Duration) string {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	u, err := url.Parse(endpoint)
 	if err != nil {

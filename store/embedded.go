@@ -31,7 +31,7 @@ type embedded struct {
 	quota  int64
 }
 
-func embeddedConfig(cfg Config, died func(string)) (*embed.Config, error) {
+func embeddedConfig(cfg Config, g *gate, died func(string)) (*embed.Config, error) {
 	c := embed.NewConfig()
 	c.Name = "local"
 	c.Dir = filepath.Join(cfg.DataDir, "etcd")
@@ -52,7 +52,7 @@ func embeddedConfig(cfg Config, died func(string)) (*embed.Config, error) {
 	c.MaxTxnOps, c.MaxRequestBytes = embeddedTxnOps, embeddedRequest
 	c.WatchProgressNotifyInterval = time.Minute
 	c.UnsafeNoFsync = cfg.UnsafeNoFsync
-	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newZap(cfg.Log, died))
+	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newZap(cfg.Log, g.closed, died))
 	return c, nil
 }
 
@@ -60,7 +60,7 @@ func embeddedConfig(cfg Config, died func(string)) (*embed.Config, error) {
 // directory: without it, a second etcd would wait here for ever.
 func startEmbedded(ctx context.Context, cfg Config, g *gate) (_ *embedded, err error) {
 	dead := make(chan string, 1)
-	conf, err := embeddedConfig(cfg, func(message string) {
+	conf, err := embeddedConfig(cfg, g, func(message string) {
 		select {
 		case dead <- message:
 		default:

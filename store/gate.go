@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -79,6 +80,9 @@ func (g *gate) err() error {
 	defer g.mu.Unlock()
 	return g.reason
 }
+
+// closed says whether the gate was shut by Close, and not because etcd gave up.
+func (g *gate) closed() bool { return errors.Is(g.err(), ErrClosed) }
 
 // through runs one call inside the gate. The call has a goroutine of its own, because an
 // embedded etcd that gave up, on a full disk for example, may hold its locks for ever: the

@@ -19,8 +19,7 @@ var harmless = []string{
 	"failed to update storage version", // on the first start, before the first snapshot
 	"setting up serving from embedded etcd failed",
 	"cannot detect storage schema version",
-	"failed to publish local member to cluster through raft", // while closing
-	"apply request took too long",                            // a busy disk; the caller's time-out says it if it matters
+	"apply request took too long", // a busy disk; the caller's time-out says it if it matters
 	"waiting for ReadIndex response took too long, retrying",
 	"cannot campaign at term",          // while the log is replayed after a crash
 	"retrying of unary invoker failed", // the caller gets the error
@@ -29,15 +28,19 @@ var harmless = []string{
 // bridge is the zap core that hands etcd's log to slog. etcd tells some 50 things about
 // itself at each start, so its info is our debug.
 type bridge struct {
-	log   *slog.Logger
-	attrs []slog.Attr
+	log     *slog.Logger
+	attrs   []slog.Attr
+	closing func() bool
 }
 
-// newZap returns a logger for etcd. died is called instead of ending the process when etcd
-// gives up, for example because the disk is full: the proxy goes on without the store.
-func newZap(log *slog.Logger, died func(message string)) *zap.Logger {
+// newZap returns a logger for etcd. While closing, its warnings are logged as debug: what it
+// had under way is cancelled then, and it says so in many words ("failed to update cluster
+// version", "server has stopped; skipping GoAttach"). died is called instead of ending the
+// process when etcd gives up, for example because the disk is full: the proxy goes on without
+// the store.
+func newZap(log *slog.Logger, closing func() bool, died func(message string)) *zap.Logger {
 	hook := deathHook(died)
-	return zap.New(&bridge{log: log.With("component", "etcd")}, zap.WithFatalHook(hook), zap.WithPanicHook(hook))
+	return zap.New(&bridge{log: log.With("component", "etcd"), closing: closing}, zap.WithFatalHook(hook), zap.WithPanicHook(hook))
 }
 
 func (b *bridge) Enabled(l zapcore.Level) bool {
@@ -45,7 +48,7 @@ func (b *bridge) Enabled(l zapcore.Level) bool {
 }
 
 func (b *bridge) With(fields []zapcore.Field) zapcore.Core {
-	return &bridge{log: b.log, attrs: append(slices.Clip(b.attrs), slogAttrs(fields)...)}
+	return &bridge{log: b.log, attrs: append(slices.Clip(b.attrs), slogAttrs(fields)...), closing: b.closing}
 }
 
 func (b *bridge) Check(e zapcore.Entry, c *zapcore.CheckedEntry) *zapcore.CheckedEntry {
@@ -57,6 +60,9 @@ func (b *bridge) Check(e zapcore.Entry, c *zapcore.CheckedEntry) *zapcore.Checke
 
 func (b *bridge) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	level := slogLevel(e.Level, e.Message)
+	if level == slog.LevelWarn && b.closing() {
+		level = slog.LevelDebug
+	}
 	if !b.log.Enabled(context.Background(), level) {
 		return nil
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -40,7 +42,16 @@ type Cluster struct {
 	options   Options
 	addresses []address
 	initial   string // etcd's --initial-cluster
+	// username and password log in as root; empty before RequirePassword.
+	username, password string
+	passwordFile       string // of UserName
 }
+
+// UserName is who Cluster.Config logs in as after Cluster.RequirePassword, with UserPassword.
+const (
+	UserName     = "sluice"
+	UserPassword = "s3cret"
+)
 
 type address struct {
 	dir          string
@@ -160,10 +171,48 @@ func freeURL(t testing.TB, scheme string) url.URL {
 
 // Config is a store configuration for the cluster.
 func (c *Cluster) Config() store.Config {
-	return store.Config{Etcd: &store.EtcdConfig{
+	e := &store.EtcdConfig{
 		Endpoints: c.Endpoints, CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile,
 		DialTimeout: readyTimeout,
-	}}
+	}
+	if c.passwordFile != "" {
+		e.Username, e.PasswordFile = UserName, c.passwordFile
+	}
+	return store.Config{Etcd: e}
+}
+
+// RequirePassword switches authentication on. From then on Client is root, and Config logs in
+// as UserName, who may read and write keys below the prefixes.
+func (c *Cluster) RequirePassword(t testing.TB, prefixes ...string) {
+	t.Helper()
+	ctx, client := t.Context(), c.Client(t)
+	must := func(_ any, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(client.RoleAdd(ctx, "root"))
+	must(client.UserAdd(ctx, "root", "toor"))
+	must(client.UserGrantRole(ctx, "root", "root"))
+	must(client.RoleAdd(ctx, UserName))
+	for _, p := range prefixes {
+		must(client.RoleGrantPermission(ctx, UserName, p, clientv3.GetPrefixRangeEnd(p), clientv3.PermissionType(clientv3.PermReadWrite)))
+	}
+	must(client.UserAdd(ctx, UserName, UserPassword))
+	must(client.UserGrantRole(ctx, UserName, UserName))
+	must(client.AuthEnable(ctx))
+	c.username, c.password = "root", "toor"
+	c.passwordFile = filepath.Join(t.TempDir(), "password")
+	c.WritePassword(t, UserPassword)
+}
+
+// WritePassword changes what the password file of Config holds, and nothing in the cluster.
+func (c *Cluster) WritePassword(t testing.TB, password string) {
+	t.Helper()
+	if err := os.WriteFile(c.passwordFile, []byte(password+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Leader is the index of the member that leads, or -1 when none does right now.
@@ -195,7 +244,7 @@ func (c *Cluster) Client(t testing.TB) *clientv3.Client {
 			t.Fatal(err)
 		}
 	}
-	cl, err := clientv3.New(clientv3.Config{Endpoints: c.Endpoints, TLS: conf, DialTimeout: readyTimeout, Logger: zap.NewNop()})
+	cl, err := clientv3.New(clientv3.Config{Endpoints: c.Endpoints, TLS: conf, Username: c.username, Password: c.password, DialTimeout: readyTimeout, Logger: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}

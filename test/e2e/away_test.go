@@ -17,9 +17,20 @@ import (
 // With everything down, a node that is started again serves from its local copy (S50), says so,
 // and takes changes again when the store is back.
 func TestStartFromTheLocalCopy(t *testing.T) {
+	for name, password := range map[string]bool{"anybody may read": false, "with a password": true} {
+		t.Run(name, func(t *testing.T) { startFromTheLocalCopy(t, password) })
+	}
+}
+
+func startFromTheLocalCopy(t *testing.T, password bool) {
 	address := backend(t, "one", "")
 	cluster := storetest.StartCluster(t, storetest.Options{Members: 1})
-	s := configure(t, fmt.Sprintf("store: {etcd: {endpoints: [%q]}}\nobjects: [%s]\n", cluster.Config().Etcd.Endpoints[0],
+	login := ""
+	if password {
+		cluster.RequirePassword(t, "/sluice/", "/services/")
+		login = fmt.Sprintf(", username: %s, passwordFile: %q", storetest.UserName, cluster.Config().Etcd.PasswordFile)
+	}
+	s := configure(t, fmt.Sprintf("store: {etcd: {endpoints: [%q]%s}}\nobjects: [%s]\n", cluster.Config().Etcd.Endpoints[0], login,
 		objectFile(t, fmt.Sprintf(discovered, "{etcd: {prefix: /services/api/}}"))))
 	if _, err := cluster.Client(t).Put(context.Background(), "/services/api/1", fmt.Sprintf(`{"address": %q}`, address)); err != nil {
 		t.Fatal(err)
@@ -48,7 +59,8 @@ func TestStartFromTheLocalCopy(t *testing.T) {
 	s.spawn()
 	until(t, 30*time.Second, "traffic from the local copy", served)
 	took := time.Since(began)
-	fmt.Printf("figure start_from_local_copy_ms %.0f ms goal 2000\n", float64(took.Milliseconds()))
+	figure := map[bool]string{false: "start_from_local_copy_ms", true: "start_from_local_copy_password_ms"}[password]
+	fmt.Printf("figure %s %.0f ms goal 2000\n", figure, float64(took.Milliseconds()))
 	if took > 20*time.Second {
 		t.Errorf("it took %v", took)
 	}
@@ -68,6 +80,9 @@ func TestStartFromTheLocalCopy(t *testing.T) {
 		return nil
 	})
 	s.kill()
+	if password {
+		s.startWithAWrongPassword(cluster, served)
+	}
 
 	// A damaged copy is no ground to stand on: with the store down too, the start says both.
 	cluster.Kill(0)
@@ -146,4 +161,24 @@ func (s *instance) metrics() string {
 		s.t.Fatal(err)
 	}
 	return string(text)
+}
+
+// startWithAWrongPassword starts a node that the cluster does not let in: it serves from its
+// copy, says why, and takes changes once its file holds the right one.
+func (s *instance) startWithAWrongPassword(cluster *storetest.Cluster, served func() error) {
+	cluster.WritePassword(s.t, "of last year")
+	s.spawn()
+	until(s.t, 30*time.Second, "traffic with a wrong password", served)
+	until(s.t, 30*time.Second, "the reason in the log", func() error {
+		if out := s.log.String(); !strings.Contains(out, "check store.etcd username and passwordFile") {
+			return fmt.Errorf("the log is %s", out)
+		}
+		return nil
+	})
+	cluster.WritePassword(s.t, storetest.UserPassword)
+	until(s.t, 60*time.Second, "a change with the right password", func() error {
+		return s.api("PUT", "/tenants/acme/upstreams/api/endpoints", map[string]any{"endpoints": []any{}}, nil)
+	})
+	until(s.t, 30*time.Second, "traffic with the right password", served)
+	s.kill()
 }
