@@ -2,7 +2,8 @@ import { defineConfig } from '@playwright/test';
 
 // The tests drive a running sluice: SLUICE_URL and SLUICE_TOKEN say which. The Go test
 // that starts the binary sets both; by hand: SLUICE_URL=http://127.0.0.1:9080
-// SLUICE_TOKEN=$(cat data/admin.token) npm run e2e
+// SLUICE_TOKEN=$(cat data/admin.token) npm run e2e; tests of an etcd registry need SLUICE_REGISTRY
+// too and run with `go test ./test/ui`.
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results/artifacts',

@@ -123,7 +123,8 @@ func TestMixedSources(t *testing.T) {
 	}
 	put("1", `{"address": "198.18.0.4:8081", "weight": 3}`)
 	put("2", `{"address": "198.18.0.5:8081", "weight": 1}`)
-	m.instance = configure(t, fmt.Sprintf("kubernetes: [{name: default, kubeconfig: %q}]\netcd: [{name: legacy, endpoints: [%q]}]\nobjects: [%s]\n",
+	// The guard would keep what this test takes out of the Service, since it still answers.
+	m.instance = configure(t, fmt.Sprintf("shrinkGuard: {percent: 100}\nkubernetes: [{name: default, kubeconfig: %q}]\netcd: [{name: legacy, endpoints: [%q]}]\nobjects: [%s]\n",
 		kube.Kubeconfig, registry.Config().Etcd.Endpoints[0], objectFile(t, mixedTenant)))
 	m.start()
 

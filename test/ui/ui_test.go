@@ -2,14 +2,21 @@ package ui
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/sluice-gateway/sluice/store/storetest"
 )
 
 const token = "a-token-for-the-browser-tests"
@@ -22,10 +29,11 @@ func TestBrowser(t *testing.T) {
 			t.Fatalf("%v: run `make ui` first", err)
 		}
 	}
-	url := serve(t)
+	registry := storetest.StartCluster(t, storetest.Options{Members: 1})
+	url := serve(t, registry.Config().Etcd.Endpoints[0])
 	cmd := exec.Command("npx", "playwright", "test")
 	cmd.Dir = web
-	cmd.Env = append(os.Environ(), "SLUICE_URL="+url, "SLUICE_TOKEN="+token)
+	cmd.Env = append(os.Environ(), "SLUICE_URL="+url, "SLUICE_TOKEN="+token, "SLUICE_REGISTRY="+keys(t, registry.Client(t)))
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
@@ -33,8 +41,32 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// serve builds and starts sluice on free ports with the objects of the quick start.
-func serve(t *testing.T) (url string) {
+// keys lets the browser's tests write the registry: PUT and DELETE of a path are of the key, and
+// DELETE of a path that ends in a slash is of all keys below it.
+func keys(t *testing.T, client *clientv3.Client) (url string) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		value, err := io.ReadAll(r.Body)
+		switch {
+		case err != nil:
+		case r.Method == http.MethodPut:
+			_, err = client.Put(r.Context(), r.URL.Path, string(value))
+		case strings.HasSuffix(r.URL.Path, "/"):
+			_, err = client.Delete(r.Context(), r.URL.Path, clientv3.WithPrefix())
+		default:
+			_, err = client.Delete(r.Context(), r.URL.Path)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// serve builds and starts sluice on free ports with the objects of the quick start and an etcd
+// registry.
+func serve(t *testing.T, registry string) (url string) {
 	t.Helper()
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "sluice")
@@ -46,8 +78,8 @@ func serve(t *testing.T) (url string) {
 		t.Fatal(err)
 	}
 	admin, ops := free(t), free(t)
-	config := fmt.Sprintf("node: browser\ndataDir: %s/data\nlisteners: [{name: http, address: %q}]\nadmin: {address: %q}\nops: {address: %q}\nobjects: [%s]\n",
-		dir, free(t), admin, ops, objects)
+	config := fmt.Sprintf("node: browser\ndataDir: %s/data\nlisteners: [{name: http, address: %q}]\nadmin: {address: %q}\nops: {address: %q}\nobjects: [%s]\netcd: [{name: registry, endpoints: [%q]}]\n",
+		dir, free(t), admin, ops, objects, registry)
 	file := filepath.Join(dir, "sluice.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)

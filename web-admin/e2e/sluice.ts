@@ -1,8 +1,17 @@
 import type { APIRequestContext, Page } from '@playwright/test';
 import { expect } from '@playwright/test';
+import type { en } from '../src/i18n/en';
 
 export const token = process.env.SLUICE_TOKEN ?? '';
 if (token === '') throw new Error('set SLUICE_URL and SLUICE_TOKEN to a running sluice and its admin token (<dataDir>/admin.token)');
+
+/** Writes the etcd registry "registry" of that sluice: a key, or with undefined its deletion; a folder ends in a slash. */
+export async function register(request: APIRequestContext, key: string, value?: unknown) {
+  const base = process.env.SLUICE_REGISTRY;
+  if (!base) throw new Error('set SLUICE_REGISTRY to what writes keys into the registry, as test/ui does: go test ./test/ui');
+  const response = value === undefined ? await request.delete(base + key) : await request.put(base + key, { data: JSON.stringify(value), headers: { 'Content-Type': 'text/plain' } });
+  expect(response.ok(), `${key}: ${response.status()} ${await response.text()}`).toBe(true);
+}
 
 const headers = { Authorization: `Bearer ${token}` };
 
@@ -36,6 +45,12 @@ export async function watch(page: Page): Promise<string[]> {
     });
   });
   return faults;
+}
+
+export async function logIn(page: Page, words: typeof en) {
+  await page.getByLabel(words.login.token).fill(token);
+  await page.getByRole('button', { name: words.login.submit }).click();
+  await expect(page.getByText(words.live.live, { exact: true })).toBeVisible();
 }
 
 /** No page is wider than its window. */

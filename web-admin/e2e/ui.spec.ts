@@ -1,8 +1,7 @@
-import type { Page } from '@playwright/test';
 import { expect, test } from '@playwright/test';
 import { en } from '../src/i18n/en';
 import { zh } from '../src/i18n/zh';
-import { call, fits, read, shot, token, watch } from './sluice';
+import { call, fits, logIn, read, shot, watch } from './sluice';
 
 // Objects of these tests, so that they work on any sluice and leave nothing behind.
 const tenant = 'e2e-ui';
@@ -29,12 +28,6 @@ const languages = [
   { locale: 'zh-CN', code: 'zh', other: 'English', words: zh, otherWords: en },
 ];
 
-async function logIn(page: Page, words: typeof en) {
-  await page.getByLabel(words.login.token).fill(token);
-  await page.getByRole('button', { name: words.login.submit }).click();
-  await expect(page.getByText(words.live.live, { exact: true })).toBeVisible();
-}
-
 for (const { locale, code, other, words, otherWords } of languages) {
   test.describe(locale, () => {
     test.use({ locale });
@@ -57,6 +50,9 @@ for (const { locale, code, other, words, otherWords } of languages) {
         { name: 'upstreams', path: '/upstreams', see: page.getByRole('link', { name: `${tenant}/api` }) },
         { name: 'upstream', path: `/upstreams/${tenant}/api`, see: page.getByText(known) },
         { name: 'evidence', path: `/upstreams/${tenant}/api?endpoint=${known}`, see: page.getByRole('dialog').getByText(words.evidence.samples) },
+        { name: 'routes', path: '/routes', see: page.getByRole('heading', { name: words.routes.title }) },
+        { name: 'tenant', path: `/routes?tenant=acme`, see: page.getByText(words.problem.noneOfTenant) },
+        { name: 'sources', path: '/sources', see: page.getByText('etcd/registry') },
         { name: 'certificates', path: '/certificates', see: page.getByText('e2e-broken') },
         { name: 'fleet', path: '/fleet', see: node ? page.getByRole('button', { name: node, exact: true }) : page.getByText(fleet ? words.fleet.noNodes : words.fleet.empty) },
         ...(node ? [

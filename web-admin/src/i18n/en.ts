@@ -101,7 +101,7 @@ export const en = {
     lost: '{{place}} lost {{lost}} of {{of}} at {{time}}.',
     kept: 'In use as long as they answer: {{list}}.',
     more: '{{list}} and {{count}} more',
-    letGo: 'They are let go',
+    letGo: 'Kept',
     accept: 'Accept the loss',
     hold: 'Hold on to them',
     acceptTitle_one: 'Let {{count}} endpoint of {{upstream}} go?',

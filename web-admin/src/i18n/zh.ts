@@ -103,7 +103,7 @@ export const zh: typeof en = {
     lost: '{{place}} 于 {{time}} 丢失 {{of}} 个中的 {{lost}} 个。',
     kept: '只要仍有响应就继续使用：{{list}}。',
     more: '{{list}} 等，另有 {{count}} 个',
-    letGo: '放弃时间',
+    letGo: '保留',
     accept: '接受丢失',
     hold: '继续保留',
     acceptTitle_one: '放弃 {{upstream}} 的 {{count}} 个端点？',
