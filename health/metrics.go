@@ -28,6 +28,7 @@ func (h *Health) Describe(ch chan<- *prometheus.Desc) {
 	ch <- ejectionsDesc
 	ch <- probesDesc
 	ch <- unmatchedDesc
+	h.prober.Describe(ch)
 }
 
 // Collect implements prometheus.Collector. The series are computed on scrape, so that those
@@ -51,6 +52,7 @@ func (h *Health) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	counter(unmatchedDesc, h.unmatched.Load())
+	h.prober.Collect(ch)
 }
 
 func collectVerdict(ch chan<- prometheus.Metric, upstream string, v *gateway.Verdict) {
