@@ -62,7 +62,8 @@ func sockaddr(to netip.AddrPort) (family int, sa syscall.Sockaddr, err error) {
 }
 
 // wire is a connection of one probe. The runtime's poller learns of it when it first has to
-// wait for something: a tcp probe within the machine room's own host never does.
+// wait for something, which a tcp probe within one host never does. As with bufio, one goroutine
+// uses it; from open on, another one may set deadlines and close it.
 type wire struct {
 	fd   int
 	file *os.File // nil as long as nobody waits

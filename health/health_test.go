@@ -359,6 +359,12 @@ sluice_health_events_missed_total 0
 # HELP sluice_health_unmatched_outcomes_total Outcomes of requests to endpoints that no snapshot names any more.
 # TYPE sluice_health_unmatched_outcomes_total counter
 sluice_health_unmatched_outcomes_total 2
+# HELP sluice_probes_under_way Active probes under way.
+# TYPE sluice_probes_under_way gauge
+sluice_probes_under_way 0
+# HELP sluice_probes_waiting Active probes that are due and wait for room: above 0 for long, endpoints are probed less often than they should be.
+# TYPE sluice_probes_waiting gauge
+sluice_probes_waiting 0
 `
 	if got.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", got.String(), want)

@@ -34,6 +34,7 @@ func (h *Health) Describe(ch chan<- *prometheus.Desc) {
 	ch <- ejectionsDesc
 	ch <- probesDesc
 	ch <- unmatchedDesc
+	h.prober.Describe(ch)
 }
 
 // Collect implements prometheus.Collector. The series are computed on scrape, so that those
@@ -61,6 +62,7 @@ func (h *Health) Collect(ch chan<- prometheus.Metric) {
 	}
 	counter(unmatchedDesc, h.unmatched.Load())
 	counter(missedDesc, h.ledger.missed())
+	h.prober.Collect(ch)
 }
 
 func collectVerdict(ch chan<- prometheus.Metric, upstream string, v *gateway.Verdict) {

@@ -70,6 +70,9 @@ func (q *question) probe(ctx context.Context, dial dialFunc, address string) (st
 	if q.ask == nil {
 		return 0, nil
 	}
+	if w, ok := conn.(*wire); ok {
+		w.open() // before two goroutines know of it
+	}
 	// A read or write cannot wait for a context, but a deadline in the past ends it.
 	stop := context.AfterFunc(ctx, func() { expire(conn) })
 	defer stop()
