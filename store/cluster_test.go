@@ -212,7 +212,9 @@ func TestWatchAfterARestartWithPassword(t *testing.T) {
 	t.Parallel()
 	c := storetest.StartCluster(t, storetest.Options{Members: 1})
 	c.RequirePassword(t, "/sluice/")
-	s, other := storetest.Open(t, c.Config()), storetest.Open(t, c.Config())
+	cfg := c.Config()
+	cfg.CallTimeout = time.Minute // to connect and log in again, on a busy machine
+	s, other := storetest.Open(t, cfg), storetest.Open(t, cfg)
 	before := put(t, other, tenant("before"))
 	got, _ := watch(t, s, 0)
 	eventually(t, "the first set", func() bool { return got.has(before.Head().Ref(), before.Head().Revision) })
