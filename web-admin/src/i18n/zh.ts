@@ -94,7 +94,7 @@ export const zh: typeof en = {
   problem: { from: '来自 {{source}}', ofTenant: '租户 {{tenant}} 的问题', noneOfTenant: '该租户没有问题。' },
   derived: {
     from: '来自 {{what}}',
-    resource: '集群 {{cluster}} 的 {{kind}} {{name}}',
+    resource: 'Kubernetes 集群 {{cluster}} 的 {{kind}} {{name}}',
     hint: '这不是在此编写的：它由{{what}}生成，请在那里修改。',
   },
   shrink: {

@@ -35,7 +35,7 @@ function useColumns(wide: boolean): ColumnsType<SourceStatus> {
         <span className="row">
           <State source={s} /> <Name source={s} />
         </span>
-        <Why source={s} />
+        {s.message && <Why source={s} />}
         <span className="muted">
           {t('sources.lastEvent')}: <Since at={s.lastEvent} />
         </span>
