@@ -85,6 +85,7 @@ func (e *endpoint) easing(now int64, u *gateway.EffectiveUpstream, i int, before
 		e.ease = nil
 	case was == nil || !was.InRotation || was.Verdict.State == gateway.StateProbation:
 		e.ease = &ease{from: now, length: int64(u.SlowStart)}
+		e.ease.credit.Store(1<<10 - 1) // for the first turn, which shows whether it works
 	case e.ease != nil && (e.ease.trial || e.ease.over(now)):
 		e.ease = nil
 	}
