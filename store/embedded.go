@@ -48,7 +48,9 @@ func embeddedConfig(cfg Config, g *gate, died func(string)) (*embed.Config, erro
 	c.TickMs, c.ElectionMs = 20, 100
 	c.AutoCompactionMode, c.AutoCompactionRetention = embed.CompactorModeRevision, "10000"
 	c.QuotaBackendBytes = cfg.QuotaBackendBytes
-	c.SnapshotCount, c.SnapshotCatchUpEntries = 2000, 10 // nobody has to catch up
+	// Nobody has to catch up, but a start must find in memory what it applies again: all since the
+	// last snapshot. raft panics when it campaigns meanwhile and etcd has dropped some of that.
+	c.SnapshotCount, c.SnapshotCatchUpEntries = 500, 1000
 	c.MaxTxnOps, c.MaxRequestBytes = embeddedTxnOps, embeddedRequest
 	c.WatchProgressNotifyInterval = time.Minute
 	c.UnsafeNoFsync = cfg.UnsafeNoFsync
