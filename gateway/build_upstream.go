@@ -93,6 +93,7 @@ func (c *upstreamChecker) protocol(s UpstreamSpec) {
 }
 
 func (c *upstreamChecker) health(h Health) {
+	c.out.Health.NoPanic = h.NoPanic
 	passive := PassiveCheck{}
 	if h.Passive != nil {
 		passive = *h.Passive
@@ -270,7 +271,7 @@ func (e *EffectiveUpstream) judge(verdicts []Verdict) {
 			}
 		}
 	}
-	e.Panic = healthy*2 < usable
+	e.Panic = healthy*2 < usable && !e.Health.NoPanic
 	if e.Panic {
 		e.panic()
 	}

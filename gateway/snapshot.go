@@ -162,6 +162,7 @@ type EffectiveUpstream struct {
 type EffectiveCheck struct {
 	Active  *ActiveCheck  `json:"active,omitempty"`
 	Passive *PassiveCheck `json:"passive,omitempty"`
+	NoPanic bool          `json:"noPanic,omitempty"`
 }
 
 // Endpoint is one address that answers requests.

@@ -59,6 +59,7 @@ type App struct {
 	fleets  *configsync.Controller
 	objects *objectFiles
 	metrics *prometheus.Registry
+	version configVersion
 	access  io.Closer
 
 	notice  io.Writer
@@ -234,6 +235,7 @@ func (a *App) serveAdmin(notice io.Writer) error {
 		Listeners:   a.listenerStatus,
 		Names:       a.nameStatus,
 		Normalise:   normalise,
+		Slardar:     a.slardarParts(),
 		UI:          webadmin.Dist,
 		Version:     version,
 		Node:        a.cfg.Node,
@@ -350,6 +352,7 @@ func (a *App) Close() {
 // follow carries what people write from the store to the loop.
 func (a *App) follow(ctx context.Context) error {
 	err := a.store.Watch(ctx, 0, func(u store.Update) {
+		a.version.take(u)
 		if u.Resync {
 			var all []gateway.Object
 			for _, c := range u.Changes {
