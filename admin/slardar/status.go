@@ -61,7 +61,7 @@ func Status(o Observed) map[string]any {
 	for _, u := range o.Upstreams {
 		v := view{u: u, key: u.Key.Name, beats: map[string]gateway.Heartbeat{}}
 		if obj := o.Objects[u.Key.Name]; obj != nil {
-			v.key, v.named = keyOf(&obj.Meta), obj.Labels[LabelLevels] == named
+			v.key, v.named, v.written = keyOf(&obj.Meta), obj.Labels[LabelLevels] == named, obj.Spec.Endpoints
 		}
 		for _, b := range o.Heartbeats[u.Key.Name] {
 			v.beats[b.Address] = b
@@ -91,6 +91,8 @@ type view struct {
 	key   string
 	named bool // its levels have names, which are the zones of its endpoints
 	beats map[string]gateway.Heartbeat
+	// written are the servers in the order of whoever wrote them, which the page keeps.
+	written []gateway.ManualEndpoint
 }
 
 // levels are a list by priority, or an object by name.
@@ -98,8 +100,7 @@ func (v *view) levels() any {
 	byPriority := map[int][]peer{}
 	byName := map[string][]peer{}
 	var order []int
-	for i := range v.u.Endpoints {
-		e := &v.u.Endpoints[i]
+	for _, e := range v.inOrder() {
 		p := v.peer(e)
 		byName[e.Zone] = append(byName[e.Zone], p)
 		if byPriority[e.Priority] == nil {
@@ -115,6 +116,22 @@ func (v *view) levels() any {
 	for _, n := range order {
 		list = append(list, byPriority[n])
 	}
+	return list
+}
+
+// inOrder lists the endpoints as they were written, and then those that sources have found.
+func (v *view) inOrder() []*gateway.Endpoint {
+	place := map[string]int{}
+	for i, e := range v.written {
+		if address, err := gateway.NormalAddress(e.Address); err == nil {
+			place[address] = i - len(v.written)
+		}
+	}
+	list := make([]*gateway.Endpoint, len(v.u.Endpoints))
+	for i := range v.u.Endpoints {
+		list[i] = &v.u.Endpoints[i]
+	}
+	slices.SortStableFunc(list, func(a, b *gateway.Endpoint) int { return cmp.Compare(place[a.Address], place[b.Address]) })
 	return list
 }
 
