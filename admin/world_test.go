@@ -56,13 +56,7 @@ func newWorld(t *testing.T, change func(*admin.Config)) *world {
 			st := w.store.Status(ctx)
 			return api.StoreStatus{Mode: string(st.Mode), Up: st.Err == nil, Revision: st.Revision}
 		},
-		Shrink: kept{"acme/api": 3},
-		Slardar: &slardar.Parts{
-			Tenant:        "upyun",
-			Heartbeats:    func(gateway.UpstreamKey) []gateway.Heartbeat { return nil },
-			Observe:       func(o gateway.Outcome) { w.outcomes = append(w.outcomes, o) },
-			ConfigVersion: func() int64 { return 1 },
-		},
+		Shrink:    kept{"acme/api": 3},
 		Listeners: func() []api.ListenerStatus { return nil },
 		Names:     func() *api.NameStatus { return &api.NameStatus{Leading: true, Announced: 3} },
 		Normalise: func(path string) (string, error) {
@@ -75,6 +69,12 @@ func newWorld(t *testing.T, change func(*admin.Config)) *world {
 		Version: "test", Node: "edge-1", StartedAt: time.Unix(1700000000, 0).UTC(),
 		Done: w.done, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Ping: 50 * time.Millisecond, Poll: 10 * time.Millisecond,
+		Slardar: &slardar.Parts{
+			Tenant:        "upyun",
+			Heartbeats:    func(gateway.UpstreamKey) []gateway.Heartbeat { return nil },
+			Observe:       func(o gateway.Outcome) { w.outcomes = append(w.outcomes, o) },
+			ConfigVersion: func() int64 { return 1 },
+		},
 	}
 	if change != nil {
 		change(&cfg)

@@ -1,18 +1,13 @@
 package health
 
-import (
-	"time"
-
-	"github.com/sluice-gateway/sluice/gateway"
-)
+import "github.com/sluice-gateway/sluice/gateway"
 
 // active is what probes say about one endpoint.
 type active struct {
 	down                bool
 	successes, failures int              // in a row; one of them is 0
 	verdict             *gateway.Verdict // while down
-	at                  time.Time        // of the newest probe; zero: there was none
-	problem             string           // of the newest probe
+	newest              pulse
 }
 
 // observe counts one probe and names the rule that it completed, or returns "".

@@ -1,6 +1,16 @@
 package health
 
-import "github.com/sluice-gateway/sluice/gateway"
+import (
+	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// pulse is the newest probe of one endpoint.
+type pulse struct {
+	at      time.Time // zero: there was none
+	problem string    // empty: it succeeded
+}
 
 // Heartbeats lists how the newest probes of an upstream ended, by address. An endpoint that
 // was not probed yet is not listed.
@@ -17,8 +27,8 @@ func (h *Health) Heartbeats(k gateway.UpstreamKey) []gateway.Heartbeat {
 func (t *Tracker) heartbeats() []gateway.Heartbeat {
 	var beats []gateway.Heartbeat
 	for _, e := range t.endpoints {
-		if a := &e.active; !a.at.IsZero() {
-			beats = append(beats, gateway.Heartbeat{Address: e.key.Address, At: a.at, Failures: a.failures, Error: a.problem})
+		if a := &e.active; !a.newest.at.IsZero() {
+			beats = append(beats, gateway.Heartbeat{Address: e.key.Address, At: a.newest.at, Failures: a.failures, Error: a.newest.problem})
 		}
 	}
 	return beats

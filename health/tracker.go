@@ -71,8 +71,8 @@ func (t *Tracker) Probe(now time.Time, address string, r Result) []gateway.Verdi
 		return nil
 	}
 	e.sample(gateway.Sample{At: now, Kind: "probe", Status: r.Status, Error: r.Err, Latency: gateway.Duration(r.Latency)})
-	e.active.at, e.active.problem = now, r.Err
 	rule := e.active.observe(r.Err == "", c)
+	e.active.newest = pulse{now, r.Err}
 	if r.Err == "" {
 		t.succeeded(now, e, "a probe succeeded")
 	}
