@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/admin/api"
 	"github.com/sluice-gateway/sluice/admin/auth"
+	"github.com/sluice-gateway/sluice/admin/slardar"
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
@@ -75,6 +76,8 @@ type Config struct {
 	// Normalise brings the path of a request into the form that rules are compared with, or
 	// says why the proxy refuses it, so that explanations tell what the proxy does.
 	Normalise func(path string) (string, error)
+	// Slardar is what its contract needs besides. Nil: it is not served.
+	Slardar *slardar.Parts
 
 	// UI is the built web UI, with index.html at its root. When that is missing, a page says
 	// how to build it.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/admin/api"
+	"github.com/sluice-gateway/sluice/admin/slardar"
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
@@ -49,6 +50,9 @@ func New(cfg Config) (http.Handler, error) {
 	})
 	root := http.NewServeMux()
 	root.Handle("/api/", cfg.Tokens.Require(WriteError, validate(operations)))
+	if cfg.Slardar != nil {
+		root.Handle(slardar.Prefix, cfg.Tokens.Require(WriteError, s.slardar()))
+	}
 	root.Handle("/", ui)
 	return s.protect(root), nil
 }
@@ -71,7 +75,7 @@ func (s *server) protect(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		if strings.HasPrefix(r.URL.Path, "/api/") {
+		if strings.HasPrefix(r.URL.Path, "/api/") || strings.HasPrefix(r.URL.Path, slardar.Prefix) {
 			h.Set("Cache-Control", "no-store")
 			h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		}

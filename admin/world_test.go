@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-gateway/sluice/admin"
 	"github.com/sluice-gateway/sluice/admin/api"
 	"github.com/sluice-gateway/sluice/admin/auth"
+	"github.com/sluice-gateway/sluice/admin/slardar"
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/store"
 	"github.com/sluice-gateway/sluice/store/storetest"
@@ -33,6 +34,8 @@ type world struct {
 	fleets  *fleets
 	handler http.Handler
 	done    chan struct{}
+	// outcomes are what feedback has told health.
+	outcomes []gateway.Outcome
 }
 
 func newWorld(t *testing.T, change func(*admin.Config)) *world {
@@ -72,6 +75,12 @@ func newWorld(t *testing.T, change func(*admin.Config)) *world {
 		Version: "test", Node: "edge-1", StartedAt: time.Unix(1700000000, 0).UTC(),
 		Done: w.done, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		Ping: 50 * time.Millisecond, Poll: 10 * time.Millisecond,
+		Slardar: &slardar.Parts{
+			Tenant:        "upyun",
+			Heartbeats:    func(gateway.UpstreamKey) []gateway.Heartbeat { return nil },
+			Observe:       func(o gateway.Outcome) { w.outcomes = append(w.outcomes, o) },
+			ConfigVersion: func() int64 { return 1 },
+		},
 	}
 	if change != nil {
 		change(&cfg)
@@ -216,7 +225,11 @@ func (c *control) inputs(changes []gateway.Change) (gateway.Inputs, error) {
 			in.Upstreams = append(in.Upstreams, o)
 			set := gateway.EndpointSet{SetKey: gateway.SetKey{Upstream: o.Key(), Source: gateway.SourceManual}}
 			for _, e := range o.Spec.Endpoints {
-				set.Endpoints = append(set.Endpoints, gateway.SourceEndpoint{Address: e.Address, Weight: 1})
+				n := 1
+				if e.Weight != nil {
+					n = *e.Weight
+				}
+				set.Endpoints = append(set.Endpoints, gateway.SourceEndpoint{Address: e.Address, Weight: n, Priority: e.Priority, Zone: e.Zone})
 			}
 			in.Sets = append(in.Sets, set)
 		case *gateway.Route:

@@ -82,6 +82,11 @@ func ownRevision(obj gateway.Object) *int64 {
 
 // write makes changes, or with dryRun finds out what they would do.
 func (s *server) write(ctx context.Context, changes []gateway.Change, dryRun bool) (*written, error) {
+	return s.writeIf(ctx, changes, dryRun, func(api.Effect) error { return nil })
+}
+
+// writeIf is write for callers who refuse some effects.
+func (s *server) writeIf(ctx context.Context, changes []gateway.Change, dryRun bool, accept func(api.Effect) error) (*written, error) {
 	before, err := s.before(ctx, changes)
 	if err != nil {
 		return nil, err
@@ -100,6 +105,9 @@ func (s *server) write(ctx context.Context, changes []gateway.Change, dryRun boo
 		}
 	}
 	result.Effect = effect(now, then)
+	if err := accept(result.Effect); err != nil {
+		return nil, err
+	}
 	w := &written{result: result}
 	if dryRun {
 		return w, nil

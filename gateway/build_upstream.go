@@ -66,6 +66,7 @@ var usualPassive = PassiveCheck{ConsecutiveGatewayErrors: 5, BaseEjection: Durat
 	MinRequests: 20, MaxErrorRatio: 0.5, SlowMinRequests: 50, SlowMaxErrorRatio: 0.2}
 
 func (c *upstreamChecker) health(h Health) {
+	c.out.Health.NoPanic = h.NoPanic
 	passive := PassiveCheck{}
 	if h.Passive != nil {
 		passive = *h.Passive
@@ -251,7 +252,7 @@ func (e *EffectiveUpstream) judge(verdicts []Verdict) {
 			}
 		}
 	}
-	e.Panic = healthy*2 < usable
+	e.Panic = healthy*2 < usable && !e.Health.NoPanic
 	if e.Panic {
 		e.panic()
 	}

@@ -401,5 +401,11 @@ func TestRotationArithmetic(t *testing.T) {
 		if diff := cmp.Diff(c.in, rotation); diff != "" || got.Panic != c.panic {
 			t.Errorf("%v: rotation %v, panic %v", c.states, rotation, got.Panic)
 		}
+		u.Spec.Health.NoPanic = true
+		for _, ep := range gateway.Build(in, 1).Upstreams[0].Endpoints {
+			if ill := ep.Verdict.State == e || ep.Verdict.State == d; ep.InRotation == ill {
+				t.Errorf("%v: without panic, an endpoint that is %s is in rotation: %v", c.states, ep.Verdict.State, ep.InRotation)
+			}
+		}
 	}
 }

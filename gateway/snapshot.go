@@ -175,6 +175,7 @@ func (e *EffectiveUpstream) Created() int64 {
 type EffectiveCheck struct {
 	Active  *ActiveCheck  `json:"active,omitempty"`
 	Passive *PassiveCheck `json:"passive,omitempty"`
+	NoPanic bool          `json:"noPanic,omitempty"`
 }
 
 // Endpoint is one address that answers requests.

@@ -144,6 +144,10 @@ type Balance struct {
 type Health struct {
 	Active  *ActiveCheck  `json:"active,omitempty"`
 	Passive *PassiveCheck `json:"passive,omitempty"`
+	// NoPanic keeps endpoints that are out for reasons of health out when few are left, and
+	// when none is: requests are answered 503 then. Set it where a wrong answer is worse than
+	// none. Default: see [EffectiveUpstream.Panic].
+	NoPanic bool `json:"noPanic,omitempty"`
 }
 
 // ActiveCheck probes every endpoint of the upstream. Each probe opens a connection of its own,

@@ -14,6 +14,7 @@ type active struct {
 	down                bool
 	successes, failures int              // in a row; one of them is 0
 	verdict             *gateway.Verdict // while down
+	newest              pulse
 }
 
 // observe counts one probe and names the rule that it completed, or returns "".

@@ -85,6 +85,7 @@ func (t *Tracker) Probe(now time.Time, address string, r Result) []gateway.Verdi
 	t.now = now
 	e.probed(gateway.Sample{At: now, Kind: "probe", Status: r.Status, Error: r.Err, Latency: gateway.Duration(r.Latency)})
 	rule := e.active.observe(r.Err == "", c)
+	e.active.newest = pulse{now, r.Err}
 	if r.Err == "" {
 		t.succeeded(now, e, "a probe succeeded")
 	}

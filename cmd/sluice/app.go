@@ -60,6 +60,7 @@ type App struct {
 	fleets  *configsync.Controller
 	objects *objectFiles
 	metrics *prometheus.Registry
+	version configVersion
 	access  io.Closer
 
 	notice  io.Writer
@@ -233,7 +234,7 @@ func (a *App) serveAdmin(parts admin.Config, agents http.Handler, more ...func()
 	parts.Sources, parts.Shrink, parts.Listeners, parts.Health = sourceStatus(a.sources), a.guard, a.listenerStatus, a.health
 	parts.Normalise, parts.UI = normalise, webadmin.Dist
 	parts.Version, parts.Node, parts.StartedAt = version, a.cfg.Node, a.started
-	parts.Log = a.log
+	parts.Log, parts.Slardar = a.log, a.slardarParts()
 	handler, err := admin.New(parts)
 	if err != nil {
 		return err
@@ -345,6 +346,7 @@ func (a *App) Close() {
 // follow carries what people write from the store to the loop.
 func (a *App) follow(ctx context.Context) error {
 	err := a.store.Watch(ctx, 0, func(u store.Update) {
+		a.version.take(u)
 		if u.Resync {
 			var all []gateway.Object
 			for _, c := range u.Changes {

@@ -86,8 +86,9 @@ type ListenerTLS struct {
 // AdminConfig is where the API and the UI listen. Default 127.0.0.1:9080; an address that is
 // not loopback needs TLS, since tokens would be readable on the way.
 type AdminConfig struct {
-	Address string     `yaml:"address"`
-	TLS     *TLSConfig `yaml:"tls"`
+	Address string        `yaml:"address"`
+	TLS     *TLSConfig    `yaml:"tls"`
+	Slardar SlardarConfig `yaml:"slardar"`
 }
 
 // TLSConfig names a certificate and its key in PEM files.

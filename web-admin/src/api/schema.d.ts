@@ -1122,6 +1122,8 @@ export interface components {
             health?: {
                 active?: components["schemas"]["ActiveCheck"];
                 passive?: components["schemas"]["PassiveCheck"];
+                /** @description Endpoints that are out for reasons of health stay out when few or none are left; requests are then answered 503. */
+                noPanic?: boolean;
             };
             timeouts?: components["schemas"]["Timeouts"];
             retry?: components["schemas"]["Retry"];
@@ -1689,6 +1691,8 @@ export interface components {
             health: {
                 active?: components["schemas"]["ActiveCheck"];
                 passive?: components["schemas"]["PassiveCheck"];
+                /** @description Endpoints that are out for reasons of health stay out when few or none are left; requests are then answered 503. */
+                noPanic?: boolean;
             };
             timeouts: components["schemas"]["Timeouts"];
             retry: components["schemas"]["Retry"];

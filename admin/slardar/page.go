@@ -1,0 +1,46 @@
+package slardar
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// status serves the status page of one tenant. It needs no store: without one, upstreams
+// stand under the names of their objects.
+func (h *handler) status(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		notAllowed(w, "GET")
+		return
+	}
+	tenant, err := h.tenant(r)
+	if err != nil {
+		h.fail(w, r, err)
+		return
+	}
+	snap := h.Snapshot()
+	o := Observed{
+		Objects: map[string]*gateway.Upstream{}, Heartbeats: map[string][]gateway.Heartbeat{},
+		Version: h.Version, StartedAt: h.StartedAt, ConfigVersion: h.ConfigVersion(), Digest: snap.Digest, Now: time.Now(),
+	}
+	for _, u := range snap.Upstreams {
+		if u.Key.Tenant == tenant {
+			o.Upstreams = append(o.Upstreams, u)
+			o.Heartbeats[u.Key.Name] = h.Heartbeats(u.Key)
+		}
+	}
+	objects, err := h.List(r.Context(), gateway.KindUpstream, tenant)
+	if err != nil {
+		h.Log.Warn("slardar: the status page does without the names of upstreams", "tenant", tenant, "error", err)
+	}
+	for _, obj := range objects {
+		if u, ok := obj.(*gateway.Upstream); ok {
+			o.Objects[u.Name] = u
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	// The status is out; a caller that has gone away cannot be told more.
+	_ = json.NewEncoder(w).Encode(Status(o))
+}
