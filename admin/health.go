@@ -61,7 +61,12 @@ func (s *server) PinEndpoint(ctx context.Context, r api.PinEndpointRequestObject
 	if err != nil {
 		return nil, err
 	}
-	if u := s.Control.Snapshot().Upstream(gateway.UpstreamKey{Tenant: r.Tenant, Name: r.Upstream}); len(pins) == 0 && (u == nil || !hasAddress(u, r.Address)) {
+	u := s.Control.Snapshot().Upstream(gateway.UpstreamKey{Tenant: r.Tenant, Name: r.Upstream})
+	switch {
+	case len(pins) > 0: // it may have gone since
+	case u == nil:
+		return nil, fmt.Errorf("%w: there is no upstream %s/%s", gateway.ErrNotFound, r.Tenant, r.Upstream)
+	case !hasAddress(u, r.Address):
 		return nil, fmt.Errorf("%w: upstream %s/%s has no endpoint %s", gateway.ErrNotFound, r.Tenant, r.Upstream, r.Address)
 	}
 	p := &gateway.Pin{Meta: gateway.Meta{Kind: gateway.KindPin, Tenant: r.Tenant, Name: gateway.PinName(r.Upstream, canonical(r.Address))}}
