@@ -88,7 +88,7 @@ spec:
 }
 
 var (
-	retryAll  = fmt.Sprintf("{attempts: %d, on: [connect, reset, timeout, gateway]}", attempts)
+	retryAll  = fmt.Sprintf("{attempts: %d, on: [connect-failure, reset, timeout, gateway-error]}", attempts)
 	retryNone = "{attempts: 1}"
 )
 
@@ -157,6 +157,10 @@ func (s *edge) start() {
 		}
 		return nil
 	})
+	var list struct{ Problems []any }
+	if err := s.api("/problems", &list); err != nil || len(list.Problems) > 0 {
+		s.t.Fatalf("problems: %v %v", list.Problems, err)
+	}
 }
 
 func (s *edge) url() string { return "http://" + s.http + "/" }
