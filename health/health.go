@@ -35,6 +35,7 @@ type Health struct {
 	outbox outbox
 	// unmatched counts outcomes of endpoints that no snapshot names any more.
 	unmatched atomic.Uint64
+	self      *self
 
 	// live is read by every outcome, and replaced when upstreams come or go.
 	live atomic.Pointer[map[gateway.UpstreamKey]*upstream]
@@ -52,6 +53,7 @@ func New(cfg Config) *Health {
 	h := &Health{cfg: cfg}
 	h.outbox.init()
 	h.prober = NewProber(h.probed)
+	h.self = newSelf(cfg.Log)
 	h.live.Store(&map[gateway.UpstreamKey]*upstream{})
 	return h
 }
@@ -108,11 +110,15 @@ func (h *Health) Observe(o gateway.Outcome) {
 		h.unmatched.Add(1)
 		return
 	}
+	h.self.listen(&o)
 	if c.quiet.Load() && !isGatewayError(&o) {
 		return
 	}
 	if o.At.IsZero() {
 		o.At = time.Now()
+	}
+	if h.self.request(&o, h.self.now()) {
+		return
 	}
 	u.request(time.Now(), o, &h.outbox)
 }
@@ -122,6 +128,12 @@ func (h *Health) probed(ctx context.Context, t Target, r Result) (unsettled bool
 	u := (*h.live.Load())[t.Upstream]
 	if u == nil {
 		return false
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	if h.self.probe(t.EndpointKey, r, t.Check.Interval.Std()+t.Check.Timeout.Std(), len(*h.live.Load()) == 1, h.self.now()) {
+		return !h.self.cut.Load()
 	}
 	return u.probe(ctx, time.Now(), t.Address, r, &h.outbox)
 }

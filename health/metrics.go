@@ -28,6 +28,7 @@ func (h *Health) Describe(ch chan<- *prometheus.Desc) {
 	ch <- ejectionsDesc
 	ch <- probesDesc
 	ch <- unmatchedDesc
+	h.self.describe(ch)
 }
 
 // Collect implements prometheus.Collector. The series are computed on scrape, so that those
@@ -50,6 +51,7 @@ func (h *Health) Collect(ch chan<- prometheus.Metric) {
 			counter(probesDesc, probes.failed, name, "failure")
 		}
 	}
+	h.self.collect(ch)
 	counter(unmatchedDesc, h.unmatched.Load())
 }
 

@@ -168,6 +168,7 @@ func (p *Prober) timed(ctx context.Context, timeout time.Duration, once probe) R
 	r := Result{Latency: time.Since(start), Status: status}
 	if err != nil {
 		r.Err = probeError(ctx, err, timeout)
+		r.Silent = silence(ctx, err)
 	}
 	return r
 }
