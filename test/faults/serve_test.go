@@ -28,6 +28,7 @@ type serving struct {
 	seen  *os.File
 	mode  atomic.Value // string; see answer
 	delay atomic.Int64 // nanoseconds before an answer
+	slow  atomic.Int64 // nanoseconds before an answer to a probe
 }
 
 // serveEndpoint is main of an endpoint: NAME ADDRESS FILE.
@@ -55,13 +56,15 @@ func (s *serving) order(w http.ResponseWriter, r *http.Request) {
 	if mode := r.FormValue("mode"); mode != "" {
 		s.mode.Store(mode)
 	}
-	if text := r.FormValue("delay"); text != "" {
-		delay, err := time.ParseDuration(text)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
+	for name, delay := range map[string]*atomic.Int64{"delay": &s.delay, "healthz": &s.slow} {
+		if text := r.FormValue(name); text != "" {
+			d, err := time.ParseDuration(text)
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadRequest)
+				return
+			}
+			delay.Store(int64(d))
 		}
-		s.delay.Store(int64(delay))
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -72,6 +75,7 @@ func (s *serving) healthz(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		return
 	}
+	time.Sleep(time.Duration(s.slow.Load()))
 	_, _ = fmt.Fprintln(w, "ok")
 }
 
