@@ -22,7 +22,6 @@ const adminToken = "a-token-for-the-fault-tests"
 type edge struct {
 	t                *testing.T
 	http, admin, ops string
-	wrap             []string // what it is started by, as "ip netns exec NAME"
 	dir              string
 	cmd              *exec.Cmd
 	log              output
@@ -128,8 +127,7 @@ func (s *edge) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	args := append(s.wrap, file, "serve", "--config", filepath.Join(s.dir, "sluice.yaml"))
-	s.cmd = exec.Command(args[0], args[1:]...)
+	s.cmd = exec.Command(file, "serve", "--config", filepath.Join(s.dir, "sluice.yaml"))
 	s.cmd.Env = append(os.Environ(), "SLUICE_ADMIN_TOKEN="+adminToken)
 	s.cmd.Stderr = &s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

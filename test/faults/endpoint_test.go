@@ -17,8 +17,8 @@ import (
 type endpoint struct {
 	t             *testing.T
 	name, address string
-	file          string // what it has seen
-	wrap          []string
+	file          string   // what it has seen
+	wrap          []string // what the process is started by
 	cmd           *exec.Cmd
 }
 
@@ -58,9 +58,7 @@ func (e *endpoint) start() {
 		_ = cmd.Process.Kill() // SIGKILL ends a stopped process too
 		_ = cmd.Wait()
 	})
-	if e.wrap == nil {
-		until(e.t, 30*time.Second, "endpoint "+e.name, func() error { return e.ask("/healthz", http.StatusOK) })
-	}
+	until(e.t, 30*time.Second, "endpoint "+e.name, func() error { return e.ask("/healthz", http.StatusOK) })
 }
 
 func (e *endpoint) ask(path string, want int) error {

@@ -71,7 +71,12 @@ func TestStoppedEdge(t *testing.T) {
 
 	blamed := s.blamed()
 	figure("stopped_edge_blamed", float64(len(blamed)), "count", "0")
-	figure("stopped_edge_errors", float64(count(l.since(time.Time{}, time.Time{}), failed("GET"))), "count", "none")
+	all := l.since(time.Time{}, time.Time{})
+	errors := count(all, failed("GET"))
+	figure("stopped_edge_errors", float64(errors), "count", "0")
+	if errors*20 > len(all) { // the answers are there when it goes on; a busy machine may add its own delays
+		t.Errorf("%d of %d failed: %v", errors, len(all), failures(all))
+	}
 	if len(blamed) > 0 {
 		t.Errorf("endpoints were blamed: %v", blamed)
 	}
