@@ -100,6 +100,7 @@ func (h *Health) Apply(s *gateway.Snapshot) {
 // Observe takes in the outcome of an exchange. It never waits for I/O or for Run, drops
 // nothing, and costs a success on a healthy endpoint two lookups.
 func (h *Health) Observe(o gateway.Outcome) {
+	h.self.listen(&o)
 	u := (*h.live.Load())[o.Upstream]
 	if u == nil {
 		h.unmatched.Add(1)
@@ -110,7 +111,6 @@ func (h *Health) Observe(o gateway.Outcome) {
 		h.unmatched.Add(1)
 		return
 	}
-	h.self.listen(&o)
 	if c.quiet.Load() && !isGatewayError(&o) {
 		return
 	}

@@ -24,11 +24,11 @@ var (
 
 // Describe implements prometheus.Collector.
 func (h *Health) Describe(ch chan<- *prometheus.Desc) {
+	h.self.describe(ch)
 	ch <- verdictDesc
 	ch <- ejectionsDesc
 	ch <- probesDesc
 	ch <- unmatchedDesc
-	h.self.describe(ch)
 }
 
 // Collect implements prometheus.Collector. The series are computed on scrape, so that those
