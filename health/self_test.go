@@ -154,6 +154,7 @@ func TestHeart(t *testing.T) {
 		}
 		s.beat.Store(s.now() - 3*second)
 		time.Sleep(beatEvery)
+		synctest.Wait()
 		if n := s.paused.Load(); n != 2 {
 			t.Errorf("the heart has not noticed: %d pauses", n)
 		}
