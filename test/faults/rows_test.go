@@ -66,6 +66,10 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// warmUp is how long peace lasts at least: the budget of retries is a share of the last seconds'
+// requests, and every probe has come by then.
+const warmUp = 3 * time.Second
+
 // contenders starts all three; the first one is Sluice.
 func contenders(t *testing.T) []*contender {
 	t.Helper()
@@ -86,7 +90,7 @@ func contenders(t *testing.T) []*contender {
 	for _, c := range all {
 		c.load.awaitAll(t, c.endpoints)
 	}
-	time.Sleep(time.Second) // of peace: HAProxy's and our probes have all come by then
+	time.Sleep(warmUp)
 	return all
 }
 

@@ -18,6 +18,7 @@ func TestStoppedEndpoint(t *testing.T) {
 	}
 	l := startLoad(t, s.url(), 0)
 	l.awaitAll(t, endpoints)
+	time.Sleep(warmUp)
 
 	begin := time.Now()
 	bad.signal(syscall.SIGSTOP)
