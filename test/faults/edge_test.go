@@ -155,9 +155,9 @@ func (s *edge) start() {
 		}
 		return nil
 	})
-	var list struct{ Problems []any }
-	if err := s.api("/problems", &list); err != nil || len(list.Problems) > 0 {
-		s.t.Fatalf("problems: %v %v", list.Problems, err)
+	var list struct{ Items []any }
+	if err := s.api("/problems", &list); err != nil || len(list.Items) > 0 {
+		s.t.Fatalf("problems: %v %v", list.Items, err)
 	}
 }
 
