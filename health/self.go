@@ -19,6 +19,10 @@ const (
 	// beatEvery is how often the heart beats, and longestGap what two beats may be apart before
 	// this process counts as having been paused.
 	beatEvery, longestGap = 250 * time.Millisecond, 750 * time.Millisecond
+	// grace is how long the failed requests of one endpoint are void while nobody is heard: by
+	// then its siblings have failed too, if it is the edge's fault, and nobody is ejected who has
+	// no better sibling.
+	grace = 3 * time.Second
 	// rowsKept is how long the silence of an endpoint is remembered that is not probed any more.
 	rowsKept = 10 * time.Minute
 )
@@ -42,6 +46,7 @@ type self struct {
 
 	mu       sync.Mutex
 	rows     map[gateway.EndpointKey]row // guarded by mu; the endpoints that are silent to probes
+	calls    map[gateway.EndpointKey]row // guarded by mu; those that are silent to requests
 	darkness darkness                    // guarded by mu
 
 	paused, voidPaused, voidCut atomic.Uint64
@@ -58,7 +63,7 @@ type darkness struct {
 }
 
 func newSelf(log *slog.Logger) *self {
-	return &self{log: log, base: time.Now(), rows: map[gateway.EndpointKey]row{}}
+	return &self{log: log, base: time.Now(), rows: map[gateway.EndpointKey]row{}, calls: map[gateway.EndpointKey]row{}}
 }
 
 func (s *self) now() int64 { return int64(time.Since(s.base)) }
@@ -113,11 +118,30 @@ func (s *self) request(o *gateway.Outcome, now int64) (void bool) {
 	case int64(o.At.Add(-o.Latency).Sub(s.base)) < s.woke.Load():
 		s.voidPaused.Add(1)
 		return true
-	case o.Status == 0 && s.cut.Load():
-		s.voidCut.Add(1)
-		return true
+	case o.Status == 0 && (o.Failure == gateway.FailureConnect || o.Failure == gateway.FailureTimeout):
+		return s.unheard(o.EndpointKey, now)
 	}
 	return false
+}
+
+// unheard says whether a request that failed without any answer is void: while the edge is cut
+// off, and when nobody at all was heard since the endpoint's failure before, for a while.
+func (s *self) unheard(k gateway.EndpointKey, now int64) (void bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	is, known := s.calls[k]
+	if !known || now-is.last > int64(recently) {
+		is = row{first: now, last: now}
+	}
+	fresh := s.heard.Load() > is.last
+	is.last = now
+	s.calls[k] = is
+	s.asking.Store(true)
+	if !s.cut.Load() && (fresh || now-is.first > int64(grace)) {
+		return false
+	}
+	s.voidCut.Add(1)
+	return true
 }
 
 // probe says whether the result is void. The first failure without a sign of the other side
@@ -226,12 +250,14 @@ func (s *self) alive(at int64) {
 
 // prune forgets endpoints that have not been probed for long, which are gone.
 func (s *self) prune(now int64) {
-	if s.silent.Load() == 0 || now%int64(time.Minute) >= int64(beatEvery) {
+	if now%int64(time.Minute) >= int64(beatEvery) {
 		return // once a minute is enough
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.rows, func(_ gateway.EndpointKey, r row) bool { return now-r.last > int64(rowsKept) })
+	old := func(_ gateway.EndpointKey, r row) bool { return now-r.last > int64(rowsKept) }
+	maps.DeleteFunc(s.rows, old)
+	maps.DeleteFunc(s.calls, old)
 	s.silent.Store(int64(len(s.rows)))
 }
 

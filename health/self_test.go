@@ -103,20 +103,34 @@ func TestCutOffRequests(t *testing.T) {
 			return s.request(&o, s.now())
 		}
 		time.Sleep(time.Minute)
-		if request(0, gateway.FailureConnect) || request(502, "") || request(200, gateway.FailureReset) {
-			t.Error("void though nothing is wrong with the edge")
+		if !request(0, gateway.FailureConnect) || !request(0, gateway.FailureTimeout) {
+			t.Error("a failure counts though nobody was heard since the one before")
 		}
+		time.Sleep(time.Millisecond)
+		if request(200, "") || request(502, "") || request(200, gateway.FailureReset) || request(0, gateway.FailureReset) {
+			t.Error("an answer, or its end, is void")
+		}
+		time.Sleep(time.Millisecond)
+		if request(0, gateway.FailureConnect) || !request(0, gateway.FailureConnect) {
+			t.Error("one failure counts for each time that somebody was heard")
+		}
+		time.Sleep(grace)
+		if request(0, gateway.FailureConnect) || request(0, gateway.FailureTimeout) {
+			t.Error("void though nobody was heard for long: it may be the service")
+		}
+		time.Sleep(time.Minute)
 		s.probe(k, noAnswer, time.Minute, false, s.now())
 		s.probe(silentKey("b", "10.0.0.2:80"), noAnswer, time.Minute, false, s.now())
+		time.Sleep(2 * grace)
 		if !s.cut.Load() || !request(0, gateway.FailureConnect) {
-			t.Error("a failed request counts though nobody answers")
+			t.Error("a failed request counts though nobody answers probes")
 		}
 		time.Sleep(time.Second)
 		if request(200, "") || s.cut.Load() {
 			t.Error("an answer did not end it")
 		}
 		time.Sleep(time.Second)
-		if request(0, gateway.FailureConnect) {
+		if request(200, ""); request(0, gateway.FailureConnect) {
 			t.Error("void though the edge is well again")
 		}
 	})
@@ -135,7 +149,8 @@ func TestHeart(t *testing.T) {
 			return s.request(&gateway.Outcome{EndpointKey: k, At: time.Now(), Latency: took, Failure: gateway.FailureTimeout}, s.now())
 		}
 		time.Sleep(10 * time.Second)
-		if failed(5*time.Second) || s.paused.Load() != 0 {
+		s.alive(s.now()) // somebody else answers
+		if failed(5 * time.Second); s.paused.Load() != 0 || s.voidPaused.Load() != 0 {
 			t.Fatal("a pause though the heart beats")
 		}
 		s.beat.Store(s.now() - 3*second) // what a process sees that was stopped for three seconds
@@ -146,7 +161,7 @@ func TestHeart(t *testing.T) {
 			t.Error("a probe from before the pause counts")
 		}
 		time.Sleep(5 * time.Second)
-		if failed(time.Second) || s.probe(k, noAnswer, time.Minute, true, s.now()) {
+		if failed(time.Second); s.probe(k, noAnswer, time.Minute, true, s.now()) || s.voidPaused.Load() != 2 {
 			t.Error("void though it began after the pause")
 		}
 		if n := s.paused.Load(); n != 1 {
@@ -161,7 +176,7 @@ func TestHeart(t *testing.T) {
 		stop()
 		synctest.Wait()
 		time.Sleep(time.Minute)
-		if failed(time.Second) {
+		if failed(time.Second); s.voidPaused.Load() != 2 {
 			t.Error("a heart that has stopped for good is no pause")
 		}
 	})
@@ -179,8 +194,10 @@ func TestPauseEjectsNobody(t *testing.T) {
 		observe(h, "e2", 200, 1)
 		timeouts := func() {
 			for range 5 {
+				time.Sleep(time.Millisecond)
+				observe(h, "e2", 200, 1)
 				o := outcome("e1", 0)
-				o.Failure, o.Latency = gateway.FailureTimeout, time.Second
+				o.Failure, o.Latency = gateway.FailureReset, time.Second
 				h.Observe(o)
 			}
 			synctest.Wait()
