@@ -36,6 +36,7 @@ type Health struct {
 	ledger *ledger
 	// unmatched counts outcomes of endpoints that no snapshot names any more.
 	unmatched atomic.Uint64
+	self      *self
 
 	// live is read by every outcome, and replaced when upstreams come or go.
 	live atomic.Pointer[map[gateway.UpstreamKey]*upstream]
@@ -53,6 +54,7 @@ func New(cfg Config) *Health {
 	h := &Health{cfg: cfg, ledger: newLedger()}
 	h.outbox.init()
 	h.prober = NewProber(h.probed)
+	h.self = newSelf(cfg.Log)
 	h.live.Store(&map[gateway.UpstreamKey]*upstream{})
 	return h
 }
@@ -99,6 +101,7 @@ func (h *Health) Apply(s *gateway.Snapshot) {
 // Observe takes in the outcome of an exchange. It never waits for I/O or for Run, drops
 // nothing, and costs a success on a healthy endpoint two lookups and an atomic addition.
 func (h *Health) Observe(o gateway.Outcome) {
+	h.self.listen(&o)
 	u := (*h.live.Load())[o.Upstream]
 	if u == nil {
 		h.unmatched.Add(1)
@@ -118,6 +121,9 @@ func (h *Health) Observe(o gateway.Outcome) {
 	if o.At.IsZero() {
 		o.At = time.Now()
 	}
+	if h.self.request(&o, h.self.now()) {
+		return
+	}
 	u.request(time.Now(), o, &h.outbox)
 }
 
@@ -126,6 +132,12 @@ func (h *Health) probed(ctx context.Context, t Target, r Result) (unsettled bool
 	u := (*h.live.Load())[t.Upstream]
 	if u == nil {
 		return false
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	if h.self.probe(t.EndpointKey, r, t.Check.Interval.Std()+t.Check.Timeout.Std(), len(*h.live.Load()) == 1, h.self.now()) {
+		return !h.self.cut.Load()
 	}
 	return u.probe(ctx, time.Now(), t.Address, r, &h.outbox)
 }

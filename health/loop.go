@@ -75,6 +75,7 @@ func (b *outbox) take(now time.Time) (verdicts []gateway.Verdict, due []*upstrea
 func (h *Health) Run(ctx context.Context) error {
 	var probes sync.WaitGroup
 	probes.Go(func() { _ = h.prober.Run(ctx) }) // its only end is ctx's
+	probes.Go(func() { h.self.run(ctx) })
 	defer probes.Wait()
 
 	timer := time.NewTimer(time.Hour)

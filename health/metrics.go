@@ -28,6 +28,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (h *Health) Describe(ch chan<- *prometheus.Desc) {
+	h.self.describe(ch)
 	ch <- verdictDesc
 	ch <- serviceBadDesc
 	ch <- missedDesc
@@ -60,6 +61,7 @@ func (h *Health) Collect(ch chan<- prometheus.Metric) {
 			counter(probesDesc, probes.failed, name, "failure")
 		}
 	}
+	h.self.collect(ch)
 	counter(unmatchedDesc, h.unmatched.Load())
 	counter(missedDesc, h.ledger.missed())
 	h.prober.Collect(ch)

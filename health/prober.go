@@ -227,6 +227,7 @@ func (p *Prober) timed(ctx context.Context, address string, q *question) Result 
 	r := Result{Latency: time.Since(start), Status: status}
 	if err != nil {
 		r.Err = probeError(ctx, err, timeout)
+		r.Silent = silence(ctx, err)
 	}
 	return r
 }

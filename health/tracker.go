@@ -74,6 +74,7 @@ type Result struct {
 	Latency time.Duration
 	Status  int    // of an HTTP answer, else 0
 	Err     string // empty for a success, else what went wrong
+	Silent  bool   // a failure without any sign of the other side
 }
 
 // Probe takes in the result of an active probe.

@@ -74,11 +74,22 @@ func (x *exchange) readUp() error {
 			x.up.n += n
 			return nil
 		}
-		if err = x.waitOn(err, x.sentAt); err != nil {
+		if err = x.waitOn(err, x.sentAt); errors.Is(err, errSlowUpstream) {
+			// Time may have passed while this process was stopped, and the answer be there.
+			var late error
+			if n, late = x.link.readHead(x.up.free(), socket.Now()+lastLook, false); late == nil {
+				x.up.n += n
+				return nil
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}
 }
+
+// lastLook is for what has come already when time is up.
+const lastLook = int64(1e6)
 
 // look is how often a waiting exchange looks whether its client is still there.
 const look = int64(1e9)
