@@ -132,7 +132,7 @@ func (r *Receiver) address() (*url.URL, error) {
 func parseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("the webhook's address is not a URL: write https://hooks.example.com/...")
+		return nil, fmt.Errorf("the webhook's address is not a URL: write https://hooks.example.com/services/T/B/X")
 	}
 	return u, nil
 }

@@ -319,6 +319,12 @@ type Action string
 // ActiveCheck Probes every endpoint.
 type ActiveCheck = gateway.ActiveCheck
 
+// Alert One condition that somebody should know of, from its beginning to its end.
+type Alert = gateway.Alert
+
+// AlertReceiver How a receiver of alerts is doing. Its URL and secrets are not shown.
+type AlertReceiver = gateway.AlertReceiver
+
 // ApplyFailure Which step of which bundle failed, in nginx's own words.
 type ApplyFailure = gateway.ApplyFailure
 
@@ -923,6 +929,9 @@ type SyncEndpointsRequest struct {
 // Tenant Owns hosts, routes, upstreams and overrides.
 type Tenant = gateway.Tenant
 
+// TenantAlerts Who is told when something of the tenant is wrong, and from when on it is.
+type TenantAlerts = gateway.TenantAlerts
+
 // TenantSpec What an administrator grants to a tenant.
 type TenantSpec = gateway.TenantSpec
 
@@ -1055,6 +1064,12 @@ type Error = ErrorDocument
 
 // Written defines model for Written.
 type Written = WriteResult
+
+// ListAlertsParams defines parameters for ListAlerts.
+type ListAlertsParams struct {
+	// Tenant Only of this tenant.
+	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
+}
 
 // ApplyParams defines parameters for Apply.
 type ApplyParams struct {
@@ -1419,6 +1434,12 @@ type SettleShrinkJSONRequestBody = ShrinkRequest
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListAlerts What is wrong now, as alerts tell it, and how their receivers are
+	// (GET /alerts)
+	ListAlerts(w http.ResponseWriter, r *http.Request, params ListAlertsParams)
+	// TestAlertReceiver Send a sample to a receiver of alerts
+	// (POST /alerts/receivers/{receiver}/test)
+	TestAlertReceiver(w http.ResponseWriter, r *http.Request, receiver string)
 	// Apply Put several objects in one transaction
 	// (POST /apply)
 	Apply(w http.ResponseWriter, r *http.Request, params ApplyParams)
@@ -1600,6 +1621,65 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// ListAlerts operation middleware
+func (siw *ServerInterfaceWrapper) ListAlerts(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAlertsParams
+
+	// ------------- Optional query parameter "tenant" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant", r.URL.Query(), &params.Tenant, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tenant"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListAlerts(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// TestAlertReceiver operation middleware
+func (siw *ServerInterfaceWrapper) TestAlertReceiver(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "receiver" -------------
+	var receiver string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "receiver", r.PathValue("receiver"), &receiver, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "receiver", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.TestAlertReceiver(w, r, receiver)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // Apply operation middleware
 func (siw *ServerInterfaceWrapper) Apply(w http.ResponseWriter, r *http.Request) {
@@ -4492,6 +4572,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/snapshot", wrapper.GetSnapshot)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/upstreams", wrapper.ListUpstreams)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/certificates", wrapper.ListCertificateViews)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/alerts", wrapper.ListAlerts)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/alerts/receivers/{receiver}/test", wrapper.TestAlertReceiver)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/shrinks", wrapper.ListShrinks)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/names", wrapper.ListNames)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/problems", wrapper.ListProblems)
@@ -4513,6 +4595,91 @@ type WrittenJSONResponse struct {
 	Body WriteResult
 
 	Headers WrittenResponseHeaders
+}
+
+type ListAlertsRequestObject struct {
+	Params ListAlertsParams
+}
+
+type ListAlertsResponseObject interface {
+	VisitListAlertsResponse(w http.ResponseWriter) error
+}
+
+type ListAlerts200JSONResponse struct {
+	Items     []Alert         `json:"items"`
+	Receivers []AlertReceiver `json:"receivers"`
+}
+
+func (response ListAlerts200JSONResponse) VisitListAlertsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlertsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListAlertsdefaultApplicationProblemPlusJSONResponse) VisitListAlertsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestAlertReceiverRequestObject struct {
+	Receiver string `json:"receiver"`
+}
+
+type TestAlertReceiverResponseObject interface {
+	VisitTestAlertReceiverResponse(w http.ResponseWriter) error
+}
+
+type TestAlertReceiver200JSONResponse struct {
+	// Error Why not.
+	Error string `json:"error,omitempty"`
+	Sent  bool   `json:"sent"`
+}
+
+func (response TestAlertReceiver200JSONResponse) VisitTestAlertReceiverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestAlertReceiverdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response TestAlertReceiverdefaultApplicationProblemPlusJSONResponse) VisitTestAlertReceiverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type ApplyRequestObject struct {
@@ -7006,6 +7173,12 @@ func (response ListUpstreamsdefaultApplicationProblemPlusJSONResponse) VisitList
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ListAlerts What is wrong now, as alerts tell it, and how their receivers are
+	// (GET /alerts)
+	ListAlerts(ctx context.Context, request ListAlertsRequestObject) (ListAlertsResponseObject, error)
+	// TestAlertReceiver Send a sample to a receiver of alerts
+	// (POST /alerts/receivers/{receiver}/test)
+	TestAlertReceiver(ctx context.Context, request TestAlertReceiverRequestObject) (TestAlertReceiverResponseObject, error)
 	// Apply Put several objects in one transaction
 	// (POST /apply)
 	Apply(ctx context.Context, request ApplyRequestObject) (ApplyResponseObject, error)
@@ -7216,6 +7389,58 @@ type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
 	options     StrictHTTPServerOptions
+}
+
+// ListAlerts operation middleware
+func (sh *strictHandler) ListAlerts(w http.ResponseWriter, r *http.Request, params ListAlertsParams) {
+	var request ListAlertsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAlerts(ctx, request.(ListAlertsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAlerts")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListAlertsResponseObject); ok {
+		if err := validResponse.VisitListAlertsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TestAlertReceiver operation middleware
+func (sh *strictHandler) TestAlertReceiver(w http.ResponseWriter, r *http.Request, receiver string) {
+	var request TestAlertReceiverRequestObject
+
+	request.Receiver = receiver
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.TestAlertReceiver(ctx, request.(TestAlertReceiverRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestAlertReceiver")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(TestAlertReceiverResponseObject); ok {
+		if err := validResponse.VisitTestAlertReceiverResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
 }
 
 // Apply operation middleware
@@ -8824,316 +9049,330 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L17cxu30if8VVDaU2U7Z0xJvmQ3Up16SrblE28cWyU5yftW5CcDzoAkHg2BCQCKYhJ/9y10AxgMiSGH",
-	"EhX7JH8kpsi5AI1Gd6Mvv/59r5DTWgomjN47+n1vwmjJFHw8/UDH9t+S6ULx2nAp9o72PkwYUeyaay4F",
-	"kSNiJozI4f+wwhAuyK8zaai9kkyputIZGUlF8jejx99TU0zywV62p4sJm1L7YLOo2d7RnjaKi/Hep0+f",
-	"sr2aKjplxo3gJVOGj3hBDXtHp2x1MPZbP4iiudi+htvfa2ome9megJv3oiv2sj3Ffp1xxcq9I6NmLB7X",
-	"PxQb7R3t/a/9hjT7+KvefyvFGMZiR/tKLc5nYnVYLydUjBkR0ky4GB8TxcxMCRglG40sqcyEGvh7rrhh",
-	"ZC5nVUkm9LoZ+q8zphbN2Et8VTzMko3orDJ7RyNaaZZ5cg6lrBgVMMDXFWNmM+lG9rIOosFvtyZXINWb",
-	"EXDA6jh+AgJIUS3IfMJEzE/a8KoiE6qJmXBNLD+GQSKfNsP0LLaWweww3knBOoaSf5Xjeuj2eBQjXBMh",
-	"iZ4VEz+4RUSxxGDsaxIjYmI23Tv6ee+rvY9ZYnhv+ZSb1YGdGDKV2iAZplQsBuQVLj45PDjoYpkKHpbk",
-	"mMODg2xvSm/41A7n8AD+5ML9GUbGhWFjpmBo72TZYxMKWXbtPvvTWj5aJcf7a6YU7/Ne6a7seLf/+e58",
-	"fCYrXiw2D6iG6zqGgz/efTDnctZHMip7WcdQ4LfdSMMPTFDRQ9oYuK5jPPjj3UnzQ62NYnS6eTgzd2XH",
-	"gPzPu6DRJ/sMXUuhGWpYpaSyHwopDBOw82ldV1ZFcSn2ayWHFZv+83+0BC3T74Xw1FeymE3tI+GtSyLX",
-	"Kp85E4bMlRTjjMy5mRBKtKHDipEC9vCnDESzYWLNALcbGIj6c6atCEoM65UULCNSufHkqPLyjMxhvKAi",
-	"h4yUUgAzJyyV1MvdZftwzSd4rRuPveOkwJc3krlQjBpW7mV7s7r0n0QBGt1+LlnF7Ler8juDp12zlxNW",
-	"XAGlypLbx9PqTMnaGh922Z22bs/9TMkh04RdM7UgTJS15LhF6ujO3/eGslyscvM5G88qqgi7qRXTYJg9",
-	"PD998gitjOlMGzK1mgjoylHFjrjShnz9jHzHX/idYJ8+IBNjatB/9vUrU2Q3NSsSKurCUDPTTJOH+ZOD",
-	"g/wRoaIkyhLNffX46Tff5G5IhZwJQ6i2CrVgWjfqzF1o2YBQ4VRwji99J01uFbFmZmmU3LAp0KemxjBl",
-	"x/PfPx8+fv7x54PH3+D/Hj5e+uLRf/0jNT/3BVWKLpr5vpPrphxNtT29EeXVTDHykJJhJYurxxXX5tGf",
-	"N/gRrarVcb/GUWlrr1Oi5NxZo/SKESoC95FSzkWzMk/tWNfZCK0dmWb931eHvERSEEp294MOtZvCUcvS",
-	"eKzqYpkz0RqDt0udWKRvrd2EAwuqGR/rJwZWuZvzA01oWSpgybWvbSbABTecVmn2ACUT0xQobY1JNj8i",
-	"+UxcCTkXOXnoLLNHZMyMJlbRMG00mQnDKxwwclNG8hLugOuEFIwM2UgqZqdxKXBX+111ac8LXq65d1kJ",
-	"Zv/5mJyKYeoa57JOjr+aKRD/e3BgMwlL+n2S0vl+vkm8KBaUS8IMJu5nMp9IzUjFxRUxknBjrWJtmLKk",
-	"tdMDWukBUazkevlt4YCU7SmuE9bBBdJvZYcM7ShbyzmkxVUkvDZvEc3UNS9Y6ljtDoQTRiszIe5COyGq",
-	"r1hJ6FDOTJtr7TVMWUEDFKnYYAOvGj5lcma2WV98xu8pC8IPLVpgu7h5BtY4+fD2wopvZM1gZT3QliuM",
-	"LCSe7Lg5Jrkp6vyIUFJIIRhoZCS4rJnQ8J5L4Zj6mOR2jvkRUsBQUVJVLlONCj1nSpOL0/Mf37z79zHJ",
-	"gRPyI3KGf04X+tfKPWSsGDNcjNv7xU7F0rCw/7evBAOw5Nqusb07uYVmmqlVcr2VY+AlK9nkzBBKaqr1",
-	"XKrSGje8mOAhV5K5VA0/HcWLzDWZ1agOuQnzo6SSYy6AT622pIsBgcEFHpjSm7dMjO0m/T8HqSNnW45m",
-	"ezePx/Kx+3JMDbPPjO2a6IrHfFpLZZzumtgbuJnMhoNCTvd1NeMFe+we4f7cd3/Cm0/qulo4ZZRiMUsX",
-	"bVhtZShSaTgTZcVgc7Mys7MWYy5uHmhi97ylp161mSgMcCTV1H7aszbdY7sRUhuk5GOGWmTlpxGvWPKH",
-	"iov4h2izT5nWdJy+y04sNju1sVdme4Uj8qjiNXBcJak1O6+Z4qNF2mvQnEt+9jNwL2jGkFk6fOy53PHC",
-	"7Hi9z1G1bTSP22uIw4WPwVxaJ8HeB6tgSm/e4B1PwMuxbCLVaobLt+5xZ3DRMqn9oD4mjJEXtKIC5fwW",
-	"p4CXEynBoJxKMW4ZJiA+lPOtrvK4cyhE/KTkTJS/KDnkIs00fRjBz2J3PBB5dLc/IV0zbfUcoc6F8EAT",
-	"a/RpQhXLrPgsKm7XDU4P9sILGADhGn5taAnKheor8E5Td9uliD3IoAvaRHYnwxdAZ8Vo+V5UC+8LWNng",
-	"7upz5ypvySAuzNfPYHcnHxKJkJIpfs3K10pON2rt6NJP2d4VF2XMEDHlU5qrokNWbdxYb/GqT9490scb",
-	"Y+d5JyLomhWbXhVN78JeDiLWns+2uRFvsJsDvVA9p+ccBSfdimYjt7hH9OKtJTEEC+3WI2v8Z0C0ngL/",
-	"ZSswcg97/cKt4BYiv2hLitUgVDGhaPmcnX6fLUeA7JmAVSN0c8CvgjBaTAjXesaUtaWMzMhwZrxRljlX",
-	"qTRJ0xllxMkMTztrGaq50p1KdcoBqZSca/SZ06n3HKzMQpOZZqWVU42Vbe3hqiKv3l24Wy0ZTMuVsNEz",
-	"cMUWaarWil/bN1+xhaMteXj23csL8r/+T0bww6EVrxenL8nhowF5A+OZo6cQjsuCWXvV8vCR82ehtUo0",
-	"XehLkT/UrFDMPMqd7ZuFu+1pKiNXjNXaWfdSsdIOBcXx+n3Qju7ZCW7P/cCn97MDgjBKnKRoa9EtnfC4",
-	"57h4QH6Syp4B7Vf+CMA10DgjfCyATNEPjqCrdgLzDuflQSxWWK+gQkhDhsy/ZkS0TG6NERdjpmrFRcpJ",
-	"9u3J4yfPv04EaS17TdhN2qkCuzTJyVds8XqLF9azYcULYOeHF2ffvXm07rWwnVYf+cboZrdtt8+ENCcj",
-	"g1PpdwQR0rwAj07/W/QM2TsZQ9t2ByCf3sse+JGzecqrEzMFOP/A4Y+s7MUfEXK+ys9tqbzM1MxMmPJG",
-	"oWUIbiKL0flVnAkYmX7kZKjBD+nCvwu4WqBiCPY1Sh4XFbInmpRRdXvzrUNvfAj6Al1gEypKPaFXVgsE",
-	"t0BG2A0tDJHCOafnvCoLqkoNs5WCEbD2tmRlZ/CtXOiiVLrDDcj1SmpGnyPcGT41NZKdGHYJEww9VDod",
-	"LtTt8OUDHVxafi2a84XlFz2R8+318kzTYcW6mRk3BReNp8tYY+AYWNsvhNUgZD5ZeJ5NJIbEijOYjM6E",
-	"1F4EuMF4ZoxJFK166vj7srUvtzjlnegrHXasZdaIdXTLBPL2Utidzhm5KiNoh/0YPdmbOrDEdi3t6XFK",
-	"F2guugG1x5ISxFNZJtYud8TOiWIjCBj5CTb+wGta8TJ+AbgsQbDkpGJwZrXj4s4zOqHXDNz/YMNegqp2",
-	"I7cC1G7xEGqQBh/f9m/2EWBLjDLFDI6C9rasGjbYoUKRM5ertmTb+O2XdsaFn9+Ic+dHSV8ICU8dDwlS",
-	"efUnIUvWJ/TVOtzHbPJiQezOY8ngFqRp6I6wgd0AjUiI7o/ehZu8YyAt0ZfI/VmVFjqSCm5sbfHQrEaa",
-	"9IHOnnIpMfKqrT5TlrPw+VgjWVX2RDVScoq8L+RQlgsyV9KwDHO3qNWH5I0YY4jvTdggLioOJ44MvPFC",
-	"hjTHDJQo15c+DcDFNbghhbSawb7zKKSOoZ1hhSmsDG76MulRqmbapAIGLn6mmJYzVbBjQsEkyQjFkxFO",
-	"lkPuhh+Km8mUlgyJ4PIkVi1o5xlaklKOKnlG8gvkpNwe9PILOK7lnQZzUq+BjVLTosP5DbNKLamVumjM",
-	"NCuWX82GTAlmmN53cdLUaD6tullivnXv7Cm5Ys7bneh6xUcjpphzDHtJTMsSMkuaHBPFpvK6I8fkFdeF",
-	"vEam2UKxvheM1BUtmGOYtrFSuoeyEnl9IueWpab8hukmHi+tCaIH5NRal9UCtIwcxeuTZ5ciZ6YoLReV",
-	"QufwtHxKxYxWIXkDdsKUi3jQh8t7oxR6yym+dhLADtVF8b1fheJ2hICjsGe5AXk/IhfnPxLFCmkNYwxX",
-	"c6m4WcCgITmX8fHEnoHtNr8UqGCdGRgImNrYIpl1duEZmtZ8AMF2YaliN9kvE2PqwS+mqAetHwfkA8QA",
-	"qSompOIatnnFRtba4SULh34mShetLjscWJ5vl7zqUpnVGZF3jJWsJDNRMY20sc+z7744/zFz9q4nHYbF",
-	"zYRxReRcuKgjBsG/fv786fNNQXEr5qrrlBz0eXqU+GtA0cHOGizotGqZhLmXDlkUOQWBvM9MsY+PGBRS",
-	"jAbd2TMrGtZOXI78bFsvPAFOOTk5OSFGjsFCj8+IJ3vZnv1xL9u7OP9xs30FXJPSg3ZH3WEzcKENFYXf",
-	"DIqNOSRLzETJ7OG3VmzEbxJRJfh+DR/vO5ND79Oa7+cdGR32bWqxZnEFsRNct7IYyHFxXlDSg43+QDf6",
-	"FD0bgXUHqp667XJRWQrYiVh5eNEYYT11fcPj7pJOQuRrtN8mlZve/vhuRcRsOsQEKUrqSCRomNuAfE8X",
-	"ZMhQ8AQnZMiMBz3QlXMSZbxs5n4cf3NTavFQmWy5cB9asdThAhwnQc5Btr+RcG52Sq1lZbkvpknTvFas",
-	"YKVX6it2HBVeGeHu0+yaKVqhMkYzEcUVNUbx4cw0nganr736nfDxhGlw62CKYeCMS8E1eXbg55WRpwew",
-	"pTLy5IB8F5g9I4cHQfmxX2e0QheRfbg1CpdepYjjN3ybzqwGdBUaTBi1cBMy1CofiLQ41d5RWHCQEv5e",
-	"6SZ008xgpKNZuBZhuDASiDFWclZjmjDEHoBzwdwDX/oxoX5Cjs+9X9Gu+6UAZhZNfBi3QSXnrRvi+Hss",
-	"muY+bhO9MVg4a+aNtkVCuE6sQeYz930iYIgOddBizExQQZk134AQUyoWwUdy3KjoS4Fv16Tk19aM4GZA",
-	"DogGK8IyOrgWBuSUg9PJroFjV/A7wBZR7pqIFOiPsCqR0WJyKQJBJ+7Yov3c7AEJUnZgGFtzTU+3djCV",
-	"d2jBK8rFlrLnWzlP5oAapqZcUAPHOKn8odUzErp57QpO4VAKhp8hYwnnVpf/SQSbey5Z1TlRvh+tqvej",
-	"vaOf+2b+fUzNopJi3PCkXWjvATXeD4E2xZwuwH02tht0QH5iwwtZXDF32kApIqtyla0vxVjaWdsHPCwq",
-	"a2aiO5IcHhwcPkLumjsCgjrimhQzQ+jIgC1jmDCT4KrF+TsCHkKK3eGB3Z4R1z6fWv7rzVPAADtkKE/x",
-	"RFzEDp/omoroLPz84GAKZ/QnGk8Oh5OnB1OwCJpgkX9mFueUP4TM8X8+vLwc4KdH//VQ6D9m+o+p/kP/",
-	"Mf1j8ujRP//xx38frKaWd5Ciec2uqHEK1ZGpLO45ChBBaz2RhpRwko7Opnh49t4flFHevcoTWwPz5EJs",
-	"riMTsInErVwQXIG9ohnfSm2wKjTl9fe+9BPwBPR95poIiX/ga36zmwe2PIS9HuYLsLpmncxbdPTOWsuz",
-	"Pv5w4rwn7SmnDEdkLn7NXq5LLWmHI7Gegwpr/VqTIYtsJBkUcztUmbD9J05r9IpC/Bn5J58xjuhST9IO",
-	"k9W7uwJ2a4NY22d+fMcWO5RjLovmu1SWzUk1pwtNmjyY9LHptjHO5ewwmJffQCG0hxzZGmhPmiV30a41",
-	"AL9mUNuarAGxPzh9j3mvwJu+xFe7LYqpR/4EM+JVxUrCEzkxU3rzQpaLC/7bxnxGuGat23vMxU1LRC7l",
-	"Mfs65A0vOmcjZP6bHqwfFTfDDSnZt7wJpeJjLtIhe8iT85GOEWcVVClIoplZjmevzcGGV6RejjWw5WYi",
-	"4GV2N3Axrhgkn64O+QfnxvLSCSRzBkafFc+iEVSQOgeyjZXk2cGzdFGQoWrMlnR7exlDTXBPHWi3V+vI",
-	"tyHGFtUcu3v6rOma3IatC382pAh4EmWt3bOtBDl3tec7lx0/ROuzJD5ESNtoNPmUKcvqraO1PfPiQQxV",
-	"X29xMmwy/9eR2qfWg6nZRHR67axwrk0wQekPqGsfABfFQfFVSr1YhFLIvjvee0RT48ICreSCYGwTM041",
-	"0XNuigkriRyNEsU8sL6bBhLXK0GNotY97jrDy9xtn1J+Y9TnW2x5wODobSu/xathyIIXiUIy50YUZEKr",
-	"0UrgpimSj7xVYKu5+jjFqJZCZ0RLcs1UyQt3JHdJpGmB6Av2urK/bhZn665QzLn/1wt7e5EV9ZWcXxiq",
-	"tqtSRPm2kdAf/HX2nqr3unx4e9FhWAXStDMehqFwxvF9NERPkG2l5Q+NUtiZwPQbdtUMEKzttvYVh977",
-	"k9iaeHmSBXgr5yad2hZ5srR3HkFxb5op5Vz81OFCxepUo2OXbBbVorqwrvNDogMV0w6ogBg3yfGSHK9J",
-	"Z9TUm+Wsp+8ZSlt4U1elIw7DRx6wjhuHX7LC2rXgmI08QU4X7euJrPdpzY+g+HZA3oHro0kG98GOZFA4",
-	"cr4n6m5Q/6XzNFzpgaub0EZJYY/svuICCzb90C2dm/hGb4VyAQP4jqMRuGLv0PFdsAZSXBLS7hs6XzMF",
-	"iBrXTwbklZuOA/ZKhoMir24CeoELridMhwznCdVZly93leedyN5Eth/dZVtHGVJ1h36XOE5J74XfpOgR",
-	"4fMSIgyrYbFmbi1h0VdGejm2e9F4xkVn0UbNlJYiZpzIzZ+wDBdJrmQ3NVd4Rc8KgWRyiUsZO0ObNKGE",
-	"qW5lPEauBu7s1Z7VBsb5zdbaUlwA/kU6x8E/ZMvlPdup5x1gkl66jF2fssEFpMpCVqL5ZSRnUFtXSDGq",
-	"kDlngs7MRCr+G3gdR1INeVkygT9dU165nGmfwpNM4mpDNCWcHM6bSUp3DXl4/vol+ebZ8//9KOFelJs9",
-	"Cs1sQRAayqsOvp5TjbhQTazFSFIman/itdBXvH4sa5TDj2G57InGqBmzPG7frtNmBoaSa6bQ19BbOby2",
-	"VyOC1rJy6D8wnxrTUQxHm1jSqmDemgqNTy+Rn8tNB75AOi0pB4FzNKyouHI4FpYNUBhxKArYnCIDv/p3",
-	"x95ByydJF/o1E+a7pcpiZn8NPngfEkLMS4TMQtyZmgvh4LTCx5FUYwkgYyHp45chAB74v8ZSwqPhQJTt",
-	"FbSarm6pDrkRRrtDqXHNIdejyUJPONYhaSAYzgQIZG0Iu7XQJCrJcNFRntfBIFycnMt56kgoxhGXyrn9",
-	"6EZM8IFpnV1Rw0Sx2OaY5Q2FhORokMXmXJRy7i1Aa8hD0sCQjWeC2Jeq9Hg0H1ZcjLuS3OfWerfjo1Ds",
-	"yM1k/WPebj89f+v3rORUrDGakKye5lO4nEDywwGEmKORIS+AKQZ0ubULLtA+SNOIZCtj7xsAQS7e4fa4",
-	"qSvKBStP4Ly46jqNMFFWVYFmwi4aA5dFzWRdsY5ji7zhrOw+S0YCmyhGiwmc7Vq22ap1rdeV6HooCSwr",
-	"96dhf8wqJZ4KEizZVz2sZC/iFBsEl6Q89uQ+n6H2WI47Ss1ioy926tDNocQzaiaIYduyIFeLhzmaDYZe",
-	"MYGpQekkZOWDOhtSNxGB02OTummEIaylROz7XVMgdGeH5va+wODTW1qMLQwIK4C6q0UsuR40LppYGjWm",
-	"vZyhfboqn/pGJ9Dz1RzhYFCx/6tzfUS3C0gxSPLGLTuWTPtUn4SapEG2rF28JVH0KdsbM8GadJtAk5mH",
-	"IkkXfKXwvOZMkYJqloUkEys1kzxvH3EqkhnQkABQUT5tEBh1yC2IXD1fDdgNnVppWMhp3i5QdlVO8Bjd",
-	"dlZtbaDa156v2eZQzAv2err8kZmJLNNe4iRM4Du7AhXXrFwvLdYuczuaZG+bVSmn1SlEcOyPXnHb6frK",
-	"L6kcQiQgpTrnTj8h0ZLBW8Tl+q/LmtLkDxG2XpQmikFyTOhskkjl9pMK4nRTAk+0twInuP2TeYEe8Zdf",
-	"pnZSj9vZKQESHfdWJDscHBMJxPb45tbXbpJoR+maFYMgsX4++DhwHl+XiYnZMS4h3vck6GD6LpC3JQLh",
-	"INfr89e8Yq/4aJRS5ZBGtTEyGArMrIXPRgnhdTqtTYS1P+IV87WDkNGftrjc/l3do0tKI6qnF3yUNNJ+",
-	"wB8ghw8T9iCR00gCD+tR2YHc5Eji5umH0ry4k8CKjzpCHkAM2EQ+wRDGF3K8BRyxJ61uDV3r5I/HU1ni",
-	"eLJQ6beuvq90y5+kWRaNhxs/kiED7MiQibbNCm4gLYym52Gioe3uzhOveWW2rnXElMNI8AGYNFrsWEwG",
-	"gPitOkYffcauDlN6s1ScuKlccduclk+9aWp2msAOHUG2BWUAYVhinQXoSG7lMCsRfhN2RSIg+J+Nl4eE",
-	"+gsi5cHEPEbelwRdtw1i3WvXlWan26IXSt1qYnoRxA0tJkFNOFETWussi4tK0vLFrBxvvRu/BRefYZjX",
-	"BhoJn6YzAqEcTODD70jF6DU6P2RVAr4wU2TIJlyUDl2cG00qqk2MvmztxoR70lrQOykmgaLmiVTGnvag",
-	"zGHIzJxZk2Qu/XR8SSX0lIka3uhBKjvn0xaMs2OYt28hxwO8zQmnobTGMFZIU+MTcSaNJ3htJkXyoO/t",
-	"Vg8LAe6yOXYeEAVTQrcgt2OA8JRlsA1A8qiHYEVyuPBfI1jXHjeCp/5TtieHWLnd4Vy3DI8mWkO/bcKd",
-	"atYRaNETWqY87Bj1d8gIADRUGFaSWS1F2pF4y/TQbaP7y9F1y/JOosZNa2YVa1xnEXV7StqYuXe9ZS58",
-	"KHm1SQHuk8VSUKkJNbmYEqQ7pizpdZPB1+5wMkknkT1PgFeGYUYy5ptaaQsn37WOh57FEcHT0ZGnvL2P",
-	"9zYel3XO2zvlLadTB9zlfdkXHRC7XOqX4Yh39yO69y+un7nzorgXpGj6XRLT5wRhO6wehStjcIoPPqXb",
-	"m1JnvilZu7AjSjv0+drvm4KDsxS8eHoldhyIfRus8Fvmf71WDI59j69pNWOkplzpKPAE0t7+qVll2T2V",
-	"7tWe6JTWP+PLPjbvfMu1YYKpBv+1f9Zkd1FUpe8QR0hvKz+QFHeFFmYJDrO3H5MAjeMOYI7hXME4oC2T",
-	"J8+fWltZWfWJQemoOcWT50/hkO3/PmzVrv5MH/8GjZDch8Hjj1/571K9kNoL0xDue8COiNNetzkGRzXc",
-	"Y37NRJxa2dOCe3N2ZJn+mLw5u/7aqoCholAYPSAIMhkhhmUBlmnh4W90g0G7NpdzeZG64Q/IHdAPDgZ3",
-	"RzlYDlYdHBxEtv4xOYjwoMMQK7upyhB60UyUPK5MD2nDWyFRbJfE2FP/LHHc7uRfej9CZOpxQTUjFbPb",
-	"R1suGnNL4MminjCB5SylNPqYaEOVK+SHSIHrA4h3Eqnw1mNCXf/Rr9ds4K//jP1rJ20l6qocDRZQv8Ri",
-	"TC7yXpdli6RitEzm7zb5BRzgVgumNYKRsgZzkwohZ6JobdO459Ss6ur/NA0BQNzmBHz1R3EPWtED+ciZ",
-	"/H4WPuSTkuyWAl3Q5E2NsBx5cMkI6cFPs2wg1Zw8USzGL4KzLsXA2wiDK9NUTNc9rQOUk/IquSLvsVTL",
-	"TJgGHB0H3mr5H3wa9kfsFzQgp9gAABCvML3SJTfHLUATiVI74gaAcsP6AogFobCHAw9KrDWNyipGr5Nj",
-	"OPF0g4QriF4wruL2YWM7FIdoxxUZK1owomaiIy2sM0HHg8RjbYJDRHKN1u4Qc65ReCfeR7nx6NztbMau",
-	"xISG4Rtual7QELFhp+SWSIL42tPcktvbgdoUUhglASEHUpig3GFAXgGCAa6x61uFoAYpT/mEFVenXdj8",
-	"1LgXQm5nK3CniRTWSrhylV9CGlJJWh4hYp4V7+4XO2OPoZ4yjJGGHZU0PtCkZmLd/RfbJZKX6Tjca5hX",
-	"FIRrQD0cHUMkDnKOAEdG+rH1TB32kapk08xicyGZZZLXcKETTmyjj6vVVWtT24T3I6w4jTyHyAPgGU23",
-	"YfCRnURLgTJ9jpDiFddXa3kOuQdcyVJ4nkq+Hx+2JQ9Y63betBleilSXvAFr80CekEHqOcGqFsWgdKrc",
-	"zeo733PCYgXXOgC1jRngvwdSrARqUhCX8NjXgVN2+3BrSK6N4iRcR0J0KDUg80gxPfHxAl8zP1jzpIt7",
-	"qCKxuyxdRjJyTgvXVB73rH9qI9BatOlpsb/DR+7MTg+SohPBGtacQLEJoCuG3i+4BxPGkr3hRyxMS27s",
-	"QorRWVfKBqohdEx05eIFEevj5vYLvDFA3izZEHFHxK5HU+MK6RUTJaAwuPaWeItVZ9uByUxlueID3dzJ",
-	"wlJ1Hflq3mGGGsXYWa9EitY7ogWJnpG113EL9nzt2H2XPBp88ctYr1PoPEqBHbDYcy6VL/SMPYqaVxgk",
-	"cPrQaXjchrKq3FlE/KIXoujrNWyGtrvpvg/tcpZt6YXzWx2T/IqLMvcmFy+g2qDk9nIo70RTbUrr2knR",
-	"FqjURrSe4HddF6SPXa1dICttV2x3NV7j4O26xrt/HfBOR/6KcwE773FXmb33LTfJ2OsjYC6p34q4BTo2",
-	"MJIFZgXrEWt2b/yU9ch92HiVI8Wmy+Ll3HRtNNENCUIui3UDto5f9o1T4Rh+j7fWiVg0/VHxU1dIgxY+",
-	"WXoT3AZW0Miws3qgG8W5LksbEcCdQNQoHnVkQoBzyOIVwT8/90WLJauYQSNlk9F0S1d5EMyOLqnjo4M9",
-	"WhWkQZL4jhW+EoyiO+CBJhCJWFX3Ib31VuF4oHZHLirc31PxuIntUAxHYFhbZaOFDkwO9FEKYmQdp/b9",
-	"xXLRAqX+gulofm4+I+1v1no1UuC73le3SGdDKBIsHuDGZ7YBoHTm0sXA/9RZmrM9mIFHzFvKueEKcwyI",
-	"YTfG+43dyKRoJZ6i37n0d4SWHx4cECD7O0Jma6HbPVR7gBb0GWk4jAgoHdFmhXadZkP9AAKkS+VS7AYd",
-	"x/fuXKWOerlsT7Nte6jfAufwNrBxq2l5rdBEOitk/d7YcbpeC+dru/3xf2flmOl2JwHw9s8MdoKCiCat",
-	"Gpgk8h7CxA6sJwUXp9mpqw/fpla5kEKzYmYZ/t84t9MOjAX8Hm0nBTjK9hQOFkhcEhuCrs9bUd1kw5aS",
-	"Q2fAMl1ZOqU3p5indcZUwTrcmzRC4jMY/IIeEy7Fi1BDpCjYMewtipipU7rIQnMeiO9Afqjdps34nx4s",
-	"R343TccO2BLp3FJ3Taz6+c0NeSikIc8PDmEYzw+eP4IP7Xp70qqEjwiuoY0ud/0LFUOEciew2tXkrp47",
-	"DrY/b88rGc5uyjmn9MaVwHdM6xQTNGJkegycfXNgJqTGpeNYLeewAqBCQrq2AhtGnjkKTTUgcUYT8dAA",
-	"XHuMv/UT4eK8E3fgPQrkMIME5af0iiHO01L5vmGA8ejSc5sBPjnYvAO6ckX9VnZttbyFL0rXP2ibNFJd",
-	"yfn361nzxO6J6IpsFfwBgvpckJFVplMuZq1GmgeDJ1txFYxp3YLYETW/Z+vf/rwHpW8Bm9BHt7SUwC51",
-	"i8+m3LJkCYEtXPA/lMUCAs2AnLj8i3ah0jGkAxCIPbMRvyE5tmBaLV5attFoYTqwHNMNn36ayMqh4bCK",
-	"TS3lj0i+T2ueu6Jl+xkYGzpB3WBnfcvk9u+bdMpCv2Xy9NzhGm3dwePEQX090GQuFUTCYqnjBZq1AMFY",
-	"dFn+X8YxdPkwmUzZ/M8/R55x8Tc9Qu4WFu0sSO8tzxfR0W+5fgKk/VGoNwLzB6BChrS4asNTrC0+Qaf7",
-	"nauP3ghtGC3BFMBBH2Gmr8QON5BvALkSG4Dz7oSE1wGBh0twq7O7ayskrRk9YRVMECVTI6n6HOJvkb2a",
-	"Wq6tfQG7I3W7BidZRKXhfA77bXNGXVRP04BYboVh6Nd0pxu1I2aXu6qY/GgJVTQLrZOaNk2+N5ef4gNN",
-	"4HYsyzOQGDwg+azOj1qo0qHbmqtog75nJC/lXPR6L/R5QtPXayZfzGNXz5f49AwTBmLslL7jUNO3tEF6",
-	"J1qs1mglN7yLzG1nMjLIYcP03UoWV97xVVqDWhtFjTX/65m1Gx2EAfbuhqO2TpWl/me7yR0Z/4rGDczs",
-	"P71oO4SYd7ZFG7JsadDXdcUZ6ErMR3GKgEReX3Afc3cks7QooFoZq4WwI+bqBoJ9mMpphHxf9JYEb7Ld",
-	"hvaMhG72CJ3G+V3zLXNh2g7e7VzD/VzCqaYI4IoP/vqOPPIV77wIdHigSQ7PyIEgM822m3bc5HCnU97g",
-	"1u7P8btW/K5N26ZS8wBQDSoe+veYig3Ie0hB9wVa2LSRQk1nqhi9SKZDXxg6rGKWnUhtfgGjPt3PqgdE",
-	"E45oGaQJWlf9fPgx34S+lLaG+yEZb5u6gLDlXclzDg0REvqOSD6c8arMM0Kjei58AIBN5ZBn9+7k+9N8",
-	"syEauK3ALMVOMKkOfnSss3Nm1B2Wku/Kl2qDVsVtle/WoHAVPBPfmjS21ExsnXNQaenyS9rWss4wGKiz",
-	"SK5bbmv19cN5ahYMsFBEA37ggLrv9uTgUmA+k84QPwQfGRQS3Ai2d23nUmL/3CVFlO6VBaFSv/Vdc0Ol",
-	"HLIf3JMRl49N8iu2+BeoO2DMuJzrv//18Z//Gnz1j2QbfRx671osb0ZNuXiD1x9uWF7/htTqnoObPV2/",
-	"AclEcXu4SFiGaHeqmnOLvOrhIt0uA2VCJNzATE8LNRd2703Bcxda6G4w2nWy7l+m052s5c/TBprsTmnJ",
-	"fFQUk7f65LCvYB27l2WIajFc7DVU6V71QIE/M49t+YRXOKgK94j0aEfpVvyI0xNK9dtzuOoo8bffZySH",
-	"spk8ZEqMmioa6BLuqtMoGr4ZyZu28Lmvsqpm2jAVEBChJTwmVTHXIwUKESMmfiPGimmdZuM79/SMTxo9",
-	"FZwl7e6U23kD6rZVtGDEbyDqp+eWnFgrzhunI9VXHIySpvCQvDGkZAKkOwRaMlgUD/u6mjYgy1Sht6/T",
-	"fUa+4y9cfAjEnWui/eTgGaiSp9j7MC7fff786dcp9FpGS6bugrPwYgG5MAMSH4IcUBEZKTq1tHAsF0FQ",
-	"tQrh7ZhfUcOSHXca3O4Qxnz+zTdRXPHJwcFGkeMe0pvNkDF2yWoOIfg2SGABKzmLQJS5JkZxKPMPfa26",
-	"m9NY5T6tkx0NFI8yn7xDr6kE5aKoZiUrowD6MTkkZqaEJooZd/toc6h3CHBonUkj6Z5F7m/IBrFWi2aF",
-	"FJ7NXE6JG0Xmki6ouwhyYsQCgJxXwv/p/JEkcIDs6O3suu01j84dfz8eYRlgHqVCaDrC+mhfIAPzO0a7",
-	"0C6eJhNZQcrzpeAlm9bSMGEaQmDyBoBBc02oQWgKkjsuewzpADl0vD94kpHnB09dhsYztB+DqeHdaUuD",
-	"BbeShqoEf+TO9loP38v2nh88gf8/hf8/S/riVmy7fjvO7o8d7jefWbfFfrtowylDX0VoAg7WOTUTOGaH",
-	"o8Ffzb16vpS795fxrsLE/qbB41334G1ouZ0/bgRAtwn1gyZ91KNOeMtKb1Pxa9Ltcjva4wMysAe/UFHf",
-	"ey40LzH1t6lCAOj99U7LNYdbq2tcwtCy0wE6iIHX9DhS7KDZRtzqPsECEIOPqTvQEPs3ahJIIYoHt8Wq",
-	"bAkg96kH2tuyl7pXMB+9zx9XLe1KijFTgTRB+4Um34dPY+jQ6WBjN/Gf4i7iSNOmgXhmTz3NyYm48w9z",
-	"OFfcHGPbccRHiRqNhzFwHbUjlwpzI9NtyCO/9l0zHl7IGdpEDHFACbtxtTOhCbZXW1mw2YJhB6PpSoyN",
-	"FKLHcG36EciVWDsZLlz/1QHxvfwd7JCD0CYoCohgrGwQb/o5QuzjPkBv8o0+Qtz520jJHbvx48Futyvj",
-	"3IYVSbMecavxNboW7ktgW9gxwhN9ndnblSGxDUXd7HdH0ws4Lqe9fw74tPTJ+nfz8zGP1rLyy7LZVCs5",
-	"REMAs6rSBtRte7ElknTKpTMSCC0XY6EFuIEqOR50oTKkOxR2gs32XG+3Mjtc6gjCqxO6Ct1XAQwJcapW",
-	"zXJ0fKW7s3ah8iyaY2cMMnUHJKSxFCygaCTwst0sJtRKWibIlGuryRzot5kwcdxUHnFM/C4VnQtCQz0t",
-	"oD/1z7jrgCdFk1PXrp316q/sxpygQyEZI3MARkAxpB7X6DmmY8pFu8ER5gsKaTIyZCPpwSnsJJ1LuP98",
-	"6gnVLcBhBxS1ihrliddGiYrrr2A11jfU7Zg4jCJuBtl/Ap2u07SGPsFkNQhPqaWyNKQrFYRWnFpVvWXY",
-	"3VQX6GpJQ2V0J+B9aEDEPEjaSEKRHhoLSNnNsVCPiut2b8yUzfpEx6Ioic/IvdYMPGf4tUt57Z3A+bFB",
-	"6U6jwcWFTVyTIS0jAPaMaOngnCLITQ555WbiOoWmMKCHtKPa6lZI59tg9SxR3Q6kr8xvU2yXsl97l0Aa",
-	"KXs1/gYmj4ScY2YPDZoYGYtLpx5nJTed2lHJqi08ymkylz4NsAt3Jxlrori4SoV2MOrywOprDcY0VoG0",
-	"iucexOWIrmiuwQKU2u2wuZWngDfI6lRwiaVEdRAfTcBaG27FtSAzzciQFXSGuL+It9pffFRJzPTTMJMw",
-	"6HTNrBxtvBlBM+ftjlbRIwA1LMUsANEQTtYhVSMEvVwt59G+x8SEmpd0DGzb3uohr2TtaRiu8u0SIKO7",
-	"Q9v4tFu7vPbfihkylv3Vza06GXTnTrvpebL4sTtugFXNkBX7ShjcOjuULPDA2xVANEHmICCKwk7G2lFV",
-	"uttXx+K9lork9qb8KMrYP7b7fiJnKlQoRKXFkF9EFx6rt+8ap8PX3WLqnOlZZTY0V91weFjfKdR7hlaA",
-	"xhGMWo7IcGGYBysWxNvTZCa4IflVnpF8mkNm1TgnD2vp+34dHjx59ijax18/u8LLDg+meYte2g6hnfFy",
-	"8Pibj78fZofPP/189d30+/G/P26ELQ5Mik/bGYsKWuuJNB0dLjGnpbO3TJyX1L8Pru/40IY8WhHqCBCX",
-	"8OHKawZl0RCxcnDTyALHhP06oxWRwrkrm/4uvjJBo4KuZ2YN8GX/yXgMqJXRt7vDLs9ghoqFEe3oH2Ki",
-	"LreixUEbWsr2Hy30r+jCsGtn3fZXvnFW3t0S77ZP9wpIXStPanU53Y4vu7uUhrY6r9bzprtKbz52tBqd",
-	"Oo5ffktDlsCefuHbDU+7MxU7ZInf/LuXJx0ZnM2eXmGr27VTTmaIR3aqYgT6ZGY+Ic/KaNcxczsbszv5",
-	"9Fs5dygG2Hm6y0ZUDLAKOxo3cyvNrJSacq1Z2WAJgIjzmMmMlnG2IXo41vaN2hmFtmg+tXHX7GJThAVp",
-	"bwK/MRy1k0ZBY/JG9tVViMTsZXvMFIA5KTSkb4gZrfpWj0VP3+G+god2getD7o7wpwsoRQ3HF65JKZNe",
-	"gELWPI3Tjb4Hb+9zEdyF0gOOBBTtSha0IoWsU1jz/d2Vffq6tU8qFdWmo0veT87TB/5UTXlJqMAN0/+w",
-	"sha5HvyHHOv2NbOGSMrF1H/2ncmNnXj270ftLgXeCWcFCMxYSCchAP53wVJH3/4D1IZWXe5k16gBOj97",
-	"7yqZ1Ufd/OMSqezA5IjYZYjczgMS6h7sZOzDwEENDTGtXAzo1oBqncHULwWPwOwbngS/qEtBjx3BmCwP",
-	"BAos3QwTU5j6HmrXtXIIW9IjHws5txPExWr4Uxu6aBEqTibbVrwHfQROCbAsmyAqOkfbrf3vCGTpXFKh",
-	"W2Ba5na0rMLat01bHy3m9qlgBxZE5fpp9TcSlzpwpWxpOmW9yhSaR3RC6t/d5kD226KXTaxnErODPbcd",
-	"ODzk8m98r72oee0mgwGu6EDcXuLO6wCb7eDdmylk21sajl0bwvr5xcyU5v9mguv9HT1N0v7Cu19Z204V",
-	"2jRZ55ez6ZBZWxM9JdbGyjsarq5J07u9EuO/sRcLswQicffHrtGNF8w0nXRQ3o+lLFE3AfASJBF413co",
-	"fSEFFU71ecU32FIlLauMpW0xxc3QJa0Xogge8FsiuCR5ep0MWOputinnZr3j70OIbW6Rk/t+LjSmajWV",
-	"eI3qtOewUJf3V8vH/bDcCPUvk5CLM/tPhzsIKPi7OlFGZLkFNBAVbWgQMlZYiyoJjYBwltJyg281kWAD",
-	"GLyuQBXLLaBBFhaTekSFkI1qJeW/JWElIHZjo7P+vpzORN2imml+7Vot6yPAswzZuxmhIXmX5F8NfD1V",
-	"Iac5eQhBPkzBxIRM/Qgrsr/Km0qMSwHNm13MHhJMWaX9+7CpGzzBsgYf8QJ/IdIKJgqi6RhCiXPpXN14",
-	"JxZ2VCVTl8KlRmKnS26W6jF2U0ARMc8OORJzVPW2Qtv1sW8locaIeinPBxSjbJMhx8uKbZdRp2spNNs5",
-	"1mSg0g4Jrxh7xUejhGFqeWzN6QMLQ6lLo9J02nEMgevWOiKxO1tGhokc8439t+zYk503Uy3hLnzIDoJD",
-	"VoI8PkSD1DV68t+lTVOfELte0MOr/dWZo6OnQ9JeUWzFI1lyfRX1n0rp5h+imPpWVaVWoJVEM9P2Frrs",
-	"6SGtKCSyOdzzDLOOHATIXEmAdP+r2UA/rKYd/2WsID+3v2llUtR4fldS0z9ylx38w0Y8scfk7eKwrDmv",
-	"QfBmu7t3nJzjJr8yo8QwU9LQv+VbgAPs8FwAXLuV4dBXCx3dcRn8akq+4mYyZYYXXSptAZDbBOH34Yng",
-	"FplLVeoj8Fsj1v2hlZpP00CVCDmfzmNlFR/zYaqoYCnfzL5qzEyMe6itDB5RZf9x3iesFWWyroAIHT14",
-	"3azWqHFf9pVGze9ImsMKiHSie01FisgXkozYHOwFBHpcRHj2Aeicj4Vs94eMccybVOkePbl9tmgLZL3b",
-	"mb5lmNOH+Xt7OKLhLO8/aI36gp023LM+mRHCwdFaCTl37QDmLrqBKLQwazKV5VZAaN0bOyx7xMwRjzX8",
-	"n8XbLU6hDlTbUnQ7WbB7AW5XsxtBJaRf00JJ7Y+iCf/PnRFKgmLbBqMknsTuSfOWT/nWB7IgnOF0jkVg",
-	"Ri7jwrbyjCkAxK7SdEpvXgYUj/SJHas2GizYYwRN//bDh7P9w8EhYbSYOFx5GkGCtFpIWBmIGYGbCtUQ",
-	"EL8rKvt6piDwFyQ27lXfexx7ppuZEscYHHVtXrDjWFxp+vygVWn65Nnmcf06YzP2YYdlnlY7AIJ1Uyxs",
-	"Z6J94Ywv+UgN+Yke9D7QLvHa7pn4FgXkeP7ZqGVeuMuwiw2g8XXB+I0ca0Rsr1jA8POwNBPoM8J85HbK",
-	"bwYkwraDe6ZMjbdIzXnlB5ZKsVSUb24UBBfFBubqHP8NqESuuTaiDfl8diJnBsrcCykM5WKbUvtNEQFA",
-	"FHIG4pa51desD4CX7+kBJg30+NhcwB61AknWsFdBpvYxNdyuwGCwkYVMuGMuaqhFcTI2LFNG8okxdU4e",
-	"emGISDsux/uR+11HF6Ds/PD2An58UvifnoBjwBrYH95egDMAikfG52cvXdNl/QhcKJMnzS3hWTEst33j",
-	"Xgb/QLbWkwL+nzxy10reLM46p+16HfvSirPz9//f/08QYsqZlVb0RyhQRrYaFA3ZmAt0eXjoHMOqSlvJ",
-	"ZibsUmBS3gNNHEz7gKDvKH4mzB7L8L0HslWfD9XP4IL1FLg+tEZQesbKAzetR4qzF7n+OReGqq0cmSby",
-	"sq4Nm/jr7D1Vb3798PZia8m/Yz9yPJTtMbCatdUOsD62u3XN6FXYN57jQSzTMtUqlHbke8aInlyQs9Pv",
-	"kY+lBlQFOIpxrWesvacftO5scRp4YBfasOmDdGp7ETeV7rB3SZSUnwJcwH3V0mF6IuciJF8tCNVXqzsg",
-	"NR4OTecUu7ji9Y9M8VHCDP+AhptYxPMekNdSkREHKwzSyOZxJsOxN02IyzRvZafpVirc0smSqXQJ+EUo",
-	"Nbip8bzlavz6Loy/7oEmb86CPLl1J6OYxXe/cX7kbJ5qaB6dhXSgJiQwCDl3UKhzBxZNx8y5ZLgBFkmc",
-	"mG7vue1OjIJoENctL9BdqxIwFaBrz7hdEhB88GonLhg0a3OngYkrH9y9Vy5Ru9B9hI/SmdzMUi64NaXJ",
-	"1Pg+HaEnnXe+RV2sPBYMu+alzyfqbA2z6kZzd902Y/DU3d9kDgYnUwLlwrWz9GZABTiWvvcqu4Hj7GY3",
-	"WCKqHeqPNF1KuowS5CCMnOIvNrenLt/stV8CH0JjbA7stqq9VwFOfBYY2PLoYgzVbkfkeaJJJTYEffj8",
-	"4MmjdORsVnVWyNrfPDNFRXVRX9Jf3At/wRduKJDtwEqAJjuQE2xnp7ZJqurVMwhdVE3boDXFtHavOIa0",
-	"m0Z/tjLaW7Yg2n0d/o9NRucqO143tv4aVONtkZm3x+K+JdL/+8Se2wV49k6wsNeU6f6kuGFdVboRsnhC",
-	"QwAiiRTYliC4q/EbBE23pzPfpsF3bVD28AYYx8cOj96KXr2dDERqdwOYl2pxPhPpUAADTdpP366Q1z24",
-	"gRcPz/uYavoB5i83iwv7VAd/bE/y9gO8CcbGqAJ3u7sfDtCfPoH9PJIdxPcC29I0x72Wk0JOpwh4iD2P",
-	"52xIfngD2AtGuuov/FGSOTXFhFzAnYNLcSm++uqniRx89RU5jRFlAfCfM03yk5mZSMV/g3PmEXkBoyYf",
-	"3n93+i7HvCZEaWlljT3QCKMB5RtcOBz7AXyXe54oqaGu5YtUCzcYXGL91VdwBJk3cyZzKsyR99L7lgdZ",
-	"6HcAfraMyLllreEiZKtFiZ7ZpUi3Yai50ANy2vAtVKhQkvttFUPw0kpL6BScn36g43xALqwtyA20KSRU",
-	"X4r8zegxYB3miEOJEPeAZOQSMawCHFW8MDmer7ScsiZpDNqCUG2YOgZDE5/4TgqGjz0iX+WwspBmgWly",
-	"5AdxJex57YotdAyLHew1rjABB+n8yq71TNiFz/8L2ftfVg7lCAS9cGP2XvhQdQRmL6I2gw0Iu+CIYIq9",
-	"8yBfCpj2CGDiG+zbJuEWwb1dPyNvtTr0kLpmVDlWdmgiAJTuxo19yh17uFtJKYsZ9JslD89fvyTfPHv+",
-	"vx/5jBcNPWgsxUuWw0O808SdckFM68Y2eX5wMNV5RvInzhFwOHl6MM2Piea/sfY9yygDlyLADCwhDHQC",
-	"CpAP0CHbPtUO/enTp9+gV8lwY82qPdyquL3IydmbvahEYu/6EFRVzQSt+d7R3tPBweApYhJMQOzs07qu",
-	"QMHVSSiVZR+0K6kC2Q7ne/I+bgNiL8H0RCtK3NkcEtux1IlgMf7CXohccMVY7bjPb6YBOfGavmkugpj2",
-	"zYbDQz+2GJFYiAa2HrzyUiDADIDBz5Syh/jgjrOaDNb3Tel6eC2AIopOGYLHdoROmkv2X6G8//QxIOi9",
-	"cFD6hQR4AjBK6rriBbxq/3+c7kc9stFQsYPy2fef2somGAOYZgir+OTgoOuR4br9n5BamDkFPorN98Bu",
-	"QpU1m06pWuwd7Z3NTOhu5nvAuAoSo6jQoXeFoWPddBvSex/tc/YBHMm+2SFWtpfj38ycwAUrK5KoPfTC",
-	"hxrLjh6ejusQU+T20l9nDDC/MUwbQGOalegHcLJ2BEPX+8blyUmF6q1rDPOJbI0g8bINDAjRAcd/q4zQ",
-	"mwnbdl2wsbboF7MxhQCflTCDVlo8INi9fage3JlLf5rIUNduBVFGBB6qwRqJuLOSY8eZy6AmjkFXMXVa",
-	"VgekRGrGSL7vbI/93/HDp9YT8wF5J13U1JkPteLXVkFfMcjgae+Et1ybyCf7I2dz3WtXRHnz6A9OcWCT",
-	"S9fJhLvlrXWwKB8iPBTvNFlo12rNaQsCtspIqr4AKdsx8xKlN3J1q35wOxaPmQLSnp2H3WpDaHFyZ963",
-	"SrsVZ2ga1y1Tkwg5jzaD/Qs3A7tmztmW3AYX4Pt6DGXVeKmzj4GzBcnhyxxh8aB+SjBSccRD+78X798h",
-	"Bho1ND+yNtcf+BTyB1r9f5AGufOPS/HH48ePw3/24tyzS07+IHkLe8R+4/LXrKnqozpiDIciETXHEGze",
-	"sN1D9PiBiECT26k4VzeNh1aI5P8648VVtXhEcCgurQlG8mPzOfKJPgjAMEEk4a3etIV7Wz3w7DdQOcgR",
-	"qi8Ywe0HCGu02pvfuQ8Uzz3of1x6GRdjfJFvSWz/QlIcPg8dT/6wyxHRF1cXkcntwvIyH5ATj1timmwW",
-	"ON7g6eUt1eYxvOLxm1c5GTN7GkJcjiMCp4hLwQUckvBwiIvvgVpTYChHuHppHJRL8ULJuWZKH+EVHBDC",
-	"8xGzh6zMQQfkMCIsdM5DoSV46gOuY8pEvIBTySluiA0S2G5wXrbayeDcNIvMAYxVN9K4Ra87CmXDbgzu",
-	"3seNu7D7gUkRFbeTkni6s8xsacqNZtXo7jLqNW6reXPS02k5dFNXLlclKYjQjQzFVUwYtfAHcXAsu35G",
-	"MP6mA46/JJzxs6X+9jo+E8eQTm2+OHVD28ASoexkYkx9tL+vJ7KOS8gA97GgyuToMXP5FugHInnq8rxL",
-	"rc9Utbd8WNhgaLYHG3oM/fv0Q+db7JaU5d5WDz4JniNk/qhBpH3qEXEtIsn3vtlSDTUiVtZAW9jcZ3go",
-	"5pKk7IpOHJSp/fzD+duuEYcN14w4mAWtjpRHH/951NWRsm0P3NU8WutltJwlfHlYcouy5pJdGMuAJRGW",
-	"aCydv8zunuS2bCo6k8c4a7y+9ohln+2E0oHRd6cDincrDhc7MtYsqUhAd/OUdl/ExN7/Hf79hDKwYqlk",
-	"jjdGg+rX6FdpbD41E6sC7BU8Bal0Ww/I5qPqm5Hr6/Lxc3otcK7ePkpROuv0SHgK3dt+d4y6huPs4kVN",
-	"FE8/0HHXQ91l+3CNe+YdCHdu7am1ZNuOcWCuWF72MdurZwmSn83Mn8aUfS59JwWLeXj3Dr+IAb4gT99L",
-	"Fz8IOncdH6wKqv3SlRYn99UrPhrZU0svkxqOMxLDQlBaSzQvO118Du/nDmbQ8jsrNnKvDPldIFvdAcyB",
-	"NNozUteYwPS8V3/L2pxOX+jdJWOaPr9Yj313vfZSTmvoFYSEdBEQPEHbb4Kx6+IEJqbirgVNgjlBTXYe",
-	"K15h6XVmGaDk+goDWzMhHHIcuANwGsG5wk1ckOgPSim/nuf7z2YZ2QHs2DACeu7aLjL+wdiC516UUBdv",
-	"7P9u//m0LlTxzguae9q2uEzd9L47lZ12dxJzl3TdrFjt7PqtwX6p+Ght0OgVXPA5zxq8YjiI3W2r94Bl",
-	"YtSC1EyBjI5FdITFOpyJ0kGNobClmhhZQUIHWP53PyC6xB7vUnQVP5AM8MVzj1GMDQxVg/Fv3eaInItK",
-	"0tJqyk0WSW41Qk4e+noaiEX7HvmwAIrVUhlWxvCsWcAZyVMqrztWyItJy3DYpOgRKHdLe2L8G6/buyEE",
-	"WYZcUBhRL98hEJucYhKAYkxDVpfLCoBsiKWzzEsc0ONXXNdS83SI6EzJWmrIAYB9IBzizBrH5p1PjI4j",
-	"XJPyyiuhL4HbMQt7U5AGM7YgKA9kbbmlnzyDJiC6bYMp7IYujghmW2dkzkUp5xlxycoZeFYzwkQ5IO+i",
-	"kCp4i0OTGEGmbCrVIvOdRMiT518v9RxC08kVY1HB5k3qeNQMYdV6wmTbLn/8LaOdWfrOuO1M/+PDm7Mj",
-	"u/+7trT3M99mQLdPX0hOz3XO2f5pX35+QsQmOzZ1XcDzzlr1Q1QkQSpWjrExDQTwl6SMK3fFY7bb/S0k",
-	"6E437AqKwm72y+dc2aUp7W5xX9xDMP4nNAzcksYnRAy9xv0Ek4vNtZFYG9pl/H7rLum1tg5Tqds5so7y",
-	"zrTokCa+Rd3d/C5yLpjCUnI7Vu3b+FwzX4xzexH/5UstXwyxW4nlMkJ3JLP803zrIp/LvzHDKkCkJ82V",
-	"7yA/2RWzOwvApZW6lqohUptXjJaQzwCF2x4fFAH+Me19sKDTynUSwGgwpLvYEXQ4ZWBwfTKs5KgBOTBh",
-	"e4c6wGXM/c+Yg7UJ4s3Ou9PBYOkBDp0JdILbBecIXzjZph82undtc12D5WTY0aeSdqYl4alruADR0S4u",
-	"kSNSspoJq24XLhnIlwDAH/5MscoaLse5f/qdfXvjKkZBD991sIITytsK4RRvxunY2KQUt1QDpnsnCbrp",
-	"lQVVyhEBgBOjOP8VW/yrI8p/TGhVkekMpEfnCOGBPYL4//r4z3/9OUH8u0j6pjRsh4LercWO3K9+ZWHD",
-	"YjocqOTO5G5fbLPWIj3zF31G4sMYFjsmflNqtFsveN0QzJM9fNWm+/7vCNu6lCSQCvs7Cvxt4v61n2+C",
-	"hN2h/0Cle1PDnhPXsNTis0f/1xNvOw7CCW/MAPjz+PPLSAGI+eALzwFYxw0gjSKQjqSZ5lOd4QCBCiQD",
-	"JROhm8oRRv7SFtlZA2Wx2SSro9dFhpB/jfd9yrn4cuoltlRnXRgmd9Nnjm6gz3zp/U78IQFRHLrzSqKZ",
-	"MRVLmvy66dKf5KUT12Dt2cFh0wgOe/RzTCOHkL3yzY60JJRUcsyhFGAKeeBGQT2wL9la0QIXbgz3qAb8",
-	"K7qKRmhV7SIr46eJJHRK3kSk9gR25Ib+3N1bF5H7Yy+lK/zgWNGEBbc5PuaXCavKHDvtNefiY5Kfvb/4",
-	"QAaDgXtd7hhAO6SU1f1+4YbV83jecSD/D93drj/9bjd3JbV2pmoDmXRX9loCK/byHJx3ldQGjnmuOidr",
-	"F3FfYY/7hACIOpUnWdKdJSuqxgwRB354A2UgmuSNkxxr7fN9Da3YcsKFNoyW6f3e9Ee+vw3v39FVg+F+",
-	"38GiNOUyxpdkB/SuNMlDu7ouu9g1tLtP+riegKvUcS7SzIEK6MzzWYal5hkJHflgzTGSeXc6fgsYrVwH",
-	"36TvsJukYdTRvPMk/CG09/5ssqWrkfqdZEsA4dhxNlgglye3/6ZF8lB/uylTvgH+IGncj1YRJeAXIJZB",
-	"5lvYOjdmhvmADlHCK0Fs9gQeT2uTeFOk8cKljuWh3dff5FgeVO/qknafygOR7i9h1m2Ldfz92U/la2m3",
-	"Hf/gfDceyv887vwyDuUxG3zhh/I1zJCSjV1oB2tBCD6rporGsWN1tVKRv0OdRZtjSNEmpF+n1td33Lkb",
-	"V3r/9+ivHl7imOh/G51UtCbduU5d2qlNs3tTUa39sJGxP7uy6knU2zP/ZjaLKLZR0/3JjP9lqLsVlvrC",
-	"dV4vnkrKxGDnr1V978NVnzNO7Aax60hxg35wbxpPRvQLAePw3X3ouvD0/d/9xx5aLpD476LiRFiazpXp",
-	"0m4Rre5NtTUsv553P7dS60HG+9Rnnkwbldmfyd9fhiZrc9CXrcY2clFS0jW9CTrV1zle8jkxAu0Idg0R",
-	"6Fx196a1lCebXwvfLOEe9BU+ev93+LeHpkKC/m1OYspNN7ESXfrJU+jelJPj6TXM+dnPWmvIdp/6CCiz",
-	"URn9aSz8ZWiiiF2+8NNUJ9ckJVeq+qgDKhUx3kOsBMIkTQPEuKuUKAPeWoagqv8+/UCiIG46OwDZ9Icw",
-	"oi+gNmnHSi8KVd2b3mvqFmjA1o7YoVnw+1CE4en7v/uPPdRh1N3973JwS9SLtVemSzFGtLo33Rh1oVrL",
-	"xp//4BZ3NLs/Xt/MXp5iG9Xmn8nqX4bmbDPTl36G27Avewu9/Va33a7NHBKt/ozdjIjY63d0qjPgjiqk",
-	"g3mwYkR4WwE7NPrGcV/GNnbtNJa6TZTlaVP8/0X1nFhuufyF7bmTsmz38PUtp6XyHYyg1E8wjyLBQ/ve",
-	"bo6YJROKHVhJxTU2qKJigTWEWbLfzRVjNab4NB1MXiXNW8UQiljOiglLpB5eLEQR7+w/x6bZPS+15vGl",
-	"9jH5nl4xlyg8gda7VQO33qzZOG5wvjvZvv+74821Ru45m8prthuJ8bnIjHNo7d0+NP0zxXUXfktGaqYK",
-	"JsxjJgpZQicRZvcwYyUrj8mbs+uvrXwYKlpcMdOkl0MXxJBd3kih/sgIH+/EU/s1F+v46gdRc/GfzVZv",
-	"Gb1ut8gmRvrutNAVIAWo8Xfnqg6VB90eUQ6e8dB7y6FFefoCwNOcCwzrelJL4btpyJIRwBOydiC7qbli",
-	"2mpnrgnyYYnJ+RQaBvr+2L6wZVkVnu2KQe+hUo+LL1WnvVKUi3Y7ZqnISKoCuqDPavtnKeeiC22mn8hx",
-	"t6w5n6ygDt37IcWDAa0/pjzQjnHvE9hnBeNsIudkaq3I6CxjoNM/c512P6uk2kLZYL0WIi58htPU6sKe",
-	"dVWcmfhw2vSTmlMNlUgD8l5EqydFtTgO3mpaFKyGZv+ajO2RIpQs+Svsa6AiAJylgLKBB2Bs8JWoWr2A",
-	"CjdXynVPZjc8fHvZtNOXQ8vgxC78dnUPzK3aq5ghYwlyyp6PLGF30AELFtAVl7nyIKg1hSK0adQ0JIwG",
-	"RjCRFWCaIgjROl/O5vDHT9DrOEzWnipAUeJosrTzYkC2ajC3KTASh0T+Bp3jXHOzkZLT+2kT1/aI3V+P",
-	"uHa4514axLWiPYF06woDo8bVwEGuZfXPH+2Cw42OtWaq2jvag75G14cgv92TlpfPOeNL10x4uZvzIILP",
-	"dzAzVnm0GFEnDO24YgExW0OMC7oNgx3KVdx/UcfdbZHSdrdCGWk0jFZq6eqLseUNQBeMubjxmOitNizB",
-	"IIAvPNp+eIODk43mGcAVou8a6RN96eK10TdNEtHqWH/04gd7sjv5E8HZu4XQdOHxCr0sG7QaKyEEY7Ib",
-	"uetNDLwBbVpBwkzllFnL1PUXGsSNG+bJRy238sQ7sVjfY0PJcTxzX9T+6eOn/xcAAP//",
+	"5L1/c9s21i/+VjC6O5Okq8hO0vTeOrPzjJM429ymicd22+93mjwlREISHlMAC0CW1TTv/Q7OAUBQAiXS",
+	"lpts+8duHYkiwYOD8/t8zsdBLueVFEwYPTj6OJgxWjAFf55c0Kn9b8F0rnhluBSDo8HFjBHFrrjmUhA5",
+	"IWbGiBz/D8sN4YL8tpCG2ivJnKpLPSQTqUj2evLwB2ryWTYaDAc6n7E5tTc2q4oNjgbaKC6mg0+fPg0H",
+	"FVV0zoxbwQumDJ/wnBr2ls7Z5mLsp34ReX2xfQy331fUzAbDgYAfD6IrBsOBYr8tuGLF4MioBYvX9Q/F",
+	"JoOjwf86qElzgN/qgzdSTGEtdrUv1epsITaX9WJGxZQRIc2Mi+kzophZKAGrZJOJJZWZUQP/XipuGFnK",
+	"RVmQGb2ql/7bgqlVvfYCHxUvs2ATuijN4GhCS82GnpxjKUtGBSzwVcmY2U26ib2shWjw3Y3JFUj1egIc",
+	"sLmOn4EAUpQrspwxEfOTNrwsyYxqYmZcE8uPYZHIp/UyPYttZTC7jLdSsJalZF9luB+6uR7FCNdESKIX",
+	"+cwvbhVRLLEY+5jEiphYzAdHvwy+GnwYJpb3hs+52VzYsSFzqQ2SYU7FakRe4uaTR4eHbSxTws2SHPPo",
+	"8HA4mNNrPrfLeXQI/+TC/TOsjAvDpkzB0t7KosMhFLJoO332q618tEmOd1dMKd7ludJd2fJs//Xt+fhU",
+	"ljxf7V5QBde1LAe/vP1izuSii2RU9rKWpcB3+5GGF0xQ0UHaGLiuZT345e1J82OljWJ0vns5C3dly4L8",
+	"1/ug0Sd7D11JoRlqWKWksn/kUhgm4OTTqiqtiuJSHFRKjks2/+f/aAlaptsD4a4vZb6Y21vCU9dErlU+",
+	"SyYMWSoppkOy5GZGKNGGjktGcjjDn4Ygmg0TWxbYb2Eg6s+YtiIosayXUrAhkcqtJ0OVlw3JEtYLKnLM",
+	"SCEFMHPCUkk93F12ANd8gse69dhfHOf48Foy54pRw4rBcLCoCv+XyEGj278LVjL76ab8HsLdrtiLGcsv",
+	"gVJFwe3taXmqZGWND7vtTls33/1UyTHThF0xtSJMFJXkeESq6JcfB2NZrDa5+YxNFyVVhF1XimkwzO6f",
+	"nTx+gFbGfKENmVtNBHTlqGInXGlDvvmafM+f+5Ng7z4iM2Mq0H/28RuvyK4rlidU1LmhZqGZJvezx4eH",
+	"2QNCRUGUJZr76OGTb7/N3JJyuRCGUG0Vas60rtWZu9CyAaHCqeAMH/pWmswqYs3M2iq5YXOgT0WNYcqu",
+	"579/efTw6YdfDh9+i/93/+HaBw/+6x+p93MfUKXoqn7ft3LbK0ev2ny9CeXlQjFyn5JxKfPLhyXX5sGf",
+	"t/gJLcvNdb/CVWlrr1Oi5NJZo/SSESoC95FCLkW9M0/sWrfZCI0TmWb9j5tLXiMpCCV7+kGH2kPhqGVp",
+	"PFVVvs6ZaI3B06VObNJ31m7ChQXVjLf1LwZWuXvne5rQolDAklsfW78AF9xwWqbZA5RMTFOgtDUm2fKI",
+	"ZAtxKeRSZOS+s8wekCkzmlhFw7TRZCEML3HByE1DkhXwC7hOSMHImE2kYvY13gs81f5Uvbf+gpdr7llW",
+	"gtn/fEi+imHqCt9lmxx/uVAg/gfgsJmEJf0uSensINslXhQLyiVhBhP3NVnOpGak5OKSGEm4sVaxNkxZ",
+	"0trXA1rpEVGs4Hr9acFBGg4U1wnr4Bzpt3FCxnaVje0c0/wyEl67j4hm6ornLOVWO4dwxmhpZsRdaF+I",
+	"6ktWEDqWC9PkWnsNU1bQAEVKNtrBq4bPmVyYPvuL9/iYsiD80qINtpubDcEaJxdvzq34RtYMVtY9bbnC",
+	"yFyiZ8fNM5KZvMqOCCW5FIKBRkaCy4oJDc95LxxTPyOZfcfsCClgqCioKtapRoVeMqXJ+cnZT6/f/vsZ",
+	"yYATsiNyiv+cr/RvpbvJVDFmuJg2z4t9FUvD3P6/fSQYgAXXdo/tr5NHaKGZ2iTXGzkFXrKSTS4MoaSi",
+	"Wi+lKqxxw/MZOrmSLKWq+eko3mSuyaJCdchNeD9KSjnlAvjUaku6GhFYXOCBOb1+w8TUHtL/c5hyOZty",
+	"dDi4fjiVD92HU2qYvWds10RXPOTzSirjdNfM/oCb2WI8yuX8QJcLnrOH7hbunwfun/Dk45KphMR+J6wJ",
+	"KlB/IB9oOWfWOCF6BlaglWREToZkouQcjv+YTbkQ9ng6ecBEsWk+FcxQXqbYeTUEUQ+WppGkkGnjRxTW",
+	"+v84mEg1p2ZwNLAW4kN7rJKqoUh7HhrjVf4d8dEcP9XWM6GalNKKGns+SEmtKsDl4fbn0t6ETikXyXVe",
+	"clHENq2XV7/awx+E0K9jag3aigpumVvLhcrZrwUqCW2kCv8oFJ+ATybLUi7Mr1a6gjFsffpfNS8ZuGzN",
+	"+JqeKS4uf52x0l6p6bwqWfLMQGAgLRA1XWmiZYuq0LK8wv3YlOzamtLcrGIyLKmyLGJXqrjhOU2fYc0F",
+	"Suhuu6wXeHRS1o1ezOdUrZLfOU83/eKwySJnSugROR5raxdNpEIGHTPLHSAwQMuW1NilJqj0KXZaf7EM",
+	"6ZgjIlBEyfpl6qV7erh9+tBRYsDZ3rOsOGM541cpAfudXFpF7b4Ho8v+QKM9YGU7eW00+fHsDZwjzXJl",
+	"7SeqIEhrxcpSJMSFklXFEof4GG9u3E4teVnCfcaMGFkWR0SxyUKzYkiMlESWBfgz9m8I3g1SlgHzsYAN",
+	"0QSbbIUAsQ7CvDIEz9+Q8Il9fMGL5AERLvSRODlGrY5NDxbPJVoB/iRZv2I48Iw38Mys0+eJpdj8ZyvL",
+	"KJkzrenUvd9UGoy32vfptjRvn/iV6ZKCkiq4mBpa2j+XLJd2jRCsSC1wSbnV/zv32Spp3GYmYKN9EDgR",
+	"Lo2PHWyEu8oTs37qMPBZn7MVzsIez1hVlSvnHKb2y9op2rDKHi+0WsYLUZSsZkdBxJSL63uaWBvc2jd6",
+	"81TRHoxX8CnTadE64WWau0su4i+iI+Z4LS2pDasafGTslcNB7oyeSckrEJWlBK1phedklY7ix3vv3sA9",
+	"oF7D0NKh64bHG7Pn/T5DV3NnuKq5h7hc+DOEL7Z5FO+Clz6n16/xF48h67AesqjUArdv2+1O4aJ1UvtF",
+	"fUgEB57Tkjqt3iMq92ImJQR45tYaiwMFYM4rl+vc5HEX4I/4ScmFKH5VcsxFmmm6MIJ/i/3xQJRh7R+x",
+	"vGLa+p2EupD+PU1mUqNetaqP5CW3+wbaz154DgsgXMO3NS1BwFJ9CSYOdT97L+KMLvhmTSK7SO1zoLNi",
+	"tHgnypWPzW8ccHf1mUtdN2QQF+abr+F0J28SiZCCKX7FildKznd60dGlCZs8pnxKKZV0zMqdB+sNXhVp",
+	"+93ZEfuetyKCrli+61HR653by0HEUrPQfX6IP2jYyl1ezwXut1g4O7nF3aITb62JIWdfe6Xv81lAtI4C",
+	"/0XDkbqDs37udrCHyM+bkmKzKCSfUYxEnJ78MFyvyLA+OSsnmHaAbwVhNJ8RrvWCKbKoiJFDMl4YHyQZ",
+	"utSlNEnjFmXE8QKjj1sZqr7SRYl1yi1XSi7RBRfORXcBucZbaGLteiun6qgX14SWJXn59tz91JLBNEL7",
+	"OyP1l2yVpmql+JV98iVbOdqS+6ffvzgn/+v/DAn+8ciK1/OTF+TRA+vm2PUsMXMHzo6wjh6xPHzk8ksY",
+	"PQLn+r3I7qM39CBzsahh+PWY5pdDcslY5WITRipW2KWgON5+DprRAPuC/bkf+PRuTkAQRonIJm1sOgQh",
+	"IPzquHhEfpbqkhXEfuRjMlwDjYeETwWQKfrCEXTTTtjh9MWryKlwLqZ7zKQtMDLhYspUpXjK7Tr/7vjh",
+	"46ffJIqmLHvN2HU6yQGnNMnJl2z1qscDq8W45Dmw8/3z0+9fP9j2WDhOm7e0rnw4bf3OmZDmeGLwVbq5",
+	"IEKa55Bh2UdE6FP/E4B8eidn4CfOlqksS8wUkIxbOgc4En9EyOUmPzel8obDb317bxRahuAmshhdnsOZ",
+	"gJHp5+Nfvhxr5eM2oyhc7ySPq9KwHk3KqLq5+daiNy6CvsCU1IyKQs/oJdNRmH5I2DXNDZHCJYuXvCxy",
+	"qgoNbysFI2Dt9WTltvCOqxrRLWk5rjdKJbu4cKd419RK9mLYJUwwzBjptiB6o5zong4pJr8XtX9h+QVi",
+	"fL318kLTccnamRkPBRd15slYY+AZsLbfCKtByHK28jybKNSMFWcwGZ0Jqb0IcIvxzBiTKNr1lPv7onEu",
+	"e3h5x/pShxNrmTViHd0wgby9FE6nSw5uygjaYj9Gd/amDmyx3UvrPc7pCs1Ft6DmWlKCeJ7MLGSO2JkL",
+	"09YvWOfnrmjJi/gBkEIEwZKRkoHPatfFXYZqRq8YpOPBhn0Pqtqt3ApQe8RD6l8avH0z39hFgK0xyhwr",
+	"KnPa2bKq2WCPCkUuXO34mm3jj186GBe+fi3OXBwlfSEUILfcJEjlza+ELFiXUpSGcx+zyfMVsSePJYtN",
+	"oGxStyRv7AGoRUI63O8D5smFNETfjuCyv1EtFdzamuKh3o006QOdPeVSYuRlU32mLGfh66MnsiytRwUp",
+	"WuB9ISGHu1TSsCHWUlOrD8lrMcWSm9fhgLgqNfA4hi7wHtoOfML0vS/Lc3UGITNqn3kUSrnRzhCQWFXM",
+	"52aSEaVyoU0qv+TqWRTDJOkzQsEkGRKKnhG+LIdaSr8U9yZzWjAkgqtbbM3WrkkpR5VsSLJz5KTMOnrZ",
+	"ObhrWb+UD9goFc1bgt/wVqkttVIXjZl6x7LLxZgpwQzTB65uKWvLPTYDJzHfumd2lFwx5+1PdL3kkwlT",
+	"zAWGQ3KrKCAXWtd8KjaXVy01ny+5zqVLSvZQrO8EJG5z5himaawU7qasQF6fyaVlqTm/Zrquj5PWBNEj",
+	"cmKty3IFWkZO4v3Jhu9FxkxeWC4qhM7gbtmcigUtQzElnIQ5F/GiH20kQ4Xu+YqvnASwS3VVdT6uQvE4",
+	"QgGQsL7ciLybkPOzn4hiubSGMZaPcam4WcGioVmG8enM+sD2mL8XqGCdGRgImDrYIlkFfu4ZmlZ8BMVv",
+	"wlLFHrJfZ8ZUo19NXo0aX47IBdTkUJXPSMk1HPOSTay1wwsWnH4mClc9VrQEsDzfrkXVpTKbb0TeMlaw",
+	"gixEyTTSxt7PPvv87Kehs3c96bBMzcwYV8TltUOrxzdPnz55uqtIzdUDqPa6eUr8NaDo4GSNVnReNkzC",
+	"zEuHYVTJBAL5gJn8AG8xyqWYjLaldtc0rH1xOfFv23jgMXDK8fHxMTFyChZ67CMeD4YD++VgODg/+2m3",
+	"fQVck9KD9kTd4jBwoQ0VuT8Mik05FC8uRMGs81spNuHXiawSfL6Fjw+cyaEPaMUPspayGfs0tdqyuYLY",
+	"F9y2s5jIcXleUNK7i0/c6lP0rAXWLah64o7LeWkpYF/EysPz2gjrqOtrHneXtBIi26L9dqnc9PHHZysi",
+	"FvOxq2MhVSQSNLzbiPxAV2TMUPCEIGToVAM90FYDGlWg7uZ+XH/9o9TmoTLpuXEXjVzqeAWBkyDnoPvO",
+	"SPCbnVJrWFnug3nSNK8Uy1nhlfqGHUeFV0autpBdMUVLVMZoJqK4osYoPl6YOtLg9LVXvzM+nTENYR0s",
+	"+Q+c8V5wTb4+9O81JE8O4UgNyeND8n1g9iF5dBiUH/ttQUsMEdmbW6Nw7VGKOH7Dp+mh1YCuY5IJo1bu",
+	"hQy1ygcyLU61tzT6HaaEv1e6Cd20MJjpqDeuQRgujARiTJVcVNi2A7kH4Fww9yCW/oxQ/0KOz31c0e77",
+	"ewHMLOr8MB6DUi4bP4jz77FoWvq8TfTEYOFseW+0LRLCdWYNMt9J5wvzQ3aohRZTZoIKGlrzDQgxp2IV",
+	"YiTPahX9XuDTNSn4lTUjuBmRQ6LBirCMDqGFETnhEHSye+DYFeIOcESUuyYiBcYjrEpkNJ+9F4GgM+e2",
+	"aP9u1kGCkh1YRm+u6RjWDqbyHi14RbnoKXugWDDRk2GYmnNBDbhxUnmn1TMShnntDs7BKQXDz5CpBL/V",
+	"9WMQwZaeSzZ1TlR/T8vy3WRw9EvXSvwPqbeAIuHAk1DZ6CKgxsch0KZY0hWEz6b2gI7Iz2x8LvNLXwKJ",
+	"UkSWxSZbvxdTad/a3uB+XlozE8OR5NHh4aMHUdW0t4O5JvnCEDoxYMsYJswshGrx/R0BH0EF66NDezwj",
+	"rn06t/zXmaeAAfbIUJ7iibyIXT7RFRWRL/z08HAOPvpjjZ7Do9mTw3nWLGD09xzGPV73oZPrn/ffvx/h",
+	"Xw/+677Qfyz0H3P9h/5j/sfswYN//uOP/z7cbPVqIUX9mH1R4wTQCtL1tiBABK30TBpSgCcd+aboPPvo",
+	"D8ooH17liaOBdXIhN9dSCVhn4jYuCKHATtmM76Q2iNKQivr7WPpx4er9b5sh8Td8xa/3c8NGhLDTzXxD",
+	"dNtbJ+sWHb2Hje3Znn84dtGT5iunDEdkLn7FXmwrLWmmI7G/kgpr/WKFdW0jSR3V6saVGpu2/8xpjU5Z",
+	"iD+j/uQz5hFd6Uk6YLKla2G799BMYvWv/PierfYox1wVzfepKpvjcklXmtR1MGm36aY5zvXqMHgvf4BC",
+	"ag85srHQjjRLnqJ9awB+xQBrItmTab9w+h7rXoE3PeSGdkcUS4+8BzPhZckKwhM1MXN6/VwWq3P++856",
+	"Rrhma9h7ysV1Q0Su1TF7XJAdDzpjE2T+6w6sH4GNwA9Ssm/9EErFp1ykU/ZQJ+czHRPOSugalEQzs57P",
+	"3lqDDY9IPRwxKYrdRMDLsEVqWjIoPt1c8o8ujOWlE0jmIRh9VjyLWlBB6RzINlaQrw+/TjfpGqqmbE23",
+	"N7cxYHR01IH2eDVcvh05tggDxP2my55uqW3o3Yi7o0TAk2jYOD19JciZw4LZu+z4MdqfNfEhQtlGrcnn",
+	"TFlWb7jW1udFRwxVX2dxMq4r/7eR2pfWg6lZZ3Q6nazg1yaYoPAO6tYbwEVxUnyTUs9XAZqg64n3EdHU",
+	"urBhOrkhmNvEilNN9JKbfMYKIieTRDMP7O+uhcT9w4AZoHWHX53iZe5nn1JxY9TnPY48YGJ1tpXf4NWf",
+	"fJPsZmO3CyMKMqPlZCNxU4PWRNEqsNVcv7piVEuhh0RLcsVUwXPnkrsi0rRA9A30bdVf16vTbVdA+99u",
+	"YW8vsqK+lMtzQ1U/1ACUbzsJfeGvs78pO+/LxZvzFsMqkKZZ8TAOjTOO76MleoL0lZY/1kphbwLTH9hk",
+	"U3wjbO0RAHz0J3E08fIkC/BGzU26tC2KZGkfPILm+jRTyqX4uSWEimgRRsch2WGEDeHSui4OiQFULDug",
+	"AnLcJMNLMrwmXVFT7Zaznr6nKG3hSW2djrgMn3lAXBVcfsFya9dCYDaKBDlddKBnsjqgFT8CMIwReQuh",
+	"j7oY3Cc7kknhKPie6LtB/Zeu03CtB65vQhslhXXZfccFNmz6pVs61/mNzgrlHBbwPUcjcMPeodPbYP+k",
+	"uCSU3dd0vmIKEK6uHo/IS/c6DmgzmQ6KoroJKCQuuJ4xHSqcZ1QP22K5mzzvRPYusv3kLuudZUj1HfpT",
+	"4jglfRZ+l6JDhs9LiLCsmsXqd2sIi64y0sux/YvGUy5amzYqprQUMeNEYf6EZZjGZWDXFVd4RccOgWRx",
+	"iSsZO22B6EDNn67G6ok/YVzcbKstxQXgUbX1puNNem7v6V4j7wBb+MJV7PqSDS6gVBaqEs2vE7mA3rpc",
+	"ikmJzLkQdGFmUvHfIeo4kWrMi4IJ/OqK8tLVTPsSnmQRVxMyMRHkcNFMUrhryP2zVy/It18//d8PEuFF",
+	"uTuiUL8tCMI2XBpqyJJqxGnciVAT74W+5NVDWaEcfgjbZT0aoxbMg03otJmBqeSKKYw1dFYOr+zViGi5",
+	"rhy6L8yXxrQ0w9E6l7QpmHtToY7pJepzuWnBF0iXJWUgcI7GJRWXDlfKsgEKIw5NAbtLZBxCBD47jg4m",
+	"kVcs314xYb5fR/ux34YYvE8JIQY1Qlgiqk/FhXDwluHPiVRTCaCf6zBB/l9TKWPUoJyW880j1SI3wmr3",
+	"KDWuONR61FXoicA6FA0Ew5kAgawNYY8WmkQFGa9a2vNaGISL4zO5TLmEYhpxKQBVEbdigjdM6+ySGiby",
+	"VR83yxsKCclRI30uuSjk0luA1pCHooExmy4EsQ9V6fVoPi65mLYVuS+t9W7XR6HZkZvZ9tu86f96/qc/",
+	"sIJTscVoQrJ6ms/hcgLFD4eQYo5WhrwAphjQ5cYhuED7IE0jkm2svWsCBLl4j8fjuiopF6w4Bn9xM3Qa",
+	"YaJsqgLNhN00BiGLismqZC1ui7zmKaAk70tGApsoRvMZ+HYN2ywB4bWtRddDSWBbufeGvZtVSPQKEizZ",
+	"VT1sVC/iK9YILkl57Ml9tkDtsZ53lJqJNGCZB9LcHhEzM8SUb1iQm83DHM0GQy+ZwNKgdBGy8kmdHaWb",
+	"iIjtscLda4QlbKVEHPvd0iB064Bm/1hgiOmtbUYPA8IKoPZuEUuue3WIJpZGtWkvF2ifbsqnrtkJjHzV",
+	"LhwsKo5/te6PaA8BKQZF3nhkp5JpX+qTUJM0yJatm7cmij4NB1MmWF1uE2iy8FAk6YavFL7mkimSU82G",
+	"ocjESs0kz9tbnIhkBTQUAJSUz2tEZB1qC6JQz1cjdg14hlYKZ80GZdflBLfRzWBVbwPVPvZsyzGHZl6w",
+	"19Ptj8zMZJGOEidhe9/aHSi5ZsV2abF1m5vZJPuzRZkKWp1ABsd+6RW3fV3f+SWVQ2wG5HIX3OkmJBoy",
+	"uEdervu+bGlNvoiwbqMyUUySY0FnXUQq+79UEKe7CniisxU4wZ2foRfoEX/5bWoW9biTnRIgkbu3IdnB",
+	"cUwUEFv3ze2vPSTRidIVy0dBYv1y+GHkIr6uEhOrY1xBvJ8R1ML0bSBvawTCRW7X5694yV7yySSlyqGM",
+	"amdmMDSYWQufTRLC62RemWj2zYSXzPcOBizE1vO7eUbXlEbUTy/4JGmk/YhfQA0fFuxBIaeRBG7WobMD",
+	"ucmRxL2nX0r94FYCA7ps0gAFYsAh8gWGsL5Q4y3AxZ41pie17ZN3j+eywPUMQ6fftv6+wm1/kmbDaD3c",
+	"+JUADGgEmtFnB3eQFlbT0Zmoabs/f+IVL03vXkcsOYwEHwx3QIsdm8lgQE2jj9FnnxFgc06v15oTd7Ur",
+	"9q1p+dSZpmavBewwoasvKAMIwwL7LEBHciuHWYHwm3AqEgnB/2y8PCTUXxApD17MY+R9SdB1fRDrXrkp",
+	"cXs9Fp1Q6jYL0/Mgbmg+C2rCiZow6m5dXJSSFs8XxbT3afwOQnyGYV0baCS8mx4SSOVgAR9+RkpGrzD4",
+	"IcsC8P6ZImM246Jw0z640YiGHE1DsHZjIjxpLei9NJNAU/NMKmO9PWhzGDOzBJjjpfSv41sqYcZbNIBO",
+	"j1LVOZ96MM6eYd6+gxoPiDYngobSGsPYIU2NL8SZ1ZHgrZUUSUff260eFqJGavcY7o0RGPHAjpRl0Acg",
+	"edJBsCI5XPqvFqxb3Y0Qqf80HMgxdm63BNctw6OJVtOvT7pTLVoSLXpGi1SEHbP+DhkBgIZywwqyqKRI",
+	"BxJvWB7aN7u/nl03Ndh+PERuUbI6dBZRt6OkjZl730fm3KeSN4cG4TlZrSWV6lRTmBQBXmrXjFD82D2+",
+	"TDJIBHNFSsqt5QSRBqg3tdIWPN+tgYeOzREh0tFSp9w/xnuTiMu24O2t6pZbYO3x8q7siwGIfW71i+Di",
+	"3d5F9/HF7W/uoijuASmafp/E9DlG2A6rR+HKGJziwpd0e1Pq1A8JbTZ2RGWHvl77Xd1wcJqCF0/vxJ4T",
+	"sW+CFX7D+q9XioHb9/CKlgtGKsqVjhJPIO3tPzUrLbunyr2aLzqn1S/4sA/1M99wbZhgqsZ/7V412d4U",
+	"Vepb5BHSx8ovJMVdYaRogsPsz5+RAI3jHDDHcK5hHNCWyeOnT6ytrKz6xKR0NCzq8dMn4GT7fz9q9K7+",
+	"Qh/+DoMJ3R+jhx++8p+lZhM2N6Ym3A+AHRGXvfZxg6Me7im/YiIurexowb0+PbJM/4y8Pr36xqqAsaLQ",
+	"GD0iCDIZIYYNAyzTysPf6BqDdmst5/omtcMfkFugHxyObo9ysJ6sOjw8jGz9Z+QwwoMOSyztoSpC6kUz",
+	"UfC4Mz2UDfdCouhXxNhR/6xx3P7kX/o8QmbqYU41IyWzx0dbLppyS+DZqpoxge0shTT6GdGGKtfID5kC",
+	"N5cXf0mkwp8+I9TNA/9mywH+5s84v/alrUTdlKPBAupWWIzFRT7qsm6RlIwWyfrdur6AA9xqzrT2k9QC",
+	"5iYVQi5E3jim8QzIRdk2fmweEoB4zAnE6o/imfCiA/KRM/n9W/iUT0qyWwq0QZPXPcJy4sElI6QH/5pF",
+	"Danm5IliMX4R+LoUE28TTK7MUzldd7cWUE7Ky+SOvMNWLTNjGnB0HHirdhOecvslzgsakRMcAACIV1he",
+	"6Yqb45HciUKpPXEDQLlhfwHkglDYg8ODEmvL4NCS0av0yChPNyi4guwF4yoe5zm1S3GIdlyRqaI5I2oh",
+	"WsrCWgt0PEg89iY4RCQ3+PQWOecKhXfieZQbj87drGZsK0yoGb7mpvoBNRFrdkoeiSSIr/Xm1sLeNMxV",
+	"NEoCQg6UMEG7w4i8BAQD3GM3twpBDVKR8hnLL0/asPmpcQ+E2s5G4k4TKayVcOk6v4Q0pJS0OELEPCve",
+	"3Tf2jT2GesowRhq2dNL4RJNaiG2/P+9XSF6k83Cv4L2iJFwN6uHoGDJxUHMEODLSr61j6bDPVCWHWOe7",
+	"G8ksk7yCC51wYjtjXI2pWrvGJrybYMdpFDlEHoDIaHoMg8/stA683PhCipdcX27lOeQeCCVL4Xkq+Xy8",
+	"WU8esNbtsh77v5apLngN1uaBPKGC1HOCVS2KQetUsZ/dd7HnhMUKoXUAapsywH8PpNhI1KQgLuG2rwKn",
+	"7Pfm1pDcmsVJhI5gfG1rb8tEMT3z+QLfMz/acqfzO+gisacs3UYycUELgZDkeGb9XWuB1qBNR4v9Ld5y",
+	"b3Z6kBStCNaw5wSaTQBdMcx+wTOYMJbsD37CxrTkwc6lmJy2lWygGsLARFstXhCxPm9uP8AfBsibNRsi",
+	"nojYdmtqXCO9YqIAFAY3bhp/YtVZPzCZuSw2YqC7J1lYqm4jX8VbzFCjGDvtVEjReEa0IdE9hs197MGe",
+	"rxy775NHQyx+Het1DpPAKbADNnsupfKNnnFEMcxlDuOaQcPjMZRl6XwR8ateibxr1LBe2v5e910Yl7Nu",
+	"S69c3OoZyS65KDJvcvEcug0Kbi+H9k401ea0qpwUbYBK7UTrCXHXbUn6ONTaBrLSDMW2d+PVAd62a3z4",
+	"1wHvtNSvuBCwix63tdn72HJdjL09A+aK+q2IW2FgAzNZYFawDrlm98RPww61DzuvcqTYdVm8nbuujV50",
+	"R4GQq2Ldga3jt33nq3BMv8dH61is6vmo+FdbSoPmvlh6F9wGdtDIcLI6oBvFtS5rBxHAnUDUKB5NZEKA",
+	"c6jiFSE+v/RNiwUrmUEjZZfRdMNQeRDMji4p99HBHm0K0iBJ/MQK3wlGMRxwTxPIRGyq+1DeeqN0PFC7",
+	"pRYVft9R8bgX26MYjsCwelWjhQlMDvRRCmJkFZf2/cVq0QKl/oLlaP7dfEXa32z0aqTA932ublDOhlAk",
+	"2DzAja9sA0DpoSsXg/hTa2tOfzADj5i3VnPDFdYYEMOujY8bu5VJ0Sg8xbhz4X8RRn54cECA7G9JmW2F",
+	"bvdQ7QFa0Fek4TIioHREmxXaTZoN/QMIkC6VK7Ebtbjv7bVKLf1yw4FmfWeo3wDn8CawcZtleY3URLoq",
+	"ZPvZ2HO5XgPnq9/5+L+LYsp0c5IARPsXBidBQUaTljVMEnkHaWIH1pOCi9PsxPWH9+lVzqXQLF9Yhv83",
+	"vttJC8YCfo62kwIcZeuFgwUSt8SGpOvTRlY3ObCl4DAZsEh3ls7p9QnWaZ0ylbOW8CaNkPgMJr9gxoQr",
+	"8SLUECly9gzOFkXM1DldDcNwHsjvQH2oPab1+p8crmd+d72OXbAl0pml7pZc9dPra3JfSEOeHj6CZTw9",
+	"fPoA/mj225NGJ3xEcA1jdLmbX6gYIpQ7gdXsJnf93HGy/WnzvZLp7Lqdc06vXQt8y2udYIFGjEyPibNv",
+	"D82MVLh1HLvlHFYAdEhIN1Zgx8qHjkJzDUic0Yt4aACuPcbf9hfh4qwVd+AdCuTwBgnKz+klQ5yntfZ9",
+	"wwDj0ZXn1gt8fLj7BLTVivqj7MZqeQtfFG5+UJ8yUl3K5Q/bWfPYnonoiuEm+AMk9bkgE6tM51wsGoM0",
+	"D0ePe3EVrGnbhtgV1d8Ptz/9aQdK3wA2oYtuaSiBfeoWX03Zs2UJgS1c8j+0xQICzYgcu/qLZqPSMygH",
+	"IJB7ZhN+TTIcwbTZvLRuo9HctGA5pgc+/TyTpUPDYSWbW8ofkeyAVjxzTcv2b2BsmAR1jZP1LZPbf1+n",
+	"Sxa6bZOn5x73qPcEj2MH9XVPk6VUkAmLpY4XaNYCBGPRVfl/GW7oujOZLNn8z/cjT7n4m7qQ+4VFOw3S",
+	"u6d/Ebl+6/0TIO2PQr8RmD8AFTKm+WUTnmJr8wkG3W/dffRaaMNoAaYALvoIK30lTriBegOoldgBnHcr",
+	"JLwWCDzcghv57m6skLRm9IyV8IIomWpJ1cWJv0H1amq7escC9kfqZg9OsolKg38O5213RV3UT1ODWPbC",
+	"MPR7uteD2pKzy1xXTHa0hio6DKOT6jFNfjaXf8V7msDPsS3PQGHwiGSLKjtqoEqHaWuuow3mnpGskEvR",
+	"6bkw5wlNX6+ZfDOP3T3f4tMxTRiIsVf6TkNP39oB6VxosdmjlTzwLjPXz2RkUMOG5bulzC994KuwBrU2",
+	"ihpr/lcLazc6CAOc3Q2utk61pf5nh8kdGf+Kxg282X9603ZIMe/tiNZk6WnQV1XJGehKrEdxioBEUV8I",
+	"H3Pnklla5NCtjN1COBFz8wDBOUzVNEK9L0ZLQjTZHkPrI2GYPUKncXHXrGctTDPA2y803C0knBqKAKH4",
+	"EK9vqSPfiM6LQId7mmRwjwwIstCs32vHQw73+so7wtrdOX7fit+NadvVah4AqkHFw/weU7IReQcl6L5B",
+	"C4c2UujpTDWj58ly6HNDx2XMsjOpza9g1KfnWXWAaMIVrYM0weiqXx59yHahL6Wt4W5Ixn1LFxC2vK14",
+	"zqEhQkHfEcnGC14W2ZDQqJ8LbwBgUxnU2b09/uEk222IBm7LsUqxFUyqhR8d6+ydGXWLpeSn8qXGoJXx",
+	"WOXbDSjcBM/EpyaNLbUQvWsOSi1dfUnTWtZDTAbqYSTXLbc15vrhe2oWDLDQRANx4IC6787k6L3AeiY9",
+	"RPwQvGVQSPBDsL0r+y4Fzs9dU0TpWVmQKvVH3w03VMoh+8FvhsTVY5Pskq3+BeoOGDNu5/rvf334579G",
+	"X/0jOUYfl965F8ubUXMuXuP1j3Zsr39CanfPIMye7t+AYqJ4PFwkLEO2O9XN2aOuerxKj8tAmRAJNzDT",
+	"00LNpd07U/DMpRbaB4y2edbd23Tai7W8P21gyO6cFsxnRbF4q0sN+wbWsXvYEFEtxqtBTZX2XQ8U+DPr",
+	"2NY9vNxBVbhbpFc7SY/iR5ye0KrffIfLlhZ/+/mQZNA2k4VKiUndRQNTwl13GkXDd0iyeix85rusyoU2",
+	"TAUERBgJj0VVzM1IgUbEiIlfi6liWqfZ+NYzPWNPo6OCs6Tdn3I7q0HdemULJvwasn56acmJveK8DjpS",
+	"fcnBKKkbD8lrQwomQLpDomUIm+JhXzfLBmSRavT2fbpfk+/5c5cfAnHnhmg/PvwaVMkTnH0Yt+8+ffrk",
+	"mxR6LaMFU7fBWXi+glqYEYmdIAdURCaKzi0tHMtFEFSNRni75pfUsOTEnRq3O6Qxn377bZRXfHx4uFPk",
+	"uJt0ZjNkjH2ymkMIvgkSWMBKHkYgylwTozi0+Ye5Vu3Daaxyn1fJiQaKR5VPPqBXd4JykZeLghVRAv0Z",
+	"eUTMQglNFDPu55Pdqd4xwKG1Fo2kZxa5f0M1iLVaNMul8GzmakrcKoau6IK6i6AmRqwAyHkj/Z+uH0kC",
+	"B8iW2c5u2l5968zx98MJtgFmUSmEphPsj/YNMvB+z9AutJunyUyWUPL8XvCCzStpmDA1IbB4A8CguSbU",
+	"IDQFyRyXPYRygAwm3h8+HpKnh09chcbXaD8GU8OH09YWC2ElDV0J3uUeDho3HwwHTw8fw/8/gf//OhmL",
+	"27Dtup04ez72eN58ZV2P83behFOGuYowBBysc2pm4GYH1+CvFl49W6vd+8tEV+HF/qbJ433P4K1p2S8e",
+	"NwGg24T6QZM+mlEnvGWl+3T8mvS43Jbx+IAM7MEvVDT3ngvNCyz9rbsQAHp/e9Byi3NrdY0rGFoPOsAE",
+	"MYiaPosUO2i2Cbe6T7AAxOBz6g40xP4bNQmUEMWL67ErPQHkPnVAe1uPUndK5mP0+cOmpV1KMWUqkCZo",
+	"vzDk+9GTGDp0Pto5TfzneIo40rQeID60Xk/tORHn/zCHc8XNMxw7jvgo0aDxsAauo3HkUmFtZHoMeRTX",
+	"vm3Fw3O5QJuIIQ4oYdeudyYMwfZqaxhstmDYwWraCmMjhegxXOt5BHIj107GKzd/dUT8LH8HO+QgtAmK",
+	"AiIYK2rEm26BEHu7C5hNvjNGiCe/j5Tccxg/Xmy/UxnXNmxImu2IW3Ws0Y1wXwPbwokRnujbzN62Cok+",
+	"FHVvvz+anoO7nI7+OeDTwhfr3y7Oxzxay8Y362ZTpeQYDQGsqkobUDedxZYo0inWfCQQWi7HQnMIA5Vy",
+	"OmpDZUhPKGwFm+24325n9rjVEYRXK3QVhq8CGBLiVG2a5Rj4Sk9nbUPlWdVuZwwydQskpKkULKBoJPCy",
+	"3VvMqJW0TJA511aTOdBvM2PiWd15xLHwu1B0KQgN/bSA/tS94q4FnhRNTl25cdab37Jrc4wBhWSOzAEY",
+	"AcWQelxj5JhOKRfNAUdYLyikGZIxm0gPTmFf0oWEu79PNaO6ATjsgKI2UaM88ZooUXH/FezG9oG6LS8O",
+	"q4iHQXZ/gdbQaVpDH2OxGqSn1FpbGtKVCkJLTq2q7pl2N+U5hlrSUBntBXgXNYiYB0mbSGjSQ2MBKbs7",
+	"F+pRcd3pjZmy3p/ILYqK+IwcNN7Ac4bfu1TU3gmcn2qU7jQaXNzYxDUZ0yICYB8SLR2cUwS5yaGu3Mzc",
+	"pNAUBvSYtnRb3QjpvA9WzxrV7UK6yvwmxfYp+7UPCaSRsjfzb2DySKg5ZtZp0MTIWFw69bgouGnVjkqW",
+	"TeFRzJO19GmAXfh1krFmiovLVGoHsy73rL7WYExjF0ijee5e3I7omuZqLECp3QlbWnkKeIOsSiWXWEpU",
+	"B/FRJ6y14VZcC7LQjIxZTheI+4t4q93FR5nETD8JbxIWne6ZlZOdP0bQzGVzolV0C0ANSzELQDQEzzqU",
+	"aoSkl+vlPDrwmJjQ85LOgfWdrR7qSrZ6w3CVH5cAFd0t2saX3drttf8tmSFT2V3d3GiSQXvttHs9Txa/",
+	"dscNsKtDZMWuEgaPzh4lC9zwZg0QdZI5CIg8ty9j7agyPe2rZfNeSUUy+6PsKKrYf2bP/UwuVOhQiFqL",
+	"ob6IrjxWb9c9Tqev28XUGdOL0uwYrrrDedg+KdRHhjaAxhGMWk7IeGWYBysWxNvTZCG4IdllNiTZPIPK",
+	"qmlG7lfSz/16dPj46wfROf7m60u87NHhPGvQS9slNCteDh9+++Hjo+Gjp59+ufx+/sP03x92whYHJsW7",
+	"7Y1FBa30TJqWCZdY09I6WyauS+o+B9dPfGhCHm0IdQSIS8Rw5RWDtmjIWDm4aWSBZ4T9tqAlkcKFK+v5",
+	"Lr4zQaOCrhZmC/Bl95fxGFAbq29Oh11/gwUqFka0o3/IibraigYH7Rgp2321ML+iDcOuWXXbXfnGVXm3",
+	"K7zrX+4VkLo27tSYctqPL9unlIaxOi+386a7Su92OxqDTh3Hrz+lJktgT7/xzYGn7ZWKLbLEH/79y5OW",
+	"Cs76TG+w1c3GKScrxCM7VTECczKHviDPymg3MbOfjdlefPqdXDoUA5w83WYjKgZYhS2Dm7mVZlZKzbnW",
+	"rKixBEDEecxkRou42hAjHFvnRu2NQj2GT+08Nfs4FGFDmofAHwxH7aRRUJu8kX11GTIxg+GAmRwwJ4WG",
+	"8g2xoGXX7rHo7ns8V3DTNnB9qN0R3ruAVtTgvnBNCpmMAuSy4mmcbow9eHufixAulB5wJKBolzKnJcll",
+	"lcKa7x6u7DLXremplFSblil5P7tIH8RTNeUFoQIPTHdnZStyPcQPOfbta2YNkVSIqfvbtxY3tuLZv5s0",
+	"pxT4IJwVIPDGQjoJAfC/K5ZyfbsvUBtatoWT3aAGmPzso6tkUR21848rpLILkxNityEKO49I6HuwL2Nv",
+	"BgFqGIhp5WJAtwZU6yG8+nvBIzD7michLupK0ONAMBbLA4ECS9fLxBKmrk7ttlEO4Uh65GMhl/YFcbNq",
+	"/tSGrhqEiovJ+or3oI8gKAGWZZ1ExeBoc7T/LYEsXUgqTAtMy9yWkVXY+7br6KPF3PQK9mBBlG6eVncj",
+	"cW0CV8qWpnPWqU2hvkUrpP7tbQ5kvx6zbGI9k3g7OHP9wOGhln/nc+1F9WN3GQxwRQvi9hp3XgXYbAfv",
+	"Xr/CsL+l4di1Jqx/v5iZ0vxfv+D2eEdHk7S78O7W1rZXhTZP9vllbD5m1tbESIm1sbKWgatbyvRursT4",
+	"7+z5yqyBSNz+tlt04zkz9SQdlPdTKQvUTQC8BEUEPvQdWl9IToVTfV7xjXqqpHWVsXYs5ngY2qT1SuQh",
+	"An5DBJckT2+TAWvTzXbV3GwP/F2E3GaPmtx3S6GxVKvuxKtVp/XDQl/eX60e92J9EOpfpiAX3+w/He4g",
+	"oODvy6PEGx6XTBndGxxIIjZQWaDRXccqXJrLlefVugXw1a3PCNdLV4ixeYj6oGd6m5qO5RVzvQ9QloJK",
+	"nRXkVMHC2MKPSab2dWPAwsOnTbkqF2MoLLoBMma/equc8atkifJbPyQvg8XqUbg2AwchmoUXyi11LitG",
+	"MhcmzEYEIzzr39OyzCDvCjtHxcoyVo8g2Kc+rOo4a98Me1MsKyqaWDZkqrB5WhIaITetJeHC6dgtYNz7",
+	"NlIIiToygJp2fdjYVQRz4LBn2gOHhKJru3n/loQVAExfrvqFLFvr0fNyofmVmyiujwC2NRSpDwkNNeok",
+	"+2rk2wZzOc/IfchlY6Ux1h3rBwg88FVWNxy9FzCj3JWmQB01K7V/Hs4uhDtYCcgnPMdviLT6l4IGfgai",
+	"ZCldRgd/if1LZcHUe+FEDA505Wat7WifnLznUt0LLMXuK3RdZ3Sz1joGjkwF+KDnqo9g4kXJ+gkyXUmh",
+	"2d4hVQOV9kh4xdhLPpkk/C/LY1ucbOx/pq5aUNN5i7cN122Nt+MQwiEZJ1opdo6Zs2tPDphNTT4895lp",
+	"yIFaCfLwEfpdbp6Z/yztgfm67+32DDzaXz10dPR0SJrlim0E3guuL6MxaykT9MeodKRX87QVaAXRzDSD",
+	"4q5JYExLCvWaDt5/iMV1DulmqSRMLvirmfo/blbX/2WMff9uf9MGvB/r8qh9SU1/yzY0jDx8vpUlQe7B",
+	"cIxPw9p1Py4KzEB1N2pYHZaAHGW/X++5Bs29/MYbJZaZkob+Kd8B6mVLgA6mElgZDuPjMJ8Toz1sWq2K",
+	"m9mcGZ63qbQVIMsTnDIBd4To31KqQh9BegZHOjyyUvNJGo8VJyuky7VZyad8nOqdWSurtI+aMhPDe2or",
+	"gydU2f+4ICu2RDNZlUCEllHT7q22qHHf3ZgeDtFSG4qNPul+joqKFJHPJZmwJdgLiGe6isY2BDx/PhWy",
+	"OQY1huuvOwI6jJ73RdGNWQLtOaOe2XxfzdI5kBctZ/38wQTg5+yk5p7tNbtQ9RDtlZBLN/Vi6ZJ4CLYM",
+	"b03msmA9HdqWgx22PWLmiMdq/h/Gxy3uFAhU6ym6nSzYvwC3u9kOFBS6DGiupPauaCJCc2sgnqDY+kDx",
+	"xC+xf9K84XN+gyiYE87gnWOvo5Hr8MeNcnoKOMjJqNeLAFaT9tixOamGPH6GswG+u7g4PXg0ekQYzWdu",
+	"fAKNkG8ak1KsDMTI1a5+TJz70FZ88GqhIL8dJDaeVT9i38wYVwDZ8gxrANw0IxysFzdUPz1sNFQ//nr3",
+	"un5bsAW72GM3s9UOANRe98TbN9G+P8x3NqWW/FiPOju0a7y2fya+AU4C+j87tcxzdxkOawLQyTa0yolj",
+	"jYjtFQtQlR59aQbjdJgvUJjz6xGJIBzhN3Ompj0q0F76haUqiRXlu+dhwUWxgbn5jv8G8C03Qx5BtXzb",
+	"BpELA2gOuRSGctEHUWJX4guAs5yB2LOF4Ip1wanzo2vApIFRNrtxGqKJN0mohjLI1C6mhjsVWPNgZC4T",
+	"4ZjzClqunIwN2zQk2cyYKiP3vTBEQCnXyvDAfa+jC1B2Xrw5hy8f5/6rxxAYsAb2xZtzCAZAj9T07PSF",
+	"my2uH0AIZfa4/km4V4w+b584GMJ/oCjxcQ7/n3S5KyWvV6etr+1GevvUyunZu//v/yeIpObMSiv6I7Az",
+	"IxtzuMZsygWGPDxClGFlqa1kMzP2XmDt6T1N3DSCEcHYUXxPeHtEm/ARyAYMBTT5QwjWU+DqkTWC0m+s",
+	"PD7ZdkBEe5EbE3VuqOoVyDRRlHVr8N5fZ39TdubXizfnvSX/nuPI8VL6Q73Ve6vdXIbY7tYVo5fh3HiO",
+	"B7FMi9REXNpS1hwD13JBTk9+QD6G9NRMgivGtV6w5pm+1/hlg9MgArvShs3vpTs48nh2eou9S6LekxSu",
+	"CJ6rhg7TM7kUocZwRai+3DwBqfVwmK2o2Pklr35iik8SZvgFGm5iFb/3iLySikw4WGFQLbmMC3aeedOE",
+	"uIaKRhGmblR8rnmWTKWRDs5DR811hf6Wa2XtujH+unuavD4N8uTGA7tiFt//wfmJs2Vqbn/kC+lATajT",
+	"EXLpEH+XDhOdTpkLyXADLJLwmG4euW2v/4NsENeNKNBtm2+w4mVLRroBVIVXO3HBYCah8wZmrkt2/1G5",
+	"RItOuwsfVe25N0uF4LZ04FPjx9GE0Ys++BYNa/M5dnbFC1821zoBaTOM5n5108LYE/f7ukA2BJkSYC5u",
+	"aqs3A0qAa/Ujhtk1uLO7w2CJrHZos9N0rbY4qgOFNHKKv9jSel1+pnG3OlVEgNmd2G2AGmzi+PhiR7Dl",
+	"McQYmjqPyNPELFace3v/6eHjB+nM2aJsbQS333lminpHo/G7v7oH/ooP3NEH3gIJArOkoPTdvp3qUzvY",
+	"aTQWhqjq6VhbesbtWXEMaQ+N/mzd4jectLV/uImf6sLlTXa8qm39LeDdfQHI+0PO33CgxbvEmdsHRvxe",
+	"IN+3dKP/rLhhbc3oEYB+QkMA8I4UOH0jhKvxE5wNYL0zP43EDydR1nkDKO9nbuyCFb26nwxEarfj9Bdq",
+	"dbYQ6VQAA03aTd9ukNfduEbRD/f7kJptA+YvN6tze1eH8m09efsHPAnWxqiCcLv7PTjQnz6B/TyRLcT3",
+	"AtvSNMOzlpFczueI64mjvZdsTH58DRAjRromR/xSkiU1+YycY03de/FefPXVzzM5+uorchIDJ8NcC840",
+	"yY4XZiYV/x38zCPyHFZNLt59f/I2w7omBCNq1Jrd04gWA11KXLhxDSP4LPM8UVBD3WQjqVZuMbjF+quv",
+	"wAVZ1u9MllSYIx+l95M9hmGsB8TZhkQuLWuNV6HGLapnHr4X6WkjFRd6RE5qvoVGLEoyf6xipGlaagkD",
+	"sbOTCzrNRuTc2oLcwDROQvV7kb2ePARIzwzhVnGSAwB2uUIMqwAnJc9NVpeT1kVjMP2GasPUMzA08Y5v",
+	"pWB42yPyVQY7C2UWWCZHfhSXwvprl2ylY/T3YK9xhQU4SOeXdq8Xwm589l/I3v+ycihDvPOVW7OPwofm",
+	"OjB7EZwcbEA4BUcEO0lcBPm9gNeewDSEGuK5ritHDHs3tstbrQ4kp6oYVY6VHWgOzANw68Zx/I493E9J",
+	"IfMFjFUm989evSDffv30fz/wFS8aRi1Zihcsg5v4oInzckFM69o2eXp4ONfZkGSPXSDg0ezJ4Tx7RjT/",
+	"nTV/sw6m8V4ENI01II1W3AxyAYPg7V3t0p88efItRpUMN9asGuBRxeNFjk9fD6JOoMHVI1BVFRO04oOj",
+	"wZPR4egJQm/MQOwc1AWdDihzvX1fYBAloP6AY18gTh6MYKr3YibLYkTOfHUuLBp6gIrQYRjVQVN9yQBv",
+	"3Yp3q16A6K+LwdHgDdd1tWxFFZ0zRC/+JT1wZ9IoFrXawn7324IBpjnm56LyEZDlqbTch7p8D0jy+PDQ",
+	"VQ0a11YLAz5yWOnB/zh9Xt+vqSaDyuqku+B908Nlosro7rfy27Azx4u3jJ+T0FkbYyesYF9KK9hBvI+w",
+	"IAtCH23LC6Q9gEOKmnAxn1O12pgoBnEF6srTNYRnCTeNXAlXRMWsZs8EnWrov5TLwQd7e8feB+HCg4/+",
+	"z08HxrXwVEmsrGOP9VVRbUCeQ6INx4FCbN5qN2xbLbC9GAo3sP0QTgn6SIE9c1qWm7x+wRyvhw3bYHng",
+	"ZrCsAzOr+uJ6L7Gk6s9i7y3QnUKa2/TKadbImrc1bMFlXXj1O2CYAHh2W04FfU4Jeu9YLu+3A9wUL7gS",
+	"3FhV5WoLy60l/FybNhjSEEwl7+LRYvYSrAW3dps7PtAsh+3TBAF+VvZCVLmXjFXh6KDlMiLH3q2qB5bh",
+	"nJzausFziWPLJDa3g2MNj3wvELQOBswslGICoyagpZq8fgzvv8HfqS2oLzl4icY1si9Yn8/deJ7OnLtV",
+	"WtpF+Y6+T00mC57X5qnZzjc/I7VuzWunCxMmpvq5cq4r1SgqdJiH5ZnNXeQZblFwEyn35nb8m5ljuKCL",
+	"kvWWHjWWHT3krdW6roAjpXM9EF29E91A07auYOzm6bmiZKnQl2hbw3Imtyr94U4GhFTs4LNaB27uXjdd",
+	"3lV/K7ip3ofulgErxwqiIREYwQTbIOLOUk4dZ64DpSWtz1dSNV08qD/XjJHswDl6Bx/xj0+NO2Yj8la6",
+	"EhXnq1WKX1lv6JKt0gZnlAD7ibNlN9Mzsjsx+fZFWJ7boNYuIow1H6FeaTe+1WkLAo6hM827wEb0Y+Y1",
+	"Su/k6gYmQT8Wj5kCekyc/2G1IYxNuzXvW6XdSOrWw3DXqWmt2qRdwK6Y2OKEnUOi4SFAteClLhgBnC1I",
+	"Bh9mCLULPdnCOl6Isfp/z9+9RVxVamh2ZB3cP/Au5A8MsfxBajTwP96LPx4+fBj+Zy/OPLtk5A+SNfDM",
+	"7CeuWJhIEVLoYgoRKBEN3BJsWbPdfUyvgIjA+IZTcQ6LBSOEUDb124Lnl+XqAcGluBpSWMlP9d9RAupe",
+	"AJsLIgl/6uMI8NvGXF37CaARcIT/DRGH5g2s2ws/fuv+oBhkQn947WFcTPFBXEzDQ5AUj56GKWp/2O2I",
+	"6Iu7i9NO7MbyIhuRY4+FZurSQYglYajoDdXmITzi4euXmfVBtDXd9ErkRwRCNu8FF+DBYCQON9+Dv6cA",
+	"1o5w99LYau/FcyWXmil9hFdwmDqSTZjJZ9nQwRFlsCIET8kCeAOkRQNWdMpEPIcQ0AkeiB0S2B5wXjRG",
+	"1OG7aRaZA1gYVEvjBr1uKZQNuzZ4eh/WuZn2GyZFVDyiUmIozTKzpSk3mpWT28uoV3islnVYLe2fsOuq",
+	"dIWBSUGEOTvoZGXCqJWPekIWz81IhPXXU/X8JSGg6j9Yaz1DrySGiWzyxYlb2g6WCD1+M2Oqo4MDPZNV",
+	"3K8LWNI5VSbD9IQrbsOgO8lSl2dtan2hyl7u94ZVG+YW/vvkovUp9kjKYtDrxschTI/MHw2dtnc9Im7s",
+	"NPnBD3CsoCHPyhoYNZ/5cjrFXEWq3dGZg0e3f/949qZtxeHA1SsOZkFjyvXRh38etU25btoDtzWPtqZ0",
+	"LGcJ34ubPKKsvmQfxjLgU4UtmkqXnLCnJ3ks6/b5pBtnjddXHgX1s3koLbi/t3JQfA5nvNqTsWZJRQJi",
+	"rKe0+yAm9sFH+O8nlIElS1XOvTYYCtcYV6ltPrUQmwLsJdwFqXTTCMhuV/X1xM2K+/A5oxb4rt4+SlF6",
+	"2BqR8BS6s/PuGHULx9nNiwYzn1zQadtN3WUHcI275y0Id2btqa1k68c48K7Yy/thOKgWCZKfLsyfxpRd",
+	"Ln0rBYt5eP8Bv4gBvqBI3wuXrA06dxsfbAqqg8LhOCTP1Us+mVivpZNJDe6MxBw84BgQzYvWEJ/DELyF",
+	"GbT+zJJN3CNDMS3IVueAOeBn6yO1rQlMzzuNt2wtoPeoGm0yBrAzIvCL2+u1F3JewfxBJKRLN6MHbT8J",
+	"xq7LE5iYivsWNAnmBDXZ6la8RJyLoWWAgutLrCJYCOHwsyAcgK8RgivcxN3f3lFKxfU83382y8guYM+G",
+	"EdBz33aR8TfGsX53ooTaeOPgo/3Pp22pirde0NzRscVtaqf37anstLuTmPuk627Fat+u2x4cFIpPtiaN",
+	"XsIFn9PX4CXDRezvWL0D4CijVqRiCmR0LKIjfPfxQhQOvhSFLXXAf0ai5b+XSgh7Vx9SdO2VUHn1xXOP",
+	"UYyNDFWj6e/t5ohcilLSwmrKXRZJZjVCRu775kXIRTtXCzdAsUoqw4oY8n0YQJ2ylMprzxXyfNYwHHYp",
+	"egTf72lPTH/nVfM0hCTLmAsKK+oUOwRikxMsAlCMaSihdVUBUHq25su8wAU9fMl1JTVPp4hOlaykhhoA",
+	"OAfCwXttCWze2mN0HIGTS8FAAiX0JXA7trzsStJgeSwk5YGsjbD0469hsJhu2mAKmoOkOCLY2jIkSy4K",
+	"uRy62hI9hMjqkDBRjMjbKKUK0eIweE6QOZtLtRr66WTk8dNv1uYYounkOl+pYMu6TycasLRpPWFnQ1s8",
+	"/obZzmH6l/Eou+7uw+vTI3v+2460jzPfZEE3L19Ivp6bxtf/bl9+fULEJns2dV3C89Za9SLqSCMlK6as",
+	"rsxbkzIOWwDdbHf6G9MlWsOwG5A1+zkvn3Nn115pf5v7/A6S8T83a5QjDxFTr/GM4uRmc20kNuK3Gb/f",
+	"uUs67a0DsGsPjmyjvDMtWqSJH3t7u7iLXAqmELfDrlX70YBXzHc+3lzEf/lSy3ee7VdiufL7Pcksfzc/",
+	"DtE3Tu2ssApjV5LmyvfQDOKQQ5wF4MpK3Zj2kKnNSkYLqGcAlAwPxowl/TH6Nk4nwmwwlLvYFbQEZWBx",
+	"HYv7A6JM3YIQmq7X5/h8xhqsXXia9r1bAwyWHhDQmcl9VNOHe27SD+KEfhS/NR5fvj1Pph19KWlrWRJ6",
+	"XeMViI5mJ5+ckIJVTFh1u3LFQL7fCv7hfYpN1nA1zt3L7+zT61AxCnr4rIUVnFDuK4RTvBmXY+PgczxS",
+	"+2hG6fDInCrliAAotVGe/5Kt/tWS5X9GaFmS+QKkR+sK4YYdkvj/+vDPf/05SfzbSPq6D3ePgt7txZ7C",
+	"r35n4cBiORyo5Nbibt/ZuNUiPfUXfUbiwxpWeyZ+3de53yh4VRPMkz181KT7wUfEyF4rEkil/R0F/jZ5",
+	"/8q/b4KE7an/QKU7U8OeE7ew1OqzZ/+3E68fB+EL76wA+PP488soAYj54AuvAdjGDSCNIkSkpJnmS53B",
+	"gUAFMgQlE0FJywlm/tIW2WmNG7TbJKuix0WGkH+Mj33KpdD/oZ26rYBRt9Nnjm6gzzzOyV7iIWF8A0z8",
+	"l0QzY8p0u6xm2iOMJHnp2A2Y+vrwUT1cFmq5CccyckjZKz/kSktCSSmnHFoB5lAHbhSAL/iWrQ0tcO7W",
+	"cIdqwD+irWmEluU+qjJ+nklC5+R1RGpPYEfumeLisv3o4piUOErpGj84djQhukGGt/l1xsoiw+m9tV/8",
+	"jGSn784vyGg0co/LHANoB0u1ed7P3bL6997HDvl/6OnGl9/z4S6l1s5UrfHpbstea8jwXp5D8K6U2oCb",
+	"R30bewMx45JVJi0AXCtKK0s6X7KkasoQ3uXH19AGoklWB8kR2CQ70DDeNSNcaMNokT7v/pF3eeD9M9p6",
+	"MNz3e9iUul3G+JbsAJWYJnkYgdtmF7shuXdJHzdneJM6LkQ6dAgueuj5bIit5kMSpvzCnmMm8/Z0xJ59",
+	"rkNs0k/tT9LQNYNu9YQv3DWfUba4kZX7lS0B8WjP1WCBXJ7c/pMGyUP/7a5K+RpliaRBlhpNlIBfgFgG",
+	"Qz8W34Uxh1gP6OB7vBLEyXoQ8bQ2iTdF6ihcyi0PI0T/Jm55UL2bW9rulQci3V3BrDsW2/j7s3vlW2nX",
+	"j3/wfXc65X8ed34ZTnnMBl+4U76FGVKysQ3tYCsIwWfVVNE69qyuNjry96izaO2G5E1C+n1qfHzLk7tz",
+	"pw8+Rv/qECWOif630Ul546Vb96lNOzVpdmcqqnEedjL2Z1dWHYl6c+bfzWYRxXZquj+Z8b8MdbfBUl+4",
+	"zuvEU0mZGOz8rarvXbjqc+aJ3SL2nSmu0Q/uTOPJiH4hYRw+uwtdF+5+8NH/2UHLBRL/XVScCFvTujNt",
+	"2i2i1Z2ptprlt/Pu51ZqHch4l/rMk2mnMvsz+fvL0GRNDvqy1dhOLkpKunoQTKv6OsNLPidGoF3BviEC",
+	"XajuzrSW8mTze+En09yBvsJbH3yE/3bQVEjQv40nptzrJnaiTT95Ct2ZcnI8vYU5P7uvtYVsd6mPgDI7",
+	"ldGfxsJfhiaK2OUL96ZauSYpuVLdRy1QqThQI+RKIE1ST5uNR/iJIuCtDRFU9d8nFyRK4qarA5BNfwwr",
+	"+gJ6k/as9KJU1Z3pvbpvgQZs7Ygd6g2/C0UY7n7w0f/ZQR3+GE2S+5s4bol+sebOtCnGiFZ3phujkX9b",
+	"2fjzO27x+Mi74/Xd7OUptlNt/pms/mVoziYzfek+3I5z2VnoHTRGm7cd5lBo9WecZkTE3n6iU2NY99Qh",
+	"HcyDDSPC2wo4DtdP6fwyjrEbp7E2baIoTurm/y9q5sT6fPsv7MwdF0VzYLqf7y+VHxcHrX6CeRQJHmal",
+	"t3PEIllQ7MBKSq5xGiAVK+whHCaHi10yVmGJTz3B5GXSvIV5U4YYuchnLFF6eL4SeXyy/xybZv+81HiP",
+	"L3WOyQ/0krlC4RnMOS9ruPV6z2D+o+e2/cn2g4+ON7cauWdsLq/YfiTG5yIzvkPj7Hah6Z8prtvwW4ak",
+	"YipnwjxkIpdFPTOOsYIVz8jr06tvrHwYK5pfMlOXlzcHY9VSqMdcrFvx1EHFxTa++lFUXPxns9UbRq9Y",
+	"Y5w9MdKPAoepAClAjb87V7WoPBiti3LwlIfZWw4tytMXAJ6WXGBa15NaCj9NQxaMAJ6QtQPZdcUV01Y7",
+	"c02QDwsszqcwnZU4uesbW9ZV4em+GPQOOvW4+FJ12ktFuWjOvpeKTKTKmd2VRWX/WcilaEOb6SZy3E+2",
+	"+CcbqEN37qR4MKDtbso97Rj3LoF9NjDOZnJJ5taKjHwZQ+Z0hXPXP7ek6qFssF8LERc+gze1ubGnbR1n",
+	"JnZO63lSS6qhE2lE3olo96QoV89CtJrmOasMK+zfU+tShJYlf4V9DHQEQLAUUDbQAcYBX4mu1XPocHOt",
+	"XHdkdsPN+8umvT4c5rO3TLxcOwNLq/ZKZshUgpyy/pEl7B4mYMEGuuYy1x4EvabQhDaPhoaE1cAKZrIE",
+	"TFMEIdoWy9md/vgZBsuHl7VeBShKXM0wHbwYkV4D5nYlRuKUyN9gcpwbbjZRcn43Y+KaEbG7mxHXTPfc",
+	"yYC4RrYnkG5bYyCMwc0XipsVcBD0Sw+OfvlgNxx+6FhrocrB0QDmGl09Avnt7rS+fS4YX7jJ7euj80cR",
+	"fL6DmbHKo8GIOmFoxx0LiNkaclww2h3sUK7i+Ys6nm6LlLanFdpIo2U0Sks3H4wjbwC6YMrFtcdEb4xh",
+	"iedFrwLafniCg5ON3jOAK0Sf1dIn+tDla6NP6iKizbX+5MUPhMu8/Ing7N1GaLryeIVelo0ag5UQgnFz",
+	"Lhc1xA2CB96AMa0gYeZyzoQJ84VG8eCGZfJW66M88ZfYrO+xoeQ0fnPf1P7pw6f/FwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
