@@ -47,6 +47,9 @@ type Alerts struct {
 	kinds   []gateway.AlertKind
 	workers []*worker
 	senders map[string]*sender
+	// told is who was told that a condition holds, since these are told that it is over,
+	// whatever tenants name by then. Owned by Run.
+	told map[string][]*worker
 
 	mu     sync.Mutex
 	book   *Book           // guarded by mu
@@ -58,7 +61,7 @@ func New(cfg Config) (*Alerts, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	a := &Alerts{cfg: cfg, book: NewBook(cfg.Node), senders: map[string]*sender{}, active: []gateway.Alert{}}
+	a := &Alerts{cfg: cfg, book: NewBook(cfg.Node), senders: map[string]*sender{}, told: map[string][]*worker{}, active: []gateway.Alert{}}
 	for _, k := range gateway.AlertKinds {
 		if !slices.Contains(healthKinds, k) {
 			a.kinds = append(a.kinds, k)
@@ -129,14 +132,30 @@ func (a *Alerts) note(change func() []gateway.Alert) {
 	for i := range news {
 		n := &news[i]
 		a.cfg.Log.Info("alert", "id", n.ID, "severity", string(n.Severity), "resolved", n.Resolved, "tenant", n.Tenant, "summary", n.Summary)
-		var named []string
-		if n.Tenant != "" {
-			named = a.cfg.ReceiversOf(n.Tenant)
+		a.tell(now, n)
+	}
+}
+
+// tell puts an alert into the queues of those whom it concerns.
+func (a *Alerts) tell(now time.Time, n *gateway.Alert) {
+	if n.Resolved {
+		for _, w := range a.told[n.ID] {
+			w.queue.put(now, *n)
 		}
-		for _, w := range a.workers {
-			if w.receiver.takes(n, named) {
-				w.queue.put(now, *n)
-			}
+		delete(a.told, n.ID)
+		return
+	}
+	var named []string
+	if n.Tenant != "" {
+		named = a.cfg.ReceiversOf(n.Tenant)
+	}
+	for _, w := range a.workers {
+		if !w.receiver.takes(n, named) {
+			continue
+		}
+		w.queue.put(now, *n)
+		if !slices.Contains(a.told[n.ID], w) {
+			a.told[n.ID] = append(a.told[n.ID], w)
 		}
 	}
 }

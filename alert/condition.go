@@ -27,7 +27,7 @@ type Source struct {
 	Since time.Time
 }
 
-// rules of health that are a person's doing, who needs no alert for it.
+// ruleByHand is the rule of what is a person's doing, who needs no alert for it.
 const ruleByHand = "by_hand"
 
 // graces are how long a condition has to hold before anybody is told: a connection that is
