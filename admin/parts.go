@@ -66,6 +66,8 @@ type Config struct {
 	StoreStatus func(ctx context.Context) api.StoreStatus
 	// Health tells what this node says about endpoints.
 	Health Health
+	// Alerts tells what is wrong now, and tries receivers.
+	Alerts Alerts
 	// Shrink settles what the guard of the sources keeps.
 	Shrink    ShrinkGuard
 	Listeners func() []api.ListenerStatus

@@ -58,6 +58,7 @@ func newWorld(t *testing.T, change func(*admin.Config)) *world {
 		},
 		Health:    observed{},
 		Shrink:    kept{"acme/api": 3},
+		Alerts:    raised{},
 		Listeners: func() []api.ListenerStatus { return nil },
 		Names:     func() *api.NameStatus { return &api.NameStatus{Leading: true, Announced: 3} },
 		NameList: func() api.NameList {

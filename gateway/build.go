@@ -15,6 +15,7 @@ func Build(in Inputs, generation uint64) *Snapshot {
 	b := newBuilder(in)
 	b.claimHosts()
 	b.checkFleets()
+	b.checkAlerts()
 	b.buildCertificates()
 	b.buildUpstreams()
 	b.checkPins()

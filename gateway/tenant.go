@@ -14,4 +14,19 @@ type TenantSpec struct {
 	Hosts []string `json:"hosts,omitempty"`
 	// Fleets are the nginx fleets that mirror this tenant. Empty: the Go edge only.
 	Fleets []string `json:"fleets,omitempty"`
+	// Alerts says who is told when something of the tenant is wrong, and from when on it is.
+	Alerts *TenantAlerts `json:"alerts,omitempty"`
+}
+
+// TenantAlerts is a tenant's share in alerts.
+type TenantAlerts struct {
+	// Receivers are told of the tenant's alerts: names of alerts.receivers in sluice.yaml whose
+	// scope is "tenants". Those with scope "all" are told anyway.
+	Receivers []string `json:"receivers,omitempty"`
+	// MaxErrorRatio is the share of 5xx answers, 0 to 1, above which the generated Prometheus
+	// rules alert. Default 0.05.
+	MaxErrorRatio float64 `json:"maxErrorRatio,omitempty"`
+	// MaxLatency is what the 99th percentile of the times of requests may be in these rules.
+	// Default: no rule.
+	MaxLatency Duration `json:"maxLatency,omitempty"`
 }

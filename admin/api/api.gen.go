@@ -319,6 +319,12 @@ type Action string
 // ActiveCheck Probes every endpoint.
 type ActiveCheck = gateway.ActiveCheck
 
+// Alert One condition that somebody should know of, from its beginning to its end.
+type Alert = gateway.Alert
+
+// AlertReceiver How a receiver of alerts is doing. Its URL and secrets are not shown.
+type AlertReceiver = gateway.AlertReceiver
+
 // ApplyFailure Which step of which bundle failed, in nginx's own words.
 type ApplyFailure = gateway.ApplyFailure
 
@@ -923,6 +929,9 @@ type SyncEndpointsRequest struct {
 // Tenant Owns hosts, routes, upstreams and overrides.
 type Tenant = gateway.Tenant
 
+// TenantAlerts Who is told when something of the tenant is wrong, and from when on it is.
+type TenantAlerts = gateway.TenantAlerts
+
 // TenantSpec What an administrator grants to a tenant.
 type TenantSpec = gateway.TenantSpec
 
@@ -1055,6 +1064,12 @@ type Error = ErrorDocument
 
 // Written defines model for Written.
 type Written = WriteResult
+
+// ListAlertsParams defines parameters for ListAlerts.
+type ListAlertsParams struct {
+	// Tenant Only of this tenant.
+	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
+}
 
 // ApplyParams defines parameters for Apply.
 type ApplyParams struct {
@@ -1419,6 +1434,12 @@ type SettleShrinkJSONRequestBody = ShrinkRequest
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListAlerts What is wrong now, as alerts tell it, and how their receivers are
+	// (GET /alerts)
+	ListAlerts(w http.ResponseWriter, r *http.Request, params ListAlertsParams)
+	// TestAlertReceiver Send a sample to a receiver of alerts
+	// (POST /alerts/receivers/{receiver}/test)
+	TestAlertReceiver(w http.ResponseWriter, r *http.Request, receiver string)
 	// Apply Put several objects in one transaction
 	// (POST /apply)
 	Apply(w http.ResponseWriter, r *http.Request, params ApplyParams)
@@ -1600,6 +1621,65 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// ListAlerts operation middleware
+func (siw *ServerInterfaceWrapper) ListAlerts(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAlertsParams
+
+	// ------------- Optional query parameter "tenant" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tenant", r.URL.Query(), &params.Tenant, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "tenant"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListAlerts(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// TestAlertReceiver operation middleware
+func (siw *ServerInterfaceWrapper) TestAlertReceiver(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "receiver" -------------
+	var receiver string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "receiver", r.PathValue("receiver"), &receiver, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "receiver", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.TestAlertReceiver(w, r, receiver)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // Apply operation middleware
 func (siw *ServerInterfaceWrapper) Apply(w http.ResponseWriter, r *http.Request) {
@@ -4492,6 +4572,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/snapshot", wrapper.GetSnapshot)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/upstreams", wrapper.ListUpstreams)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/certificates", wrapper.ListCertificateViews)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/alerts", wrapper.ListAlerts)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/alerts/receivers/{receiver}/test", wrapper.TestAlertReceiver)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/shrinks", wrapper.ListShrinks)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/names", wrapper.ListNames)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/problems", wrapper.ListProblems)
@@ -4513,6 +4595,91 @@ type WrittenJSONResponse struct {
 	Body WriteResult
 
 	Headers WrittenResponseHeaders
+}
+
+type ListAlertsRequestObject struct {
+	Params ListAlertsParams
+}
+
+type ListAlertsResponseObject interface {
+	VisitListAlertsResponse(w http.ResponseWriter) error
+}
+
+type ListAlerts200JSONResponse struct {
+	Items     []Alert         `json:"items"`
+	Receivers []AlertReceiver `json:"receivers"`
+}
+
+func (response ListAlerts200JSONResponse) VisitListAlertsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAlertsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListAlertsdefaultApplicationProblemPlusJSONResponse) VisitListAlertsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestAlertReceiverRequestObject struct {
+	Receiver string `json:"receiver"`
+}
+
+type TestAlertReceiverResponseObject interface {
+	VisitTestAlertReceiverResponse(w http.ResponseWriter) error
+}
+
+type TestAlertReceiver200JSONResponse struct {
+	// Error Why not.
+	Error string `json:"error,omitempty"`
+	Sent  bool   `json:"sent"`
+}
+
+func (response TestAlertReceiver200JSONResponse) VisitTestAlertReceiverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestAlertReceiverdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response TestAlertReceiverdefaultApplicationProblemPlusJSONResponse) VisitTestAlertReceiverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type ApplyRequestObject struct {
@@ -7006,6 +7173,12 @@ func (response ListUpstreamsdefaultApplicationProblemPlusJSONResponse) VisitList
 
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ListAlerts What is wrong now, as alerts tell it, and how their receivers are
+	// (GET /alerts)
+	ListAlerts(ctx context.Context, request ListAlertsRequestObject) (ListAlertsResponseObject, error)
+	// TestAlertReceiver Send a sample to a receiver of alerts
+	// (POST /alerts/receivers/{receiver}/test)
+	TestAlertReceiver(ctx context.Context, request TestAlertReceiverRequestObject) (TestAlertReceiverResponseObject, error)
 	// Apply Put several objects in one transaction
 	// (POST /apply)
 	Apply(ctx context.Context, request ApplyRequestObject) (ApplyResponseObject, error)
@@ -7216,6 +7389,58 @@ type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
 	options     StrictHTTPServerOptions
+}
+
+// ListAlerts operation middleware
+func (sh *strictHandler) ListAlerts(w http.ResponseWriter, r *http.Request, params ListAlertsParams) {
+	var request ListAlertsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAlerts(ctx, request.(ListAlertsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAlerts")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListAlertsResponseObject); ok {
+		if err := validResponse.VisitListAlertsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TestAlertReceiver operation middleware
+func (sh *strictHandler) TestAlertReceiver(w http.ResponseWriter, r *http.Request, receiver string) {
+	var request TestAlertReceiverRequestObject
+
+	request.Receiver = receiver
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.TestAlertReceiver(ctx, request.(TestAlertReceiverRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestAlertReceiver")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(TestAlertReceiverResponseObject); ok {
+		if err := validResponse.VisitTestAlertReceiverResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
 }
 
 // Apply operation middleware
@@ -8824,318 +9049,332 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L17cxu30if8VVDaU2U7Z0xJvmQ3Up16SrblE28cWyU5yftW5CcDzoAkHg2BCQCKYhJ/9y10AxgMiSGH",
-	"EhX7JH8kpsi5AI1Gd6Mvv/59r5DTWgomjN47+n1vwmjJFHw8/UDH9t+S6ULx2nAp9o72PkwYUeyaay4F",
-	"kSNiJozI4f+wwhAuyK8zaai9kkyputIZGUlF8jejx99TU0zywV62p4sJm1L7YLOo2d7RnjaKi/Hep0+f",
-	"sr2aKjplxo3gJVOGj3hBDXtHp2x1MPZbP4iiudi+htvfa2ome9megJv3oiv2sj3Ffp1xxcq9I6NmLB7X",
-	"PxQb7R3t/a/9hjT7+KvefyvFGMZiR/tKLc5nYnVYLydUjBkR0ky4GB8TxcxMCRglG40sqcyEGvh7rrhh",
-	"ZC5nVUkm9LoZ+q8zphbN2Et8VTzMko3orDJ7RyNaaZZ5cg6lrBgVMMDXFWNmM+lG9rIOosFvtyZXINWb",
-	"EXDA6jh+AgJIUS3IfMJEzE/a8KoiE6qJmXBNLD+GQSKfNsP0LLaWweww3knBOoaSf5Xjeuj2eBQjXBMh",
-	"iZ4VEz+4RUSxxGDsaxIjYmI23Tv6ee+rvY9ZYnhv+ZSb1YGdGDKV2iAZplQsBuQVLj45PDjoYpkKHpbk",
-	"mMODg2xvSm/41A7n8AD+5ML9GUbGhWFjpmBo72TZYxMKWXbtPvvTWj5aJcf7a6YU7/Ne6a7seLf/+e58",
-	"fCYrXiw2D6iG6zqGgz/efTDnctZHMip7WcdQ4LfdSMMPTFDRQ9oYuK5jPPjj3UnzQ62NYnS6eTgzd2XH",
-	"gPzPu6DRJ/sMXUuhGWpYpaSyHwopDBOw82ldV1ZFcSn2ayWHFZv+83+0BC3T74Xw1FeymE3tI+GtSyLX",
-	"Kp85E4bMlRTjjMy5mRBKtKHDipEC9vCnDESzYWLNALcbGIj6c6atCEoM65UULCNSufHkqPLyjMxhvKAi",
-	"h4yUUgAzJyyV1MvdZftwzSd4rRuPveOkwJc3krlQjBpW7mV7s7r0n0QBGt1+LlnF7Ler8juDp12zlxNW",
-	"XAGlypLbx9PqTMnaGh922Z22bs/9TMkh04RdM7UgTJS15LhF6ujO3/eGslyscvM5G88qqgi7qRXTYJg9",
-	"PD998gitjOlMGzK1mgjoylHFjrjShnz9jHzHX/idYJ8+IBNjatB/9vUrU2Q3NSsSKurCUDPTTJOH+ZOD",
-	"g/wRoaIkyhLNffX46Tff5G5IhZwJQ6i2CrVgWjfqzF1o2YBQ4VRwji99J01uFbFmZmmU3LAp0KemxjBl",
-	"x/PfPx8+fv7x54PH3+D/Hj5e+uLRf/0jNT/3BVWKLpr5vpPrphxNtT29EeXVTDHykJJhJYurxxXX5tGf",
-	"N/gRrarVcb/GUWlrr1Oi5NxZo/SKESoC95FSzkWzMk/tWNfZCK0dmWb931eHvERSEEp294MOtZvCUcvS",
-	"eKzqYpkz0RqDt0udWKRvrd2EAwuqGR/rJwZWuZvzA01oWSpgybWvbSbABTecVmn2ACUT0xQobY1JNj8i",
-	"+UxcCTkXOXnoLLNHZMyMJlbRMG00mQnDKxwwclNG8hLugOuEFIwM2UgqZqdxKXBX+111ac8LXq65d1kJ",
-	"Zv/5mJyKYeoa57JOjr+aKRD/e3BgMwlL+n2S0vl+vkm8KBaUS8IMJu5nMp9IzUjFxRUxknBjrWJtmLKk",
-	"tdMDWukBUazkevlt4YCU7SmuE9bBBdJvZYcM7ShbyzmkxVUkvDZvEc3UNS9Y6ljtDoQTRiszIe5COyGq",
-	"r1hJ6FDOTJtr7TVMWUEDFKnYYAOvGj5lcma2WV98xu8pC8IPLVpgu7h5BtY4+fD2wopvZM1gZT3QliuM",
-	"LCSe7Lg5Jrkp6vyIUFJIIRhoZCS4rJnQ8J5L4Zj6mOR2jvkRUsBQUVJVLlONCj1nSpOL0/Mf37z79zHJ",
-	"gRPyI3KGf04X+tfKPWSsGDNcjNv7xU7F0rCw/7evBAOw5Nqusb07uYVmmqlVcr2VY+AlK9nkzBBKaqr1",
-	"XKrSGje8mOAhV5K5VA0/HcWLzDWZ1agOuQnzo6SSYy6AT622pIsBgcEFHpjSm7dMjO0m/T8HqSNnW45m",
-	"ezePx/Kx+3JMDbPPjO2a6IrHfFpLZZzumtgbuJnMhoNCTvd1NeMFe+we4f7cd3/Cm0/qulo4ZZRiMUsX",
-	"bVhtZShSaTgTZcVgc7Mys7MWYy5uHmhi97ylp161mSgMcCTV1H7aszbdY7sRUhuk5GOGWmTlpxGvWPKH",
-	"iov4h2izT5nWdJy+y04sNju1sVdme4Uj8qjiNXBcJak1O6+Z4qNF2mvQnEt+9jNwL2jGkFk6fOy53PHC",
-	"7Hi9z1G1bTSP22uIw4WPwVxaJ8HeB6tgSm/e4B1PwMuxbCLVaobLt+5xZ3DRMqn9oD4mjJEXtKIC5fwW",
-	"p4CXEynBoJxKMW4ZJiA+lPOtrvK4cyhE/KTkTJS/KDnkIs00fRjBz2J3PBB5dLc/IV0zbfUcoc6F8EAT",
-	"a/RpQhXLrPgsKm7XDU4P9sILGADhGn5taAnKheor8E5Td9uliD3IoAvaRHYnwxdAZ8Vo+V5UC+8LWNng",
-	"7upz5ypvySAuzNfPYHcnHxKJkJIpfs3K10pON2rt6NJP2d4VF2XMEDHlU5qrokNWbdxYb/GqT9490scb",
-	"Y+d5JyLomhWbXhVN78JeDiLWns+2uRFvsJsDvVA9p+ccBSfdimYjt7hH9OKtJTEEC+3WI2v8Z0C0ngL/",
-	"ZSswcg97/cKt4BYiv2hLitUgVDGhaPmcnX6fLUeA7JmAVSN0c8CvgjBaTAjXesaUtaWMzMhwZrxRljlX",
-	"qTRJ0xllxMkMTztrGaq50p1KdcoBqZSca/SZ06n3HKzMQpOZZqWVU42Vbe3hqiKv3l24Wy0ZTMuVsNEz",
-	"cMUWaarWil/bN1+xhaMteXj23csL8r/+T0bww6EVrxenL8nhowF5A+OZo6cQjsuCWXvV8vCR82ehtUo0",
-	"XehLkT/UrFDMPMqd7ZuFu+1pKiNXjNXaWfdSsdIOBcXx+n3Qju7ZCW7P/cCn97MDgjBKnKRoa9EtnfC4",
-	"57h4QH6Syp4B7Vf+CMA10DgjfCyATNEPjqCrdgLzDuflQSxWWK+gQkhDhsy/ZkS0TG6NERdjpmrFRcpJ",
-	"9u3J4yfPv04EaS17TdhN2qkCuzTJyVds8XqLF9azYcULYOeHF2ffvXm07rWwnVYf+cboZrdtt8+ENCcj",
-	"g1PpdwQR0rwAj07/W/QM2TsZQ9t2ByCf3sse+JGzecqrEzMFOP/A4Y+s7MUfEXK+ys9tqbzM1MxMmPJG",
-	"oWUIbiKL0flVnAkYmX7kZKjBD+nCvwu4WqBiCPY1Sh4XFbInmpRRdXvzrUNvfAj6Al1gEypKPaFXVgsE",
-	"t0BG2A0tDJHCOafnvCoLqkoNs5WCEbD2tmRlZ/CtXOiiVLrDDcj1SmpGnyPcGT41NZKdGHYJEww9VDod",
-	"LtTt8OUDHVxafi2a84XlFz2R8+318kzTYcW6mRk3BReNp8tYY+AYWNsvhNUgZD5ZeJ5NJIbEijOYjM6E",
-	"1F4EuMF4ZoxJFK166vj7srUvtzjlnegrHXasZdaIdXTLBPL2Utidzhm5KiNoh/0YPdmbOrDEdi3t6XFK",
-	"F2guugG1x5ISxFNZJtYud8TOiWIjCBj5CTb+wGta8TJ+AbgsQbDkpGJwZrXj4s4zOqHXDNz/YMNegqp2",
-	"I7cC1G7xEGqQBh/f9m/2EWBLjDLFDI6C9rasGjbYoUKRM5ertmTb+O2XdsaFn9+Ic+dHSV8ICU8dDwlS",
-	"efUnIUvWJ/TVOtzHbPJiQezOY8ngFqRp6I6wgd0AjUiI7o/ehZu8YyAt0ZfI/VmVFjqSCm5sbfHQrEaa",
-	"9IHOnnIpMfKqrT5TlrPw+VgjWVX2RDVScoq8L+RQlgsyV9KwDHO3qNWH5I0YY4jvTdggLioOJ44MvPFC",
-	"hjTHDJQo15c+DcDFNbghhbSawb7zKKSOoZ1hhSmsDG76MulRqmbapAIGLn6mmJYzVbBjQsEkyQjFkxFO",
-	"lkPuhh+Km8mUlgyJ4PIkVi1o5xlaklKOKnlG8gvkpNwe9PILOK7lnQZzUq+BjVLTosP5DbNKLamVumjM",
-	"NCuWX82GTAlmmN53cdLUaD6tullivnXv7Cm5Ys7bneh6xUcjpphzDHtJTMsSMkuaHBPFpvK6I8fkFdeF",
-	"vEam2UKxvheM1BUtmGOYtrFSuoeyEnl9IueWpab8hukmHi+tCaIH5NRal9UCtIwcxeuTZ5ciZ6YoLReV",
-	"QufwtHxKxYxWIXkDdsKUi3jQh8t7oxR6yym+dhLADtVF8b1fheJ2hICjsGe5AXk/IhfnPxLFCmkNYwxX",
-	"c6m4WcCgITmX8fHEnoHtNr8UqGCdGRgImNrYIpl1duEZmtZ8AMF2YaliN9kvE2PqwS+mqAetHwfkA8QA",
-	"qSompOIatnnFRtba4SULh34mShetLjscWJ5vl7zqUpnVGZF3jJWsJDNRMY20sc+z7744/zFz9q4nHYbF",
-	"zYRxReRcuKgjBsG/fv786fNNQXEr5qrrlBz0eXqU+GtA0cHOGizotGqZhLmXDlkUOQWBvM9MsY+PGBRS",
-	"jAbd2TMrGtZOXI78bFsvPAFOOTk5OSFGjsFCj8+IJ3vZnv1xL9u7OP9xs30FXJPSg3ZH3WEzcKENFYXf",
-	"DIqNOSRLzETJ7OG3VmzEbxJRJfh+DR/vO5ND79Oa7+cdGR32bWqxZnEFsRNct7IYyHFxXlDSg43+QDf6",
-	"FD0bgXUHqp667XJRWQrYiVh5eNEYYT11fcPj7pJOQuRrtN8mlZve/vhuRcRsOsQEKUrqSCRomNuAfE8X",
-	"ZMhQ8AQnZMiMBz3QlXMSZbxs5n4cf3NTavFQmWy5cB9asdThAhwnQc5Btr+RcG52Sq1lZbkvpknTvFas",
-	"YKVX6it2HBVeGeHu0+yaKVqhMkYzEcUVNUbx4cw0nganr736nfDxhGlw62CKYeCMS8E1eXbg55WRpwew",
-	"pTLy5IB8F5g9I4cHQfmxX2e0QheRfbg1CpdepYjjN3ybzqwGdBUaTBi1cBMy1CofiLQ41d5RWHCQEv5e",
-	"6SZ008xgpKNZuBZhuDASiDFWclZjmjDEHoBzwdwDX/oxoX5Cjs+9X9Gu+6UAZhZNfBi3QSXnrRvi+Hss",
-	"muY+bhO9MVg4a+aNtkVCuE6sQeYz930iYIgOddBizExQQZk134AQUyoWwUdy3KjoS4Fv16Tk19aM4GZA",
-	"DogGK8IyOrgWBuSUg9PJroFjV/A7wBZR7pqIFOiPsCqR0WJyKQJBJ+7Yov3c7AEJUnZgGFtzTU+3djCV",
-	"d2jBK8rFlrLnWzlP5oAapqZcUAPHOKn8odUzErp57QpO4VAKhp8hYwnnVpf/SQSbey5Z1TlRvh+tqvej",
-	"vaOf+2b+fUzNopJi3PCkXWjvATXeD4E2xZwuwH02tht0QH5iwwtZXDF32kApIqtyla0vxVjaWdsHPCwq",
-	"a2aiO5IcHhwcPkLumjsCgjrimhQzQ+jIgC1jmDCT4KrF+TsCHkKK3eGB3Z4R1z6fWv7rzVPAADtkKE/x",
-	"RFzEDp/omoroLPz84GAKZ/QnGk8Oh5OnB1OwCJpgkX9mFueUP4TM8X8+vLwc4KdH//VQ6D9m+o+p/kP/",
-	"Mf1j8ujRP//xx38frKaWd5Ciec2uqHEK1ZGpLO45ChBBaz2RhpRwko7Opnh49t4flFHevcoTWwPz5EJs",
-	"riMTsInErVwQXIG9ohnfSm2wKjTl9fe+9BPwBPR95poIiX/ga36zmwe2PIS9HuYLsLpmncxbdPTOWsuz",
-	"Pv5w4rwn7SmnDEdkLn7NXq5LLWmHI7Gegwpr/VqTIYtsJBkUcztUmbD9J05r9IpC/Bn5J58xjuhST9IO",
-	"k9W7uwJ2a4NY22d+fMcWO5RjLovmu1SWzUk1pwtNmjyY9LHptjHO5ewwmJffQCG0hxzZGmhPmiV30a41",
-	"AL9mUNuarAGxPzh9j3mvwJu+xFe7LYqpR/4EM+JVxUrCEzkxU3rzQpaLC/7bxnxGuGat23vMxU1LRC7l",
-	"Mfs65A0vOmcjZP6bHqwfFTfDDSnZt7wJpeJjLtIhe8iT85GOEWcVVClIoplZjmevzcGGV6RejjWw5WYi",
-	"4GV2N3Axrhgkn64O+QfnxvLSCSRzBkafFc+iEVSQOgeyjZXk2cGzdFGQoWrMlnR7exlDTXBPHWi3V+vI",
-	"tyHGFtUcu3v6rOma3IatC382pAh4EmWt3bOtBDl3tec7lx0/ROuzJD5ESNtoNPmUKcvqraO1PfPiQQxV",
-	"X29xMmwy/9eR2qfWg6nZRHR67axwrk0wQekPqGsfABfFQfFVSr1YhFLIvjvee0RT48ICreSCYGwTM041",
-	"0XNuigkriRyNEsU8sL6bBhLXK0Fo/owKXqy+/HSpIkAx8G5a40YxqqUAVvC1ZYYuGufniM29DwTus2fR",
-	"4+hs7I+5Qdw8P3iaFjc11brHnM7wMjepTymvNlobWwgkQAjpbcm/xathyElyvnVOTkEmtBqthJWaEv7I",
-	"lwbEdhR2NM+IluSaqZIXjpIuxbWDfq6csCs37WZxtu4KxVxwYr0qshdZRVTJ+YWharsaSpS+Gwn9wV9n",
-	"76l6r8uHtxcdZl8gTTsfYxjKetyujIboCbKtLP+hUVk7E+denKwaKYK1neq+HtLvv4TgwMuTLMBbGUHp",
-	"xLvIz6a9awtKj9NMKefipw4HL9bOGh07jLOoUtYFnZ2XFN27mBRBBUTgSY6X5HhNOt+n3qwFPH3PUBfA",
-	"m7rqMHEYPi6CVeY4/JIV1uoGt3Hkp3Kacl9PZL1Pa34EpcED8g4cM02qug/FJEPWUWggURWE2jmdReIK",
-	"I1xVhzZKijHTxteDYDmpH7qlcxN96a3uLmAA33E0UVesMTq+CxJCiktCUUBD52umAO/j+smAvHLTcbBj",
-	"yWBV5HNOAENwwfWE6ZB/PaE66/I0r/K8E9mbyPaju2zrGEiqKtLvEscp6b3wmxQ94o9eQoRhNSzWzK0l",
-	"LPrKSC/Hdi8az7joLCmpmdJSxIwTBSESdusiyZXspuYKr+hZv5BMfXEJbWdoMSeUMNWtfMzIEcKdNd2z",
-	"FsI4r95aW4oLQOdIZ2D4h2y5vGc7jQsAiNNLl0/sE0q4gEReyJk0v4zkDCr/CilGFTLnTNCZmUjFfwOf",
-	"6EiqIS9LJvCna8orl9HtE4ySKWZtAKmEC8b5WknpriEPz1+/JN88e/6/HyWcn3Kzv6OZLQhCQ3nVwddz",
-	"qhG1qokEGUnKRGVSvBb6itePZY1y+DEslz1vGTVjlsft23XazMBAd80UekJ6K4fX9mrE91pWDv0H5hN3",
-	"Okr1aBPpWhXMW1Oh8Tgmsoe56UA/SCdN5SBwjoYVFVcOZcOyAQojDiULmxN44Ff/7th3afkk6eC/ZsJ8",
-	"t1T3zOyvIULgA1aIyImAXoiKU3MhHNhX+DiSaiwBAi2kpPwyBDgG/9dYSng0HIiyvYJW09Ut1SE3wmh3",
-	"KDWuOWSiNDnyCbc/pDQEw5kAgawNYbcWmkQlGS46igc7GISLk3M5Tx0JxTjiUjm3H92ICT4wrbMrapgo",
-	"Ftscs7yhkJAcDe7ZnItSzr0FaA15SGkYsvFMEPtSlR6P5sOKi3FXCr494xM7PgqlmNxM1j/m7fbT87d+",
-	"z0pOxRqjCcnqaT6FywmkZhxAADwaGfICmGJAl1s7CAPtgzSNSLYy9r7hGeTiHW6Pm7qiXLDyBM6Lq47d",
-	"CLFlVRVoJuyiMXBZ1EzWFes4tsgbzsrus2QksIlitJjA2a5lm61a13pdAbEHusCid38a9sesUuKpIMGS",
-	"fdXDSm4lTrHBl0nKY0/u8xlqj+WoqNQsNvpaTrHNgc4zaiaIsNuyIFdLmzmaDYZeMYFOu3SKtPIhpw2J",
-	"pYgP6pFT3TTCENZSIvZMrylfurO7dXtfYPDpLS3GFgaEFUDdtSyWXA8aF00sjRrTXs7QPl2VT31jJ+j5",
-	"ao5wMKjY/9W5PqLbBaQYpKDjlh1Lpn0iUkJN0iBb1i7ekij6lO2NmWBNMlCgycwDpaTL0VJoY3OmSEE1",
-	"y0IKjJWaSZ63jzgVyfxsSE+oKJ82+JA6ZD5Erp6vBuyGTq00LOQ0b5dPuxoseIxuO6u2NlDta8/XbHMo",
-	"NQZ7PV2cycxElmkvcRLE8J1dgYprVq6XFmuXuR3rsrfNqpTT6hTiS/ZHr7jtdH1dmlQOvxJwXJ1zp5+Q",
-	"aMngLaKG/ddlTeH0hwj5L0pixRA+pps2Ka5y+0kFcbopvSjaW4ET3P7JvECP+MsvUzvlyO3slACJjnsr",
-	"kh0Ojon0Znt8c+trN0m0o3TNikGQWD8ffBw4j6/LE8XcHZeu7zsmdDB9FwTdEoFwkOv1+WtesVd8NEqp",
-	"ckjy2hi3DOVv1sJno4TwOp3WJuoEMOIV85WNUG+Qtrjc/l3do0tKI6r2F3yUNNJ+wB8gwxDTCSHN1EgC",
-	"D+tRd4Lc5Eji5umH0ry4k8CKjzpCHkAM2EQ+/RHGFzLQBRyxJ61eEl3r5I/HU1nieLJQh7iu+rB0y5+k",
-	"WRaNhxs/kiEDZMuQJ7fNCm4gLYym52Gioe3uzhOveWW2rsTEhMhI8AHUNVrsWOoGcP2tKksfG8eeE1N6",
-	"s1Q6uamYctuMm0+9aWp2ml4P/Uq2hYwAYVhiFQjoSG7lMCsRHBR2RSIg+J+N5oeE+gvi+MHEPILflwSs",
-	"tw2e3mvXM2en26IXht5q2nwRxA0tJkFNOFETGv8si4tK0vLFrBxvvRu/BRefYZh1BxoJn6YzAqEcTC/E",
-	"70jF6DU6P2RVAvoxU2TIJlyUDvucG00qqk2MDW3txoR70lrQOyl1gZLriVTGnvagCGPIzJxZk2Qu/XR8",
-	"wSd0vIna8ehBKjvn0xaMs2MQum8hxwO8zQmnobTGMNZvU+MTcSaNJ3htJkXyoO/tVg9aAe6yOfZFEAVT",
-	"QrcAwWP48pRlsA1886iHYEVyuPBfI1jXHjeCp/5TtieHWFfe4Vy3DI8mWkO/bcKdatYRaNETWqY87Bj1",
-	"d7gNAINUGFaSWS1F2pF4y+TVbaP7y9F1y/JOosYtdWYVa1xnEXV7StqYuXe9ZS58KHm1hQLuk8VSUKkJ",
-	"NbmYEiRjpizpdZPB1+5wMkknkT1PgFeGYb40ZsNaaQsn37WOh56lG8HT0ZFFvb2P9zYel3XO2ztlVadT",
-	"B9zlfdkXHRC7XOqX4Yh39yO69y+un7nzorgXpGj6XRJx6ARBRawehStj6IwPPuHcm1JnvmVau+wkSjv0",
-	"2eTvm3KIsxT4eXoldhyIfRus8Fvmf71WDI59j69pNWOkplzpKPAE0t7+qVll2T2V7tWe6JTWP+PLPjbv",
-	"fMu1YYKpBp22f9Zkd8lWpe8QR0hvKz+QFHeFBmsJDrO3H5MA3OMOYI7hXDk7YEGTJ8+fWltZWfWJQemo",
-	"dcaT50/hkO3/PmxV1v5MH/8GbZrch8Hjj1/571KdmtoL0xDue0C2iNNetzkGRxXmY37NRJxa2dOCe3N2",
-	"ZJn+mLw5u/7aqoCholC2PSAIgRnhmWUBNGrhwXl0g5C7NpdzeZG6wRnIHbAZDgZ3x2BYDlYdHBxEtv4x",
-	"OYjQqsMQK7upyhB60UyUPK6bD2nDW+FkbJfE2FP/LHHc7uRfej9CZOpxQTUjFbPbR1suGnNL4MminjCB",
-	"xTalNPqYaEOVgxmASIHrUoh3Eqnw1mNCXXfUr9ds4K//jP1rJ20l6qocDRZQv8RiTC7yXpdli6RitEzm",
-	"7zb5BRzAYAumNUKlsgYRlAohZ6JobdO4I9as6upONQ0BQNzmBHz1R3GHXNEDl8mZ/H4WPuSTkuyWAl3A",
-	"6U0Fsxx56MuojsdPs2wA35w8USxGV4KzLsXA2wiDK9NUTNc9rQMylPIquSLvsZDMTJgGlB8HLWv5H3wa",
-	"9kfsZjQgp9ieAPC4ML3SJTfHDUoTiVI74gYAmsP6AogFobCHAw9KrDVt1CpGr5NjOPF0g4QriF4wruLm",
-	"ZmMooEK8Pa7IWNGCETUTHWlhnQk6HsIeaxMcXpNrA3eHmHONwjvxPsqNxw5vZzN2JSY0DN9wU/OChogN",
-	"OyW3RBJi2J7mltzeDnKnkMIoCfg9kMIE5Q4D8grwFXCNXVcthFxIeconrLg67eocQI17IeR2tgJ3mkhh",
-	"rYQrV/klpCGVpOUR4vlZ8e5+sTP2CO8pwxhp2FFJ4wNNaibW3X+xXSJ5mY7DvYZ5RUG4BnLE0TFE4iDn",
-	"CFBupB9bz9RhH6lKtvQsNheSWSZ5DRc64cQ2+rhaPb82NXV4P8J62MhziDwAntF0kwgf2Uk0PCjT5wgp",
-	"XnF9tZbnkHvAlSyF56nk+/FhW/KAtW7nTRPkpUh1yRsoOQ8zChmknhOsalEMSqfK3ay+8z0nLFZwrQOM",
-	"3JgBOn0gxUqgJgXACY99HThltw+3huTaKE7CdSREh1IDMo8U0xMfL/AltoM1T7q4hyoSu8vSZSQj57Rw",
-	"Le9xz/qnNgKtRZueFvs7fOTO7PQgKTrxtWHNCRSbQPlz6EyDezBhLNkbfsTCtOTGLqQYnXWlbKAaQsdE",
-	"Vy5eELE+bm6/wBsDIM+SDRH3a+x6NDWuzF8xUULRtmu+ibdYdbYd1M1Ulis+0M19NixV15Gv5h1mqFGM",
-	"nfVKpGi9I1qQ6BlZex23YM/Xjt13yaPBF7+MRDuFvqgU2AGLPedS+ULP2KOoeYVBAqcPnYbHbSiryp1F",
-	"xC96IYq+XsNmaLub7vvQzGfZll44v9Uxya+4KHNvcvECqg1Kbi+H8k401aa0rp0UbUFebcQSCn7XdUH6",
-	"2NXaBQHTdsV2V+M1Dt6ua7z718ECdeSvOBew8x53ldl733KTjL0+AuaS+q2IW6BjAyNZYFawHrFm98ZP",
-	"WY/ch41XOVJsuixezk3XRhPdkCDkslg3IP/4Zd84FY7h93hrnYhF070VP3WFNGjhk6U3gYFgBY0MO6sH",
-	"9lKc67K0EQF6CkSN4lG/KIRfhyxeEfzzc1+0WLKKGTRSNhlNt3SVB8Hs6JI6PjpQplVBGiSJ76fhK8Eo",
-	"ugMeaAKRiFV1H9JbbxWOB2p35KLC/T0Vj5vYDsVwBNW1VTZa6A/lICmlIEbWcWrfXywXLVDqL5iO5ufm",
-	"M9L+Zo1hIwW+6311i3Q2hCLB4gFufGYbwF1nLl1sPnFdSJOlOduDGXg8v6WcG64wx4AYdmO839iNTIpW",
-	"4in6nUt/R2hI4qELoaFAR8hsLbC8B5IPwIc+Iw2HEcG4Ixau0K4PbqgfQPh2qVyK3aDj+N6dq9RRL5ft",
-	"abZth/dboDDeBtRuNS2vFZpIZ4Ws3xs7Ttdr4Xxttz/+76wcM93ucwDe/pnBPlUQ0aRVA5NE3kOY2IH1",
-	"pMDsNDt19eHb1CoXUmhWzCzD/xvndtqBsYDfo+2kAOXZnsLBAolLYkPQ9XkrqptsJ1Ny6FtYpitLp/Tm",
-	"FPO0zpgqWId7k0Y4gQaDX9ABw6V4EWqIFAU7hr1FEdF1ShdZaB0E8R3ID7XbtBn/04PlyO+m6dgBWyKd",
-	"W+quiVU/v7khD4U05PnBIQzj+cHzR/ChXW9PWpXwEcE1NPnlrruiYoif7gRWu5rc1XPHwfbn7Xklw9lN",
-	"OeeU3rgS+I5pnWKCRoybj4Gzbw7MhNS4dByr5RxWAFRISNf0YMPIM0ehqQac0GgiHhqAa49AuH4iXJx3",
-	"4g68R4EcZpCg/JReMcR5WirfNwwQKF16bjPAJwebd0BXrqjfyq7pl7fwRem6G22TRqorOf9+PWue2D0R",
-	"XZGtgj9AUJ8LMrLKdMrFrNXm82DwZCuugjGtWxA7oub3bP3bn/eg9C1gE/rolpYS2KVu8dmUW5YsIbCF",
-	"C/6HslhAoBmQE5d/0S5UOkZsTIg9sxG/ITk2iFotXlq20WhhOrAc0+2ofprIyqHhsIpNLeWPSL5Pa567",
-	"omX7GRgb+lTdYN9/y+T275t0ykK/ZfL03OEabd1f5MRBfT3QZC4VRMJiqeMFmrUAwVh0Wf5fxjF0+TCZ",
-	"TNn8zz9HnnHxNz1C7hYW7SxI7y3PF9HRb7l+AqT9Uag3AvMHoEKGtLhqw1OsLT5Bp/udq4/eCG0YLcEU",
-	"wEEfYaavxP47kG8AuRIbgPPuhITXAYGHS3Crs7treiStGT1hFUwQJVMjqfoc4m+RvZparq19AbsjdbsG",
-	"J1lEpeF8Dvttc0ZdVE/TgFhuhWHo13SnG7UjZpe7qpj8aAlVNAuNnZomUr5zmJ/iA03gdizLM5AYPCD5",
-	"rM6PWqjSoRecB++mCz0geSnnotd7oQsVmr5eM/liHrt6vsSnZ5gwEGOn9B2Hmr6lDdI70WK1Riu54V1k",
-	"bjuTkUEOG6bvVrK48o6v0hrU2ihqrPlfz6zd6CAMsLM4HLV1qiz1P9tN7sj4VzRuYGb/6UXbIcS8sy3a",
-	"kGVLg76uK85AV2I+ilMEJPL6gvuYuyOZpUUB1cpYLYT9Olc3EOzDVE4j5PuityR4k+02tGckdLNH6DTO",
-	"75pvmQvTdvBu5xru5xJONUUAV3zw13fkka9450WgwwNNcnhGDgSZabbdtOMWjDud8ga3dn+O37Xid03k",
-	"NpWaB4BqUPHQXchUbEDeQwq6L9DClpIUajpTxehFMh36wtBhFbPsRGrzCxj16W5bPSCacETLIE3QWOvn",
-	"w4/5JvSltDXcD8l429QFhC3vSp5zaIiQ0HdE8uGMV2WeERrVc+EDAGwqhzy7dyffn+abDdHAbQVmKXaC",
-	"SXXwo2OdnTOj7rCUfM/AVJO2Km76fLf2iavgmfjWpLGlZmLrnINKS5df0raWdYbBQJ1Fct1yW6vrIM5T",
-	"s2CAhSIa8AMH1H23JweXAvOZdIb4IfjIoJDgRrC9azuXErv7LimidCcvCJX6re9aLyrlkP3gnoy4fGyS",
-	"X7HFv0DdAWPG5Vz//a+P//zX4Kt/JJv849B712J5M2rKxRu8/nDD8vo3pFb3HNzs6foNSCaKm9dFwjJE",
-	"u1PVnFvkVQ8X6XYZKBMi4QZmelqoubB7bwqeu9BCd/vTrpN1/zKd7mQtf5420AJ4Skvmo6KYvNUnh30F",
-	"69i9LENUi+Fir6FK96oHCvyZeWzLJ7zCQVW4R6RHm0B4c+W/IirVb8/hqqPE336fkRzKZvKQKTFqqmig",
-	"h7mrTqNo+GYkb5rW577Kqpppw1RAQISG9ZhUxVyPFChEjJj4jRgrpnWaje/ccTQ+afRUcJa0u1Nu5w2o",
-	"21bRghG/gaifnltyYq04b5yOVF9xMEqawkPyxpCSCZDuEGjJYFE87Otq2oAsU4Xevk73GfmOv3DxIRB3",
-	"rsX3k4NnoEqeYmfGuHz3+fOnX6fQaxktmboLzsKLBeTCDEh8CHJARWSk6NTSwrFcBEHVKoS3Y35FDUt2",
-	"3Glwu0MY8/k330RxxScHBxtFjntIbzZDxtglqzmE4NsggQWs5CwCUeaaGMWhzD/0tepuTmOV+7ROdjRQ",
-	"PMp88g69phKUi6KalayMAujH5JCYmRKaKGbc7aPNod4hwKF1Jo2kexa5vyEbxFotmhVSeDZzOSVuFJlL",
-	"uqDuIsiJEQsAcl4J/6fzR5LAAbKj87Trttc8Onf8/XiEZYB5lAqh6Qjro32BDMzvGO1Cu3iaTGQFKc+X",
-	"gpdsWkvDhGkIgckbAAbNNaEGoSlI7rjsMaQD5NCP/+BJRp4fPHUZGs/QfgymhnenLQ0W3EoaqhL8kTvb",
-	"az18L9t7fvAE/v8U/v8s6Ytbse367Ti7P3a433xm3Rb77aINpwx9FaFFOVjn1EzgmB2OBn819+r5Uu7e",
-	"X8a7ChP7mwaPd90huKHldv64EQDdJtQPmvRRjzrhLSu9TcWvSTfz7WjeD8jAHvxCRV35udC8xNTfpgoB",
-	"oPfXOy3XHG6trnEJQ8tOB+ggBl7T40ixg2Ybcav7BAtADD6m7kBD7N+oSSCFKB7cFquyJYDcpx5ob8te",
-	"6l7BfPQ+f1y1tCspxkwF0gTtF1qQHz6NoUOng429zn+Ke5wjTZv25pk99TQnJ+LOP8zhXHFzjE3RER8l",
-	"aoMexsB11CxdKsyNTDdJj/zad814eCFnaBMxxAEl7MbVzoQW3V5tZcFmC4YdjKYrMTZSiB7DtelHIFdi",
-	"7WS4cP1XB+TEJdI72CEHoU1QFBDBWNkg3vRzhNjHfYDO6Rt9hLjzt5GSO3bjx4PdblfGuQ0rkmY94lbj",
-	"a3QN5pfAtrBjhCf6OrO3K0NiG4q62e+OphdwXE57/xzwaemT9e/m52MerWXll2WzqVZyiIYAZlWlDajb",
-	"9mJLJOmUS2ckEFouxkILcANVcjzoQmVIdyjsBJvtud5uZXa41BGEVyd0FbqvAhgS4lStmuXo+Ep3Z+1C",
-	"5Vk0x84YZOoOSEhjKVhA0UjgZbtZTKiVtEyQKddWkznQbzNh4ripPOKY+F0qOheEhnpaQH/qn3HXAU+K",
-	"JqeuXTvr1V/ZjTlBh0IyRuYAjIBiSD2u0XNMx5SLdoMjzBcU0mRkyEbSg1PYSTqXcP/51BOqW4DDDihq",
-	"FTXKE6+NEhXXX8FqrG+o2zFxGEXcDLL/BDpdp2kNfYLJahCeUktlaUhXKgitOLWqesuwu6ku0NWShsro",
-	"TsD70ICIeZC0kYQiPTQWkLKbY6EeFdft3pgpm/WJjkVREp+Re60ZeM7wa5fy2juB82OD0p1Gg4sLm7gm",
-	"Q1pGAOwZ0dLBOUWQmxzyys3EdQpNYUAPaUe11a2QzrfB6lmiuh1IX5nfptguZb/2LoE0UvZq/A1MHgk5",
-	"x8weGjQxMhaXTj3OSm46taOSVVt4lNNkLn0aYBfuTjLWRHFxlQrtYNTlgdXXGoxprAJpFc89iMsRXdFc",
-	"gwUotdthcytPAW+Q1angEkuJ6iA+moC1NtyKa0FmmpEhK+gMcX8Rb7W/+KiSmOmnYSZh0OmaWTnaeDOC",
-	"Zs7bHa2iRwBqWIpZAKIhnKxDqkYIerlazqN9j4kJNS/pGNi2vdVDXsna0zBc5dslQEZ3h7bxabd2ee2/",
-	"FTNkLPurm1t1MujOnXbT82TxY3fcAKuaISv2lTC4dXYoWeCBtyuAaILMQUAUhZ2MtaOqdLevjsV7LRXJ",
-	"7U35UZSxf2z3/UTOVKhQiEqLIb+ILjxWb981Toevu8XUOdOzymxorrrh8LC+U6j3DK0AjSMYtRyR4cIw",
-	"D1YsiLenyUxwQ/KrPCP5NIfMqnFOHtbS9/06PHjy7FG0j79+doWXHR5M8xa9tB1CO+Pl4PE3H38/zA6f",
-	"f/r56rvp9+N/f9wIWxyYFJ+2MxYVtNYTaTo6XGJOS2dvmTgvqX8fXN/xoQ15tCLUESAu4cOV1wzKoiFi",
-	"5eCmkQWOCft1RisihXNXNv1dfGWCRgVdz8wa4Mv+k/EYUCujb3eHXZ7BDBULI9rRP8REXW5Fi4M2tJTt",
-	"P1roX9GFYdfOuu2vfOOsvLsl3m2f7hWQulae1Opyuh1fdncpDW11Xq3nTXeV3nzsaDU6dRy//JaGLIE9",
-	"/cK3G552Zyp2yBK/+XcvTzoyOJs9vcJWt2unnMwQj+xUxQj0ycx8Qp6V0a5j5nY2Znfy6bdy7lAMsPN0",
-	"l42oGGAVdjRu5laaWSk15VqzssESABHnMZMZLeNsQ/RwrO0btTMKbdF8auOu2cWmCAvS3gR+YzhqJ42C",
-	"xuSN7KurEInZy/aYKQBzUmhI3xAzWvWtHouevsN9BQ/tAteH3B3hTxdQihqOL1yTUia9AIWseRqnG30P",
-	"3t7nIrgLpQccCSjalSxoRQpZp7Dm+7sr+/R1a59UKqpNR5e8n5ynD/ypmvKSUIEbpv9hZS1yPfgPOdbt",
-	"a2YNkZSLqf/sO5MbO/Hs34/aXQq8E84KEJixkE5CAPzvgqWOvv0HqA2tutzJrlEDdH723lUyq4+6+ccl",
-	"UtmByRGxyxC5nQck1D3YydiHgYMaGmJauRjQrQHVOoOpXwoegdk3PAl+UZeCHjuCMVkeCBRYuhkmpjD1",
-	"PdSua+UQtqRHPhZybieIi9XwpzZ00SJUnEy2rXgP+gicEmBZNkFUdI62W/vfEcjSuaRCt8C0zO1oWYW1",
-	"b5u2PlrM7VPBDiyIyvXT6m8kLnXgStnSdMp6lSk0j+iE1L+7zYHst0Uvm1jPJGYHe247cHjI5d/4XntR",
-	"89pNBgNc0YG4vcSd1wE228G7N1PItrc0HLs2hPXzi5kpzf/NBNf7O3qapP2Fd7+ytp0qtGmyzi9n0yGz",
-	"tiZ6SqyNlXc0XF2Tpnd7JcZ/Yy8WZglE4u6PXaMbL5hpOumgvB9LWaJuAuAlSCLwru9Q+kIKKpzq84pv",
-	"sKVKWlYZS9tiipuhS1ovRBE84LdEcEny9DoZsNTdbFPOzXrH34cQ29wiJ/f9XGhM1Woq8RrVac9hoS7v",
-	"r5aP+2G5EepfJiEXZ/afDncQUPB3daKMyHILaCAq2tAgZKywFlUSGgHhLKXlBt9qIsEGMHhdgSqWW0CD",
-	"LCwm9YgKIRvVSsp/S8JKQOzGRmf9fTmdibpFNdP82rVa1keAZxmydzNCQ/Iuyb8a+HqqQk5z8hCCfJiC",
-	"iQmZ+hFWZH+VN5UYlwKaN7uYPSSYskr792FTN3iCZQ0+4gX+QqQVTBRE0zGEEufSubrxTizsqEqmLoVL",
-	"jcROl9ws1WPspoAiYp4dciTmqOpthbbrY99KQo0R9VKeDyhG2SZDjpcV2y6jTtdSaLZzrMlApR0SXjH2",
-	"io9GCcPU8tia0wcWhlKXRqXptOMYAtetdURid7aMDBM55hv7b9mxJztvplrCXfiQHQSHrAR5fIgGqWv0",
-	"5L9Lm6Y+IXa9oIdX+6szR0dPh6S9otiKR7Lk+irqP5XSzT9EMfWtqkqtQCuJZqbtLXTZ00NaUUhkc7jn",
-	"GWYdOQiQuZIA6f5Xs4F+WE07/stYQX5uf9PKpKjx/K6kpn/kLjv4h414Yo/J28VhWXNeg+DNdnfvODnH",
-	"TX5lRolhpqShf8u3AAfY4bkAuHYrw6GvFjq64zL41ZR8xc1kygwvulTaAiC3CcLvwxPBLTKXqtRH4LdG",
-	"rPtDKzWfpoEqEXI+ncfKKj7mw1RRwVK+mX3VmJkY91BbGTyiyv7jvE9YK8pkXQEROnrwulmtUeO+7CuN",
-	"mt+RNIcVEOlE95qKFJEvJBmxOdgLCPS4iPDsA9A5HwvZ7g8Z45g3qdI9enL7bNEWyHq3M33LMKcP8/f2",
-	"cETDWd5/0Br1BTttuGd9MiOEg6O1EnLu2gHMXXQDUWhh1mQqy62A0Lo3dlj2iJkjHmv4P4u3W5xCHai2",
-	"peh2smD3AtyuZjeCSki/poWS2h9FE/6fOyOUBMW2DUZJPIndk+Ytn/KtD2RBOMPpHIvAjFzGhW3lGVMA",
-	"iF2l6ZTevAwoHukTO1ZtNFiwxwia/u2HD2f7h4NDwmgxcbjyNIIEabWQsDIQMwI3FaohIH5XVPb1TEHg",
-	"L0hs3Ku+9zj2TDczJY4xOOravGDHsbjS9PlBq9L0ybPN4/p1xmbsww7LPK12AATrpljYzkT7whlf8pEa",
-	"8hM96H2gXeK13TPxLQrI8fyzUcu8cJdhFxtA4+uC8Rs51ojYXrGA4edhaSbQZ4T5yO2U3wxIhG0H90yZ",
-	"Gm+RmvPKDyyVYqko39woCC6KDczVOf4bUIlcc21EG/L57ETODJS5F1IYysU2pfabIgKAKOQMxC1zq69Z",
-	"HwAv39MDgrRnaaNmSTMDrMwMN7zDbLHL54GtDV3Az5CsYI0hqRBZyd5XsZE5juw99KuI9iZLmkU1diDZ",
-	"XF4fNSpJVthXQeL3MYTcnsVQtZGFTDiLLmqolHEaIDBRRvKJMXVOHnpRjThALgP9kftdRxegZP/w9gJ+",
-	"fFL4n56A28JS9cPbC3BVQGnL+PzspWsJrR+Bg2fypLklPCsGDbdv3MvgH8gle1LA/5MOgVrJm8VZ57Rd",
-	"J2Zf+HF2/v7/+/8JAmA5o9cqpgijyshW+6QhG3OBDhkP7GNYVWkrd82EXQpMGXygiQORHxD0bMXPhNkj",
-	"SID3j7bQA6A2GxzEngLXh9ZES89YeVip9Th29iLX3efCULWVm9VEPuC1QR1/nb2n6s2vH95ebK2Xduzl",
-	"joeyPUJXs7bawenHskfXjF6FfeM5HpQGLVONTGlHNmqMN8oFOTv9HvlYasB8gIMi13rG2nv6QevOFqeB",
-	"f3ihDZs+SCfeF3HL6w5rnEQlAyk4CNxXLQ2rJ3IuQmrYglB9tboDUuPh0BJPsYsrXv/IFB8lDgkf0KwU",
-	"i3jeA/JaKjLiYCM6WR/lWRx7w4m4PPhW7pxuJeotnXuZSheoX4RCiJsaT4OuArHvwvjrHmjy5izIk1v3",
-	"WYpZfPcb50fO5ql269FJTQdqQnqFkHMH1Dp3UNZ0zJzDiBtgkcR57vZ+5e60LYhVcd3yUd21ZgITFbr2",
-	"jNslAV8Ir3bigkErOWdtTFxx4+59honKim4HQ5Rs5WaWchCuKZymxhtboWOedw1GPbY8Ug275qXPdups",
-	"XLPq5HN33Taf8dTd3+Q1BhdYAoPDNdv0ZkAFKJu+Myy7gcP2ZiddIuYeqqM0XUoJjdL3IMid4i82t2dC",
-	"34q2X3ohAndsDju3atFX4Vd8jhpY2egADbV4R+R5ooUmtit9+PzgyaN0XG9Wddbv2t88M0Ulf1HX1F/c",
-	"C3/BF24o3+1AcoAWQJCxbGentkn56tXRCB1oTVOjNaW+dq84hrSbRn+2It9bNkjaPUrAj02+6So7Xje2",
-	"/hrM5W1xo7dHCr9lH4L3iT23C2jvnSB1ryki/klxw7pqiCPc84SGALwUKbBpQnCm4zcI6W5PZ76JhO8p",
-	"oezhDRCYjx1avhW9ejsZiNTuhlcv1eJ8JtKBCgaatJ++XSGve3ADfh6e9zHVkgTMX24WF/apDpzZnuTt",
-	"B3gTjI1RBcEAdz8coD99Avt5JDuI7wW2pWmOey0nhZxOEY4ROzLP2ZD88AaQIYx0tWn4oyRzaooJuYA7",
-	"B5fiUnz11U8TOfjqK3Ia491COwLONMlPZmYiFf8NzplH5AWMmnx4/93puxyzrhBDppXT9kAjyAcUl3Dh",
-	"UPYH8F3ueaKkhrqGNFIt3GBwifVXX8ERZN7MmcypMEc+huAbMmShGwN4ATMi55a1houQSxeloWaXIt0k",
-	"ouZCD8hpw7dQP0NJ7rdVDBBMKy2hj3F++oGO8wG5sLYgN9BEkVB9KfI3o8eAxJgjSiYC8APOkksTsQpw",
-	"VPHC5Hi+0nLKmpQ2aFpCtWHqGAxNfOI7KRg+9oh8lcPKQhIIJvGRH8SVsOe1K7bQMWh3sNe4wvQgpPMr",
-	"u9YzYRc+/y9k739ZOZQjTPXCjdnHCEJNFJi9iCkNNiDsgiOCBQDOv30pYNojALFvkHmbdGCEHnfdlrzV",
-	"6nyAdc2ocqzsfIIA4+7GjV3UHXu4W0kpixl0wyUPz1+/JN88e/6/H/l8HA0dcizFS5bDQ7zTxJ1yQUzr",
-	"xjZ5fnAw1XlG8ifOEXA4eXowzY+J5r+x9j3LGAiXIoAgLOEfdMIdkA/Qv9s+1Q796dOn36BXyXBjzao9",
-	"3Kq4vcjJ2Zu9qIBj7/oQVFXNBK353tHe08HB4CkiJkxA7OzTuq5AwdVJoJdlD7kr+Mq8b3VA3sdNSuwl",
-	"mDxpRYk7m0PaPRZiEYQKWNgLkQuuGKsd9/nNNCAnXtM3rU8Qcb/ZcHjoxwYoEsvkwNaDV14KhL8BqPqZ",
-	"UvYQH9xxVpPB+r4pXYexBVBE0SlDaNuOwE5zyf4rlPefPgZ8vxcO6L+QAJ4ARkldV7yAV+3/j9P9qEc2",
-	"Gip2UL424FNb2QRjAJMgYRWfHBx0PTJct/8TUgvzusBHsfke2E2osmbTKVWLvaO9s5kJvdd8hxpX32IU",
-	"FTp01jB0rJteSHrvo33OPkA32Tc7PM32cvybmRO4YGVFEpWRXvhQY9nRg+dxHSKe3F7664wBIjkGkQOk",
-	"TbMS/eBX1o5g6DrzuCw+qVC9dY1hPpGtESRetoEBITrg+G+VEXozYduuCzbWFt1sNiY44LMSZtBKAwqE",
-	"4rcP1YM7c+lPExmq7q0gyojAQzVYIxF3VnLsOHMZcsUx6CriT8vqgIRNzRjJ953tsf87fvjUemI+IO+k",
-	"Czc586FW/Noq6CsG+UXtnfCWaxP5ZH/kbK577Yooqx/9wSkObDL9Oplwt7y1DrTlQ4TW4p0mC+0awTlt",
-	"QcBWGUnVF75lO2ZeovRGrm5VN27H4jFTQFK287BbbQgNWO7M+1Zpt+IMTVu9ZWoSIefRZrB/4WZg18w5",
-	"25Lb4AJ8X4+h6BsvdfYxcLYgOXyZI2gfVHcJRiqOaG3/9+L9O0Roo4bmR9bm+gOfQv5Aq/8P0uCK/nEp",
-	"/nj8+HH4z16ce3bJyR8kbyGj2G9cdp01VX1UR4wzDPg2rTsEmzds9xA9fiAi0OR2Ks5VdeOhFfIMfp3x",
-	"4qpaPCI4FJd0BSP5sfkc+UQfBNiaIJLwVm/awr2tDn32G6hr5AgkGIzg9gOENVrtze/cB4rnHvQ/Lr2M",
-	"izG+yDdMtn8hKQ6fh34sf9jliOiLq4u46XZheZkPyIlHVTFNrg0cb/D08pZq8xhe8fjNq5yMmT0NIWrI",
-	"EYFTxKXgAg5JeDjExfcwsimoliNcvTRKy6V4oeRcM6WP8AoO+OX5iNlDVuaADXIYEZZh56EMFDz1AXUy",
-	"ZSJewKnkFDfEBglsNzgvW81ucG6aReYAxqobadyi1x2FsmE3Bnfv48Zd2P3ApIiKm11JPN1ZZrY05Uaz",
-	"anR3GfUat9W8OenptBy6qSuXSZMUROhGhtIvJoxa+IM4OJZdtyUYf9Ofx18SzvjZUvd9HZ+JY8CpNl+c",
-	"uqFtYIlQFDMxpj7a39cTWccFboBKWVBlcvSYuXwL9AORPHV53qXWZ6raWz4sbDA024MNHZD+ffqh8y12",
-	"S8pyb6sHnwTPETJ/1L7SPvWIuAaW5HvfCqqGChYra6Bpbe4zPBRzKVx2RScOaNV+/uH8bdeIw4ZrRhzM",
-	"gla/zKOP/zzq6pfZtgfuah6t9TJazhK+eC25RVlzyS6MZUC6CEs0ls5fZndPcls29abJY5w1Xl97PLXP",
-	"dkLpQBC80wHFuxWHix0Za5ZUJGDPeUq7L2Ji7/8O/35CGVixVDLHG6NB9Wv0qzQ2n5qJVQH2Cp6CVLqt",
-	"B2TzUfXNyHWd+fg5vRY4V28fpSiddXokPIXubb87Rl3DcXbxohaPpx/ouOuh7rJ9uMY98w6EO7f21Fqy",
-	"bcc4MFcsfvuY7dWzBMnPZuZPY8o+l76TgsU8vHuHX8QAX5Cn76WLHwSdu44PVgXVfukKn5P76hUfjeyp",
-	"pZdJDccZiWEhKPwlmpedLj6HRnQHM2j5nRUbuVeG/C6Qre4A5iAk7Rmpa0xget6rv2VtTqcvQ++SMU0X",
-	"YqwWv7teeymnNXQyQkK6CAieoO03wdh1cQITU3HXgibBnKAmO48Vr7AwPLMMUHJ9hYGtmRAO1w7cATiN",
-	"4FzhJi6X9AellF/P8/1ns4zsAHZsGAE9d20XGf9gbBB0L0qoizf2f7f/fFoXqnjnBc09bVtcpm56353K",
-	"Trs7iblLum5WrHZ2/dZgv1R8tDZo9Aou+JxnDV4xHMTuttV7QFoxakFqpkBGxyI6QoodzkTpgNBQ2FJN",
-	"jKwgoQMs/7sfEF1ij3cpunokSAb44rnHKMYGhqrB+Lduc0TORSVpaTXlJosktxohJw99PQ3Eon0Hf1gA",
-	"xWqpDCtj8NgsoKDkKZXXHSvkxaRlOGxS9Ajju6U9Mf6N1+3dEIIsQy4ojKiX7xCITU4xCUAxpiGry2UF",
-	"QDbE0lnmJQ7o8Suua6l5OkR0pmQtNeQAwD4QDg9njWPzzidGxxGuhXrlldCXwO2Yhb0pSIMZWxCUB7K2",
-	"3NJPnkGLEt22wRT2ahdHBLOtMzLnopTzjLhk5Qw8qxlhohyQd1FIFbzFoYWNIFM2lWqR+T4n5Mnzr5c6",
-	"IqHp5IqxqGDzJnU8atWwaj1hsm2XP/6W0c4sfWfcFKf/8eHN2ZHd/11b2vuZbzOg26cvJKfn+vps/7Qv",
-	"Pz8hYpMdm7ou4HlnrfohKpIgFSvH2DYHAvhLUsYV4+Ix2+3+Fk51pxt2BeNhN/vlc67s0pR2t7gv7iEY",
-	"/xMaBm5J4xMihl7jbofJxebaSKwN7TJ+v3WX9Fpbh/jU7RxZR3lnWnRIE99A725+FzkXTGGhux2r9k2G",
-	"rpkvxrm9iP/ypZYvhtitxHIZoTuSWf5pvrGSz+XfmGEVANyT5sp3kJ/sitmdBeDSSl3D1xCpzStGS8hn",
-	"gMJtj16K7Qcw7X2woNPK9TnAaDCku9gRdDhlYHB9MqzkqIFgMGF7hzrA5Y4AnzEHaxMAnZ13p4PB0gMc",
-	"OhPoU7cLzhG+cLJNP2zD75r6uvbPybCjTyXtTEvCU9dwAaKjXVwiR6RkNRNW3S5cMpAvAYA//JlilTVc",
-	"jnP/9Dv79sZVjIIevutgBSeUtxXCKd6M07GxhSpuqQbq904SdNMrC6qUIwLAOkZx/iu2+FdHlP+Y0Koi",
-	"0xlIj84RwgN7BPH/9fGf//pzgvh3kfRNadgOBb1bix25X/3KwobFdDhQyZ3J3b7YZq1FeuYv+ozEhzEs",
-	"dkz8ptRot17wuiGYJ3v4qk33/d8RVHYpSSAV9ncU+NvE/Ws/3wQJu0P/gUr3poY9J65hqcVnj/6vJ952",
-	"HIQT3pgB8Ofx55eRAhDzwReeA7COG0AaRSAdSTPNpzrDAQIVSAZKJsJelSOM/KUtsrMGymKzSVZHr4sM",
-	"If8a7/uUc/Hl1Etsqc66MEzups8c3UCf+dL7nfhDAt459A6WRDNjKpY0+TXTvug9yUsnrv3bs4PDpk0d",
-	"5HITjmnkELJXvhWTloSSSo45lAJMIQ/cKKgH9iVbK1rgwo3hHtWAf0VX0Qitql1kZfw0kYROyZuI1J7A",
-	"jtzQPbx762JfgdhL6Qo/OFY0YcFtjo/5ZcKqMsc+gM25+JjkZ+8vPpDBYOBelzsG0A4pZXW/X7hh9Tye",
-	"dxzI/0N3t+uev9vNXUmtnanaQCbdlb2WABu9PAfnXSW1gWOeq87J2kXcV9iBPyEAoj7qSZZ0Z8mKqjFD",
-	"xIEf3kAZiCZ54yTHWvt8X0OjuJxwoQ2jZXq/N92b72/D+3d01WC433ewKE25jPEl2QG9K03y0Eyvyy52",
-	"7fbukz6uY+EqdZyLNHOgAjrzfJZhqXlGQr9AWHOMZN6djt8CgizXwTfp+/8maRj1W+88CX8Izcc/m2zp",
-	"avN+J9kSQDh2nA0WyOXJ7b9pkTzU327KlG+AP0ga96NVRAn4BYhlkPkGu86NmWE+oEOU8EoQW1GBx9Pa",
-	"JN4UabxwqWN5aEb2NzmWB9W7uqTdp/JApPtLmHXbYh1/f/ZT+Vrabcc/ON+Nh/I/jzu/jEN5zAZf+KF8",
-	"DTOkZGMX2sFaEILPqqmicexYXa1U5O9QZ9HmGFK0CenXqfX1HXfuxpXe/z36q4eXOCb630YnFa1Jd65T",
-	"l3Zq0+zeVFRrP2xk7M+urHoS9fbMv5nNIopt1HR/MuN/GepuhaW+cJ3Xi6eSMjHY+WtV3/tw1eeME7tB",
-	"7DpS3KAf3JvGkxH9QsA4fHcfui48ff93/7GHlgsk/ruoOBGWpnNlurRbRKt7U20Ny6/n3c+t1HqQ8T71",
-	"mSfTRmX2Z/L3l6HJ2hz0ZauxjVyUlHRNb4JO9XWOl3xOjEA7gl1DBDpX3b1pLeXJ5tfCN0u4B32Fj97/",
-	"Hf7toamQoH+bk5hy002sRJd+8hS6N+XkeHoNc372s9Yast2nPgLKbFRGfxoLfxmaKGKXL/w01ck1ScmV",
-	"qj7qgEpFjPcQK4EwSdOeMe4qJcqAt5YhqOq/Tz+QKIibzg5ANv0hjOgLqE3asdKLQlX3pveaugUasLUj",
-	"dmgW/D4UYXj6/u/+Yw91GPWe/7sc3BL1Yu2V6VKMEa3uTTdGXajWsvHnP7jFHc3uj9c3s5en2Ea1+Wey",
-	"+pehOdvM9KWf4Tbsy95Cb7/VC7hrM4dEqz9jNyMi9vodneoMuKMK6WAerBgR3lbADo2+cdyXsY1dO42l",
-	"bhNledoU/39RPSeWG0J/YXvupCzbPXx9Q2ypfAcjKPUTzKNI8NC+t5sjZsmEYgdWUnGNDaqoWGANYZbs",
-	"d3PFWI0pPk0Hk1dJ81YxhCKWs2LCEqmHFwtRxDv7z7Fpds9LrXl8qX1MvqdXzCUKT6D1btXArTdrNo7b",
-	"r+9Otu//7nhzrZF7zqbymu1GYnwuMuMcWnu3D03/THHdhd+SkZqpggnzmIlCltBJhNk9zFjJymPy5uz6",
-	"aysfhooWV8w06eXQBTFklzdSqD8ywsc78dR+zcU6vvpB1Fz8Z7PVW0av2y2yiZG+Oy10BUgBavzduapD",
-	"5UG3R5SDZzz03nJoUZ6+APA05wLDup7UUvhuGrJkBPCErB3IbmqumLbamWuCfFhicj6FhoG+P7YvbFlW",
-	"hWe7YtB7qNTj4kvVaa8U5aLdjlkqMpKqgC7os9r+Wcq56EKb6Sdy3C1rzicrqEP3fkjxYEDrjykPtGPc",
-	"+wT2WcE4m8g5mVorMjrLGOj0z1yn3c8qqbZQNlivhYgLn+E0tbqwZ10VZyY+nDb9pOZUQyXSgLwX0epJ",
-	"US2Og7eaFgWrodm/JmN7pAglS/4K+xqoCABnKaBs4AEYG3wlqlYvoMLNlXLdk9kND99eNu305dAyOLEL",
-	"v13dA3Or9ipmyFiCnLLnI0vYHXTAggV0xWWuPAhqTaEIbRo1DQmjgRFMZAWYpghCtM6Xszn88RP0Og6T",
-	"tacKUJQ4miztvBiQrRrMbQqMxCGRv0HnONfcbKTk9H7axLU9YvfXI64d7rmXBnGtaE8g3brCwKhxNXCQ",
-	"a1n980e74HCjY62ZqvaO9qCv0fUhyG/3pOXlc8740jUTXu7mPIjg8x3MjFUeLUbUCUM7rlhAzNYQ44Ju",
-	"w2CHchX3X9Rxd1uktN2tUEYaDaOVWrr6Ymx5A9AFYy5uPCZ6qw1LMAjgC4+2H97g4GSjeQZwhei7RvpE",
-	"X7p4bfRNk0S0OtYfvfjBnuxO/kRw9m4hNF14vEIvywatxkoIwZjsRu56EwNvQJtWkDBTOWXWMnX9hQZx",
-	"44Z58lHLrTzxTizW99hQchzP3Be1f/r46f8FAAD//w==",
+	"5L1/c9s21i/+VjC6O5Okq8hO0vTe2rPzjJM429ymicdO2+93mjwlREISHlMAC0CW1TTv/Q7OAUBQAiXS",
+	"lpts+8duHYkiwYOD8/t8zsdBLueVFEwYPTj6OJgxWjAFf56+o1P734LpXPHKcCkGR4N3M0YUu+KaS0Hk",
+	"hJgZI3L8Pyw3hAvy20Iaaq8kc6ou9ZBMpCLZq8nDH6jJZ9loMBzofMbm1N7YrCo2OBpoo7iYDj59+jQc",
+	"VFTROTNuBc+ZMnzCc2rYGzpnm4uxn/pF5PXF9jHcfl9RMxsMBwJ+PIiuGAwHiv224IoVgyOjFixe1z8U",
+	"mwyOBv/roCbNAX6rD15LMYW12NW+UKvzhdhc1vMZFVNGhDQzLqbHRDGzUAJWySYTSyozowb+vVTcMLKU",
+	"i7IgM3pVL/23BVOreu0FPipeZsEmdFGawdGElpoNPTnHUpaMCljgy5Ixs5t0E3tZC9HguxuTK5Dq1QQ4",
+	"YHMdPwMBpChXZDljIuYnbXhZkhnVxMy4JpYfwyKRT+tlehbbymB2GW+kYC1Lyb7KcD90cz2KEa6JkEQv",
+	"8plf3CqiWGIx9jGJFTGxmA+Ofhl8NfgwTCzvNZ9zs7mwE0PmUhskw5yK1Yi8wM0njw4P21imhJslOebR",
+	"4eFwMKfXfG6X8+gQ/smF+2dYGReGTZmCpb2RRYdDKGTRdvrsV1v5aJMcb6+YUrzLc6W7suXZ/uvb8/GZ",
+	"LHm+2r2gCq5rWQ5+efvFnMtFF8mo7GUtS4Hv9iMN3zFBRQdpY+C6lvXgl7cnzY+VNorR+e7lLNyVLQvy",
+	"X++DRp/sPXQlhWaoYZWSyv6RS2GYgJNPq6q0KopLcVApOS7Z/J//oyVomW4PhLu+kPlibm8JT10TuVb5",
+	"LJkwZKmkmA7JkpsZoUQbOi4ZyeEMfxqCaDZMbFlgv4WBqD9n2oqgxLJeSMGGRCq3ngxVXjYkS1gvqMgx",
+	"I4UUwMwJSyX1cHfZAVzzCR7r1mN/cZLjw2vJnCtGDSsGw8GiKvxfIgeNbv8uWMnsp5vyewh3u2LPZyy/",
+	"BEoVBbe3p+WZkpU1Puy2O23dfPczJcdME3bF1IowUVSS4xGpol9+HIxlsdrk5nM2XZRUEXZdKabBMLt/",
+	"fvr4AVoZ84U2ZG41EdCVo4qdcKUN+eZr8j1/5k+CvfuIzIypQP/Zx2+8IruuWJ5QUReGmoVmmtzPHh8e",
+	"Zg8IFQVRlmjuo4dPvv02c0vK5UIYQrVVqDnTulZn7kLLBoQKp4IzfOgbaTKriDUza6vkhs2BPhU1him7",
+	"nv/+5dHDpx9+OXz4Lf7f/YdrHzz4r3+k3s99QJWiq/p938htrxy9avP1JpSXC8XIfUrGpcwvH5Zcmwd/",
+	"3uIntCw31/0SV6WtvU6JkktnjdJLRqgI3EcKuRT1zjyxa91mIzROZJr1P24ueY2kIJTs6Qcdag+Fo5al",
+	"8VRV+TpnojUGT5c6sUnfWbsJFxZUM97WvxhY5e6d72lCi0IBS259bP0CXHDDaZlmD1AyMU2B0taYZMsj",
+	"ki3EpZBLkZH7zjJ7QKbMaGIVDdNGk4UwvMQFIzcNSVbAL+A6IQUjYzaRitnXeC/wVPtT9d76C16uuWdZ",
+	"CWb/8yH5KoapK3yXbXL8xUKB+B+Aw2YSlvTbJKWzg2yXeFEsKJeEGUzc12Q5k5qRkotLYiThxlrF2jBl",
+	"SWtfD2ilR0Sxguv1pwUHaThQXCesgwuk38YJGdtVNrZzTPPLSHjtPiKaqSues5Rb7RzCGaOlmRF3oX0h",
+	"qi9ZQehYLkyTa+01TFlBAxQp2WgHrxo+Z3Jh+uwv3uNjyoLwS4s22G5uNgRrnLx7fWHFN7JmsLLuacsV",
+	"RuYSPTtujklm8io7IpTkUggGGhkJLismNDznvXBMfUwy+47ZEVLAUFFQVaxTjQq9ZEqTi9Pzn169+fcx",
+	"yYATsiNyhv+cr/RvpbvJVDFmuJg2z4t9FUvD3P6/fSQYgAXXdo/tr5NHaKGZ2iTXazkFXrKSTS4MoaSi",
+	"Wi+lKqxxw/MZOrmSLKWq+eko3mSuyaJCdchNeD9KSjnlAvjUaku6GhFYXOCBOb1+zcTUHtL/c5hyOZty",
+	"dDi4fjiVD92HU2qYvWds10RXPOTzSirjdNfM/oCb2WI8yuX8QJcLnrOH7hbunwfun/Dkk5KphMR+K6wJ",
+	"KlB/IB9oOWfWOCF6BlaglWREToZkouQcjv+YTbkQ9ng6ecBEsWk+FcxQXqbYeTUEUQ+WppGkkGnjRxTW",
+	"+v84mEg1p2ZwNLAW4kN7rJKqoUh7HhrjVf4d8dEcP9XWM6GalNKKGns+SEmtKsDl4fbn0t6ETikXyXVe",
+	"clHENq2XV7/awx+E0K9jag3aigpumVvLhcrZrwUqCW2kCv8oFJ+ATybLUi7Mr1a6gjFsffpfNS8ZuGzN",
+	"+JqeKS4uf52x0l6p6bwqWfLMQGAgLRA1XWmiZYuq0LK8wv3YlOzamtLcrGIyLKmyLGJXqrjhOU2fYc0F",
+	"Suhuu6wXeHRS1o1ezOdUrZLfOU83/eKwySJnSugRORlraxdNpEIGHTPLHSAwQMuW1NilJqj0KXZaf7EM",
+	"6ZgjIlBEyfpl6qV7erh9+tBRYsDZ3rOsOGc541cpAfudXFpF7b4Ho8v+QKM9YGU7eWU0+fH8NZwjzXJl",
+	"7SeqIEhrxcpSJMSFklXFEof4BG9u3E4teVnCfcaMGFkWR0SxyUKzYkiMlESWBfgz9m8I3g1SlgHzsYAN",
+	"0QSbbIUAsQ7CvDIEz9+Q8Il9fMGL5AERLvSRODlGrU5MDxbPJVoB/iRZv2I48Iw38Mys0+eJpdj8ZyvL",
+	"KJkzrenUvd9UGoy32vfptjRvn/iV6ZKCkiq4mBpa2j+XLJd2jRCsSC1wSbnV/zv32Spp3GYmYKN9EDgR",
+	"Lo2PHWyEu8oTs37qMPBZn7MVzsIez1hVlSvnHKb2y9op2rDKHi+0WsYLUZSsZkdBxJSL63uaWBvc2jd6",
+	"81TRHoxX8CnTadE64WWau0su4i+iI+Z4LS2pDasafGTslcNB7oyeSckrEJWlBK1phedklY7ix3vv3sA9",
+	"oF7D0NKh64bHG7Pn/T5HV3NnuKq5h7hc+DOEL7Z5FG+Dlz6n16/wF48h67AesqjUArdv2+3O4KJ1UvtF",
+	"fUgEB57Rkjqt3iMq93wmJQR45tYaiwMFYM4rl+vc5HEX4I/4ScmFKH5VcsxFmmm6MIJ/i/3xQJRh7R+x",
+	"vGLa+p2EupD+PU1mUqNetaqP5CW3+wbaz154AQsgXMO3NS1BwFJ9CSYOdT97L+KMLvhmTSK7SO0zoLNi",
+	"tHgrypWPzW8ccHf1uUtdN2QQF+abr+F0J28SiZCCKX7FipdKznd60dGlCZs8pnxKKZV0zMqdB+s1XhVp",
+	"+93ZEfuetyKCrli+61HR613Yy0HEUrPQfX6IP2jYyl1ezwXut1g4O7nF3aITb62JIWdfe6Xv81lAtI4C",
+	"/3nDkbqDs37hdrCHyM+bkmKzKCSfUYxEnJ3+MFyvyLA+OSsnmHaAbwVhNJ8RrvWCKbKoiJFDMl4YHyQZ",
+	"utSlNEnjFmXEyQKjj1sZqr7SRYl1yi1XSi7RBRfORXcBucZbaGLteiun6qgX14SWJXnx5sL91JLBNEL7",
+	"OyP1l2yVpmql+JV98iVbOdqS+2ffP78g/+v/DAn+8ciK14vT5+TRA+vm2PUsMXMHzo6wjh6xPHzk8ksY",
+	"PQLn+r3I7qM39CBzsahh+PWY5pdDcslY5WITRipW2KWgON5+DprRAPuC/bkf+PRuTkAQRonIJm1sOgQh",
+	"IPzquHhEfpbqkhXEfuRjMlwDjYeETwWQKfrCEXTTTtjh9MWryKlwLqZ7zKQtMDLhYspUpXjK7br47uTh",
+	"46ffJIqmLHvN2HU6yQGnNMnJl2z1sscDq8W45Dmw8/2Ls+9fPdj2WDhOm7e0rnw4bf3OmZDmZGLwVbq5",
+	"IEKaZ5Bh2UdE6FP/E4B8eidn4CfOlqksS8wUkIxbOgc4En9EyOUmPzel8obDb317bxRahuAmshhdnsOZ",
+	"gJHp5+Nfvhxr5eM2oyhc7ySPq9KwHk3KqLq5+daiN94FfYEpqRkVhZ7RS6ajMP2QsGuaGyKFSxYveVnk",
+	"VBUa3lYKRsDa68nKbeEdVzWiW9JyXG+USnZx4c7wrqmV7MWwS5hgmDHSbUH0RjnRPR1STH4vav/C8gvE",
+	"+Hrr5YWm45K1MzMeCi7qzJOxxsAxsLbfCKtByHK28jybKNSMFWcwGZ0Jqb0IcIvxzBiTKNr1lPv7vHEu",
+	"e3h5J/pShxNrmTViHd0wgby9FE6nSw5uygjaYj9Gd/amDmyx3UvrPc7pCs1Ft6DmWlKCeJ7MLGSO2JkL",
+	"09YvWOfnrmjJi/gBkEIEwZKRkoHPatfFXYZqRq8YpOPBhn0Pqtqt3ApQe8RD6l8avH0z39hFgK0xyhwr",
+	"KnPa2bKq2WCPCkUuXO34mm3jj186GBe+fiXOXRwlfSEUILfcJEjlza+ELFiXUpSGcx+zybMVsSePJYtN",
+	"oGxStyRv7AGoRUI63O8D5smFNETfjuCyv1EtFdzamuKh3o006QOdPeVSYuRFU32mLGfh66MnsiytRwUp",
+	"WuB9ISGHu1TSsCHWUlOrD8krMcWSm1fhgLgqNfA4hi7wHtoOfML0vS/Lc3UGITNqn3kUSrnRzhCQWFXM",
+	"52aSEaVyoU0qv+TqWRTDJOkxoWCSDAlFzwhflkMtpV+Ke5M5LRgSwdUttmZr16SUo0o2JNkFclJmHb3s",
+	"Aty1rF/KB2yUiuYtwW94q9SWWqmLxky9Y9nlYsyUYIbpA1e3lLXlHpuBk5hv3TM7Sq6Y8/Ynul7wyYQp",
+	"5gLDIblVFJALrWs+FZvLq5aazxdc59IlJXso1rcCErc5cwzTNFYKd1NWIK/P5NKy1JxfM13Xx0lrgugR",
+	"ObXWZbkCLSMn8f5kw/ciYyYvLBcVQmdwt2xOxYKWoZgSTsKci3jRjzaSoUL3fMWXTgLYpbqqOh9XoXgc",
+	"oQBIWF9uRN5OyMX5T0SxXFrDGMvHuFTcrGDR0CzD+HRmfWB7zN8LVLDODAwETB1skawCv/AMTSs+guI3",
+	"YaliD9mvM2Oq0a8mr0aNL0fkHdTkUJXPSMk1HPOSTay1wwsWnH4mClc9VrQEsDzfrkXVpTKbb0TeMFaw",
+	"gixEyTTSxt7PPvvi/Kehs3c96bBMzcwYV8TltUOrxzdPnz55uqtIzdUDqPa6eUr8NaDo4GSNVnReNkzC",
+	"zEuHYVTJBAL5gJn8AG8xyqWYjLaldtc0rH1xOfFv23jgCXDKycnJCTFyChZ67COeDIYD++VgOLg4/2m3",
+	"fQVck9KD9kTd4jBwoQ0VuT8Mik05FC8uRMGs81spNuHXiawSfL6Fjw+cyaEPaMUPspayGfs0tdqyuYLY",
+	"F9y2s5jIcXleUNK7i0/c6lP0rAXWLah66o7LRWkpYF/EysOL2gjrqOtrHneXtBIi26L9dqnc9PHHZysi",
+	"FvOxq2MhVSQSNLzbiPxAV2TMUPCEIGToVAM90FYDGlWg7uZ+XH/9o9TmoTLpuXHvGrnU8QoCJ0HOQfed",
+	"keA3O6XWsLLcB/OkaV4plrPCK/UNO44Kr4xcbSG7YoqWqIzRTERxRY1RfLwwdaTB6Wuvfmd8OmMawjpY",
+	"8h84473gmnx96N9rSJ4cwpEakseH5PvA7EPy6DAoP/bbgpYYIrI3t0bh2qMUcfyGT9NDqwFdxyQTRq3c",
+	"CxlqlQ9kWpxqb2n0O0wJf690E7ppYTDTUW9cgzBcGAnEmCq5qLBtB3IPwLlg7kEs/ZhQ/0KOz31c0e77",
+	"ewHMLOr8MB6DUi4bP4jz77FoWvq8TfTEYOFseW+0LRLCdWYNMt9J5wvzQ3aohRZTZoIKGlrzDQgxp2IV",
+	"YiTHtYp+L/DpmhT8ypoR3IzIIdFgRVhGh9DCiJxyCDrZPXDsCnEHOCLKXRORAuMRViUyms/ei0DQmXNb",
+	"tH836yBByQ4sozfXdAxrB1N5jxa8olz0lD1QLJjoyTBMzbmgBtw4qbzT6hkJw7x2B+fglILhZ8hUgt/q",
+	"+jGIYEvPJZs6J6q/p2X5djI4+qVrJf6H1FtAkXDgSahsdBFQ4+MQaFMs6QrCZ1N7QEfkZza+kPmlL4FE",
+	"KSLLYpOt34uptG9tb3A/L62ZieFI8ujw8NGDqGra28Fck3xhCJ0YsGUME2YWQrX4/o6Aj6CC9dGhPZ4R",
+	"1z6dW/7rzFPAAHtkKE/xRF7ELp/oiorIF356eDgHH/2xRs/h0ezJ4TxrFjD6ew7jHq/70Mn1z/vv34/w",
+	"rwf/dV/oPxb6j7n+Q/8x/2P24ME///HHfx9utnq1kKJ+zL6ocQpoBel6WxAgglZ6Jg0pwJOOfFN0nn30",
+	"B2WUD6/yxNHAOrmQm2upBKwzcRsXhFBgp2zGd1IbRGlIRf19LP2kcPX+t82Q+Bu+5Nf7uWEjQtjpZr4h",
+	"uu2tk3WLjt7DxvZszz+cuOhJ85VThiMyF79iz7eVljTTkdhfSYW1frHCuraRpI5qdeNKjU3bf+a0Rqcs",
+	"xJ9Rf/IZ84iu9CQdMNnStbDde2gmsfpXfnzPVnuUY66K5vtUlc1JuaQrTeo6mLTbdNMc53p1GLyXP0Ah",
+	"tYcc2VhoR5olT9G+NQC/YoA1kezJtF84fY91r8CbHnJDuyOKpUfeg5nwsmQF4YmamDm9fiaL1QX/fWc9",
+	"I1yzNew95eK6ISLX6pg9LsiOB52zCTL/dQfWj8BG4Acp2bd+CKXiUy7SKXuok/OZjglnJXQNSqKZWc9n",
+	"b63BhkekHo6YFMVuIuBl2CI1LRkUn24u+UcXxvLSCSTzEIw+K55FLaigdA5kGyvI14dfp5t0DVVTtqbb",
+	"m9sYMDo66kB7vBou344cW4QB4n7TZU+31Db0bsTdUSLgSTRsnJ6+EuTcYcHsXXb8GO3PmvgQoWyj1uRz",
+	"piyrN1xr6/OiI4aqr7M4GdeV/9tI7UvrwdSsMzqdTlbwaxNMUHgHdesN4KI4Kb5JqWerAE3Q9cT7iGhq",
+	"XdgwndwQzG1ixakmeslNPmMFkZNJopkH9nfXQuL+YUjNn0HP6cbDT9c6AhSD6KY1bhSjWgpgBd/rbeiq",
+	"Dn5O2NLHQOB31hc9jnxj7+YGcfP08Ela3FRU6w7vdIaXuZf6lIpqo7XRQyABYldnS/41Xv3Jt/Butp27",
+	"IKcgM1pONtJKNaROFEsDYjsKO5oPiZbkiqmC546SrsS1hX6uvb+tNu16dbbtCmhO3K2K7EVWEZVyeWGo",
+	"6odpgNJ3J6Hf+evsb8rO+/Lu9UWL2RdI06zHGIe2HncqoyV6gvSV5T/WKmtv4tyLk2TLfiOo7vEJ/PlL",
+	"CA68PMkCvFERlC68i+Js2oe2oPU/zZRyKX5uCfAiloXRccB4GCFXuKSzi5JieBeLIqiADDzJ8JIMr0nX",
+	"+1S7tYCn7xnqAnhSWx8mLsPnRRD1BZdfsNxa3RA2juJUTlMe6JmsDmjFjwCqY0TeQGCmLlX3qZhkyjpK",
+	"DSS6glA7p6tIXGOE6+rQRkkxZdr4fhBsJ/VLt3Susy+d1d0FLOB7jibqhjVGp7dBJkpxSWgKqOl8xRTg",
+	"b109HpEX7nUcDGgyWRXFnBNATVxwPWM61F/PqB62RZo3ed6J7F1k+8ld1jsHkuqK9KfEcUr6LPwuRYf8",
+	"o5cQYVk1i9Xv1hAWXWWkl2P7F41nXLS2lFRMaSlixomSEAm7NY0awa4rrvCKjv0LydIXV9B21gIggpo/",
+	"XSvWEx3DuKjeVluKC0DLauucx5v03N6zveYFAFTxuasn9gUlXEAhL9RMml8ncgGdf7kUkxKZcyHowsyk",
+	"4r9DTHQi1ZgXBRP41RXlpavo9gVGyRKzJqBjIgTjYq2kcNeQ++cvn5Nvv376vx8kgp9yd7yjflsQhG2o",
+	"OdSQJdWIIrkTPyfeC33Jq4eyQjn8ELbL+ltGLZiHwtBpMwMT3RVTGAnprBxe2qsRb3NdOXRfmC/caWnV",
+	"o3Wma1Mw96ZCHXFMVA9z04J+kC6aykDgHI1LKi4d6pVlAxRGHFoWdhfwOPwKfHYcu0ziwli+vWLCfL+O",
+	"RWS/DRkCn7BChGwE2ETMoYoL4cA3w58TqaYSIEnXQYz8v6ZSxphGOS3nm0eqRW6E1e5RalxxqESpa+QT",
+	"YX8oaQiGMwECWRvCHi00iQoyXrU0D7YwCBcn53KZcgnFNOJSgNEibsUEb5jW2SU1TOSrPm6WNxQSkqPG",
+	"IV1yUciltwCtIQ8lDWM2XQhiH6rS69F8XHIxbSvBtz4+seuj0IrJzWz7bV73fz3/0x9YwanYYjQhWT3N",
+	"53A5gdKMQ0iARytDXgBTDOhy4wBhoH2QphHJNtbeNT2DXLzH43FdlZQLVpyAv7gZ2I0QWzZVgWbCbhqD",
+	"kEXFZFWyFrdFXvMUjJP3JSOBTRSj+Qx8u4ZtlgAY29ZA7IEusOnde8PezSokegUJluyqHjZqK/EVa3yZ",
+	"pDz25D5foPZYz4pKzUQaTs3DfG6PiJkZIt43LMjN1maOZoOhl0xg0C5dIq18ymlHYSnidXskc/caYQlb",
+	"KRFHpre0L9063No/Fhhiemub0cOAsAKovZfFkuteHaKJpVFt2ssF2qeb8qlr7gQjX7ULB4uK41+t+yPa",
+	"Q0CKQQk6HtmpZNoXIiXUJA2yZevmrYmiT8PBlAlWFwMFmiw8UEq6HS2F/rlkiuRUs2EogbFSM8nz9han",
+	"IlmfDeUJJeXzGq9Zh8qHKNTz1YhdA9qilcJZs33a9WDBbXQzWNXbQLWPPd9yzKHVGOz1dHMmMzNZpKPE",
+	"SVDhN3YHSq5ZsV1abN3mZq7L/mxRpoJWp5Bfsl96xW1f1/elSeXwpAFX3QV3ugmJhgzukTXsvi9bGqff",
+	"RUi8URErpvCx3LQucZX9XyqI013lRdHZCpzgzs/QC/SIv/w2NUuO3MlOCZDI3duQ7OA4Jsqbrfvm9tce",
+	"kuhE6YrloyCxfjn8MHIRX1cnirU7rlzfTzBqYfo2CLo1AuEit+vzl7xkL/hkklLlUOS1M28Z2t+shc8m",
+	"CeF1Oq9MNJlnwkvmOxsDUmPr+d08o2tKI+r2F3ySNNJ+xC+gwhDLCaHM1EgCN+vQd4Lc5Eji3tMvpX5w",
+	"K4EB+zZpgAIx4BD58kdYX6hAF+Bizxqzndr2ybvHc1ngeoahD3Fb92Hhtj9Js2G0Hm78SgCkNIL06LOD",
+	"O0gLq+noTNS03Z8/8ZKXpncnJhZERoIPRk+gxY6tbjA+p9Fl6XPjCP85p9drrZO7min7Vtx86kxTs9fy",
+	"epgf1hcyAoRhgV0goCO5lcOsQHBQOBWJhOB/NpofEuoviOMHL+YR/L4kYL0+eHov3Qy7vR6LThh6m2Xz",
+	"eRA3NJ8FNeFETRjEty4uSkmLZ4ti2vs0fgchPsOw6g40Et5NDwmkcrC8ED8jJaNXGPyQZQHTCJgiYzbj",
+	"onCzSLjRiNUczWqwdmMiPGkt6L20ukDL9UwqY709aMIYM7MEEOal9K/jGz5hAl00Hk+PUtU5n3owzp5B",
+	"6L6DGg+INieChtIaw9i/TY0vxJnVkeCtlRRJR9/brR60osaR9wjzjQEd8TiRlGXQB7550kGwIjlc+q8W",
+	"rFvdjRCp/zQcyDH2lbcE1y3Do4lW069PulMtWhItekaLVIQds/4OtwFgkHLDCrKopEgHEm9YvNo3u7+e",
+	"XTf1KIB4xN2iZHXoLKJuR0kbM/e+j8yFTyVvjjTCc7JaSyrVqaYwxwK81K4Zofixe3yZZJAIpp6UlFvL",
+	"CSINUA1rpS14vlsDDx1bN0Kko6WKun+M9yYRl23B21tVVbeA7uPlXdkXAxD73OrnwcW7vYvu44vb39xF",
+	"UdwDUjT9Pok4dIKgIlaPwpUxdMY7X3DuTakzP8K02XYSlR36avK3dTvEWQr8PL0Te07Evg5W+A3rv14q",
+	"Bm7fwytaLhipKFc6SjyBtLf/1Ky07J4q92q+6JxWv+DDPtTPfM21YYKpGp22e9Vke8tWqW+RR0gfK7+Q",
+	"FHeFgacJDrM/PyYBuMc5YI7hXDs7YEGTx0+fWFtZWfWJSelolNXjp0/Ayfb/ftTorP2FPvwdxia6P0YP",
+	"P3zlP0tNTmxuTE24HwDZIi577eMGRx3mU37FRFxa2dGCe3V2ZJn+mLw6u/rGqoCxotC2PSIIgRnhmQ0D",
+	"aNTKg/PoGiF3ay3n+ia1gzOQW2AzHI5uj8Gwnqw6PDyMbP1jchihVYcllvZQFSH1opkoeNw3H8qGe+Fk",
+	"9Cti7Kh/1jhuf/IvfR4hM/Uwp5qRktnjoy0XTbkl8GxVzZjAZptCGn1MtKHKwQxApsBNDcZfEqnwp8eE",
+	"umnl32w5wN/8GefXvrSVqJtyNFhA3QqLsbjIR13WLZKS0SJZv1vXF3AAg82Z1n7OW0AEpULIhcgbxzSe",
+	"ULko24ajzUMCEI85gVj9UTyxXnTAZXImv38Ln/JJSXZLgTbg9LqDWU489GXUx+Nfs6gB35w8USxGVwJf",
+	"l2LibYLJlXkqp+vu1gIZSnmZ3JG32EhmZkwDyo+DltVu/lRuv8RpRiNyiuMJAI8LyytdcXM8MDxRKLUn",
+	"bgCgOewvgFwQCntweFBibRlrWjJ6lR5o5ekGBVeQvWBcxcNGp9BAhXh7XJGpojkjaiFaysJaC3Q8hD32",
+	"Jji8JjeW9RY55wqFd+J5lBuPHd6sZmwrTKgZvuam+gE1EWt2Sh6JJMSw9ebWwt40TH00SgJ+D5QwQbvD",
+	"iLwAfAXcYzdVCyEXUpHyGcsvT9smB1DjHgi1nY3EnSZSWCvh0nV+CWlIKWlxhHh+Vry7b+wbe4T3lGGM",
+	"NGzppPGJJrUQ235/0a+QvEjn4V7Ce0VJuBpyxNExZOKg5ghQbqRfW8fSYZ+pSo7Yznc3klkmeQkXOuHE",
+	"dsa4GjO/dg11eDvBftgocog8AJHR9JAIn9lpHce58YUUL7i+3MpzyD0QSpbC81Ty+XiznjxgrVs3SyOR",
+	"qS54DSXnYUahgtRzglUtikHrVLGf3Xex54TFCqF1gJGbMkCnD6TYSNSkADjhti8Dp+z35taQ3JrFSYSO",
+	"YLhua2/LRDE98/kC32I72nKnizvoIrGnLN1GMnFBC4GA6Xhm/V1rgdagTUeL/Q3ecm92epAUrfjasOcE",
+	"mk2g/TlMpsEzmDCW7A9+wsa05MHOpZictZVsoBrCwERbLV4QsT5vbj/AHwZAnjUbIp7X2HZralybv2Ki",
+	"gKZtNwwbf2LVWT+om7ksNmKgu+dsWKpuI1/FW8xQoxg761RI0XhGtCHRPYbNfezBni8du++TR0Msfh2J",
+	"dg5zyimwAzZ7LqXyjZ5xRDFMjQ7DpEHD4zGUZel8EfGrXom8a9SwXtr+XvdtGOazbkuvXNzqmGSXXBSZ",
+	"N7l4Dt0GBbeXQ3snmmpzWlVOijYgr3ZiCYW467YkfRxqbYOAaYZi27vx6gBv2zU+/OtggVrqV1wI2EWP",
+	"29rsfWy5LsbengFzRf1WxK0wsIGZLDArWIdcs3vip2GH2oedVzlS7Los3s5d10YvuqNAyFWx7kD+8du+",
+	"81U4pt/jo3UiVvX0VvyrLaVBc18svQsMBDtoZDhZHbCX4lqXtYMI0FMgahSP5kUh/DpU8YoQn1/6psWC",
+	"lcygkbLLaLphqDwIZkeXlPvoQJk2BWmQJH6ehu8EoxgOuKcJZCI21X0ob71ROh6o3VKLCr/vqHjci+1R",
+	"DEdQXb2q0cJ8KAdJKQUxsopL+/5itWiBUn/BcjT/br4i7W82GDZS4Ps+VzcoZ0MoEmwe4MZXtgHc9dCV",
+	"iy1nbgppsjWnP5iBx/Nbq7nhCmsMiGHXxseN3cqkaBSeYty58L8IA0k8dCEMFGhJmW0FlvdA8gH40Fek",
+	"4TIiGHfEwhXazcEN/QMI3y6VK7Ebtbjv7bVKLf1yw4FmfSe83wCF8SagdptleY3URLoqZPvZ2HO5XgPn",
+	"q9/5+L+LYsp0c84BRPsXBudUQUaTljVMEnkLaWIH1pMCs9Ps1PWH9+lVzqXQLF9Yhv83vttpC8YCfo62",
+	"kwKUZ+uFgwUSt8SGpOvTRlY3OU6m4DC3sEh3ls7p9SnWaZ0xlbOW8CaNcAINJr9gAoYr8SLUEClydgxn",
+	"iyKi65yuhmF0EOR3oD7UHtN6/U8O1zO/u17HLtgS6dxSd0uu+un1NbkvpCFPDx/BMp4ePn0AfzT77Umj",
+	"Ez4iuIYhv9xNV1QM8dOdwGp2k7t+7jjZ/rT5Xsl0dt3OOafXrgW+5bVOsUAjxs3HxNm3h2ZGKtw6jt1y",
+	"DisAOiSkG3qwY+VDR6G5BpzQ6EU8NADXHoFw+4twcd6KO/AWBXJ4gwTl5/SSIc7TWvu+YYBA6cpz6wU+",
+	"Ptx9AtpqRf1RdkO/vIUvCjfdqE8ZqS7l8oftrHliz0R0xXAT/AGS+lyQiVWmcy4WjTGfh6PHvbgK1rRt",
+	"Q+yK6u+H25/+tAOlbwCb0EW3NJTAPnWLr6bs2bKEwBYu+R/aYgGBZkROXP1Fs1HpGLExIffMJvyaZDgg",
+	"arN5ad1Go7lpwXJMj6P6eSZLh4bDSja3lD8i2QGteOaalu3fwNgwp+oa5/5bJrf/vk6XLHTbJk/PPe5R",
+	"7/kiJw7q654mS6kgExZLHS/QrAUIxqKr8v8y3NB1ZzJZsvmf70eecfE3dSH3C4t2FqR3T/8icv3W+ydA",
+	"2h+FfiMwfwAqZEzzyyY8xdbmEwy637r76JXQhtECTAFc9BFW+kqcvwP1BlArsQM471ZIeC0QeLgFN/Ld",
+	"3dAjac3oGSvhBVEy1ZKqixN/g+rV1Hb1jgXsj9TNHpxkE5UG/xzO2+6Kuqifpgax7IVh6Pd0rwe1JWeX",
+	"ua6Y7GgNVXQYBjvVQ6T85DD/ivc0gZ9jW56BwuARyRZVdtRAlQ6z4Dx4N13pEckKuRSdngtTqND09ZrJ",
+	"N/PY3fMtPh3ThIEYe6XvNPT0rR2QzoUWmz1ayQPvMnP9TEYGNWxYvlvK/NIHvgprUGujqLHmf7WwdqOD",
+	"MMDJ4uBq61Rb6n92mNyR8a9o3MCb/ac3bYcU896OaE2WngZ9VZWcga7EehSnCEgU9YXwMXcumaVFDt3K",
+	"2C2E8zo3DxCcw1RNI9T7YrQkRJPtMbQ+EobZI3QaF3fNetbCNAO8/ULD3ULCqaEIEIoP8fqWOvKN6LwI",
+	"dLinSQb3yIAgC836vXY8gnGvr7wjrN2d4/et+N0QuV2t5gGgGlQ8TBcyJRuRt1CC7hu0cKQkhZ7OVDN6",
+	"niyHvjB0XMYsO5Pa/ApGfXraVgeIJlzROkgTDNb65dGHbBf6Utoa7oZk3Ld0AWHL24rnHBoiFPQdkWy8",
+	"4GWRDQmN+rnwBgA2lUGd3ZuTH06z3YZo4LYcqxRbwaRa+NGxzt6ZUbdYSn5mYGpIWxkPfb7d+MRN8Ex8",
+	"atLYUgvRu+ag1NLVlzStZT3EZKAeRnLdcltj6iC+p2bBAAtNNBAHDqj77kyO3gusZ9JDxA/BWwaFBD8E",
+	"27uy71LgdN81RZSe5AWpUn/03ehFpRyyH/xmSFw9Nsku2epfoO6AMeN2rv/+14d//mv01T+SQ/5x6Z17",
+	"sbwZNefiFV7/aMf2+iekdvccwuzp/g0oJoqH10XCMmS7U92cPeqqx6v0uAyUCZFwAzM9LdRc2r0zBc9d",
+	"aqF9/GmbZ929Tae9WMv70wZGAM9pwXxWFIu3utSwb2Adu4cNEdVivBrUVGnf9UCBP7OObd3Dyx1UhbtF",
+	"erUJhDfX/iuiVv3mO1y2tPjbz4ckg7aZLFRKTOouGphh7rrTKBq+Q5LVQ+sz32VVLrRhKiAgwsB6LKpi",
+	"bkYKNCJGTPxKTBXTOs3Gt544GnsaHRWcJe3+lNt5DerWK1sw4deQ9dNLS07sFed10JHqSw5GSd14SF4Z",
+	"UjAB0h0SLUPYFA/7ulk2IItUo7fv0/2afM+fufwQiDs34vvx4degSp7gZMa4fffp0yffpNBrGS2Yug3O",
+	"wrMV1MKMSOwEOaAiMlF0bmnhWC6CoGo0wts1v6CGJSfu1LjdIY359Ntvo7zi48PDnSLH3aQzmyFj7JPV",
+	"HELwTZDAAlbyMAJR5poYxaHNP8y1ah9OY5X7vEpONFA8qnzyAb26E5SLvFwUrIgS6MfkETELJTRRzLif",
+	"T3anescAh9ZaNJKeWeT+DdUg1mrRLJfCs5mrKXGrGLqiC+ougpoYsQIg5430f7p+JAkcIFsmT7tpe/Wt",
+	"M8ffDyfYBphFpRCaTrA/2jfIwPsdo11oN0+TmSyh5Pm94AWbV9IwYWpCYPEGgEFzTahBaAqSOS57COUA",
+	"GczjP3w8JE8Pn7gKja/Rfgymhg+nrS0WwkoauhK8yz0cNG4+GA6eHj6G/38C//91Mha3Ydt1O3H2fOzx",
+	"vPnKuh7n7aIJpwxzFWFEOVjn1MzAzQ6uwV8tvHq+Vrv3l4muwov9TZPH+54QXNOyXzxuAkC3CfWDJn00",
+	"o054y0r36fg16WG+LcP7ARnYg1+oaCo/F5oXWPpbdyEA9P72oOUW59bqGlcwtB50gAliEDU9jhQ7aLYJ",
+	"t7pPsADE4HPqDjTE/hs1CZQQxYvrsSs9AeQ+dUB7W49Sd0rmY/T5w6alXUoxZSqQJmi/MIL80ZMYOnQ+",
+	"2jnr/Od4xjnStB5vPrReT+05Eef/MIdzxc0xDkVHfJRoDHpYA9fRsHSpsDYyPSQ9imvftuLhmVygTcQQ",
+	"B5Swa9c7E0Z0e7U1DDZbMOxgNW2FsZFC9Biu9TwCuZFrJ+OVm786IieukN7BDjkIbYKigAjGihrxplsg",
+	"xN7uHUxO3xkjxJPfR0ruOYwfL7bfqYxrGzYkzXbErTrW6AbMr4Ft4cQIT/RtZm9bhUQfirq33x9NL8Bd",
+	"Tkf/HPBp4Yv1bxfnYx6tZeObdbOpUnKMhgBWVaUNqJvOYksU6RRrPhIILZdjoTmEgUo5HbWhMqQnFLaC",
+	"zXbcb7cze9zqCMKrFboKw1cBDAlxqjbNcgx8paeztqHyrGq3MwaZugUS0lQKFlA0EnjZ7i1m1EpaJsic",
+	"a6vJHOi3mTFxXHcecSz8LhRdCkJDPy2gP3WvuGuBJ0WTU1dunPXmt+zanGBAIZkjcwBGQDGkHtcYOaZT",
+	"ykVzwBHWCwpphmTMJtKDU9iXdCHh7u9TzahuAA47oKhN1ChPvCZKVNx/BbuxfaBuy4vDKuJhkN1foDV0",
+	"mtbQJ1isBukptdaWhnSlgtCSU6uqe6bdTXmBoZY0VEZ7Ad67GkTMg6RNJDTpobGAlN2dC/WouO70xkxZ",
+	"70/kFkVFfEYOGm/gOcPvXSpq7wTOTzVKdxoNLm5s4pqMaREBsA+Jlg7OKYLc5FBXbmZuUmgKA3pMW7qt",
+	"boR03gerZ43qdiFdZX6TYvuU/dqHBNJI2Zv5NzB5JNQcM+s0aGJkLC6delwU3LRqRyXLpvAo5sla+jTA",
+	"Lvw6yVgzxcVlKrWDWZd7Vl9rMKaxC6TRPHcvbkd0TXM1FqDU7oQtrTwFvEFWpZJLLCWqg/ioE9bacCuu",
+	"BVloRsYspwvE/UW81e7io0xipp+GNwmLTvfMysnOHyNo5rI50Sq6BaCGpZgFIBqCZx1KNULSy/VyHh14",
+	"TEzoeUnnwPrOVg91JVu9YbjKj0uAiu4WbePLbu322v+WzJCp7K5ubjTJoL122r2eJ4tfu+MG2NUhsmJX",
+	"CYNHZ4+SBW54swaIOskcBESe25exdlSZnvbVsnkvpSKZ/VF2FFXsH9tzP5MLFToUotZiqC+iK4/V23WP",
+	"0+nrdjF1zvSiNDuGq+5wHrZPCvWRoQ2gcQSjlhMyXhnmwYoF8fY0WQhuSHaZDUk2z6CyapqR+5X0c78e",
+	"HT7++kF0jr/5+hIve3Q4zxr00nYJzYqXw4fffvj4aPjo6adfLr+f/zD994edsMWBSfFue2NRQSs9k6Zl",
+	"wiXWtLTOlonrkrrPwfUTH5qQRxtCHQHiEjFcecWgLRoyVg5uGlngmLDfFrQkUrhwZT3fxXcmaFTQ1cJs",
+	"Ab7s/jIeA2pj9c3psOtvsEDFwoh29A85UVdb0eCgHSNlu68W5le0Ydg1q267K9+4Ku92hXf9y70CUtfG",
+	"nRpTTvvxZfuU0jBW58V23nRX6d1uR2PQqeP49afUZAns6Te+OfC0vVKxRZb4w79/edJSwVmf6Q22utk4",
+	"5WSFeGSnKkZgTubQF+RZGe0mZvazMduLT7+TS4digJOn22xExQCrsGVwM7fSzEqpOdeaFTWWAIg4j5nM",
+	"aBFXG2KEY+vcqL1RqMfwqZ2nZh+HImxI8xD4g+GonTQKapM3sq8uQyZmMBwwkwPmpNBQviEWtOzaPRbd",
+	"fY/nCm7aBq4PtTvCexfQihrcF65JIZNRgFxWPI3TjbEHb+9zEcKF0gOOBBTtUua0JLmsUljz3cOVXea6",
+	"NT2VkmrTMiXvZxfpg3iqprwgVOCB6e6sbEWuh/ghx759zawhkgoxdX/71uLGVjz7t5PmlAIfhLMCBN5Y",
+	"SCchAP53xVKub/cFakPLtnCyG9QAk599dJUsqqN2/nGFVHZhckLsNkRh5xEJfQ/2ZezNIEANAzGtXAzo",
+	"1oBqPYRXfy94BGZf8yTERV0JehwIxmJ5IFBg6XqZWMLU1andNsohHEmPfCzk0r4gblbNn9rQVYNQcTFZ",
+	"X/Ee9BEEJcCyrJOoGBxtjva/JZClC0mFaYFpmdsysgp733YdfbSYm17BHiyI0s3T6m4krk3gStnSdM46",
+	"tSnUt2iF1L+9zYHs12OWTaxnEm8HZ64fODzU8u98rr2ofuwugwGuaEHcXuPOqwCb7eDd61cY9rc0HLvW",
+	"hPXvFzNTmv/rF9we7+hoknYX3t3a2vaq0ObJPr+MzcfM2poYKbE2VtYycHVLmd7NlRj/nT1bmTUQidvf",
+	"dotuvGCmnqSD8n4qZYG6CYCXoIjAh75D6wvJqXCqzyu+UU+VtK4y1o7FHA9Dm7ReiTxEwG+I4JLk6W0y",
+	"YG262a6am+2Bv3cht9mjJvftUmgs1ao78WrVaf2w0Jf3V6vHfbc+CPUvU5CLb/afDncQUPD35VHiDU9K",
+	"pozuDQ4kERuoLNDormMVLs3lyvNq3QL46tZnhOulK8TYPER90DO9TU3H8oq53gcoS0GlzgpypmBhbOHH",
+	"JFP7ujFg4eHTplyVizEUFt0AGbNfvVXO+FWyRPmNH5KXwWL1KFybgYMQzcIL5ZY6lxUjmQsTZiOCEZ71",
+	"72lZZpB3hZ2jYmUZq0cQ7FMfVnWctW+GvSmWFRVNLBsyVdg8LQmNkJvWknDhdOwWMO59GymERB0ZQE27",
+	"PmzsKoI5cNgz7YFDQtG13bx/S8IKAKYvV/1Clq316Hm50PzKTRTXRwDbGorUh4SGGnWSfTXybYO5nGfk",
+	"PuSysdIY6471AwQe+CqrG47eC5hR7kpToI6aldo/D2cXwh2sBOQTnuM3RFr9S0EDH4MoWUqX0cFfYv9S",
+	"WTD1XjgRgwNduVlrO9onJ++5VPcdlmL3FbquM7pZax0DR6YCfNBz1Ucw8aJk/QSZrqTQbO+QqoFKeyS8",
+	"YuwFn0wS/pflsS1ONvY/U1ctqOm8xduG67bG23EI4ZCME60UO8fM2bUnB8ymJh9e+Mw05ECtBHn4CP0u",
+	"N8/Mf5b2wHzd93Z7Bh7trx46Ono6JM1yxTYC7wXXl9GYtZQJ+mNUOtKredoKtIJoZppBcdckMKYlhXpN",
+	"B+8/xOI6h3SzVBImF/zVTP0fN6vr/zLGvn+3v2kD3o91edS+pKa/ZRsaRh4+38qSIPdgOManYe26nxQF",
+	"ZqC6GzWsDktAjrLfr/dcg+ZefuONEstMSUP/lO8A9bIlQAdTCawMh/FxmM+J0R42rVbFzWzODM/bVNoK",
+	"kOUJTpmAO0L0bylVoY8gPYMjHR5ZqfkkjceKkxXS5dqs5FM+TvXOrJVV2kdNmYnhPbWVwROq7H9ckBVb",
+	"opmsSiBCy6hp91Zb1LjvbkwPh2ipDcVGn3Q/R0VFisgXkkzYEuwFxDNdRWMbAp4/nwrZHIMaw/XXHQEd",
+	"Rs/7oujGLIH2nFHPbL6vZukcyIuWs37+YALwM3Zac8/2ml2oeoj2Ssilm3qxdEk8BFuGtyZzWbCeDm3L",
+	"wQ7bHjFzxGM1/w/j4xZ3CgSq9RTdThbsX4Db3WwHCgpdBjRXUntXNBGhuTUQT1BsfaB44pfYP2le8zm/",
+	"QRTMCWfwzrHX0ch1+ONGOT0FHORk1Ot5AKtJe+zYnFRDHh/jbIDv3r07O3g0ekQYzWdufAKNkG8ak1Ks",
+	"DMTI1a5+TJz70FZ88HKhIL8dJDaeVT9i38wYVwDZcow1AG6aEQ7Wixuqnx42Gqoff717Xb8t2IK922M3",
+	"s9UOANRe98TbN9G+P8x3NqWW/FiPOju0a7y2fya+AU4C+j87tcwzdxkOawLQyTa0yoljjYjtFQtQlR59",
+	"aQbjdJgvUJjz6xGJIBzhN3Ompj0q0F74haUqiRXlu+dhwUWxgbn5jv8G8C03Qx5BtXzbBpELA2gOuRSG",
+	"ctEHUWJX4guAs5yB2LOF4Ip1wanzo2ugFuEsbdSsaWaIwy/wwDtoIrt9Hr/d0BV8DeF+awxJhQBi9ncl",
+	"m5jjyN7DuIpoHrKkWVThoJ3dKBLRPJ4kkEQZJH4XQ8idWazIMDKXiWDRRQUNYU4DBCYakmxmTJWR+15U",
+	"I9yVa7R44L7X0QUo2d+9voAvH+f+q8cQtrBUfff6AkIV0ME1PT977iaf6wcQ4Jk9rn8S7hVj49snDobw",
+	"HyiZfJzD/ycDApWS16uz1td2A8d94ufs/O3/9/8TxHlzRq9VTBEUm5GNKWFjNuUCAzIev8qwstRW7poZ",
+	"ey+wMvaeJm5WwohgZCu+J7w9YmH4+GgDJAMgCCBA7Clw9ciaaOk3Vh49bTtco73IDbG6MFT1CrOaKAa8",
+	"NbXgr7O/KTvz67vXF7310p6j3PFS+gPR1Xur3dSIWPboitHLcG48x4PSoEVqXi9tKbqOYXW5IGenPyAf",
+	"Q/JsJsFR5FovWPNM32v8ssFpEB9eacPm99L9JXk82b3FGidRZ0wK9QTPVUPD6plcilABuSJUX26egNR6",
+	"OEx+VOziklc/McUnCSfhHZqVYhW/94i8lIpMONiITtZH5UTH3nAirt2jUSKqG/Woa34vU2kchovQ73Nd",
+	"oTfoGm27boy/7p4mr86CPLnxOLGYxfd/cH7iLDES8CT21HSgJlQRCbl0eMRLh9hOp8wFjLgBFkn4czeP",
+	"K7dXJ0KuiutGjOq2rUFYj7MlX96A0cKrnbhgMDHRWRsz18O7/5hhooGoPcAQ1RS6N0sFCLfgA1Djja0w",
+	"GNKHBqNRcr4CgF3xwhf1tc5n2gzyuV/dtGz31P2+Lt8NIbAE1IybKevNgBLAZP0AZHYNzvbuIF0i5x6a",
+	"ADVdq3yOqlQhyZ3iL7a0PqGfuNytihbxaXannRuQC5soQ74UE6xsDICGltMj8jQxKRan8t5/evj4QTqv",
+	"tyhb29Ttd56Zos7WaDjwr+6Bv+IDd3SptwCWwKQrKMy3b6f6VDZ2GtyFAbR6dteWjnZ7VhxD2kOjP1sv",
+	"+w3ngO0fDOOnuqx6kx2valt/C7R4X3j0/oD4Nxy38TZx5vaBYL8XQPotvfI/K25YW6t8BO+f0BAACyQF",
+	"zgYJwXT8BCcXWO/Mz0rxo1OUdd4AaPzYDYWwolf3k4FI7fYpAoVanS9EOlHBQJN207cb5HU3rjH+w/0+",
+	"pCbvgPnLzerC3tVhkFtP3v4BT4K1MaogGeB+Dw70p09gP09kC/G9wLY0zfCsZSSX8zmijuLg8SUbkx9f",
+	"AQCKka4FE7+UZElNPiMXWPH3XrwXX33180yOvvqKnMawzjB1gzNNspOFmUnFfwc/84g8g1WTd2+/P32T",
+	"YdUVQiU1KuHuacSygR4qLtwwiRF8lnmeKKihbu6SVCu3GNxi/dVX4IIs63cmSyrMkc8h+LkjwzB0BKKA",
+	"QyKXlrXGq1CBF1VbD9+L9CyUigs9Iqc130KbGCWZP1YxDjYttYRx3dnpOzrNRuTC2oLcwKxQQvV7kb2a",
+	"PATA0QzBYHHOBMCJuTIRqwAnJc9NVhe71iVtMJuHasPUMRiaeMc3UjC87RH5KoOdhSIQLOIjP4pLYf21",
+	"S7bSMTZ9sNe4wvIgpPMLu9cLYTc++y9k739ZOZQhGvvKrdnnCELrH5i9CJ0ONiCcgiOCfS4uvv1ewGtP",
+	"YFZDDUBdV70jwr4bKuatVhcDrCpGlWNlFxOEaQVu3VDJ69nD/ZQUMl/A0Gdy//zlc/Lt10//9wNfj6Nh",
+	"EJSleMEyuIkPmjgvF8S0rm2Tp4eHc50NSfbYBQIezZ4czrNjovnvrPmbdaiP9yJgfazBfLSiepB3MKbe",
+	"3tUu/cmTJ99iVMlwY82qAR5VPF7k5OzVIOpTGlw9AlVVMUErPjgaPBkdjp4gMMgMxM5BXW7qYDzXwQUE",
+	"BlECJhE49gWi+MGAqHovZrIsRuTc1w5j3JVr6zX7/seoSpvqSwZo8Fa8W/UCRH9VDI4Gr7mua3krquic",
+	"IbbyL+lxQJNGKavVFva73xYMENcxexgVt4AsTyUNP9TFhUCSx4eHrqbRuKZfGD+Sw0oP/sfp8/p+TTUZ",
+	"VFYn3QXvmx59E9Vtd7+V34adGWi8ZfychM7aGIphBftSWsEO4n2E5WIQ+mhbXiDtARxS1ISL+Zyq1ca8",
+	"M4grUFc8ryE8S7hpZHK4IipmNXsm6FRDd6hcDj7Y2zv2PggXHnz0f346MK7BqEoieZ14JLKKagPyHNKA",
+	"OKwUYvNWu2FTbYHNz1BWgs2RcErQRwrsmdOy3OT1d8zxetiwDZYHbgbLOjCzqi+u9xILvv4s9t4CLCqk",
+	"uU0nn2aNnH5bOxlc1oVXvwOGCXBst+VU0OeUoPeOxfx+O8BN8YIrwY1VVa62sNxaOtI1kQ99ImtE3saD",
+	"z+wlWKlu7TZ3fKCVD5u7CcIPreyFqHIvGavC0UHLZUROvFtVj1PDKT61dYPnEoeqSWy9B8caHvleIKQe",
+	"jL9ZKMUERk1ASzV5/QTef4O/U1tQX3LwAo1rZF+wPp+54UGdOXertLSL8v2Gn5pMFjyvzVOznW9+Rmrd",
+	"mtfOFibMc/VT71zPrFFU6DCtyzObu8gz3KLgJlLuze34NzMncEEXJestPWosO3pAXqt1XXlJSud6mLx6",
+	"J7pBum1dwdhN+3Ml01KhL9G2huVMblX6w50MCKnYwWe1DtxUwG66vKv+VnBTvQ/dLQOSjxVEQyIwggm2",
+	"QcSdpZw6zlyHcUtany+larp4UB2vGSPZgXP0Dj7iH58ad8xG5I10uX3nq1WKX1lv6JKt0gZnlAD7ibNl",
+	"N9Mzsjsx+fZFWJ7bgODeRQhwPkK90m64rNMWBBxDZ5p3AbXox8xrlN7J1Q3EhH4sHjMFdMA4/8NqQxjq",
+	"dmvet0q7kdStR/WuU9NatUm7gF0xscUJu4BEw0MAksFLXTACOFuQDD7MEAgYOsaFdbwQAfb/Xrx9g6iv",
+	"1NDsyDq4f+BdyB8YYvmD1Fjlf7wXfzx8+DD8z16ceXbJyB8ka6Ct2U9cKTORIqTQxXSI1TX1ODDBljXb",
+	"3cf0CogIjG84FeeQYjBCCEVdvy14flmuHhBciqtwhZX8VP8dJaDuBSi8IJLwpz6OAL9tTP21nwBWAkdw",
+	"4hBxaN7Aur3w4zfuD4pBJvSH1x7GxRQfxMU0PARJ8ehpmPH2h92OiL64uziLxW4sL7IROfFIbaYubIRY",
+	"EoaKXlNtHsIjHr56kVkfRFvTTa9EfkQgZPNecAEeDEbicPM9NH0K/u0Idy+N/PZePFNyqZnSR3gFh5ko",
+	"2YSZfJYNHVhSBitCaJcsQEtAWjQgWadMxAsIAZ3igdghge0B50VjgB6+m2aROYCFQbU0btDrlkLZsGuD",
+	"p/dhnZtpv2FSRMUDNCWG0iwzW5pyo1k5ub2MeonHalmH1dL+CbuuSle2mBREmLODPlsmjFr5qCdk8dwE",
+	"R1h/PfPPXxICqv6DtcY49EpiEMsmX5y6pe1gidCBODOmOjo40DNZxd3EgHSdU2UyTE+44jYMupMsdXnW",
+	"ptYXquzlfm9YtWGq4r9P37U+xR5JWQx63fgkhOmR+aOR2PauR8QNxSY/+PGSFbQLWlkDg/AzX06nmKuX",
+	"tTs6c+Dt9u8fz1+3rTgcuHrFwSxozOA++vDPo7YZ3E174Lbm0daUjuUs4TuFk0eU1Zfsw1gG9KywRVPp",
+	"khP29CSPZd3cn3TjrPH60mO0fjYPpQWV+FYOis/hjFd7MtYsqUjAs/WUdh/ExD74CP/9hDKwZKnKuVcG",
+	"Q+Ea4yq1zacWYlOAvYC7IJVuGgHZ7aq+mrhJdh8+Z9QC39XbRylKD1sjEp5Cd3beHaNu4Ti7edHY6NN3",
+	"dNp2U3fZAVzj7nkLwp1be2or2foxDrwrdhp/GA6qRYLkZwvzpzFll0vfSMFiHt5/wC9igC8o0vfcJWuD",
+	"zt3GB5uC6qBwKBPJc/WCTybWa+lkUoM7IzEHDygLRPOiNcTnEA5vYQatP7NkE/fIUEwLstU5YA6W2vpI",
+	"bWsC0/NO4y1bC+g95kebjAFkjwia4/Z67bmcVzAdEQnp0s3oQdtPgrHr8gQmpuK+BU2COUFNtroVLxCF",
+	"Y2gZoOD6EqsIFkI4dC8IB+BrhOAKN3FvuneUUnE9z/efzTKyC9izYQT03LddZPyNcejgnSihNt44+Gj/",
+	"82lbquKNFzR3dGxxm9rpfXsqO+3uJOY+6bpbsdq367YHB4Xik61Joxdwwef0NXjJcBH7O1ZvAdbKqBWp",
+	"mAIZHYvoCH1+vBCFA1dFYUsdLKGRaPnvpRLC3tWHFF3zJ1ReffHcYxRjI0PVaPp7uzkil6KUtLCacpdF",
+	"klmNkJH7vnkRctHO1cINUKySyrAiBqQfBsipLKXy2nOFPJ81DIddih5HA/S0J6a/86p5GkKSZcwFhRV1",
+	"ih0CsckpFgEoxjSU0LqqACg9W/NlnuOCHr7gupKap1NEZ0pWUkMNAJwD4cDHtgQ2b+0xOo7AuapgIIES",
+	"+hK4HVtediVpsDwWkvJA1kZY+vHXMPZMN20wBc1BUhwRbG0ZkiUXhVwOXW2JHkJkdUiYKEbkTZRShWhx",
+	"GIsnyJzNpVoN/ew08vjpN2tTFtF0cp2vVLBl3acTjX/atJ6ws6EtHn/DbOcw/ct40F539+HV2ZE9/21H",
+	"2seZb7Kgm5cvJF/PzQrsf7cvvz4hYpM9m7ou4Xlrrfou6kgjJSumrK7MW5MyDvkA3Wx3+huzL1rDsBuA",
+	"Ovs5L59zZ9deaX+b++wOkvE/N2uUIw8RU6/xBOXkZnNtJDbitxm/37lLOu2tg9drD45so7wzLVqkiR/K",
+	"e7u4i1wKphBVxK5V+8GFV8x3Pt5cxH/5Ust3nu1XYrny+z3JLH83P6zRN07trLAKQ2GS5sr30AzikEOc",
+	"BeDKSt0Q+ZCpzUpGC6hnAJQMDxWNJf0xNjjOTsJsMJS72BW0BGVgcR2L+wPeTd2CEJqu16cMfcYarF1o",
+	"n/a9WwMMlh4Q0JnJfVTTh3tu0g/ihG6PAc7gxZuLZNrRl5K2liWh1zVegehodvLJCSlYxYRVtytXDOT7",
+	"reAf3qfYZA1X49y9/M4+vQ4Vo6CHz1pYwQnlvkI4xZtxOTaOZccjtY9mlA6PzKlSjgiAoRvl+S/Z6l8t",
+	"Wf5jQsuSzBcgPVpXCDfskMT/14d//uvPSeLfRtLXfbh7FPRuL/YUfvU7CwcWy+FAJbcWd/vOxq0W6Zm/",
+	"6DMSH9aw2jPx677O/UbBq5pgnuzhoybdDz4igvdakUAq7e8o8LfJ+1f+fRMkbE/9ByrdmRr2nLiFpVaf",
+	"Pfu/nXj9OAhfeGcFwJ/Hn19GCUDMB194DcA2bgBpFCEiJc00X+oMDgQqkCEomQjoWk4w85e2yM5q3KDd",
+	"JlkVPS4yhPxjfOxTLoX+D+3UbQWMup0+c3QDfeZxTvYSDwnDJWaQqSKaGVOm22U10x5hJMlLJ2781deH",
+	"j+rRt1DLTTiWkUPKXvkRXFoSSko55dAKMIc6cKMAfMG3bG1ogQu3hjtUA/4RbU0jtCz3UZXx80wSOiev",
+	"IlJ7AjtyzxQXl+1HF4e4xFFK1/jBsaMJ0Q0yvM2vM1YWGc4Wrv3iY5Kdvb14R0ajkXtc5hhAO1iqzfN+",
+	"4ZbVv/c+dsj/Q083vvyeD3cptXamao1Pd1v2WkPH9fIcgnel1AbcPOrb2BuIGZesMmkB4FpRWlnS+ZIl",
+	"VVOG8C4/voI2EE2yOkiOwCbZgYbhsxnhQhtGi/R594+8ywPvn9HWg+G+38Om1O0yxrdkB6jENMnDgN42",
+	"u9iN8L1L+rgpyJvUcSHSoUNw0UPPZ0NsNR+SMIMY9hwzmbenI/bscx1ik1yTQiKOwCYNXTPoVk/4nbvm",
+	"M8oWN1Bzv7IlIB7tuRoskMuT23/SIHnov91VKV+jLJE0yFKjiRLwCxDLYOiH9rsw5hDrAR18j1eCOPcP",
+	"Ip7WJvGmSB2FS7nlYcDp38QtD6p3c0vbvfJApLsrmHXHYht/f3avfCvt+vEPvu9Op/zP484vwymP2eAL",
+	"d8q3MENKNrahHWwFIfismipax57V1UZH/h51Fq3dkLxJSL9PjY9veXJ37vTBx+hfHaLEMdH/Njopb7x0",
+	"6z61aacmze5MRTXOw07G/uzKqiNRb878u9ksothOTfcnM/6Xoe42WOoL13mdeCopE4Odv1X1vQ1Xfc48",
+	"sVvEvjPFNfrBnWk8GdEvJIzDZ3eh68LdDz76PztouUDiv4uKE2FrWnemTbtFtLoz1Vaz/Hbe/dxKrQMZ",
+	"71KfeTLtVGZ/Jn9/GZqsyUFfthrbyUVJSVcPgmlVX+d4yefECLQr2DdEoAvV3ZnWUp5sfi/8ZJo70Fd4",
+	"64OP8N8OmgoJ+rfxxJR73cROtOknT6E7U06Op7cw52f3tbaQ7S71EVBmpzL601j4y9BEEbt84d5UK9ck",
+	"JVeq+6gFKhUHaoRcCaRJ6lm48Qg/UQS8tSGCqv779B2Jkrjp6gBk0x/Dir6A3qQ9K70oVXVneq/uW6AB",
+	"Wztih3rD70IRhrsffPR/dlCHP0aT5P4mjluiX6y5M22KMaLVnenGaOTfVjb+/I5bPD7y7nh9N3t5iu1U",
+	"m38mq38ZmrPJTF+6D7fjXHYWegeNwetthzkUWv0ZpxkRsbef6NQY1j11SAfzYMOI8LYCjsP1Uzq/jGPs",
+	"xmmsTZsoitO6+f+LmjmxPn3/CztzJ0XRHJiOADSAIubGxUGrn2AeRYKHWentHLFIFhQ7sJKSa5wGSMUK",
+	"ewiHyeFil4xVWOJTTzB5kTRvYd6UIUYu8hlLlB5erEQen+w/x6bZPy813uNLnWPyA71krlB4BnPOyxpu",
+	"vd4zmP/ouW1/sv3go+PNrUbuOZvLK7YfifG5yIzv0Di7XWj6Z4rrNvyWIamYypkwD5nIZVHPjGOsYMUx",
+	"eXV29Y2VD2NF80tm6vLy5mCsWgr1mIt1K546qLjYxlc/ioqL/2y2es3oFWuMsydG+lHgMBUgBajxd+eq",
+	"FpUHo3VRDp7xMHvLoUV5+gLA05ILTOt6Ukvhp2nIghHAE7J2ILuuuGLaameuCfJhgcX5FKazEid3fWPL",
+	"uio82xeD3kGnHhdfqk57oSgXzdn3UpGJVDmzu7Ko7D8LuRRtaDPdRI77yRb/ZAN16M6dFA8GtN1Nuacd",
+	"494lsM8GxtlMLsncWpGRL2PInK5w7vrnllQ9lA32ayHiwmfwpjY39qyt48zEzmk9T2pJNXQijchbEe2e",
+	"FOXqOESraZ6zyrDC/j21LkVoWfJX2MdARwAESwFlAx1gHPCV6Fq9gA4318p1R2Y33Ly/bNrrw2E+e8vE",
+	"y7UzsLRqr2SGTCXIKesfWcLuYQIWbKBrLnPtQdBrCk1o82hoSFgNrGAmS8A0RRCibbGc3emPn2GwfHhZ",
+	"61WAosTVDNPBixHpNWBuV2IkTon8DSbHueFmEyXndzMmrhkRu7sZcc10z50MiGtkewLptjUGwhjcfKG4",
+	"WQEHQb/04OiXD3bD4YeOtRaqHBwNYK7R1SOQ3+5O69vngvGFm9y+Pjp/FMHnO5gZqzwajKgThnbcsYCY",
+	"rSHHBaPdwQ7lKp6/qOPptkhpe1qhjTRaRqO0dPPBOPIGoAumXFx7TPTGGJZ4XvQqoO2HJzg42eg9A7hC",
+	"9FktfaIPXb42+qQuItpc609e/EC4zMufCM7ebYSmK49X6GXZqDFYCSEYN+dyUUPcIHjgDRjTChJmLudM",
+	"mDBfaBQPblgmb7U+yhN/ic36HhtKTuM3903tnz58+n8BAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

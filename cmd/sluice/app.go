@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-gateway/sluice/admin"
 	"github.com/sluice-gateway/sluice/admin/api"
 	"github.com/sluice-gateway/sluice/admin/auth"
+	"github.com/sluice-gateway/sluice/alert"
 	"github.com/sluice-gateway/sluice/configsync"
 	"github.com/sluice-gateway/sluice/control"
 	"github.com/sluice-gateway/sluice/discovery"
@@ -56,6 +57,7 @@ type App struct {
 	router  *names.Router // nil: names have no routes
 	names   *names.Keeper // nil: none are announced; made with the store
 	health  *health.Health
+	alerts  *alert.Alerts
 	proxy   *proxy.Proxy
 	fleets  *configsync.Controller
 	objects *objectFiles
@@ -121,6 +123,9 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	cfg.Limits.apply(&data)
 	a.proxy = proxy.New(data)
 	a.fleets = configsync.New(configsync.Config{Log: log})
+	if a.alerts, err = a.newAlerts(); err != nil {
+		return nil, err
+	}
 	a.objects = &objectFiles{paths: cfg.Objects, store: a.store, log: log}
 	if err := a.serveOps(); err != nil {
 		return nil, err
@@ -229,9 +234,10 @@ func (a *App) serveAdmin(parts admin.Config, agents http.Handler, more ...func()
 	if err != nil {
 		return err
 	}
-	more = append(more, a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.health.Problems)
+	more = append(more, a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.health.Problems, a.alertProblems)
 	parts.Control, parts.Fleets, parts.Tokens = a.loop, adminFleets{a.fleets, more}, tokens
 	parts.Sources, parts.Shrink, parts.Listeners, parts.Health = sourceStatus(a.sources), a.guard, a.listenerStatus, a.health
+	parts.Alerts = a.alerts
 	parts.Normalise, parts.UI = normalise, webadmin.Dist
 	parts.Version, parts.Node, parts.StartedAt = version, a.cfg.Node, a.started
 	parts.Log, parts.Slardar = a.log, a.slardarParts()
@@ -271,6 +277,7 @@ func (a *App) Run(ctx context.Context) error {
 		run(c.Run)
 	}
 	run(a.health.Run)
+	run(a.alerts.Run)
 	run(a.whenStored(a.objects.Run))
 	run(a.watchReady)
 	run(a.settle)

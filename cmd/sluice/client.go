@@ -20,7 +20,7 @@ import (
 
 // clientCommands are the verbs that talk to a running control plane.
 func clientCommands() []*cobra.Command {
-	all := []*cobra.Command{applyCommand(), getCommand(), deleteCommand(), statusCommand(), explainCommand(), upstreamCommand(), healthCommand(), fleetCommand(), historyCommand(), auditCommand()}
+	all := []*cobra.Command{applyCommand(), getCommand(), deleteCommand(), statusCommand(), explainCommand(), upstreamCommand(), healthCommand(), alertsCommand(), fleetCommand(), historyCommand(), auditCommand()}
 	for _, c := range all {
 		c.PersistentFlags().String("server", cmp.Or(os.Getenv("SLUICE_SERVER"), "http://127.0.0.1:9080"), "URL of the control plane (SLUICE_SERVER)")
 		c.PersistentFlags().String("token-file", "", "file that holds the token (default: SLUICE_TOKEN, ./data/admin.token, /var/lib/sluice/admin.token)")

@@ -38,6 +38,8 @@ type Config struct {
 	DNS []ResolverConfig `yaml:"dns"`
 	// Names gives services names in DNS. Default: none.
 	Names *NamesConfig `yaml:"names"`
+	// Alerts says who is told when something is wrong. Default: nobody.
+	Alerts AlertsConfig `yaml:"alerts"`
 	// Objects are files or folders that are applied at start and whenever they change.
 	Objects   []string        `yaml:"objects"`
 	AccessLog AccessLogConfig `yaml:"accessLog"`
@@ -285,6 +287,7 @@ func (c *Config) check() []error {
 	}
 	checkResolvers(c.DNS, bad)
 	c.Names.check(bad)
+	c.Alerts.check(bad)
 	if _, err := logLevel(c.Log.Level); err != nil {
 		errs = append(errs, err)
 	}

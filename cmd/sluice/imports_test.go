@@ -14,7 +14,7 @@ const module = "github.com/sluice-gateway/sluice/"
 
 // siblings meet through package gateway and small interfaces that the caller declares;
 // cmd/sluice connects them. None imports another, so each can be read and tested alone.
-var siblings = []string{"discovery", "health", "proxy", "configsync", "admin", "store", "control", "manifest", "web-admin"}
+var siblings = []string{"discovery", "health", "alert", "proxy", "configsync", "admin", "store", "control", "manifest", "web-admin"}
 
 // testTools are for tests only, and may be used by any test.
 var testTools = []string{"test/load", "test/kubetest", "test/knottest", "test/e2e", "store/storetest", "configsync/agent/agenttest"}

@@ -1,6 +1,6 @@
 import { queryOptions } from '@tanstack/react-query';
 import { api, unwrap } from './client';
-import type { CertificateView, Fleet, NameList, Node, Problem, Route, Shrink, UpstreamView } from './types';
+import type { Alerts, CertificateView, Fleet, NameList, Node, Problem, Route, Shrink, UpstreamView } from './types';
 
 // What several pages read. Every key starts with its noun, so that api/live.ts can say
 // which answers an event makes old.
@@ -13,6 +13,9 @@ export const problemsQuery = () =>
     queryKey: ['problems'],
     queryFn: async ({ signal }): Promise<Problem[]> => (await unwrap(api.GET('/problems', { signal }))).items,
   });
+
+export const alertsQuery = () =>
+  queryOptions({ queryKey: ['alerts'], queryFn: ({ signal }): Promise<Alerts> => unwrap(api.GET('/alerts', { signal })), refetchInterval: 5_000 });
 
 export const shrinksQuery = () =>
   queryOptions({

@@ -700,6 +700,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is wrong now, as alerts tell it, and how their receivers are
+         * @description Conditions that this node has found and that hold. Receivers are listed where no tenant is asked for.
+         */
+        get: operations["listAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alerts/receivers/{receiver}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a sample to a receiver of alerts
+         * @description At once, past its queue and limits. That it did not get there is no error of this call.
+         */
+        post: operations["testAlertReceiver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/shrinks": {
         parameters: {
             query?: never;
@@ -948,6 +988,62 @@ export interface components {
             hosts?: string[];
             /** @description The nginx fleets that mirror this tenant. Empty is the Go edge only. */
             fleets?: string[];
+            alerts?: components["schemas"]["TenantAlerts"];
+        };
+        /** @description Who is told when something of the tenant is wrong, and from when on it is. */
+        TenantAlerts: {
+            /** @description Names of `alerts.receivers` in sluice.yaml with the scope `tenants`. Those with the scope `all` are told anyway. */
+            receivers?: string[];
+            /**
+             * Format: double
+             * @description Share of 5xx answers above which the generated Prometheus rules alert. Default 0.05.
+             */
+            maxErrorRatio?: number;
+            /** @description What the 99th percentile of the times of requests may be in these rules, such as `800ms`. Default: no rule. */
+            maxLatency?: components["schemas"]["Duration"];
+        };
+        /** @description One condition that somebody should know of, from its beginning to its end. */
+        Alert: {
+            /** @description Names the condition, and is the same as long as it lasts and when it comes again. */
+            id: string;
+            /** @enum {string} */
+            kind: "endpoint_out" | "service_bad" | "panic" | "source_down" | "store_down" | "drift" | "rollout_failed" | "node_silent" | "certificate" | "shrink_held" | "sample";
+            /** @enum {string} */
+            severity: "warning" | "critical";
+            resolved: boolean;
+            /** @description That it concerns. Absent for what belongs to the platform. */
+            tenant?: string;
+            subject: string;
+            summary: string;
+            /** @description Why, and what to do. */
+            detail?: string;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            ended?: string;
+            /** @description That says so. */
+            node: string;
+        };
+        /** @description How a receiver of alerts is doing. Its URL and secrets are not shown. */
+        AlertReceiver: {
+            name: string;
+            /** @enum {string} */
+            type: "slack" | "dingtalk" | "wecom" | "json";
+            /** @enum {string} */
+            scope: "all" | "platform" | "tenants";
+            /** @description Alerts that it has not been told yet. */
+            waiting: number;
+            /** @description Alerts that it will not be told: refused, too old, or too many. */
+            dropped: number;
+            /**
+             * Format: date-time
+             * @description When a message last got there.
+             */
+            sent?: string;
+            /** @description Why the last attempt failed, if it did. */
+            error?: string;
+            /** Format: date-time */
+            retryAt?: string;
         };
         /** @description A named group of mirrored nginx nodes. */
         Fleet: {
@@ -3504,6 +3600,60 @@ export interface operations {
                          */
                         generation: number;
                         items: components["schemas"]["CertificateView"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listAlerts: {
+        parameters: {
+            query?: {
+                /** @description Only of this tenant. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The worst first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Alert"][];
+                        receivers: components["schemas"]["AlertReceiver"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    testAlertReceiver: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                receiver: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How that went. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        sent: boolean;
+                        /** @description Why not. */
+                        error?: string;
                     };
                 };
             };

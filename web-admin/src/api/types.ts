@@ -18,6 +18,11 @@ export type Verdict = Schemas['Verdict'];
 export type HealthState = Schemas['HealthState'];
 export type Sample = Schemas['Sample'];
 export type Shrink = Schemas['Shrink'];
+export type Alert = Schemas['Alert'];
+export interface Alerts {
+  items: Alert[];
+  receivers: Schemas['AlertReceiver'][];
+}
 export type DerivedFrom = Schemas['DerivedFrom'];
 export type Upstream = Schemas['Upstream'];
 export type Route = Schemas['Route'];

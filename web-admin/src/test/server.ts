@@ -65,4 +65,4 @@ export function eventStream() {
 }
 
 // What pages ask for whatever they show.
-export const server = setupServer(answer('get', '/shrinks', { items: [] }), answer('get', '/problems', { items: [] }));
+export const server = setupServer(answer('get', '/shrinks', { items: [] }), answer('get', '/problems', { items: [] }), answer('get', '/alerts', { items: [], receivers: [] }));

@@ -35,6 +35,30 @@ test('shows who this is, what is wrong and where it leads', async () => {
   expect((await screen.findByRole('link', { name: '1 failed' }, soon)).getAttribute('href')).toBe('/fleet?fleet=shared&state=failed');
 });
 
+test('shows alerts, and receivers that can not be told', async () => {
+  serve();
+  server.use(
+    answer('get', '/alerts', {
+      items: [
+        {
+          id: 'service_bad/acme/api', kind: 'service_bad', severity: 'critical', resolved: false, tenant: 'acme', subject: 'upstream acme/api',
+          summary: 'upstream acme/api fails as a whole', detail: 'All 3 endpoints fail.', since: '2026-11-20T23:00:00Z', node: 'edge-1',
+        },
+      ],
+      receivers: [
+        { name: 'ops', type: 'slack', scope: 'all', waiting: 2, dropped: 0, error: 'hooks.example.com: connection refused' },
+        { name: 'fine', type: 'json', scope: 'all', waiting: 0, dropped: 0 },
+      ],
+    }),
+  );
+  renderAt('/');
+  const alert = (await screen.findByText('service bad', {}, soon)).closest('li') as HTMLElement;
+  expect(within(alert).getByText('All 3 endpoints fail.')).toBeTruthy();
+  const receiver = screen.getByText('hooks.example.com: connection refused').closest('li') as HTMLElement;
+  expect(within(receiver).getByText('2 alerts wait')).toBeTruthy();
+  expect(screen.queryByText('fine')).toBeNull();
+});
+
 test('takes new problems from the stream', async () => {
   const stream = serve();
   renderAt('/');
@@ -51,6 +75,7 @@ test('says that nothing is wrong', async () => {
   renderAt('/');
   expect(await screen.findByText('No problems.', {}, soon)).toBeTruthy();
   expect(await screen.findByText(/No endpoint is ejected/, {}, soon)).toBeTruthy();
+  expect(await screen.findByText(/No alert. Nobody would be told/, {}, soon)).toBeTruthy();
   expect(await screen.findByText(/No fleet yet/, {}, soon)).toBeTruthy();
 });
 

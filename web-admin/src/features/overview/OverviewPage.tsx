@@ -4,11 +4,12 @@ import { ProblemList } from '../../parts/ProblemList';
 import { ShrinkAlarms } from '../../parts/ShrinkAlarm';
 import { Panel, Page } from '../../ui/Page';
 import { QueryView } from '../../ui/States';
+import { AlertList } from './AlertList';
 import { Identity } from './Identity';
 import { Stats } from './Stats';
 import { SuspectList } from './SuspectList';
 import { FleetList, ListenerList, SourceList } from './SideLists';
-import { suspects, useFleets, useProblems, useStatus, useUpstreams } from './queries';
+import { suspects, useAlerts, useFleets, useProblems, useStatus, useUpstreams } from './queries';
 
 /** What to look at first: what is wrong, then what is there, then who says so. */
 export function OverviewPage() {
@@ -17,6 +18,7 @@ export function OverviewPage() {
   const problems = useProblems();
   const upstreams = useUpstreams();
   const fleets = useFleets();
+  const alerts = useAlerts();
   return (
     <Page title={t('overview.title')}>
       <ShrinkAlarms />
@@ -27,6 +29,9 @@ export function OverviewPage() {
             <Stats status={s} upstreams={upstreams.data} />
             <div className="columns">
               <div>
+                <Panel flush title={t('overview.alerts')} extra={alerts.data && <span className="num">{alerts.data.items.length}</span>}>
+                  <QueryView query={alerts}>{(all) => <AlertList alerts={all} />}</QueryView>
+                </Panel>
                 <Panel flush title={t('overview.problems')} extra={problems.data && <span className="num">{problems.data.length}</span>}>
                   <QueryView query={problems}>{(items) => <ProblemList problems={items} />}</QueryView>
                 </Panel>

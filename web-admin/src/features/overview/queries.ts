@@ -1,11 +1,12 @@
 import { useQueries, useQuery } from '@tanstack/react-query';
-import { fleetsQuery, nodesQuery, problemsQuery, statusQuery, upstreamsQuery } from '../../api/reads';
+import { alertsQuery, fleetsQuery, nodesQuery, problemsQuery, statusQuery, upstreamsQuery } from '../../api/reads';
 import { isBad } from '../../api/tally';
 import type { Endpoint, Node, UpstreamKey, UpstreamView } from '../../api/types';
 import { healthStates } from '../../api/types';
 
 export const useStatus = () => useQuery(statusQuery());
 export const useProblems = () => useQuery(problemsQuery());
+export const useAlerts = () => useQuery(alertsQuery());
 export const useUpstreams = () => useQuery(upstreamsQuery());
 
 export interface FleetSummary {
