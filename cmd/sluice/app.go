@@ -101,6 +101,7 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	a.loop = control.New(control.Config{Static: manual.Sets, Log: log})
 	a.guard = control.NewGuard(control.GuardConfig{Percent: cfg.ShrinkGuard.Percent, Hold: cfg.ShrinkGuard.Hold.Std(), Out: a.loop.SetEndpoints, Log: log})
 	a.loop.Restore(a.kept)
+	a.guard.Restore(a.kept.Sets)
 	a.kept = control.Copy{}
 	if a.sources, err = a.newSources(); err != nil {
 		return nil, err

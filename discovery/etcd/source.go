@@ -243,7 +243,7 @@ func (r *run) again(ctx context.Context) {
 }
 
 func (r *run) send(ctx context.Context, key gateway.SetKey, c content) {
-	set := gateway.EndpointSet{SetKey: key, Endpoints: slices.Clone(c.endpoints), Problems: slices.Clone(c.problems)}
+	set := gateway.EndpointSet{SetKey: key, Endpoints: slices.Clone(c.endpoints), Problems: slices.Clone(c.problems), Out: slices.Clone(c.out)}
 	if set.Endpoints == nil {
 		set.Endpoints = []gateway.SourceEndpoint{}
 	}
