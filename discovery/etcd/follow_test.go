@@ -98,7 +98,7 @@ func (f *followed) quiet() {
 	}
 }
 
-// describe is "address*weight" of every endpoint, and the problems after a "!".
+// describe is "address*weight" of every endpoint, what is out, and the problems after a "!".
 func describe(set gateway.EndpointSet) string {
 	var parts []string
 	for _, e := range set.Endpoints {
@@ -106,6 +106,9 @@ func describe(set gateway.EndpointSet) string {
 		if e.Terminating {
 			parts = append(parts, "terminating")
 		}
+	}
+	for _, address := range set.Out {
+		parts = append(parts, address+" out")
 	}
 	for _, p := range set.Problems {
 		parts = append(parts, "! "+p)
