@@ -231,9 +231,13 @@ func (a *App) servicesComplete() bool {
 	default:
 		return false
 	}
-	return !slices.ContainsFunc(a.sources.Status(), func(s discovery.SourceStatus) bool {
-		return strings.HasPrefix(s.Name, string(gateway.SourceKubernetes)+"/") && (!s.Up || s.Pending > 0)
-	})
+	return !slices.ContainsFunc(a.sources.All(), hidesServices)
+}
+
+// hidesServices says whether there may be Services that the source does not tell of: it follows
+// EndpointSlices of a cluster, or the Ingresses and Services that make upstreams.
+func hidesServices(s discovery.SourceStatus) bool {
+	return strings.HasPrefix(s.Name, string(gateway.SourceKubernetes)+"/") && (!s.Up || s.Pending > 0)
 }
 
 // announce keeps the names, if there are any to keep.
