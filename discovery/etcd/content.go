@@ -20,6 +20,7 @@ type content struct {
 	endpoints []gateway.SourceEndpoint // sorted by address, no address twice
 	problems  []string
 	out       []string // addresses that their keys take out, sorted
+	refused   bool     // nobody may follow the prefix: there shall be nothing of it
 }
 
 func (c content) equal(o content) bool {

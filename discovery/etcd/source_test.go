@@ -178,7 +178,7 @@ func TestReservedPrefixIsRefused(t *testing.T) {
 	put(t, c, "/sluice/v1/secret", `{"address":"10.0.0.1:80"}`)
 	f := follow(t, Config{Client: c, Reserved: []string{"/sluice/"}})
 	f.want("api=/sluice/v1/")
-	f.expect("api", `! prefix "/sluice/v1/" reaches into /sluice/, which is Sluice's own: register instances elsewhere, such as under /services/`)
+	f.expect("api", `declared ! prefix "/sluice/v1/" reaches into /sluice/, which is Sluice's own: register instances elsewhere, such as under /services/`)
 }
 
 // An etcd that is away when following starts: the source says so, and follows it once it
