@@ -84,7 +84,7 @@ func ReadCopy(name string) (Copy, error) {
 	}
 	c, err := parseCopy(text)
 	if err != nil {
-		return Copy{}, fmt.Errorf("%w: %s: %w: it is not used; delete it, and a new one is written when the node is complete", ErrDamaged, name, err)
+		return Copy{}, fmt.Errorf("%w: %s: %w: it is not used, and replaced when the node is complete", ErrDamaged, name, err)
 	}
 	return c, nil
 }

@@ -28,16 +28,19 @@ type GuardConfig struct {
 // Guard stands between sources and a [Loop]. When a source suddenly has lost more than half of
 // an upstream's endpoints, or all, that is more often a mistake (a wiped prefix, a selector, a
 // half-read list) than the truth, so those that went are kept as long as they answer, a minute
-// at most, and somebody is told. Endpoints that were draining or terminating before they went
-// are gone on purpose, and are never kept.
+// at most, and somebody is told. Endpoints that were draining or terminating before they went,
+// or that the source says are out, are gone on purpose, and are never kept.
 type Guard struct {
 	cfg GuardConfig
 
-	mu    sync.Mutex
-	said  map[gateway.SetKey]gateway.EndpointSet // by the source, guarded by mu
-	holds map[gateway.SetKey]*hold               // guarded by mu
-	begun uint64                                 // holds there have been; guarded by mu
-	ended map[ending]uint64                      // of them; guarded by mu
+	mu       sync.Mutex
+	said     map[gateway.SetKey]gateway.EndpointSet // by the source, guarded by mu
+	copied   map[gateway.SetKey]gateway.EndpointSet // by an earlier process, until the source speaks; guarded by mu
+	followed []*gateway.EffectiveUpstream           // of the last snapshot, only read; guarded by mu
+	ill      map[gateway.EndpointKey]bool           // do not answer; guarded by mu
+	holds    map[gateway.SetKey]*hold               // guarded by mu
+	begun    uint64                                 // holds there have been; guarded by mu
+	ended    map[ending]uint64                      // of them; guarded by mu
 }
 
 // hold is what is kept of one set.
@@ -59,7 +62,18 @@ func NewGuard(cfg GuardConfig) *Guard {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Guard{cfg: cfg, said: map[gateway.SetKey]gateway.EndpointSet{}, holds: map[gateway.SetKey]*hold{}, ended: map[ending]uint64{}}
+	return &Guard{cfg: cfg, said: map[gateway.SetKey]gateway.EndpointSet{}, copied: map[gateway.SetKey]gateway.EndpointSet{},
+		ill: map[gateway.EndpointKey]bool{}, holds: map[gateway.SetKey]*hold{}, ended: map[ending]uint64{}}
+}
+
+// Restore begins with what an earlier process had: a source that then has nothing at all has
+// lost all of it. Losing a part says little, since a copy may be old.
+func (g *Guard) Restore(sets []gateway.EndpointSet) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, s := range sets {
+		g.copied[s.SetKey] = s
+	}
 }
 
 // SetEndpoints takes a whole set from a source and hands it on, with what is kept.
@@ -67,13 +81,23 @@ func (g *Guard) SetEndpoints(s gateway.EndpointSet) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	before, heard := g.said[s.SetKey]
+	if !heard && !slices.ContainsFunc(s.Endpoints, inUse) {
+		before, heard = g.copied[s.SetKey]
+	}
+	delete(g.copied, s.SetKey)
 	g.said[s.SetKey] = s
 	how := endedReturned
 	if h := g.holds[s.SetKey]; h != nil {
 		for _, e := range s.Endpoints { // it came back
 			delete(h.kept, e.Address)
 		}
-		if s.Absence == gateway.AbsenceDeclared { // what looked like a mistake is meant
+		for _, address := range s.Out { // what looked like a mistake is meant
+			if _, kept := h.kept[address]; kept {
+				delete(h.kept, address)
+				how = endedDeclared
+			}
+		}
+		if s.Absence == gateway.AbsenceDeclared {
 			clear(h.kept)
 			how = endedDeclared
 		}
@@ -89,6 +113,9 @@ func (g *Guard) judge(before, now gateway.EndpointSet) {
 	has := make(map[string]bool, len(now.Endpoints))
 	for _, e := range now.Endpoints {
 		has[e.Address] = true
+	}
+	for _, address := range now.Out {
+		has[address] = true // it is not lost
 	}
 	had, gained := 0, 0
 	var lost []gateway.SourceEndpoint
@@ -111,6 +138,12 @@ func (g *Guard) judge(before, now gateway.EndpointSet) {
 	if (len(lost)-gained)*100 <= had*g.cfg.Percent {
 		return
 	}
+	kept := slices.DeleteFunc(slices.Clone(lost), func(e gateway.SourceEndpoint) bool {
+		return g.ill[gateway.EndpointKey{Upstream: now.Upstream, Address: e.Address}]
+	})
+	if len(kept) == 0 {
+		return // nobody would miss them
+	}
 	h := g.holds[now.SetKey]
 	if h == nil {
 		t := g.cfg.Now()
@@ -120,7 +153,7 @@ func (g *Guard) judge(before, now gateway.EndpointSet) {
 		g.begun++
 	}
 	h.lost += len(lost)
-	for _, e := range lost {
+	for _, e := range kept {
 		h.kept[e.Address] = e
 	}
 	g.cfg.Log.Warn("a source has lost most of an upstream's endpoints at once: they are kept while they answer",
@@ -149,32 +182,23 @@ func (g *Guard) send(k gateway.SetKey, how ending) {
 	g.cfg.Out(s)
 }
 
-// SetVerdicts lets go of those that are kept and do not answer.
+// SetVerdicts lets go of those that are kept and do not answer. Others that do not answer are
+// not kept when their source loses them.
 func (g *Guard) SetVerdicts(verdicts []gateway.Verdict) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, v := range verdicts {
 		if v.State != gateway.StateDown && v.State != gateway.StateEjected {
+			delete(g.ill, v.EndpointKey)
 			continue
 		}
+		g.ill[v.EndpointKey] = true
 		for k, h := range g.holds {
 			if _, kept := h.kept[v.Address]; kept && k.Upstream == v.Upstream {
 				delete(h.kept, v.Address)
 				g.cfg.Log.Info("an endpoint that its source has lost is let go: it does not answer", "upstream", v.Upstream.String(), "endpoint", v.Address, "reason", v.Reason)
 				g.send(k, endedUnanswered)
 			}
-		}
-	}
-}
-
-// Apply lets go of what is kept for places that no upstream follows any more.
-func (g *Guard) Apply(s *gateway.Snapshot) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for k, h := range g.holds {
-		u := s.Upstream(k.Upstream)
-		if u == nil || !slices.ContainsFunc(u.Discover, func(d gateway.Discover) bool { return d.SetKey(u.Key) == k }) {
-			g.drop(k, h, endedUnfollowed)
 		}
 	}
 }
@@ -191,32 +215,4 @@ func (g *Guard) expire(k gateway.SetKey, h *hold) {
 func (g *Guard) drop(k gateway.SetKey, h *hold, how ending) {
 	clear(h.kept)
 	g.send(k, how)
-}
-
-// Accept says that the endpoints of an upstream are gone on purpose. It returns how many were
-// kept until now.
-func (g *Guard) Accept(u gateway.UpstreamKey) (n int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for k, h := range g.holds {
-		if k.Upstream == u {
-			n += len(h.kept)
-			g.drop(k, h, endedAccepted)
-		}
-	}
-	return n
-}
-
-// Extend keeps the endpoints of an upstream for longer, as long as they answer. It returns how
-// many there are.
-func (g *Guard) Extend(u gateway.UpstreamKey, until time.Time) (n int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for k, h := range g.holds {
-		if k.Upstream == u && h.timer.Reset(until.Sub(g.cfg.Now())) {
-			h.until = until
-			n += len(h.kept)
-		}
-	}
-	return n
 }

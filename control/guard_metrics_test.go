@@ -68,8 +68,10 @@ func TestGuardCounts(t *testing.T) {
 		time.Sleep(time.Hour) // expired
 		synctest.Wait()
 		lose()
-		for _, a := range []string{"a", "b"} { // unanswered
-			g.SetVerdicts([]gateway.Verdict{{EndpointKey: gateway.EndpointKey{Upstream: u, Address: a}, State: gateway.StateDown}})
+		for _, state := range []gateway.HealthState{gateway.StateDown, gateway.StateUnknown} { // unanswered, and forgotten
+			for _, a := range []string{"a", "b"} {
+				g.SetVerdicts([]gateway.Verdict{{EndpointKey: gateway.EndpointKey{Upstream: u, Address: a}, State: state}})
+			}
 		}
 		lose()
 		g.says("none") // declared

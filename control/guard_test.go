@@ -11,7 +11,7 @@ import (
 )
 
 // guarded tells a guard what a source says, in short: "a b c" are three endpoints, "a-" one that
-// is terminating, and "none" that there shall be none.
+// is terminating, "a!" one that is taken out by its key, and "none" that there shall be none.
 type guarded struct {
 	t *testing.T
 	*Guard
@@ -42,6 +42,10 @@ func (g *guarded) says(text string) {
 		s.Absence, text = gateway.AbsenceDeclared, ""
 	}
 	for _, name := range strings.Fields(text) {
+		if address, out := strings.CutSuffix(name, "!"); out {
+			s.Out = append(s.Out, address)
+			continue
+		}
 		address, terminating := strings.CutSuffix(name, "-")
 		s.Endpoints = append(s.Endpoints, gateway.SourceEndpoint{Address: address, Weight: 1, Terminating: terminating})
 	}
@@ -86,6 +90,9 @@ func TestGuard(t *testing.T) {
 		{name: "lost, then declared", says: []string{"a b c", "", "a- b- c-", ""}, want: ""},
 		{name: "declared at once", says: []string{"a b c", "none"}, want: ""},
 		{name: "declared while it is held", says: []string{"a b c", "", "none"}, want: ""},
+		{name: "taken out", says: []string{"a b c", "a! b! c!"}, want: ""},
+		{name: "taken out while others go", says: []string{"a b c", "a!"}, want: "b c", held: true},
+		{name: "lost, then taken out", says: []string{"a b c", "", "a! b! c!", ""}, want: ""},
 		{name: "a third allowed", percent: 33, says: []string{"a b", "a"}, want: "a b", held: true},
 		{name: "switched off", percent: 100, says: []string{"a b c d", ""}, want: ""},
 	} {
@@ -142,6 +149,62 @@ func TestGuardEnds(t *testing.T) {
 		synctest.Wait()
 		g.want("and later", "", 0)
 	})
+}
+
+// Who does not answer is not kept, and nobody is told when all of those that went do not.
+func TestGuardOfTheIll(t *testing.T) {
+	g := newGuarded(t, GuardConfig{})
+	verdict := func(address string, state gateway.HealthState) gateway.Verdict {
+		return gateway.Verdict{EndpointKey: gateway.EndpointKey{Upstream: g.key.Upstream, Address: address}, State: state}
+	}
+	g.says("a b c")
+	g.SetVerdicts([]gateway.Verdict{verdict("a", gateway.StateDown), verdict("b", gateway.StateEjected), verdict("c", gateway.StateDown)})
+	g.says("")
+	g.want("nobody answered", "", 0)
+	g.says("a b c")
+	g.SetVerdicts([]gateway.Verdict{verdict("b", gateway.StateProbation), verdict("c", gateway.StateUnknown)})
+	g.says("")
+	g.want("two answer again", "b c", 1)
+	g.Accept(g.key.Upstream)
+}
+
+// A source that has nothing after a restart has lost what the local copy holds; one that has
+// something is believed, since the copy may be old.
+func TestGuardAfterARestart(t *testing.T) {
+	for says, want := range map[string]string{"": "a b c", "a-": "a- b c", "d": "d", "none": "", "a! b! c!": ""} {
+		g := newGuarded(t, GuardConfig{})
+		g.Restore([]gateway.EndpointSet{{SetKey: g.key, Endpoints: []gateway.SourceEndpoint{{Address: "a", Weight: 1}, {Address: "b", Weight: 1}, {Address: "c", Weight: 1}}}})
+		g.says(says)
+		g.want("at first "+says, want, map[bool]int{true: 1}[strings.Contains(want, "b")])
+		g.Accept(g.key.Upstream)
+		g.says("d")
+		g.says("d e")
+		g.want("later", "d e", 0)
+	}
+}
+
+// A place that was not followed for a while may hold anything when it is followed again.
+func TestGuardForgets(t *testing.T) {
+	g := newGuarded(t, GuardConfig{})
+	u := &gateway.Upstream{Meta: gateway.Meta{Kind: gateway.KindUpstream, Tenant: "acme", Name: "api", CreatedRevision: 1},
+		Spec: gateway.UpstreamSpec{Discover: []gateway.Discover{{Etcd: &gateway.EtcdDiscover{Prefix: "/api/"}}}}}
+	tenant := &gateway.Tenant{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: "acme"}}
+	followed := gateway.Build(gateway.Inputs{Tenants: []*gateway.Tenant{tenant}, Upstreams: []*gateway.Upstream{u}}, 1)
+	if d := followed.Upstream(g.key.Upstream); d == nil || d.Discover[0].SetKey(d.Key) != g.key {
+		t.Fatalf("the upstream is %+v", d)
+	}
+	g.Apply(followed)
+	g.says("a b c")
+	g.Apply(followed)
+	g.says("")
+	g.want("followed", "a b c", 1)
+	g.Apply(gateway.Build(gateway.Inputs{Tenants: []*gateway.Tenant{tenant}}, 2))
+	g.want("not followed", "", 0)
+	g.says("a b c")
+	g.Apply(followed)
+	g.Apply(gateway.Build(gateway.Inputs{Tenants: []*gateway.Tenant{tenant}}, 3))
+	g.says("d")
+	g.want("followed again", "d", 0)
 }
 
 // Whatever a source says in whatever order, an endpoint that it names is in use, and none stays

@@ -40,6 +40,34 @@ func (g *Guard) Problems() []gateway.Problem {
 	return out
 }
 
+// Accept says that the endpoints of an upstream are gone on purpose. It returns how many were
+// kept until now.
+func (g *Guard) Accept(u gateway.UpstreamKey) (n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for k, h := range g.holds {
+		if k.Upstream == u {
+			n += len(h.kept)
+			g.drop(k, h, endedAccepted)
+		}
+	}
+	return n
+}
+
+// Extend keeps the endpoints of an upstream for longer, as long as they answer. It returns how
+// many there are.
+func (g *Guard) Extend(u gateway.UpstreamKey, until time.Time) (n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for k, h := range g.holds {
+		if k.Upstream == u && h.timer.Reset(until.Sub(g.cfg.Now())) {
+			h.until = until
+			n += len(h.kept)
+		}
+	}
+	return n
+}
+
 func placeOf(k gateway.SetKey) string {
 	if k.Place == "" {
 		return string(k.Source)

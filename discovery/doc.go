@@ -17,6 +17,8 @@
 //   - Each list received from wants replaces the one before. A want that is in both lists
 //     goes on undisturbed; one that is new gets a first set, even if it was followed once
 //     before; one that is gone gets no more sets.
+//   - What is gone on purpose is said to be: by Absence when there shall be nothing, by Out for
+//     single addresses. Others that go all at once are kept for a while (control.Guard).
 //   - Entries that cannot be read are named in EndpointSet.Problems. The others live.
 //   - Run returns when ctx ends, having stopped all it started. It leaves out open. An
 //     error means that Run cannot go on by itself; Run may then be called again.

@@ -102,6 +102,18 @@ var problemCases = []problemCase{
 	{name: "a discovery entry that names two", edit: func(s *site) {
 		s.api.Spec.Discover = append(s.api.Spec.Discover, gateway.Discover{Etcd: &gateway.EtcdDiscover{Prefix: "/p/"}, DNS: &gateway.DNSDiscover{Name: "api.test", Port: 80}})
 	}, want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: "exactly one of"},
+	{name: "a service without a name", edit: func(s *site) {
+		s.api.Spec.Discover = append(s.api.Spec.Discover, gateway.Discover{Kubernetes: &gateway.KubernetesDiscover{Namespace: "shop"}})
+	}, want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: `Service "" is not a name in Kubernetes`},
+	{name: "a namespace that is none", edit: func(s *site) {
+		s.api.Spec.Discover = append(s.api.Spec.Discover, gateway.Discover{Kubernetes: &gateway.KubernetesDiscover{Namespace: "A b", Service: "api"}})
+	}, want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: `Namespace "A b" is not a name in Kubernetes`},
+	{name: "a number that is no port", edit: func(s *site) {
+		s.api.Spec.Discover = append(s.api.Spec.Discover, gateway.Discover{Kubernetes: &gateway.KubernetesDiscover{Namespace: "shop", Service: "api", Port: "99999"}})
+	}, want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: `Port "99999" is neither`},
+	{name: "a whole etcd", edit: func(s *site) {
+		s.api.Spec.Discover = append(s.api.Spec.Discover, gateway.Discover{Etcd: &gateway.EtcdDiscover{Prefix: "/"}})
+	}, want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: `Prefix "/" is the whole etcd`},
 	{name: "a name that is an address", edit: follow(gateway.DNSDiscover{Name: "10.0.0.4", Port: 80}),
 		want: "Upstream acme/api: spec.discover[1]: discover_invalid, found by build", says: `Name "10.0.0.4" is an address, not a name: write it under spec.endpoints`},
 	{name: "a name that is none", edit: follow(gateway.DNSDiscover{Name: "api..test", Port: 80}),

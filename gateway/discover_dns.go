@@ -21,8 +21,13 @@ func (d Discover) check() error {
 	if named != 1 {
 		return errors.New("an entry of spec.discover names exactly one of kubernetes, etcd, dns and manual")
 	}
-	if d.DNS != nil {
+	switch {
+	case d.DNS != nil:
 		return d.DNS.check()
+	case d.Kubernetes != nil:
+		return d.Kubernetes.check()
+	case d.Etcd != nil:
+		return d.Etcd.check()
 	}
 	return nil
 }

@@ -51,6 +51,9 @@ type EndpointSet struct {
 	// Absence is why the set is empty, when the source was told that there is nothing rather
 	// than finding nothing. Only with an empty set.
 	Absence Absence `json:"absence,omitempty"`
+	// Out are addresses that the source still knows and says are out of service, sorted: they
+	// are not missing by mistake.
+	Out []string `json:"out,omitempty"`
 }
 
 // Absence is the word of a source that there are no endpoints.

@@ -35,7 +35,7 @@ func (d *Duration) UnmarshalText(b []byte) error {
 		return fmt.Errorf("%q is not a duration: write a number and a unit, such as 500ms, 2s or 1h30m", b)
 	}
 	if v < 0 {
-		return fmt.Errorf("duration %q is negative", b)
+		return fmt.Errorf("%q is negative: write a duration such as 500ms, 2s or 1h30m", b)
 	}
 	*d = Duration(v)
 	return nil

@@ -62,7 +62,7 @@ func TestDurationSpellings(t *testing.T) {
 		{in: "1d", err: `"1d"` + bad},
 		{in: "soon", err: `"soon"` + bad},
 		{in: "9999999h", err: `"9999999h"` + bad},
-		{in: "-1s", err: `duration "-1s" is negative`},
+		{in: "-1s", err: `"-1s" is negative: write a duration such as 500ms, 2s or 1h30m`},
 	}, through[gateway.Duration])
 	if d := gateway.Duration(1500 * time.Millisecond); d.Std() != 1500*time.Millisecond {
 		t.Errorf("Std gives %v", d.Std())

@@ -77,6 +77,10 @@ func (s *EndpointSet) appendTo(b []byte) []byte {
 	for _, p := range s.Problems {
 		text(p)
 	}
+	number(len(s.Out))
+	for _, address := range s.Out {
+		text(address)
+	}
 	number(len(s.Endpoints))
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]

@@ -102,8 +102,11 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 		return nil, err
 	}
 	a.loop = control.New(control.Config{Static: manual.Sets, Log: log})
-	a.guard = control.NewGuard(control.GuardConfig{Percent: cfg.ShrinkGuard.Percent, Hold: cfg.ShrinkGuard.Hold.Std(), Out: a.loop.SetEndpoints, Log: log})
+	guard := control.GuardConfig{Out: a.loop.SetEndpoints, Log: log}
+	cfg.ShrinkGuard.apply(&guard)
+	a.guard = control.NewGuard(guard)
 	a.loop.Restore(a.kept)
+	a.guard.Restore(a.kept.Sets)
 	a.kept = control.Copy{}
 	if a.sources, err = a.newSources(); err != nil {
 		return nil, err

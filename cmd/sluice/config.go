@@ -10,7 +10,9 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"time"
 
+	"github.com/sluice-gateway/sluice/control"
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/manifest"
 )
@@ -52,9 +54,32 @@ type Config struct {
 type ShrinkGuardConfig struct {
 	// Percent of an upstream's endpoints that may go in one event. Default 50; 100 switches
 	// the guard off.
-	Percent int `yaml:"percent"`
-	// Hold is how long those that went are kept at most, while they answer. Default 60s.
-	Hold Duration `yaml:"hold"`
+	Percent *int `yaml:"percent"`
+	// Hold is how long those that went are kept at most, while they answer. Default 60s; less
+	// where addresses are soon somebody else's.
+	Hold *Duration `yaml:"hold"`
+}
+
+// longestHold bounds how long lost endpoints are kept without a person who says so.
+const longestHold = time.Minute
+
+func (c ShrinkGuardConfig) check(bad func(format string, args ...any)) {
+	if p := c.Percent; p != nil && (*p < 1 || *p > 100) {
+		bad("shrinkGuard.percent: %d is not between 1 and 100: 50 lets half of an upstream go at once, 100 switches the guard off", *p)
+	}
+	if h := c.Hold; h != nil && (*h == 0 || h.Std() > longestHold) {
+		bad("shrinkGuard.hold: %s is not between 1ms and %s: percent: 100 switches the guard off, and people hold for longer with sluice upstream shrink", *h, longestHold)
+	}
+}
+
+// apply fills in what the guard needs.
+func (c ShrinkGuardConfig) apply(g *control.GuardConfig) {
+	if c.Percent != nil {
+		g.Percent = *c.Percent
+	}
+	if c.Hold != nil {
+		g.Hold = c.Hold.Std()
+	}
 }
 
 // ListenerConfig is one address that serves clients with HTTP/1.1.
@@ -247,12 +272,7 @@ func (c *Config) check() []error {
 			bad("listeners[%d]."+key+": "+format, append([]any{i}, args...)...)
 		})
 	}
-	if p := c.ShrinkGuard.Percent; p < 0 || p > 100 {
-		bad("shrinkGuard.percent: %d is not a percentage: write 1 to 99, or 100 to switch the guard off", p)
-	}
-	if c.ShrinkGuard.Hold < 0 {
-		bad("shrinkGuard.hold: %s is negative", c.ShrinkGuard.Hold)
-	}
+	c.ShrinkGuard.check(bad)
 	if err := checkListen(c.Admin.Address); err != nil {
 		bad("admin.address: %w", err)
 	} else if c.Admin.TLS == nil && !loopback(c.Admin.Address) {

@@ -42,8 +42,12 @@ type TenantRule struct {
 	Tenant string `yaml:"tenant"`
 }
 
-// clusterName is what can begin the name of an object.
-var clusterName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+// clusterName is what can begin the name of an object, and a namespace's name; className is an
+// object's.
+var (
+	clusterName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	className   = regexp.MustCompile(`^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$`)
+)
 
 // checkIngress calls bad for each mistake, with the key below the cluster.
 func (k ClusterConfig) checkIngress(bad func(key, format string, args ...any)) {
@@ -52,6 +56,12 @@ func (k ClusterConfig) checkIngress(bad func(key, format string, args ...any)) {
 	}
 	if k.Name != "" && !clusterName.MatchString(k.Name) {
 		bad("name", "%q begins the names of what is made of its Ingresses: use at most 63 lower-case letters, digits and '-'", k.Name)
+	}
+	if n := k.Ingress.LeaseNamespace; n != "" && !clusterName.MatchString(n) {
+		bad("ingress.leaseNamespace", "%q is no namespace: write its name, such as sluice", n)
+	}
+	if c := k.Ingress.Class; c != "" && (len(c) > 253 || !className.MatchString(c)) {
+		bad("ingress.class", "%q is no name of an IngressClass: write that of kubectl get ingressclass, such as sluice", c)
 	}
 	for i, a := range k.Ingress.Addresses {
 		if _, err := netip.ParseAddr(a); err == nil {

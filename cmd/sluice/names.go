@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -99,6 +100,11 @@ func (c *NamesConfig) check(bad func(format string, args ...any)) {
 		if u, err := url.Parse(c.Webhook.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			bad("names.webhook.url: %q is not a URL: write https://dns.example.com/names", c.Webhook.URL)
 		}
+		if f := c.Webhook.TokenFile; f != "" {
+			if _, err := os.ReadFile(f); err != nil {
+				bad("names.webhook.tokenFile: %w", err)
+			}
+		}
 	}
 }
 
@@ -133,9 +139,16 @@ func (k *TSIGConfig) key() *names.TSIG {
 
 // target reads where names lead to. The error begins with the key.
 func (c *NamesConfig) target() (names.Target, error) {
-	out := names.Target{CNAME: strings.ToLower(c.CNAME), TTL: cmp.Or(c.TTL.Std(), time.Minute)}
+	out := names.Target{TTL: cmp.Or(c.TTL.Std(), time.Minute)}
 	if (len(c.Addresses) == 0) == (c.CNAME == "") {
 		return out, errors.New("addresses: give the addresses of the edge, or a cname, and not both")
+	}
+	if c.CNAME != "" {
+		host, err := gateway.NormalHost(c.CNAME)
+		if err != nil || strings.HasPrefix(host, "*") {
+			return out, fmt.Errorf("cname: %q is not a host name: write edge.example.com", c.CNAME)
+		}
+		out.CNAME = host
 	}
 	for i, s := range c.Addresses {
 		a, err := netip.ParseAddr(s)
@@ -218,9 +231,13 @@ func (a *App) servicesComplete() bool {
 	default:
 		return false
 	}
-	return !slices.ContainsFunc(a.sources.Status(), func(s discovery.SourceStatus) bool {
-		return strings.HasPrefix(s.Name, string(gateway.SourceKubernetes)+"/") && (!s.Up || s.Pending > 0)
-	})
+	return !slices.ContainsFunc(a.sources.All(), hidesServices)
+}
+
+// hidesServices says whether there may be Services that the source does not tell of: it follows
+// EndpointSlices of a cluster, or the Ingresses and Services that make upstreams.
+func hidesServices(s discovery.SourceStatus) bool {
+	return strings.HasPrefix(s.Name, string(gateway.SourceKubernetes)+"/") && (!s.Up || s.Pending > 0)
 }
 
 // announce keeps the names, if there are any to keep.

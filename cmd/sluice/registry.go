@@ -1,6 +1,9 @@
 package main
 
 import (
+	"cmp"
+	"net"
+	"net/url"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/discovery/etcd"
@@ -13,11 +16,11 @@ func (r RegistryConfig) check(bad func(key, format string, args ...any)) {
 	}
 	secure := 0
 	for i, e := range r.Endpoints {
-		switch {
-		case strings.HasPrefix(e, "https://"):
-			secure++
-		case !strings.HasPrefix(e, "http://"):
+		if !isEndpoint(e) {
 			bad("endpoints", "endpoint %d, %q, is not a URL: write https://10.0.0.1:2379", i, e)
+		}
+		if strings.HasPrefix(e, "https://") {
+			secure++
 		}
 	}
 	switch {
@@ -37,6 +40,16 @@ func (r RegistryConfig) check(bad func(key, format string, args ...any)) {
 			bad("prefixes", "prefix %d, %q, is the whole etcd: name a folder such as /services/, or leave prefixes out", i, p)
 		}
 	}
+}
+
+// isEndpoint says whether e is a URL that a client of etcd can connect to.
+func isEndpoint(e string) bool {
+	u, err := url.Parse(e)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.Trim(u.Path, "/")+u.RawQuery != "" {
+		return false
+	}
+	_, err = net.LookupPort("tcp", cmp.Or(u.Port(), u.Scheme))
+	return err == nil
 }
 
 // source follows the registry. Sluice's own keys are out of bounds everywhere: it may be the

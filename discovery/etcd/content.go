@@ -19,10 +19,12 @@ const maxProblems = 20
 type content struct {
 	endpoints []gateway.SourceEndpoint // sorted by address, no address twice
 	problems  []string
+	out       []string // addresses that their keys take out, sorted
+	refused   bool     // nobody may follow the prefix: there shall be nothing of it
 }
 
 func (c content) equal(o content) bool {
-	return slices.Equal(c.endpoints, o.endpoints) && slices.Equal(c.problems, o.problems)
+	return slices.Equal(c.endpoints, o.endpoints) && slices.Equal(c.problems, o.problems) && slices.Equal(c.out, o.out)
 }
 
 // entry is one key, read.
@@ -64,8 +66,11 @@ func (t table) content() content {
 	for _, e := range newest {
 		if e.present {
 			c.endpoints = append(c.endpoints, e.endpoint)
+		} else {
+			c.out = append(c.out, e.endpoint.Address)
 		}
 	}
+	slices.Sort(c.out)
 	slices.SortFunc(c.endpoints, func(a, b gateway.SourceEndpoint) int { return cmp.Compare(a.Address, b.Address) })
 	return c
 }

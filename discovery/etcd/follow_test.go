@@ -98,7 +98,8 @@ func (f *followed) quiet() {
 	}
 }
 
-// describe is "address*weight" of every endpoint, and the problems after a "!".
+// describe is "address*weight" of every endpoint, what is out, why it is empty, and the
+// problems after a "!".
 func describe(set gateway.EndpointSet) string {
 	var parts []string
 	for _, e := range set.Endpoints {
@@ -106,6 +107,12 @@ func describe(set gateway.EndpointSet) string {
 		if e.Terminating {
 			parts = append(parts, "terminating")
 		}
+	}
+	for _, address := range set.Out {
+		parts = append(parts, address+" out")
+	}
+	if set.Absence != "" {
+		parts = append(parts, string(set.Absence))
 	}
 	for _, p := range set.Problems {
 		parts = append(parts, "! "+p)

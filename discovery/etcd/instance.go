@@ -41,10 +41,10 @@ func parse(data []byte) (instance, error) {
 	if err := json.Unmarshal(data, &v); err != nil {
 		return instance{}, fmt.Errorf("not an instance in JSON: %w", err)
 	}
-	if v.Op.is(opDelete) {
-		return instance{}, nil
-	}
 	address, err := v.address()
+	if v.Op.is(opDelete) {
+		return instance{endpoint: gateway.SourceEndpoint{Address: address}}, nil // no address: nothing is taken out
+	}
 	if err != nil {
 		return instance{}, err
 	}

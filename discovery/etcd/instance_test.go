@@ -89,8 +89,8 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestParseTakesOut(t *testing.T) {
-	if got, err := parse([]byte(`{"Op":1,"Addr":"10.0.0.1:8080"}`)); got.present || got.note != "" || err != nil {
-		t.Errorf("Op 1 gave %+v, error %v; want no instance, no note and no error", got, err)
+	if got, err := parse([]byte(`{"Op":1,"Addr":"10.0.0.1:8080"}`)); got.present || got.endpoint.Address != "10.0.0.1:8080" || got.note != "" || err != nil {
+		t.Errorf("Op 1 gave %+v, error %v; want that address out, no note and no error", got, err)
 	}
 	got, err := parse([]byte(`{"address":"10.0.0.1:8080","status":"down"}`))
 	if err != nil || got.present || !strings.Contains(got.note, "10.0.0.1:8080 is down, so it is left out") {

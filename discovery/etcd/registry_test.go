@@ -203,7 +203,7 @@ func TestPrefixOutsideOfTheRegistrys(t *testing.T) {
 	f := follow(t, Config{Client: c, Prefixes: []string{"/s/"}})
 	f.want("api=/s/api/", "other=/t/api/")
 	f.expect("api", "10.0.0.1:80*1")
-	f.expect("other", fmt.Sprintf("! prefix %q is outside of what the registry's prefixes in sluice.yaml allow: follow one below /s/", "/t/api/"))
+	f.expect("other", fmt.Sprintf("declared ! prefix %q is outside of what the registry's prefixes in sluice.yaml allow: follow one below /s/", "/t/api/"))
 }
 
 func tlsOf(t *testing.T, c *storetest.Cluster) *tls.Config {

@@ -154,7 +154,7 @@ func (r *run) want(ctx context.Context, list []discovery.Want) {
 		if err != nil {
 			refused[w.Key] = true
 			if !r.refused[w.Key] {
-				r.send(ctx, w.Key, content{problems: []string{err.Error()}})
+				r.send(ctx, w.Key, content{problems: []string{err.Error()}, refused: true})
 			}
 			continue
 		}
@@ -243,7 +243,10 @@ func (r *run) again(ctx context.Context) {
 }
 
 func (r *run) send(ctx context.Context, key gateway.SetKey, c content) {
-	set := gateway.EndpointSet{SetKey: key, Endpoints: slices.Clone(c.endpoints), Problems: slices.Clone(c.problems)}
+	set := gateway.EndpointSet{SetKey: key, Endpoints: slices.Clone(c.endpoints), Problems: slices.Clone(c.problems), Out: slices.Clone(c.out)}
+	if c.refused {
+		set.Absence = gateway.AbsenceDeclared
+	}
 	if set.Endpoints == nil {
 		set.Endpoints = []gateway.SourceEndpoint{}
 	}

@@ -89,7 +89,7 @@ func TestStatusOfInstances(t *testing.T) {
 	put(t, c, "/s/api/1", `{"address":"10.0.0.1:80","status":"draining"}`)
 	f.expect("api", "10.0.0.1:80*1 terminating")
 	put(t, c, "/s/api/0", `{"address":"10.0.0.1:80","status":"down"}`) // written last, so it counts
-	f.expect("api", `! key "/s/api/0": says that 10.0.0.1:80 is down, so it is left out until its status is up again`)
+	f.expect("api", `10.0.0.1:80 out ! key "/s/api/0": says that 10.0.0.1:80 is down, so it is left out until its status is up again`)
 	remove(t, c, "/s/api/0")
 	f.expect("api", "10.0.0.1:80*1 terminating")
 }
@@ -178,7 +178,7 @@ func TestReservedPrefixIsRefused(t *testing.T) {
 	put(t, c, "/sluice/v1/secret", `{"address":"10.0.0.1:80"}`)
 	f := follow(t, Config{Client: c, Reserved: []string{"/sluice/"}})
 	f.want("api=/sluice/v1/")
-	f.expect("api", `! prefix "/sluice/v1/" reaches into /sluice/, which is Sluice's own: register instances elsewhere, such as under /services/`)
+	f.expect("api", `declared ! prefix "/sluice/v1/" reaches into /sluice/, which is Sluice's own: register instances elsewhere, such as under /services/`)
 }
 
 // An etcd that is away when following starts: the source says so, and follows it once it

@@ -75,14 +75,17 @@ func loadConfig(cfg Config) (*rest.Config, error) {
 	case cfg.InCluster:
 		config, err := rest.InClusterConfig()
 		if err != nil {
-			return nil, fmt.Errorf("use the pod's own account: %w", err)
+			return nil, fmt.Errorf("use the pod's own account: %w: outside of a cluster, give kubeconfig or server", err)
 		}
 		return config, nil
 	case cfg.Token != nil:
 		return cfg.Token.config()
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", cfg.Kubeconfig)
-	if err != nil {
+	switch {
+	case clientcmd.IsEmptyConfig(err): // whose text is for kubectl
+		return nil, fmt.Errorf("read kubeconfig %s: it names no cluster: write clusters, users, contexts and current-context", cfg.Kubeconfig)
+	case err != nil:
 		return nil, fmt.Errorf("read kubeconfig %s: %w", cfg.Kubeconfig, err)
 	}
 	return config, nil

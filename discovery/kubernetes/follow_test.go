@@ -86,7 +86,7 @@ func (f *followed) want(list ...string) {
 }
 
 func (f *followed) note(set gateway.EndpointSet) {
-	lines := strings.TrimSpace(text(content{endpoints: set.Endpoints, problems: set.Problems}))
+	lines := strings.TrimSpace(text(content{endpoints: set.Endpoints, problems: set.Problems, out: set.Out}))
 	f.seen[set.Upstream.Name] = append(f.seen[set.Upstream.Name], strings.ReplaceAll(lines, "\n", ", "))
 }
 

@@ -85,7 +85,7 @@ func (r *run) sendOne(ctx context.Context, of types.NamespacedName, key gateway.
 	if f.sent != nil && f.sent.equal(c) {
 		return
 	}
-	set := gateway.EndpointSet{SetKey: key, Endpoints: slices.Clone(c.endpoints), Problems: slices.Clone(c.problems)}
+	set := gateway.EndpointSet{SetKey: key, Endpoints: slices.Clone(c.endpoints), Problems: slices.Clone(c.problems), Out: slices.Clone(c.out)}
 	select {
 	case r.out <- set:
 		f.sent = &c

@@ -23,11 +23,13 @@ type port struct {
 	number uint16
 }
 
-// endpoint is one that gets requests, or is finishing what it has.
+// endpoint is one that gets requests, is finishing what it has, or is terminating and serves no
+// more: that one is not missing by mistake when it goes.
 type endpoint struct {
 	address     netip.Addr
 	zone        string
 	terminating bool
+	out         bool
 }
 
 // compact keeps what counts of an EndpointSlice.
@@ -49,8 +51,8 @@ func compact(s *discoveryv1.EndpointSlice) *slice {
 	}
 	for _, e := range s.Endpoints {
 		ready := e.Conditions.Ready == nil || *e.Conditions.Ready
-		finishing := is(e.Conditions.Serving) && is(e.Conditions.Terminating)
-		if !ready && !finishing || len(e.Addresses) == 0 {
+		leaving := is(e.Conditions.Terminating)
+		if !ready && !leaving || len(e.Addresses) == 0 {
 			continue
 		}
 		// The addresses of one endpoint are interchangeable; the API says to use the first.
@@ -59,7 +61,7 @@ func compact(s *discoveryv1.EndpointSlice) *slice {
 			c.problems = append(c.problems, fmt.Sprintf("EndpointSlice %s has an address that is none: %.80q", s.Name, e.Addresses[0]))
 			continue
 		}
-		kept := endpoint{address: address.Unmap(), terminating: !ready}
+		kept := endpoint{address: address.Unmap(), terminating: !ready, out: !ready && !is(e.Conditions.Serving)}
 		if e.Zone != nil {
 			kept.zone = *e.Zone
 		}

@@ -14,10 +14,11 @@ import (
 type content struct {
 	endpoints []gateway.SourceEndpoint // sorted by address, no address twice
 	problems  []string
+	out       []string // addresses of those that serve no more since they are terminating, sorted
 }
 
 func (c content) equal(o content) bool {
-	return slices.Equal(c.endpoints, o.endpoints) && slices.Equal(c.problems, o.problems)
+	return slices.Equal(c.endpoints, o.endpoints) && slices.Equal(c.problems, o.problems) && slices.Equal(c.out, o.out)
 }
 
 // translate merges the slices, by name, of the Service that ref names. It decides by
@@ -48,18 +49,23 @@ func translate(ref gateway.KubernetesDiscover, list map[string]*slice) content {
 		}
 		for _, e := range s.endpoints {
 			address := netip.AddrPortFrom(e.address, s.ports[i].number)
-			// While an endpoint moves between slices it may be in both: ready wins.
-			if known, ok := merged[address]; !ok || known.terminating && !e.terminating {
+			// While an endpoint moves between slices it may be in both: the livelier wins.
+			if known, ok := merged[address]; !ok || known.terminating && !e.terminating || known.out && !e.out {
 				merged[address] = e
 			}
 		}
 	}
 	c.endpoints = slices.Grow(c.endpoints, len(merged))
 	for address, e := range merged {
+		if e.out {
+			c.out = append(c.out, address.String())
+			continue
+		}
 		c.endpoints = append(c.endpoints, gateway.SourceEndpoint{
 			Address: address.String(), Weight: 1, Zone: e.zone, Terminating: e.terminating,
 		})
 	}
+	slices.Sort(c.out)
 	slices.SortFunc(c.endpoints, func(a, b gateway.SourceEndpoint) int { return cmp.Compare(a.Address, b.Address) })
 	return c
 }

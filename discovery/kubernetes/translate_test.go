@@ -105,6 +105,9 @@ func text(c content) string {
 		}
 		b.WriteString("\n")
 	}
+	for _, address := range c.out {
+		b.WriteString(address + " out\n")
+	}
 	for _, p := range c.problems {
 		b.WriteString("problem: " + p + "\n")
 	}

@@ -99,7 +99,7 @@ func startFromTheLocalCopy(t *testing.T, password bool) {
 	if !ended.Stop() || err == nil {
 		t.Errorf("it ended with %v", err)
 	}
-	if out := s.log.String(); !strings.Contains(out, "local copy is damaged") || !strings.Contains(out, "bytes of") {
+	if out := s.log.String(); !strings.Contains(out, "local copy is damaged") || !strings.Contains(out, "its end is missing") {
 		t.Errorf("it said %s", out)
 	}
 }

@@ -21,6 +21,10 @@ import (
 // forget events after an hour.
 const eventLife = 50 * time.Minute
 
+// knownLife is how long the name of an event that was settled is not used again. No API server
+// is set to remember events for longer.
+const knownLife = 24 * time.Hour
+
 // longestNote bounds the text of an event, as the API does.
 const longestNote = 1024
 
@@ -48,11 +52,16 @@ func (w *writer) writeEvents(ctx context.Context, problems []ingress.Problem, no
 			errs = append(errs, fmt.Errorf("write an event for %s: %w", p.Subject, err))
 			continue
 		}
-		w.told[k], w.known[k] = now, true
+		w.told[k], w.known[k] = now, now
 	}
 	for k := range w.told {
 		if !standing[k] {
 			delete(w.told, k)
+		}
+	}
+	for k, at := range w.known {
+		if !standing[k] && now.Sub(at) > knownLife {
+			delete(w.known, k)
 		}
 	}
 	return firstOf(errs)
@@ -74,7 +83,7 @@ func (w *writer) dueAgain(now time.Time) bool {
 func (w *writer) event(ctx context.Context, p ingress.Problem, k eventKey, now time.Time) error {
 	sum := sha256.Sum256([]byte(strings.Join([]string{string(k.uid), k.reason, k.note}, "\x00")))
 	name := hex.EncodeToString(sum[:8])
-	if w.known[k] {
+	if _, again := w.known[k]; again {
 		name += fmt.Sprintf(".%x", now.UnixNano())
 	}
 	api := map[string]string{"Service": "v1"}[p.Kind]

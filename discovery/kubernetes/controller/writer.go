@@ -38,7 +38,7 @@ type writer struct {
 
 	wrote map[types.UID]bool     // Ingresses that have got addresses by us
 	told  map[eventKey]time.Time // events that stand for what is wrong now
-	known map[eventKey]bool      // events that this process has written at any time
+	known map[eventKey]time.Time // events that this process has written, and when it did so last
 
 	mu    sync.Mutex // guards wrong
 	wrong string     // why the last pass failed; "" when it did not
@@ -51,7 +51,7 @@ func newWriter(cfg Config, c *client, log *slog.Logger) *writer {
 	}
 	return &writer{client: c, log: log, wake: make(chan struct{}, 1), addresses: cfg.Ingress.Addresses, node: cfg.Node,
 		lease: newLease(c, cfg.LeaseNamespace, name, cfg.Node),
-		wrote: map[types.UID]bool{}, told: map[eventKey]time.Time{}, known: map[eventKey]bool{}}
+		wrote: map[types.UID]bool{}, told: map[eventKey]time.Time{}, known: map[eventKey]time.Time{}}
 }
 
 // trouble is why writing fails, or "".

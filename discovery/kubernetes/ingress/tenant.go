@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 // LabelTenant is the label by which a Namespace names its tenant.
@@ -33,6 +34,9 @@ func (r TenantRule) Check() error {
 	}
 	if r.Tenant == "" {
 		return errors.New("tenant: name the tenant that the namespaces belong to")
+	}
+	if len(validation.IsDNS1123Subdomain(r.Tenant)) > 0 {
+		return fmt.Errorf("tenant: %q is no tenant's name: write lower-case letters, digits, '-' and '.'", r.Tenant)
 	}
 	return nil
 }
