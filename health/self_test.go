@@ -118,6 +118,10 @@ func TestCutOffRequests(t *testing.T) {
 		if request(0, gateway.FailureConnect) || request(0, gateway.FailureTimeout) {
 			t.Error("void though nobody was heard for long: it may be the service")
 		}
+		time.Sleep(time.Second)
+		if request(200, ""); request(0, gateway.FailureConnect) || !request(0, gateway.FailureConnect) {
+			t.Error("the long silence before somebody was heard counts for the next one")
+		}
 		time.Sleep(time.Minute)
 		s.probe(k, noAnswer, time.Minute, false, s.now())
 		s.probe(silentKey("b", "10.0.0.2:80"), noAnswer, time.Minute, false, s.now())
