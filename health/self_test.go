@@ -114,7 +114,7 @@ func TestCutOffRequests(t *testing.T) {
 		if request(0, gateway.FailureConnect) || !request(0, gateway.FailureConnect) {
 			t.Error("one failure counts for each time that somebody was heard")
 		}
-		time.Sleep(grace)
+		time.Sleep(grace + time.Millisecond)
 		if request(0, gateway.FailureConnect) || request(0, gateway.FailureTimeout) {
 			t.Error("void though nobody was heard for long: it may be the service")
 		}
