@@ -134,6 +134,9 @@ func (s *self) unheard(k gateway.EndpointKey, now int64) (void bool) {
 		is = row{first: now, last: now}
 	}
 	fresh := s.heard.Load() > is.last
+	if fresh {
+		is.first = now
+	}
 	is.last = now
 	s.calls[k] = is
 	s.asking.Store(true)

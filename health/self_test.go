@@ -114,9 +114,13 @@ func TestCutOffRequests(t *testing.T) {
 		if request(0, gateway.FailureConnect) || !request(0, gateway.FailureConnect) {
 			t.Error("one failure counts for each time that somebody was heard")
 		}
-		time.Sleep(grace)
+		time.Sleep(grace + time.Millisecond)
 		if request(0, gateway.FailureConnect) || request(0, gateway.FailureTimeout) {
 			t.Error("void though nobody was heard for long: it may be the service")
+		}
+		time.Sleep(time.Second)
+		if request(200, ""); request(0, gateway.FailureConnect) || !request(0, gateway.FailureConnect) {
+			t.Error("the long silence before somebody was heard counts for the next one")
 		}
 		time.Sleep(time.Minute)
 		s.probe(k, noAnswer, time.Minute, false, s.now())
