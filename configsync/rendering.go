@@ -76,7 +76,7 @@ func (c *Controller) renderingFor(f *fleetState, facts gateway.NodeFacts) *rende
 
 // render brings r up to the snapshot and says whether its bundle changed. mu is held.
 func (c *Controller) render(f *fleetState, r *rendering) bool {
-	tree, problems := nginxconf.Render(c.snapshot, f.name, r.facts)
+	tree, problems := nginxconf.Render(f.seen, f.name, r.facts)
 	r.problems = problems
 	if r.tree != nil && r.tree.Digest == tree.Digest {
 		return false

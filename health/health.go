@@ -139,6 +139,15 @@ func (h *Health) Verdicts() []gateway.Verdict {
 	return all
 }
 
+// Verdict is the present verdict of an endpoint, or says that it is not judged.
+func (h *Health) Verdict(k gateway.EndpointKey) (gateway.Verdict, bool) {
+	u := (*h.live.Load())[k.Upstream]
+	if u == nil {
+		return gateway.Verdict{}, false
+	}
+	return u.verdict(k.Address)
+}
+
 // Upstreams sums up every upstream, sorted by key.
 func (h *Health) Upstreams() []gateway.UpstreamHealth {
 	now := time.Now()
@@ -165,6 +174,10 @@ func (h *Health) History(q gateway.HealthQuery) []gateway.HealthEvent {
 
 // Problems are the upstreams that are bad as a whole, for their owners.
 func (h *Health) Problems() []gateway.Problem { return h.ledger.problems() }
+
+// badServices are the events with which upstreams turned bad as a whole that are so now, by
+// upstream.
+func (h *Health) badServices() []gateway.HealthEvent { return h.ledger.badServices() }
 
 // Subscribe returns a channel that carries every event from now on. It holds so many of them;
 // when the receiver is slower, the oldest are dropped, and the number of those that were is

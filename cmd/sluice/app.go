@@ -56,6 +56,7 @@ type App struct {
 	router  *names.Router // nil: names have no routes
 	names   *names.Keeper // nil: none are announced; made with the store
 	health  *health.Health
+	observe *health.Observers
 	proxy   *proxy.Proxy
 	fleets  *configsync.Controller
 	objects *objectFiles
@@ -112,6 +113,7 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 		return nil, err
 	}
 	a.health = health.New(health.Config{Node: cfg.Node, Report: a.judged, Log: log})
+	a.observe = health.NewObservers(health.ObserversConfig{Node: cfg.Node, Health: a.health, Agreed: a.agreed, Log: log})
 	access, err := a.openAccessLog()
 	if err != nil {
 		return nil, err
@@ -119,7 +121,7 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	data := proxy.Config{Observer: a.health, Log: log, AccessLog: access}
 	cfg.Limits.apply(&data)
 	a.proxy = proxy.New(data)
-	a.fleets = configsync.New(configsync.Config{Log: log})
+	a.fleets = configsync.New(configsync.Config{View: a.fleetView, Log: log})
 	a.objects = &objectFiles{paths: cfg.Objects, store: a.store, log: log}
 	if err := a.serveOps(); err != nil {
 		return nil, err
@@ -230,7 +232,7 @@ func (a *App) serveAdmin(parts admin.Config, agents http.Handler, more ...func()
 	}
 	more = append(more, a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.health.Problems)
 	parts.Control, parts.Fleets, parts.Tokens = a.loop, adminFleets{a.fleets, more}, tokens
-	parts.Sources, parts.Shrink, parts.Listeners, parts.Health = sourceStatus(a.sources), a.guard, a.listenerStatus, a.health
+	parts.Sources, parts.Shrink, parts.Listeners, parts.Health = sourceStatus(a.sources), a.guard, a.listenerStatus, observed{a}
 	parts.Normalise, parts.UI = normalise, webadmin.Dist
 	parts.Version, parts.Node, parts.StartedAt = version, a.cfg.Node, a.started
 	parts.Log = a.log
@@ -270,6 +272,8 @@ func (a *App) Run(ctx context.Context) error {
 		run(c.Run)
 	}
 	run(a.health.Run)
+	run(a.observe.Run)
+	run(a.whenStored(a.shareSights))
 	run(a.whenStored(a.objects.Run))
 	run(a.watchReady)
 	run(a.settle)
@@ -365,8 +369,9 @@ func (a *App) follow(ctx context.Context) error {
 	return err
 }
 
-// judged takes what health has decided: the loop first, since the guard then asks it for less.
+// judged takes what health has decided: the loop before the guard, which then asks it for less.
 func (a *App) judged(verdicts []gateway.Verdict) {
+	a.observe.SetVerdicts(verdicts) // first: a fleet follows the majority, and not this node
 	a.loop.SetVerdicts(verdicts)
 	a.guard.SetVerdicts(verdicts)
 }
