@@ -29,6 +29,9 @@ type Config struct {
 	// View gives a fleet the snapshot with its own verdicts. It must not call the Controller.
 	// Default: all fleets have those of the snapshot.
 	View func(fleet *gateway.Fleet, s *gateway.Snapshot) *gateway.Snapshot
+	// Observe is called with how exchanges of a fleet's nginx nodes with endpoints ended, by
+	// several goroutines. Default: nobody wants to know.
+	Observe func(fleet string, o gateway.Outcome)
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -53,7 +56,9 @@ type Controller struct {
 type fleetState struct {
 	name        string
 	exists      bool
-	seen        *gateway.Snapshot // with its own verdicts
+	seen        *gateway.Snapshot              // with its own verdicts
+	names       map[string]gateway.UpstreamKey // see upstreamNames
+	named       *gateway.Snapshot              // that names is made of
 	reloadEvery gateway.Duration
 	nodes       map[string]*node
 	renderings  map[string]*rendering // by factsKey
@@ -72,6 +77,9 @@ func New(cfg Config) *Controller {
 	}
 	if cfg.View == nil {
 		cfg.View = func(_ *gateway.Fleet, s *gateway.Snapshot) *gateway.Snapshot { return s }
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(string, gateway.Outcome) {}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

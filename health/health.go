@@ -22,6 +22,9 @@ type Config struct {
 	// reported once as unknown (RuleRemoved): the receiver may drop what it holds.
 	// Nil: nobody is told.
 	Report func([]gateway.Verdict)
+	// PassiveOnly leaves out probes: it judges the outcomes of others' requests, such as those
+	// of a fleet's nginx nodes.
+	PassiveOnly bool
 	// Log gets one line per transition. Default: slog.Default().
 	Log *slog.Logger
 }
@@ -89,11 +92,21 @@ func (h *Health) Apply(s *gateway.Snapshot) {
 	// no endpoint yet and is ignored, which is right for an endpoint that is just starting.
 	h.live.Store(&live)
 	for _, eu := range touched {
-		live[eu.Key].configure(now, eu, secureOf(eu, s), h.prober, &h.outbox)
+		live[eu.Key].configure(now, h.judgedOf(eu), secureOf(eu, s), h.prober, &h.outbox)
 	}
 	for _, u := range gone {
 		u.remove(now, h.prober, &h.outbox)
 	}
+}
+
+// judgedOf is the upstream as it is judged here.
+func (h *Health) judgedOf(eu *gateway.EffectiveUpstream) *gateway.EffectiveUpstream {
+	if !h.cfg.PassiveOnly || eu.Health.Active == nil {
+		return eu
+	}
+	passive := *eu
+	passive.Health.Active = nil
+	return &passive
 }
 
 // Observe takes in the outcome of an exchange. It never waits for I/O or for Run, drops

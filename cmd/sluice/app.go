@@ -57,6 +57,7 @@ type App struct {
 	names   *names.Keeper // nil: none are announced; made with the store
 	health  *health.Health
 	observe *health.Observers
+	logged  *fleetEvidence
 	proxy   *proxy.Proxy
 	fleets  *configsync.Controller
 	objects *objectFiles
@@ -121,7 +122,8 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	data := proxy.Config{Observer: a.health, Log: log, AccessLog: access}
 	cfg.Limits.apply(&data)
 	a.proxy = proxy.New(data)
-	a.fleets = configsync.New(configsync.Config{View: a.fleetView, Log: log})
+	a.logged = newFleetEvidence(func() { a.fleets.Refresh() }, log)
+	a.fleets = configsync.New(configsync.Config{View: a.fleetView, Observe: a.logged.Observe, Log: log})
 	a.objects = &objectFiles{paths: cfg.Objects, store: a.store, log: log}
 	if err := a.serveOps(); err != nil {
 		return nil, err
@@ -281,6 +283,8 @@ func (a *App) Run(ctx context.Context) error {
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.ingress.Apply) })
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.health.Apply) })
 	run(a.routeNames)
+	run(a.logged.Run)
+	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.logged.Apply) })
 	run(a.mirror)
 	run(a.whenStored(a.announce))
 	for _, e := range a.edges {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/gateway"
@@ -24,11 +25,17 @@ func (a *App) shareSights(ctx context.Context) error {
 // follow it.
 func (a *App) agreed(gateway.Agreement) { a.fleets.Refresh() }
 
-// fleetView is the snapshot as a fleet sees it.
-func (a *App) fleetView(_ *gateway.Fleet, s *gateway.Snapshot) *gateway.Snapshot {
-	agreement := a.observe.Agreement()
+// fleetView is the snapshot as a fleet sees it: with the verdicts of the majority of edges, and
+// what the logs of its own nodes say.
+func (a *App) fleetView(f *gateway.Fleet, s *gateway.Snapshot) *gateway.Snapshot {
+	agreement, logged := a.observe.Agreement(), a.logged.verdicts(f.Name)
 	return s.Judged(func(k gateway.UpstreamKey, e *gateway.Endpoint) gateway.Verdict {
-		return health.Agreed(&agreement, k, e)
+		v := health.Agreed(&agreement, k, e)
+		own, ok := logged[gateway.EndpointKey{Upstream: k, Address: e.Address}]
+		if ok && e.Pin == nil && v.State != gateway.StateDown && v.State != gateway.StateEjected {
+			return own
+		}
+		return v
 	})
 }
 
@@ -40,7 +47,7 @@ func (o observed) Upstreams() []gateway.UpstreamHealth {
 	all := o.health.Upstreams()
 	agreement := o.observe.Agreement()
 	for i := range all {
-		stand(&all[i], &agreement)
+		o.stand(&all[i], &agreement)
 	}
 	return all
 }
@@ -49,15 +56,28 @@ func (o observed) Upstreams() []gateway.UpstreamHealth {
 func (o observed) Upstream(k gateway.UpstreamKey) (gateway.UpstreamHealth, bool) {
 	u, ok := o.health.Upstream(k)
 	agreement := o.observe.Agreement()
-	stand(&u, &agreement)
+	o.stand(&u, &agreement)
 	return u, ok
 }
 
 // History implements [admin.Health].
-func (o observed) History(q gateway.HealthQuery) []gateway.HealthEvent { return o.health.History(q) }
+func (o observed) History(q gateway.HealthQuery) []gateway.HealthEvent {
+	all := o.health.History(q)
+	more := o.logged.history(q)
+	if len(more) == 0 {
+		return all
+	}
+	all = append(all, more...)
+	slices.SortStableFunc(all, func(x, y gateway.HealthEvent) int { return y.At.Compare(x.At) })
+	if q.Limit > 0 && len(all) > q.Limit {
+		all = all[:q.Limit]
+	}
+	return all
+}
 
-func stand(u *gateway.UpstreamHealth, a *gateway.Agreement) {
-	u.Standings, u.ServiceStanding = a.Of(u.Upstream), a.Service(u.Upstream)
+// stand adds what others see of an upstream.
+func (o observed) stand(u *gateway.UpstreamHealth, a *gateway.Agreement) {
+	u.Standings, u.ServiceStanding, u.Fleets = a.Of(u.Upstream), a.Service(u.Upstream), o.logged.health(u.Upstream)
 }
 
 // standingNotes are what the observers together see of an upstream: whose fault it is, and who
@@ -77,6 +97,14 @@ func standingNotes(u gateway.UpstreamHealth) []string {
 			sights = append(sights, fmt.Sprintf("%d silent", silent))
 		}
 		notes = append(notes, fmt.Sprintf("%s %s (%s)", words[s.Scope], s.Address, strings.Join(sights, ", ")))
+	}
+	for _, f := range u.Fleets {
+		if f.Service.Bad {
+			notes = append(notes, "service bad for fleet "+f.Fleet+": "+f.Service.Reason)
+		}
+		for _, v := range f.Verdicts {
+			notes = append(notes, fmt.Sprintf("%s for fleet %s: %s (%s)", v.State, f.Fleet, v.Address, v.Reason))
+		}
 	}
 	return notes
 }
