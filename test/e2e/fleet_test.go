@@ -60,8 +60,17 @@ func (s *instance) mirrorTo(name string) mirror {
 	s.t.Helper()
 	m := mirror{agenttest.New(s.t), name}
 	m.Start(s.t)
+	s.t.Cleanup(s.tend(m))
+	return m
+}
+
+// tend starts the agent of m, with more arguments, and returns how it is ended.
+func (s *instance) tend(m mirror, more ...string) (end func()) {
+	s.t.Helper()
+	name := m.name
 	cmd := exec.Command(program(s.t, "sluice"), "agent", "--server", "http://"+s.admin, "--fleet", "shared", "--node", name,
 		"--nginx", agenttest.Binary, "--nginx-conf", m.Conf, "--nginx-prefix", m.Dir, "--tree", m.TreeDir, "--listen", m.Address)
+	cmd.Args = append(cmd.Args, more...)
 	cmd.Env = append(os.Environ(), "SLUICE_TOKEN="+adminToken)
 	var log bytes.Buffer
 	cmd.Stderr = &log
@@ -69,7 +78,7 @@ func (s *instance) mirrorTo(name string) mirror {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() {
+	return func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		if err := cmd.Wait(); err != nil {
 			s.t.Errorf("the agent of %s ended with %v", name, err)
@@ -77,8 +86,7 @@ func (s *instance) mirrorTo(name string) mirror {
 		if s.t.Failed() {
 			s.t.Logf("the agent of %s said:\n%s", name, log.String())
 		}
-	})
-	return m
+	}
 }
 
 // serves expects that nginx passes a request on to the named backend.
