@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/sluice-gateway/sluice/configsync/nginxconf"
+	"github.com/sluice-gateway/sluice/gateway"
 )
 
 // The ways in which nginx tells how exchanges ended.
@@ -74,6 +77,19 @@ func (o *outcomes) listen(path string) error {
 	return nil
 }
 
+// live makes the path that tells nginx that somebody takes outcomes, also when this process is
+// killed: a link to its folder in /proc.
+func (o *outcomes) live() (end func(), err error) {
+	link := nginxconf.AgentLives(gateway.NodeFacts{TreePath: disk{root: o.cfg.TreeDir}.link()})
+	if err := os.Remove(link); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	if err := os.Symlink(fmt.Sprintf("/proc/%d", os.Getpid()), link); err != nil {
+		return nil, err
+	}
+	return func() { _ = os.Remove(link) }, nil
+}
+
 // target is where nginx writes, in the words of NodeFacts.
 func (o *outcomes) target() string {
 	if o.socket != nil {
@@ -94,6 +110,12 @@ func (o *outcomes) run(ctx context.Context) {
 		receiver.Go(func() { o.tail(ctx) })
 	default:
 		return
+	}
+	end, err := o.live()
+	if err != nil {
+		o.cfg.Log.Error("nginx does not tell how its exchanges end", "error", err)
+	} else {
+		defer end() // before the socket is closed
 	}
 	tick := time.NewTicker(postEvery)
 	defer tick.Stop()

@@ -1,6 +1,11 @@
 package nginxconf
 
-import "strings"
+import (
+	"path"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/gateway"
+)
 
 // AccessLogOff is what NodeFacts.AccessLog says where nginx.conf switches access logs off.
 const AccessLogOff = "off"
@@ -22,9 +27,14 @@ func (r *renderer) outcomes(w *writer) {
 	w.put("")
 	w.comment("How exchanges with endpoints end, for the agent. It holds nothing about clients.")
 	w.put("log_format sluice_outcomes '" + OutcomeMark + outcomeFields + "';")
+	w.comment("Only our servers set it to 1, while the agent lives: nginx complains to its error log")
+	w.comment("about each line that nobody takes, and a file would grow for ever.")
+	w.open("map", "", "$sluice_taken")
+	w.stmt("default", "0")
+	w.close()
 	w.open("map", "$upstream_addr", "$sluice_outcome")
 	w.stmt("", "0")
-	w.stmt("default", "1")
+	w.stmt("default", "$sluice_taken")
 	w.close()
 	switch log := r.facts.AccessLog; {
 	case log == AccessLogOff:
@@ -36,6 +46,22 @@ func (r *renderer) outcomes(w *writer) {
 	r.outcomeLog(w)
 }
 
+// takeOutcomes is what every server says before its locations.
+func (r *renderer) takeOutcomes(w *writer) {
+	if r.outcomeTarget() == "" {
+		return
+	}
+	w.open("if", "(-e", AgentLives(r.facts)+")")
+	w.stmt("set", "$sluice_taken", "1")
+	w.close()
+	if r.facts.AccessLog == AccessLogOff {
+		r.outcomeLog(w) // at the level of http it would be off, too
+	}
+}
+
+// AgentLives is a path that exists while the agent of a node with these facts lives.
+func AgentLives(f gateway.NodeFacts) string { return path.Join(path.Dir(f.TreePath), "agent.live") }
+
 // outcomeLog writes the access_log directive, if the agent takes outcomes.
 func (r *renderer) outcomeLog(w *writer) {
 	if target := r.outcomeTarget(); target != "" {
@@ -46,16 +72,16 @@ func (r *renderer) outcomeLog(w *writer) {
 // outcomeTarget is where outcomes go in the words of access_log, or nothing. A path that could
 // mean more than a path is not used.
 func (r *renderer) outcomeTarget() string {
-	path, socket := strings.CutPrefix(r.facts.Outcomes, "unix:")
+	target, socket := strings.CutPrefix(r.facts.Outcomes, "unix:")
 	switch {
-	case !plainPath(path):
+	case !plainPath(target) || !plainPath(AgentLives(r.facts)):
 		return ""
 	case socket:
-		return "syslog:server=unix:" + path + ",tag=sluice,nohostname"
+		return "syslog:server=unix:" + target + ",tag=sluice,nohostname"
 	}
-	return path
+	return target
 }
 
-func plainPath(path string) bool {
-	return strings.HasPrefix(path, "/") && strings.Trim(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == ""
+func plainPath(p string) bool {
+	return strings.HasPrefix(p, "/") && strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == ""
 }

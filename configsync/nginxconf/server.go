@@ -33,9 +33,7 @@ func (r *renderer) server(h *gateway.Host) {
 	w.comment(commentName(ref) + ", host " + h.Name)
 	w.open("server")
 	r.listen(w, h.Name)
-	if r.facts.AccessLog == AccessLogOff {
-		r.outcomeLog(w) // at the level of http it would be off, too
-	}
+	r.takeOutcomes(w)
 	w.put("")
 	w.stmt("proxy_http_version", "1.1")
 	w.stmt("proxy_redirect", "off")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -104,8 +105,11 @@ func TestNginxEvidence(t *testing.T) {
 	fmt.Printf("figure nginx_evidence_returned_s %.1f s goal 30\n", took.Seconds())
 
 	t.Log("nginx finds the socket of the next agent")
-	end()
-	m.asks(20)
+	end(syscall.SIGKILL)
+	m.asks(50)
+	if errors, err := os.ReadFile(m.Dir + "/error.log"); err != nil || strings.Contains(string(errors), "connect() failed (") || strings.Contains(string(errors), "send() failed (") {
+		t.Errorf("nginx complains about outcomes that nobody takes: %v\n%s", err, errors)
+	}
 	end = s.tend(m)
 	s.eachNode("in step", []mirror{m}, func(_ mirror, n gateway.Node) error { return isInSync(n) })
 	order(t, two, "status=503")
@@ -114,7 +118,7 @@ func TestNginxEvidence(t *testing.T) {
 	m.listsUnderLoad(t, two, "up")
 
 	t.Log("a file, beside a log of nginx.conf's own")
-	end()
+	end(syscall.SIGTERM)
 	conf, err := os.ReadFile(m.Conf)
 	if err == nil {
 		err = os.WriteFile(m.Conf, []byte(strings.Replace(string(conf), "access_log off;", "access_log "+m.Dir+"/own.log;", 1)), 0o600)
@@ -123,7 +127,7 @@ func TestNginxEvidence(t *testing.T) {
 		t.Fatal(err)
 	}
 	end = s.tend(m, "--outcomes", "file")
-	defer func() { end() }()
+	defer func() { end(syscall.SIGTERM) }()
 	s.eachNode("in step", []mirror{m}, func(_ mirror, n gateway.Node) error {
 		if !strings.HasSuffix(n.Facts.Outcomes, "/outcomes.log") {
 			return fmt.Errorf("outcomes go to %q", n.Facts.Outcomes)

@@ -60,12 +60,14 @@ func (s *instance) mirrorTo(name string) mirror {
 	s.t.Helper()
 	m := mirror{agenttest.New(s.t), name}
 	m.Start(s.t)
-	s.t.Cleanup(s.tend(m))
+	end := s.tend(m)
+	s.t.Cleanup(func() { end(syscall.SIGTERM) })
 	return m
 }
 
-// tend starts the agent of m, with more arguments, and returns how it is ended.
-func (s *instance) tend(m mirror, more ...string) (end func()) {
+// tend starts the agent of m, with more arguments, and returns how it is ended:
+// in order, or by SIGKILL.
+func (s *instance) tend(m mirror, more ...string) (end func(syscall.Signal)) {
 	s.t.Helper()
 	name := m.name
 	cmd := exec.Command(program(s.t, "sluice"), "agent", "--server", "http://"+s.admin, "--fleet", "shared", "--node", name,
@@ -78,9 +80,9 @@ func (s *instance) tend(m mirror, more ...string) (end func()) {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	return func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
+	return func(by syscall.Signal) {
+		_ = cmd.Process.Signal(by)
+		if err := cmd.Wait(); err != nil && by != syscall.SIGKILL {
 			s.t.Errorf("the agent of %s ended with %v", name, err)
 		}
 		if s.t.Failed() {
