@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -92,7 +93,7 @@ func TestNotices(t *testing.T) {
 	fmt.Printf("figure notice_lapse_s %.1f s goal 30\n", time.Since(begin).Seconds())
 	end()
 	for range 3 {
-		if err := <-done; err != nil && err != store.ErrClosed {
+		if err := <-done; err != nil && !errors.Is(err, store.ErrClosed) {
 			t.Error(err)
 		}
 	}
