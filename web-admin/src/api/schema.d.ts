@@ -2100,6 +2100,10 @@ export interface components {
             listen?: string[];
             /** @description Where the node answers the digest that it runs. */
             digestListen?: string;
+            /** @description Where nginx writes how exchanges with endpoints end, for the agent: `unix:PATH` of a socket, or a file. */
+            outcomes?: string;
+            /** @description What nginx.conf says about access logs for http: off, the path that nginx writes by itself, or nothing for logs of its own. */
+            accessLog?: string;
             agentVersion: string;
         };
         /** @description Which step of which bundle failed, in nginx's own words. */
