@@ -26,6 +26,12 @@ type Config struct {
 	// Changed is called after something that [Controller.Nodes] shows has changed, with the
 	// fleet's name. It must not block.
 	Changed func(fleet string)
+	// View gives a fleet the snapshot with its own verdicts. It must not call the Controller.
+	// Default: all fleets have those of the snapshot.
+	View func(fleet *gateway.Fleet, s *gateway.Snapshot) *gateway.Snapshot
+	// Observe is called with how exchanges of a fleet's nginx nodes with endpoints ended, by
+	// several goroutines. Default: nobody wants to know.
+	Observe func(fleet string, o gateway.Outcome)
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -50,6 +56,9 @@ type Controller struct {
 type fleetState struct {
 	name        string
 	exists      bool
+	seen        *gateway.Snapshot              // with its own verdicts
+	names       map[string]gateway.UpstreamKey // see upstreamNames
+	named       *gateway.Snapshot              // that names is made of
 	reloadEvery gateway.Duration
 	nodes       map[string]*node
 	renderings  map[string]*rendering // by factsKey
@@ -66,6 +75,12 @@ func New(cfg Config) *Controller {
 	if cfg.Changed == nil {
 		cfg.Changed = func(string) {}
 	}
+	if cfg.View == nil {
+		cfg.View = func(_ *gateway.Fleet, s *gateway.Snapshot) *gateway.Snapshot { return s }
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(string, gateway.Outcome) {}
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -78,8 +93,22 @@ func (c *Controller) Close() { close(c.closed) }
 
 // Apply renders a new snapshot for every fleet. Agents whose bundle changed are answered at
 // once.
-func (c *Controller) Apply(s *gateway.Snapshot) {
+func (c *Controller) Apply(s *gateway.Snapshot) { c.renderAll(s) }
+
+// Refresh renders the newest snapshot again, after something that Config.View looks at has
+// changed.
+func (c *Controller) Refresh() { c.renderAll(nil) }
+
+// renderAll brings every fleet up to s, or, if that is nil, to the snapshot before.
+func (c *Controller) renderAll(s *gateway.Snapshot) {
 	c.mu.Lock()
+	if s == nil && c.snapshot == nil {
+		c.mu.Unlock()
+		return
+	}
+	if s == nil {
+		s = c.snapshot
+	}
 	c.snapshot = s
 	for _, f := range c.fleets {
 		f.exists = false
@@ -91,6 +120,7 @@ func (c *Controller) Apply(s *gateway.Snapshot) {
 			f = &fleetState{name: o.Name, nodes: map[string]*node{}, renderings: map[string]*rendering{}}
 			c.fleets[o.Name] = f
 		}
+		f.seen = c.cfg.View(o, s)
 		f.exists, f.reloadEvery = true, o.Spec.ReloadBudget.Every
 		if f.reloadEvery <= 0 {
 			f.reloadEvery = DefaultReloadEvery

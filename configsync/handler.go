@@ -31,6 +31,7 @@ func (c *Controller) Handler() http.Handler {
 	mux.HandleFunc("POST "+protocol.PathSync, c.serveSync)
 	mux.HandleFunc("GET "+protocol.PathBundle, c.serveBundle)
 	mux.HandleFunc("PUT "+protocol.PathTree, c.serveTree)
+	mux.HandleFunc("POST "+protocol.PathOutcomes, c.serveOutcomes)
 	return mux
 }
 

@@ -26,7 +26,8 @@ type rendering struct {
 // renderFacts keeps the facts that the renderer looks at, so that nodes which differ in
 // nothing else share a rendering.
 func renderFacts(f gateway.NodeFacts) gateway.NodeFacts {
-	return gateway.NodeFacts{NginxVersion: f.NginxVersion, Modules: f.Modules, TreePath: f.TreePath, Listen: f.Listen, DigestListen: f.DigestListen}
+	return gateway.NodeFacts{NginxVersion: f.NginxVersion, Modules: f.Modules, TreePath: f.TreePath, Listen: f.Listen, DigestListen: f.DigestListen,
+		Outcomes: f.Outcomes, AccessLog: f.AccessLog}
 }
 
 func factsKey(f gateway.NodeFacts) string {
@@ -76,7 +77,7 @@ func (c *Controller) renderingFor(f *fleetState, facts gateway.NodeFacts) *rende
 
 // render brings r up to the snapshot and says whether its bundle changed. mu is held.
 func (c *Controller) render(f *fleetState, r *rendering) bool {
-	tree, problems := nginxconf.Render(c.snapshot, f.name, r.facts)
+	tree, problems := nginxconf.Render(f.seen, f.name, r.facts)
 	r.problems = problems
 	if r.tree != nil && r.tree.Digest == tree.Digest {
 		return false

@@ -74,6 +74,20 @@ type UpstreamHealth struct {
 	Service        ServiceVerdict `json:"service"`
 	// Verdicts of the endpoints, by address.
 	Verdicts []Verdict `json:"verdicts"`
+	// Standings are how all observers together see the endpoints that one of them finds bad,
+	// and ServiceStanding how they see the upstream, if one of them finds it bad as a whole.
+	Standings       []Standing       `json:"standings,omitempty"`
+	ServiceStanding *ServiceStanding `json:"serviceStanding,omitempty"`
+	// Fleets are those whose nginx nodes have evidence of their own against endpoints.
+	Fleets []FleetHealth `json:"fleets,omitempty"`
+}
+
+// FleetHealth is what the logs of a fleet's nginx nodes say about an upstream.
+type FleetHealth struct {
+	Fleet   string         `json:"fleet"`
+	Service ServiceVerdict `json:"service"`
+	// Verdicts of the endpoints that it has ejected, or tries again, by address.
+	Verdicts []Verdict `json:"verdicts"`
 }
 
 // ServiceVerdict says whether an upstream is bad as a whole, so that no endpoint is worth

@@ -16,6 +16,12 @@ type NodeFacts struct {
 	// DigestListen is where the node answers the digest that it runs: "unix:PATH" or a
 	// loopback address. Default: the socket sluice.sock beside TreePath.
 	DigestListen string `json:"digestListen,omitempty"`
+	// Outcomes is where nginx writes how exchanges with endpoints ended, for the agent:
+	// "unix:PATH" of a socket for syslog, or the path of a file. Empty: nowhere.
+	Outcomes string `json:"outcomes,omitempty"`
+	// AccessLog is what nginx.conf says about access logs at the level of http: "off", the path
+	// of the log that nginx writes because nothing is said, or empty for logs of its own.
+	AccessLog    string `json:"accessLog,omitempty"`
 	PID          int    `json:"pid,omitempty"`
 	AgentVersion string `json:"agentVersion"`
 }

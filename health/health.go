@@ -22,6 +22,9 @@ type Config struct {
 	// reported once as unknown (RuleRemoved): the receiver may drop what it holds.
 	// Nil: nobody is told.
 	Report func([]gateway.Verdict)
+	// PassiveOnly leaves out probes: it judges the outcomes of others' requests, such as those
+	// of a fleet's nginx nodes.
+	PassiveOnly bool
 	// Log gets one line per transition. Default: slog.Default().
 	Log *slog.Logger
 }
@@ -91,11 +94,21 @@ func (h *Health) Apply(s *gateway.Snapshot) {
 	// no endpoint yet and is ignored, which is right for an endpoint that is just starting.
 	h.live.Store(&live)
 	for _, eu := range touched {
-		live[eu.Key].configure(now, eu, secureOf(eu, s), h.prober, &h.outbox)
+		live[eu.Key].configure(now, h.judgedOf(eu), secureOf(eu, s), h.prober, &h.outbox)
 	}
 	for _, u := range gone {
 		u.remove(now, h.prober, &h.outbox)
 	}
+}
+
+// judgedOf is the upstream as it is judged here.
+func (h *Health) judgedOf(eu *gateway.EffectiveUpstream) *gateway.EffectiveUpstream {
+	if !h.cfg.PassiveOnly || eu.Health.Active == nil {
+		return eu
+	}
+	passive := *eu
+	passive.Health.Active = nil
+	return &passive
 }
 
 // Observe takes in the outcome of an exchange. It never waits for I/O or for Run, drops
@@ -151,6 +164,15 @@ func (h *Health) Verdicts() []gateway.Verdict {
 	return all
 }
 
+// Verdict is the present verdict of an endpoint, or says that it is not judged.
+func (h *Health) Verdict(k gateway.EndpointKey) (gateway.Verdict, bool) {
+	u := (*h.live.Load())[k.Upstream]
+	if u == nil {
+		return gateway.Verdict{}, false
+	}
+	return u.verdict(k.Address)
+}
+
 // Upstreams sums up every upstream, sorted by key.
 func (h *Health) Upstreams() []gateway.UpstreamHealth {
 	now := time.Now()
@@ -177,6 +199,10 @@ func (h *Health) History(q gateway.HealthQuery) []gateway.HealthEvent {
 
 // Problems are the upstreams that are bad as a whole, for their owners.
 func (h *Health) Problems() []gateway.Problem { return h.ledger.problems() }
+
+// badServices are the events with which upstreams turned bad as a whole that are so now, by
+// upstream.
+func (h *Health) badServices() []gateway.HealthEvent { return h.ledger.badServices() }
 
 // Subscribe returns a channel that carries every event from now on. It holds so many of them;
 // when the receiver is slower, the oldest are dropped, and the number of those that were is

@@ -3,6 +3,7 @@ package health
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -160,6 +161,13 @@ func (l *ledger) forget(k gateway.UpstreamKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.bad, k)
+}
+
+// badServices are the events of services that are bad now, by upstream.
+func (l *ledger) badServices() []gateway.HealthEvent {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.SortedFunc(maps.Values(l.bad), func(a, b gateway.HealthEvent) int { return a.Upstream.Compare(b.Upstream) })
 }
 
 // problems are the services that are bad now.

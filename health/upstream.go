@@ -164,6 +164,16 @@ func (u *upstream) verdicts() []gateway.Verdict {
 	return u.tracker.Verdicts()
 }
 
+func (u *upstream) verdict(address string) (gateway.Verdict, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	e := u.tracker.find(address)
+	if e == nil {
+		return gateway.Verdict{}, false
+	}
+	return *e.last, true
+}
+
 // counts returns what the metrics need: verdicts, ejections by rule, probes.
 func (u *upstream) counts() ([]gateway.Verdict, map[string]uint64, probeCounts) {
 	u.mu.Lock()

@@ -22,6 +22,7 @@ import (
 //	/sluice/v1/shared/<name>                                          what nodes share besides
 //	/sluice/v1/ledger/<name>/<entry>                                  what is done for the whole store
 //	/sluice/v1/lead/<name>/<lease>                                    who does it
+//	/sluice/v1/notices/<name>/<process>                               what a process shows while it lives
 const (
 	root          = "/sluice/v1/"
 	objectsPrefix = root + "objects/"
@@ -30,6 +31,7 @@ const (
 	sharedPrefix  = root + "shared/"
 	ledgerPrefix  = root + "ledger/"
 	leadPrefix    = root + "lead/"
+	noticesPrefix = root + "notices/"
 	noTenant      = "-"
 )
 

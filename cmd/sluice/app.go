@@ -58,6 +58,8 @@ type App struct {
 	names   *names.Keeper // nil: none are announced; made with the store
 	health  *health.Health
 	alerts  *alert.Alerts
+	observe *health.Observers
+	logged  *fleetEvidence
 	proxy   *proxy.Proxy
 	fleets  *configsync.Controller
 	objects *objectFiles
@@ -118,6 +120,7 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 		return nil, err
 	}
 	a.health = health.New(health.Config{Node: cfg.Node, Report: a.judged, Log: log})
+	a.observe = health.NewObservers(health.ObserversConfig{Node: cfg.Node, Health: a.health, Agreed: a.agreed, Log: log})
 	access, err := a.openAccessLog()
 	if err != nil {
 		return nil, err
@@ -125,7 +128,8 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	data := proxy.Config{Observer: a.health, Log: log, AccessLog: access}
 	cfg.Limits.apply(&data)
 	a.proxy = proxy.New(data)
-	a.fleets = configsync.New(configsync.Config{Log: log})
+	a.logged = newFleetEvidence(func() { a.fleets.Refresh() }, log)
+	a.fleets = configsync.New(configsync.Config{View: a.fleetView, Observe: a.logged.Observe, Log: log})
 	if a.alerts, err = a.newAlerts(); err != nil {
 		return nil, err
 	}
@@ -239,7 +243,7 @@ func (a *App) serveAdmin(parts admin.Config, agents http.Handler, more ...func()
 	}
 	more = append(more, a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.health.Problems, a.alertProblems)
 	parts.Control, parts.Fleets, parts.Tokens = a.loop, adminFleets{a.fleets, more}, tokens
-	parts.Sources, parts.Shrink, parts.Listeners, parts.Health = sourceStatus(a.sources), a.guard, a.listenerStatus, a.health
+	parts.Sources, parts.Shrink, parts.Listeners, parts.Health = sourceStatus(a.sources), a.guard, a.listenerStatus, observed{a}
 	parts.Alerts = a.alerts
 	parts.Normalise, parts.UI = normalise, webadmin.Dist
 	parts.Version, parts.Node, parts.StartedAt = version, a.cfg.Node, a.started
@@ -281,6 +285,8 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	run(a.health.Run)
 	run(a.alerts.Run)
+	run(a.observe.Run)
+	run(a.whenStored(a.shareSights))
 	run(a.whenStored(a.objects.Run))
 	run(a.watchReady)
 	run(a.settle)
@@ -288,6 +294,8 @@ func (a *App) Run(ctx context.Context) error {
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.ingress.Apply) })
 	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.health.Apply) })
 	run(a.routeNames)
+	run(a.logged.Run)
+	run(func(ctx context.Context) error { return a.loop.Feed(ctx, a.logged.Apply) })
 	run(a.mirror)
 	run(a.whenStored(a.announce))
 	for _, e := range a.edges {
@@ -377,8 +385,9 @@ func (a *App) follow(ctx context.Context) error {
 	return err
 }
 
-// judged takes what health has decided: the loop first, since the guard then asks it for less.
+// judged takes what health has decided: the loop before the guard, which then asks it for less.
 func (a *App) judged(verdicts []gateway.Verdict) {
+	a.observe.SetVerdicts(verdicts) // first: a fleet follows the majority, and not this node
 	a.loop.SetVerdicts(verdicts)
 	a.guard.SetVerdicts(verdicts)
 }

@@ -51,6 +51,7 @@ func healthNote(u gateway.UpstreamHealth) string {
 	if u.Service.Bad {
 		notes = append(notes, "SERVICE BAD: "+u.Service.Reason)
 	}
+	notes = append(notes, standingNotes(u)...)
 	if u.Panic {
 		notes = append(notes, "PANIC: ejections are ignored")
 	}

@@ -21,13 +21,14 @@ const pulse = time.Second
 
 // agent is owned by the loop in Run.
 type agent struct {
-	cfg     Config
-	disk    disk
-	nginx   *nginx
-	applier *applier
-	client  client
-	link    *link
-	watcher *watcher
+	cfg      Config
+	disk     disk
+	nginx    *nginx
+	applier  *applier
+	client   client
+	link     *link
+	watcher  *watcher
+	outcomes *outcomes
 
 	desired     string
 	reloadEvery time.Duration
@@ -64,6 +65,7 @@ func Run(ctx context.Context, cfg Config) error {
 	var background sync.WaitGroup
 	background.Go(func() { a.watcher.run(ctx) })
 	background.Go(func() { a.link.run(ctx) })
+	background.Go(func() { a.outcomes.run(ctx) })
 	a.loop(ctx)
 	background.Wait()
 	return nil
@@ -85,7 +87,7 @@ func (a *agent) prepare(ctx context.Context) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.nginx.learn(files)
+	a.nginx.learn(files, a.disk.link())
 	if err := a.disk.prepare(); err != nil {
 		return nil, err
 	}
@@ -100,6 +102,10 @@ func (a *agent) prepare(ctx context.Context) (unlock func(), err error) {
 	}
 	a.applier = &applier{cfg: a.cfg, disk: a.disk, nginx: a.nginx}
 	a.link = newLink(a.client)
+	if a.outcomes, err = newOutcomes(a.cfg, a.disk); err != nil {
+		unlock()
+		return nil, err
+	}
 	if a.watcher, err = newWatcher(a.cfg.Log); err != nil {
 		unlock()
 		return nil, fmt.Errorf("watch files: %w", err)

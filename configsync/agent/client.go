@@ -49,6 +49,12 @@ func (c client) upload(ctx context.Context, tree protocol.NodeTree) error {
 	return c.do(ctx, http.MethodPut, protocol.PathTree, nil, tree, nil)
 }
 
+func (c client) outcomes(ctx context.Context, batch protocol.Outcomes) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return c.do(ctx, http.MethodPost, protocol.PathOutcomes, nil, batch, nil)
+}
+
 func (c client) do(ctx context.Context, method, path string, q url.Values, in, out any) error {
 	if q == nil {
 		q = url.Values{}

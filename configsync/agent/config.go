@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,10 @@ type Config struct {
 	// DigestListen is where nginx answers its digest: "unix:PATH" or "ADDRESS:PORT".
 	// Default: unix:TREEDIR/sluice.sock.
 	DigestListen string
+
+	// Outcomes is how nginx tells how exchanges with endpoints ended: OutcomesSocket, which is
+	// the default, OutcomesFile or OutcomesOff.
+	Outcomes string
 
 	// Sweep is the time between full looks at the node, in case a file event was missed.
 	// Default 30s.
@@ -87,6 +92,11 @@ func (c Config) complete() (Config, error) {
 		if found, err := exec.LookPath("nginx"); err == nil {
 			c.NginxBinary = found
 		}
+	}
+	switch c.Outcomes = cmp.Or(c.Outcomes, OutcomesSocket); c.Outcomes {
+	case OutcomesSocket, OutcomesFile, OutcomesOff:
+	default:
+		return c, fmt.Errorf("outcomes %q: write socket, file or off", c.Outcomes)
 	}
 	setDefault(&c.Sweep, 30*time.Second)
 	setDefault(&c.Coalesce, 2*time.Second)

@@ -20,6 +20,7 @@ type build struct {
 	prefix   string
 	confPath string
 	pidPath  string
+	logPath  string // of the access log that is written where nothing is said
 }
 
 // builtIn are the modules that nginx has unless it was built without them, of those that
@@ -29,7 +30,7 @@ var builtIn = []string{"http_map_module", "http_split_clients_module", "http_ups
 var (
 	versionLine = regexp.MustCompile(`(?m)^nginx version: \S*?/(\S+)`)
 	moduleFlag  = regexp.MustCompile(`--(with|without)-(\w+_module)\b`)
-	pathFlag    = regexp.MustCompile(`--(prefix|conf-path|pid-path)=(\S+)`)
+	pathFlag    = regexp.MustCompile(`--(prefix|conf-path|pid-path|http-log-path)=(\S+)`)
 )
 
 func readBuild(ctx context.Context, binary string) (build, error) {
@@ -65,6 +66,8 @@ func parseBuild(out string) (build, error) {
 			b.confPath = m[2]
 		case "pid-path":
 			b.pidPath = m[2]
+		case "http-log-path":
+			b.logPath = m[2]
 		}
 	}
 	if b.confPath == "" {
@@ -72,6 +75,9 @@ func parseBuild(out string) (build, error) {
 	}
 	if b.pidPath == "" {
 		b.pidPath = "logs/nginx.pid"
+	}
+	if b.logPath == "" {
+		b.logPath = "logs/access.log"
 	}
 	b.confPath = under(b.prefix, b.confPath)
 	return b, nil
@@ -94,6 +100,8 @@ func (a *agent) facts() gateway.NodeFacts {
 		TreePath:     a.disk.link(),
 		Listen:       a.cfg.Listen,
 		DigestListen: a.cfg.DigestListen,
+		Outcomes:     a.outcomes.target(),
+		AccessLog:    a.nginx.accessLog,
 		PID:          a.nginx.master(),
 		AgentVersion: a.cfg.Version,
 	}

@@ -70,7 +70,7 @@ func newApplier(conf, prefix, treeDir string, verify time.Duration) (*applier, e
 	if err != nil {
 		return nil, err
 	}
-	a.nginx.learn(files)
+	a.nginx.learn(files, a.disk.link())
 	return a, a.disk.prepare()
 }
 

@@ -29,6 +29,7 @@ type nginx struct {
 	// As the configuration says, found by learn.
 	pidPath      string
 	errorLogPath string
+	accessLog    string // see httpAccessLog
 }
 
 // nginxError is what nginx says about a configuration.
@@ -116,13 +117,15 @@ func (n *nginx) master() int {
 	return pid
 }
 
-// learn follows the "pid" and "error_log" directives, as nginx does.
-func (n *nginx) learn(files []loadedFile) {
+// learn follows the "pid", "error_log" and "access_log" directives, as nginx does. link is the
+// rendered tree.
+func (n *nginx) learn(files []loadedFile, link string) {
 	prefix := n.build.prefix
 	if n.prefix != "" {
 		prefix = n.prefix
 	}
 	n.pidPath = under(prefix, cmp.Or(mainDirective(files, "pid"), n.build.pidPath))
+	n.accessLog = httpAccessLog(files, n.conf, link, under(prefix, n.build.logPath))
 	n.errorLogPath = ""
 	if path := mainDirective(files, "error_log"); path != "" && path != "stderr" && !strings.ContainsRune(path, ':') {
 		n.errorLogPath = under(prefix, path)

@@ -28,7 +28,7 @@ func (a *agent) observe(ctx context.Context) {
 	if files, err := loadFiles(a.nginx.conf); err != nil {
 		seen.checkError = err.Error()
 	} else {
-		a.nginx.learn(files)
+		a.nginx.learn(files, a.disk.link())
 		seen.fingerprint = fingerprint(files, a.disk.link())
 		seen.tree = uploadTree(files, a.disk.link(), seen.fingerprint)
 		a.watcher.follow(folders(files, a.disk))

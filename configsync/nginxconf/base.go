@@ -32,6 +32,7 @@ func (r *renderer) base() {
 	w.put("")
 	w.comment("To use it: access_log /var/log/nginx/access.log sluice;")
 	r.logFormat(w)
+	r.outcomes(w)
 	if size := bucketSize(r.longestName); size > 64 {
 		w.put("")
 		w.stmt("server_names_hash_bucket_size", itoa(size))

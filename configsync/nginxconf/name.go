@@ -18,6 +18,9 @@ func upstreamName(k gateway.UpstreamKey) string {
 	return encodeName(k.Tenant, "-") + "." + encodeName(k.Name, "-.")
 }
 
+// UpstreamName is the name of an upstream in nginx, as it stands in outcomes.
+func UpstreamName(k gateway.UpstreamKey) string { return upstreamName(k) }
+
 // maxVariable is the longest name of a variable that fits into the buckets of nginx's
 // variables hash, 64 bytes by default: 8 + align(46 + 2, 8) + 8.
 const maxVariable = 46

@@ -33,6 +33,7 @@ func (r *renderer) server(h *gateway.Host) {
 	w.comment(commentName(ref) + ", host " + h.Name)
 	w.open("server")
 	r.listen(w, h.Name)
+	r.takeOutcomes(w)
 	w.put("")
 	w.stmt("proxy_http_version", "1.1")
 	w.stmt("proxy_redirect", "off")

@@ -12,6 +12,8 @@ const (
 	PathSync   = "/agent/v1/sync"
 	PathBundle = "/agent/v1/bundle"
 	PathTree   = "/agent/v1/tree"
+	// PathOutcomes takes the query parameters fleet and node, too.
+	PathOutcomes = "/agent/v1/outcomes"
 )
 
 // MaxWait is how long a sync is held when there is nothing new.

@@ -60,8 +60,19 @@ func (s *instance) mirrorTo(name string) mirror {
 	s.t.Helper()
 	m := mirror{agenttest.New(s.t), name}
 	m.Start(s.t)
+	end := s.tend(m)
+	s.t.Cleanup(func() { end(syscall.SIGTERM) })
+	return m
+}
+
+// tend starts the agent of m, with more arguments, and returns how it is ended:
+// in order, or by SIGKILL.
+func (s *instance) tend(m mirror, more ...string) (end func(syscall.Signal)) {
+	s.t.Helper()
+	name := m.name
 	cmd := exec.Command(program(s.t, "sluice"), "agent", "--server", "http://"+s.admin, "--fleet", "shared", "--node", name,
 		"--nginx", agenttest.Binary, "--nginx-conf", m.Conf, "--nginx-prefix", m.Dir, "--tree", m.TreeDir, "--listen", m.Address)
+	cmd.Args = append(cmd.Args, more...)
 	cmd.Env = append(os.Environ(), "SLUICE_TOKEN="+adminToken)
 	var log bytes.Buffer
 	cmd.Stderr = &log
@@ -69,16 +80,15 @@ func (s *instance) mirrorTo(name string) mirror {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
+	return func(by syscall.Signal) {
+		_ = cmd.Process.Signal(by)
+		if err := cmd.Wait(); err != nil && by != syscall.SIGKILL {
 			s.t.Errorf("the agent of %s ended with %v", name, err)
 		}
 		if s.t.Failed() {
 			s.t.Logf("the agent of %s said:\n%s", name, log.String())
 		}
-	})
-	return m
+	}
 }
 
 // serves expects that nginx passes a request on to the named backend.

@@ -1713,6 +1713,57 @@ export interface components {
             panic?: boolean;
             service: components["schemas"]["ServiceVerdict"];
             verdicts: components["schemas"]["Verdict"][];
+            /** @description How all observers together see the endpoints that one of them finds bad. */
+            standings?: components["schemas"]["Standing"][];
+            serviceStanding?: components["schemas"]["ServiceStanding"];
+            /** @description Fleets whose nginx nodes have evidence of their own against endpoints, from their logs. */
+            fleets?: components["schemas"]["FleetHealth"][];
+        };
+        /** @description How the living observers together see an endpoint that one of them at least finds bad. */
+        Standing: {
+            upstream: components["schemas"]["UpstreamKey"];
+            address: string;
+            /**
+             * @description node_bad: more than half of the observers who know it find it bad; fleets leave it out. path_bad: fewer do, and only these leave it out. service_bad: as node_bad, and its upstream is bad as a whole.
+             * @enum {string}
+             */
+            scope: "node_bad" | "path_bad" | "service_bad";
+            /** @description Observers that live. */
+            observers: number;
+            bad: number;
+            /** @description Find it well, or have not spoken yet. */
+            well: number;
+            /** @description Know nothing of it, and do not count. */
+            unknown: number;
+            sights: components["schemas"]["Sight"][];
+        };
+        /** @description What one observer says about an endpoint. */
+        Sight: {
+            upstream: components["schemas"]["UpstreamKey"];
+            address: string;
+            observer?: string;
+            /** @enum {string} */
+            state: "unknown" | "healthy" | "probation" | "ejected" | "down" | "drained";
+            /** Format: date-time */
+            since?: string;
+            /** Format: date-time */
+            until?: string;
+            rule?: string;
+            reason?: string;
+        };
+        /** @description How the living observers see an upstream that one of them finds bad as a whole. */
+        ServiceStanding: {
+            upstream: components["schemas"]["UpstreamKey"];
+            observers: number;
+            /** @description Observers who say so. */
+            bad: string[];
+        };
+        /** @description What the logs of a fleet's nginx nodes say about an upstream. */
+        FleetHealth: {
+            fleet: string;
+            service: components["schemas"]["ServiceVerdict"];
+            /** @description Of the endpoints that it has ejected, or tries again. */
+            verdicts: components["schemas"]["Verdict"][];
         };
         /** @description Whether an upstream is bad as a whole, so that no endpoint is worth ejecting. */
         ServiceVerdict: {
@@ -2149,6 +2200,10 @@ export interface components {
             listen?: string[];
             /** @description Where the node answers the digest that it runs. */
             digestListen?: string;
+            /** @description Where nginx writes how exchanges with endpoints end, for the agent: `unix:PATH` of a socket, or a file. */
+            outcomes?: string;
+            /** @description What nginx.conf says about access logs for http: off, the path that nginx writes by itself, or nothing for logs of its own. */
+            accessLog?: string;
             agentVersion: string;
         };
         /** @description Which step of which bundle failed, in nginx's own words. */
