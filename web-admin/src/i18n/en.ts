@@ -364,6 +364,7 @@ export const en = {
     inARow: 'In a row',
     window: 'Window',
     siblings: 'Siblings',
+    siblingsText_zero: 'none had enough requests to compare with',
     siblingsText_one: '{{count}} compared with; it loses {{percent}}%',
     siblingsText_other: '{{count}} compared with; the median one loses {{percent}}%',
     slow: 'Slowness',

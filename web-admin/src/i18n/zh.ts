@@ -366,6 +366,7 @@ export const zh: typeof en = {
     inARow: '连续失败',
     window: '窗口',
     siblings: '同组端点',
+    siblingsText_zero: '没有请求数足够的端点可供比较',
     siblingsText_one: '与 {{count}} 个比较，其失败率 {{percent}}%',
     siblingsText_other: '与 {{count}} 个比较，中位失败率 {{percent}}%',
     slow: '延迟对比',

@@ -69,6 +69,14 @@ test('a transition opens to rule, counts, window, siblings, end, observer and sa
   expect(screen.getByText('the whole upstream')).toBeTruthy();
 });
 
+test('a row of errors beside siblings of few requests is compared with none', async () => {
+  const evidence = { counts: { requests: 5, errors: 5, inARow: 5, siblings: 0, siblingsMedian: 0 } };
+  const { user } = serve([{ ...ejection, verdict: { upstream, address: sick, state: 'ejected', evidence } }]);
+  await user.click(await screen.findByText('12 of 20 requests failed within 30s', {}, soon));
+  expect(await screen.findByText('none had enough requests to compare with', {}, soon)).toBeTruthy();
+  expect(screen.getByText('No samples are kept for this verdict.')).toBeTruthy();
+});
+
 test('lists one endpoint, by URL, and shows the rest on demand', async () => {
   const many = Array.from({ length: 25 }, (_, i): HealthEvent => ({ ...ejection, at: new Date(Date.UTC(2026, 10, 20, 22, 59 - i)).toISOString(), reason: `reason ${i}` }));
   const { user, asked, router } = serve([bad, ...many]);
