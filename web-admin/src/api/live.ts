@@ -160,6 +160,7 @@ export class Refresher {
     void this.cache.invalidateQueries({ queryKey: ['certificates'] });
     void this.cache.invalidateQueries({ queryKey: ['diff'] });
     void this.cache.invalidateQueries({ queryKey: ['routes'] });
+    void this.cache.invalidateQueries({ queryKey: ['health'] });
     if (all) void this.cache.invalidateQueries({ queryKey: ['upstreams'] });
     else void this.readSome(changed);
   }

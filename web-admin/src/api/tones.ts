@@ -1,5 +1,5 @@
 import type { Tone } from '../ui/Badge';
-import type { HealthState, NodeState } from './types';
+import type { EventKind, HealthState, NodeState } from './types';
 
 // One colour per meaning on every page.
 export const verdictTones: Record<HealthState, Tone> = {
@@ -9,6 +9,20 @@ export const verdictTones: Record<HealthState, Tone> = {
   drained: 'note',
   unknown: 'off',
   healthy: 'good',
+};
+
+export const eventTones: Record<EventKind, Tone> = {
+  ejected: 'bad',
+  probation: 'warn',
+  returned: 'good',
+  down: 'bad',
+  pinned: 'note',
+  unpinned: 'note',
+  forgotten: 'off',
+  service_bad: 'bad',
+  service_good: 'good',
+  panic: 'warn',
+  calm: 'good',
 };
 
 export const nodeTones: Record<NodeState, Tone> = {

@@ -17,6 +17,12 @@ export type ManualEndpoint = Schemas['ManualEndpoint'];
 export type Verdict = Schemas['Verdict'];
 export type HealthState = Schemas['HealthState'];
 export type Sample = Schemas['Sample'];
+export type EvidenceCounts = Schemas['EvidenceCounts'];
+export type PinState = Schemas['PinState'];
+export type PinRequest = Schemas['PinRequest'];
+export type HealthEvent = Schemas['HealthEvent'];
+export type EventKind = Schemas['EventKind'];
+export type UpstreamHealth = Schemas['UpstreamHealth'];
 export type Shrink = Schemas['Shrink'];
 export type Alert = Schemas['Alert'];
 export interface Alerts {

@@ -1,4 +1,4 @@
-import type { EffectiveUpstream, Endpoint, HealthState, Node, NodeState, Shrink, Status, UpstreamView, Verdict, WriteResult } from '../api/types';
+import type { EffectiveUpstream, Endpoint, HealthState, Node, NodeState, Shrink, Status, UpstreamHealth, UpstreamView, Verdict, WriteResult } from '../api/types';
 
 // Small answers that the specification allows. Times are fixed, in the past.
 
@@ -25,6 +25,20 @@ export function sampleUpstream(tenant: string, name: string, endpoints: Endpoint
     drain: { timeout: '5m' },
   };
   return { upstream, problems: [], routes: ['shop'], ...more };
+}
+
+export function sampleHealth(more: Partial<UpstreamHealth> = {}): UpstreamHealth {
+  return {
+    upstream: { tenant: 'acme', name: 'api' },
+    observer: 'edge-1',
+    eligible: 3,
+    mayEject: 1,
+    ejected: 0,
+    arithmetic: 'may eject 1 of 3: 30 % of 3 is less than one, and one always may be',
+    service: { bad: false },
+    verdicts: [],
+    ...more,
+  };
 }
 
 export const sampleStatus: Status = {

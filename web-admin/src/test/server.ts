@@ -3,6 +3,7 @@ import { delay, http, HttpResponse } from 'msw';
 import { setupServer } from 'msw/node';
 import type { paths } from '../api/schema';
 import type { ErrorCode, ErrorDocument } from '../api/types';
+import { sampleHealth } from './samples';
 
 const base = `${location.origin}/api/v1`;
 
@@ -65,4 +66,10 @@ export function eventStream() {
 }
 
 // What pages ask for whatever they show.
-export const server = setupServer(answer('get', '/shrinks', { items: [] }), answer('get', '/problems', { items: [] }), answer('get', '/alerts', { items: [], receivers: [] }));
+export const server = setupServer(
+  answer('get', '/shrinks', { items: [] }),
+  answer('get', '/problems', { items: [] }),
+  answer('get', '/alerts', { items: [], receivers: [] }),
+  answer('get', '/tenants/{tenant}/upstreams/{upstream}/health', sampleHealth()),
+  answer('get', '/health/events', { items: [] }),
+);

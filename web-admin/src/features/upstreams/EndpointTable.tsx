@@ -8,6 +8,8 @@ import { Badge } from '../../ui/Badge';
 import { Filters } from '../../ui/Filters';
 import { Nothing } from '../../ui/States';
 import { Since, Until } from '../../ui/Time';
+import { PinMenu, PinNote } from './PinMenu';
+import type { PinWish } from './PinMenu';
 import { endpointFits, outBecause } from './queries';
 import type { UpstreamSearch } from './search';
 
@@ -18,6 +20,7 @@ interface EndpointTableProps extends Actions {
 }
 
 interface Actions {
+  onPin: (wish: PinWish) => void;
   onEvidence: (e: Endpoint) => void;
   onChange: (e: Endpoint) => void;
   onRemove: (e: Endpoint) => void;
@@ -103,7 +106,7 @@ function Tags({ of: e }: { of: Endpoint }) {
   return words.length === 0 ? null : <span className="muted">{words.join(', ')}</span>;
 }
 
-function RowActions({ endpoint: e, onEvidence, onChange, onRemove }: Actions & { endpoint: Endpoint }) {
+function RowActions({ endpoint: e, onPin, onEvidence, onChange, onRemove }: Actions & { endpoint: Endpoint }) {
   const { t } = useTranslation();
   const byHand = e.sources.includes('manual');
   return (
@@ -111,6 +114,7 @@ function RowActions({ endpoint: e, onEvidence, onChange, onRemove }: Actions & {
       <Button type="link" size="small" onClick={() => onEvidence(e)}>
         {t('upstreams.evidence')}
       </Button>
+      <PinMenu endpoint={e} onPin={onPin} />
       {byHand && (
         <>
           <Button type="link" size="small" onClick={() => onChange(e)}>
@@ -136,18 +140,19 @@ function InRotation({ endpoint: e }: { endpoint: Endpoint }) {
   );
 }
 
-function VerdictCell({ endpoint: { verdict: v } }: { endpoint: Endpoint }) {
+function VerdictCell({ endpoint: { verdict: v, pin } }: { endpoint: Endpoint }) {
   const { t } = useTranslation();
   return (
     <div>
       <span className="row">
-        <Badge tone={verdictTones[v.state]} title={t(`verdictHint.${v.state}`)}>
+        <Badge tone={verdictTones[v.state]} title={pin ? t(`pin.hint.${pin.state}`) : t(`verdictHint.${v.state}`)}>
           {t(`verdict.${v.state}`)}
         </Badge>
-        {v.since && <Since at={v.since} />}
+        {v.since && !pin && <Since at={v.since} />}
         {v.state === 'ejected' && <Until at={v.until} />}
       </span>
-      {v.reason && <div className={v.state === 'healthy' ? 'muted' : undefined}>{v.reason}</div>}
+      {pin && <PinNote pin={pin} />}
+      {v.reason && v.rule !== 'by_hand' && <div className={v.state === 'healthy' ? 'muted' : undefined}>{v.reason}</div>}
     </div>
   );
 }

@@ -12,7 +12,11 @@ import { Nothing, QueryView } from '../../ui/States';
 import { DiscoverDialog } from './DiscoverDialog';
 import { EndpointDialog } from './EndpointDialog';
 import { EndpointTable } from './EndpointTable';
+import { EventLog } from './EventLog';
 import { EvidenceDrawer } from './EvidenceDrawer';
+import { HealthPanel } from './HealthPanel';
+import { PinDialog } from './PinDialog';
+import type { PinWish } from './PinMenu';
 import { RemoveDialog } from './RemoveDialog';
 import { Settings } from './Settings';
 import { Rotation } from './UpstreamTable';
@@ -74,6 +78,7 @@ function Detail({ view }: { view: UpstreamView }) {
   const navigate = route.useNavigate();
   const [changing, setChanging] = useState<Endpoint>();
   const [removing, setRemoving] = useState<Endpoint>();
+  const [pinning, setPinning] = useState<PinWish>();
   const { upstream: u } = view;
   return (
     <>
@@ -83,9 +88,12 @@ function Detail({ view }: { view: UpstreamView }) {
         state={search.state}
         onState={(state) => void navigate({ search: (old) => ({ ...old, state }), replace: true })}
         onEvidence={(e) => void navigate({ search: (old) => ({ ...old, endpoint: e.address }) })}
+        onPin={setPinning}
         onChange={setChanging}
         onRemove={setRemoving}
       />
+      <HealthPanel upstream={u.key} />
+      <EventLog upstream={u} address={search.log} onAddress={(log) => void navigate({ search: (old) => ({ ...old, log }), replace: true })} />
       <Settings view={view} />
       <EvidenceDrawer
         upstream={u}
@@ -93,6 +101,7 @@ function Detail({ view }: { view: UpstreamView }) {
         onClose={() => void navigate({ search: (old) => ({ ...old, endpoint: undefined }), replace: true })}
       />
       <EndpointDialog upstream={u.key} endpoint={changing} open={changing !== undefined} onClose={() => setChanging(undefined)} />
+      {pinning && <PinDialog upstream={u} wish={pinning} onClose={() => setPinning(undefined)} />}
       {removing && <RemoveDialog upstream={u} endpoint={removing} onClose={() => setRemoving(undefined)} />}
     </>
   );

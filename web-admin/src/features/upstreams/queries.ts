@@ -40,8 +40,9 @@ export function endpointFits(e: Endpoint, state: UpstreamSearch['state']): boole
 }
 
 /** Why no new request goes to an endpoint; undefined when it is in rotation. */
-export function outBecause(e: Endpoint): 'terminating' | 'weight' | 'verdict' | 'other' | undefined {
+export function outBecause(e: Endpoint): 'hand' | 'terminating' | 'weight' | 'verdict' | 'other' | undefined {
   if (e.inRotation) return undefined;
+  if (e.pin && e.pin.state !== 'up') return 'hand';
   if (e.terminating) return 'terminating';
   if (e.weight === 0) return 'weight';
   return e.verdict.state === 'ejected' || e.verdict.state === 'down' ? 'verdict' : 'other';

@@ -15,6 +15,8 @@ export interface UpstreamSearch {
   state?: HealthState | 'out';
   /** The endpoint whose evidence is open. */
   endpoint?: string;
+  /** The endpoint whose transitions are listed; all without it. */
+  log?: string;
 }
 
 // Every key is always returned: the router lays the answer over what the address bar says,
@@ -28,5 +30,5 @@ export function upstreamsSearch(s: Record<string, unknown>): UpstreamsSearch {
 }
 
 export function upstreamSearch(s: Record<string, unknown>): UpstreamSearch {
-  return { state: oneOf<HealthState | 'out'>(['out', ...healthStates], s.state), endpoint: text(s.endpoint) };
+  return { state: oneOf<HealthState | 'out'>(['out', ...healthStates], s.state), endpoint: text(s.endpoint), log: text(s.log) };
 }
