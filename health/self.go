@@ -23,6 +23,9 @@ const (
 	// then its siblings have failed too, if it is the edge's fault, and nobody is ejected who has
 	// no better sibling.
 	grace = 3 * time.Second
+	// settling is how long failures are void after the edge was cut off: machines are found again
+	// one after the other.
+	settling = 3 * time.Second
 	// rowsKept is how long the silence of an endpoint is remembered that is not probed any more.
 	rowsKept = 10 * time.Minute
 )
@@ -228,7 +231,7 @@ func (s *self) answered(k gateway.EndpointKey, now int64) {
 }
 
 // alive notes a sign of life at a moment. What was under way while the edge was cut off is void,
-// as after a pause.
+// as after a pause, and so is what fails while the network settles.
 func (s *self) alive(at int64) {
 	if at <= s.heard.Load() {
 		return
@@ -244,7 +247,7 @@ func (s *self) alive(at int64) {
 	}
 	s.asking.Store(false)
 	if s.cut.CompareAndSwap(true, false) {
-		s.woke.Store(s.now())
+		s.woke.Store(s.now() + int64(settling))
 		clear(s.rows)
 		s.silent.Store(0)
 		s.log.Info("endpoints answer again: this edge is not cut off any more")

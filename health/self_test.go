@@ -75,7 +75,8 @@ func TestDarkness(t *testing.T) {
 		{"what was under way when the cut ends is void", false, []step{
 			{10, "a", "10.0.0.1:80", noAnswer, true}, {11, "b", "10.0.0.2:80", noAnswer, true}, {12, "c", "10.0.0.3:80", noAnswer, true},
 			{20, "b", "10.0.0.2:80", wellDone, false}, {20, "a", "10.0.0.1:80", noAnswer, true},
-			{22, "a", "10.0.0.1:80", noAnswer, true}, {23, "b", "10.0.0.2:80", wellDone, false}, {24, "a", "10.0.0.1:80", noAnswer, false},
+			{22, "a", "10.0.0.1:80", noAnswer, true}, {24, "a", "10.0.0.1:80", noAnswer, true},
+			{25, "b", "10.0.0.2:80", wellDone, false}, {26, "a", "10.0.0.1:80", noAnswer, false},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -133,7 +134,10 @@ func TestCutOffRequests(t *testing.T) {
 		if request(200, "") || s.cut.Load() {
 			t.Error("an answer did not end it")
 		}
-		time.Sleep(time.Second)
+		if !request(0, gateway.FailureConnect) {
+			t.Error("a failure counts while the network settles")
+		}
+		time.Sleep(settling + time.Second)
 		if request(200, ""); request(0, gateway.FailureConnect) {
 			t.Error("void though the edge is well again")
 		}

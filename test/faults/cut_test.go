@@ -42,7 +42,7 @@ func TestEdgeCutOff(t *testing.T) {
 		back := time.Now()
 		cut.do(false)
 		returned := max(l.awaitReturn(t, one.name, back, 30*time.Second), l.awaitReturn(t, two.name, back, 30*time.Second))
-		time.Sleep(2 * time.Second) // for probes under way
+		time.Sleep(4 * time.Second) // longer than failures are void after the cut
 		figure("edge_"+cut.name+"_blamed", float64(len(s.blamed())), "count", "0")
 		figure("edge_"+cut.name+"_noticed_ms", ms(took), "ms", "none")
 		figure("edge_"+cut.name+"_return_ms", ms(returned), "ms", "1000")
