@@ -51,7 +51,7 @@ for (const { locale, code, other, words, otherWords } of languages) {
         { name: 'upstream', path: `/upstreams/${tenant}/api`, see: page.getByText(known) },
         { name: 'evidence', path: `/upstreams/${tenant}/api?endpoint=${known}`, see: page.getByRole('dialog').getByText(words.evidence.samples) },
         { name: 'routes', path: '/routes', see: page.getByRole('heading', { name: words.routes.title }) },
-        { name: 'tenant', path: `/routes?tenant=acme`, see: page.getByText(words.problem.noneOfTenant) },
+        { name: 'tenant', path: '/routes?tenant=acme', see: page.getByRole('heading', { name: words.problem.ofTenant.replace('{{tenant}}', 'acme') }) },
         { name: 'sources', path: '/sources', see: page.getByText('etcd/registry') },
         { name: 'certificates', path: '/certificates', see: page.getByText('e2e-broken') },
         { name: 'fleet', path: '/fleet', see: node ? page.getByRole('button', { name: node, exact: true }) : page.getByText(fleet ? words.fleet.noNodes : words.fleet.empty) },
