@@ -128,3 +128,25 @@ func TestTrialsAlone(t *testing.T) {
 		t.Errorf("turns %v", got)
 	}
 }
+
+// An endpoint whose connects have failed begins its slow start at once when it is back: a turn
+// that slow start gives to another one does not use up the request that finds out.
+func TestSlowStartAfterFailedConnect(t *testing.T) {
+	out := eased(3, halfMinute)
+	out.Endpoints[0].InRotation, out.Endpoints[0].Verdict.State = false, gateway.StateDown
+	r := newRegistry(4)
+	rot := newRotation(eased(3, halfMinute), nil, r.endpoint)
+	rot.all[0].skipUntil.Store(socket.Now() + 1)
+	rot = newRotation(eased(3, halfMinute), newRotation(out, rot, r.endpoint), r.endpoint)
+	now := socket.Now() + 1e6
+	if got := count(rot, 60, now); got[0] != 1 {
+		t.Errorf("%d of 60 requests find out whether it takes connections, want 1", got[0])
+	}
+	if got := count(rot, 60, now); got[0] != 0 {
+		t.Errorf("%d more go to it before that is known", got[0])
+	}
+	rot.all[0].skipUntil.Store(0)
+	if got := count(rot, 300, now); got[0] < 5 || got[0] > 15 {
+		t.Errorf("of 300 requests it gets %d, want a tenth of its share", got[0])
+	}
+}

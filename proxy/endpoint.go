@@ -41,6 +41,13 @@ func (e *endpoint) close() {
 	e.streams.close()
 }
 
+// due says whether a request could go to e, if no other one does. One that was tried elsewhere
+// is not to find out whether e takes connections again.
+func (e *endpoint) due(now int64, again bool) bool {
+	until := e.skipUntil.Load()
+	return until == 0 || now >= until && !again
+}
+
 // usable says whether a request may go to e. After a failed connect one request at a time
 // is let through to try again.
 func (e *endpoint) usable(now int64) bool {

@@ -132,8 +132,9 @@ func (r *rotation) pick(now int64, tried []*endpoint) *endpoint {
 		g := &r.groups[i]
 		if k := g.turns.Pick(func(i int) bool {
 			e := g.endpoints[i]
-			return !slices.Contains(tried, e) && (len(tried) == 0 && e.usable(now) || e.skipUntil.Load() == 0) &&
-				(g.eases == nil || g.lets(i, now, len(tried) > 0))
+			// Usable is asked last, since it uses up the request that may find out whether a
+			// connection opens: one that slow start then sends elsewhere would cost a second.
+			return !slices.Contains(tried, e) && e.due(now, len(tried) > 0) && (g.eases == nil || g.lets(i, now, len(tried) > 0)) && e.usable(now)
 		}); k >= 0 {
 			return g.endpoints[k]
 		}

@@ -116,7 +116,15 @@ func TestAllBad(t *testing.T) {
 	if out == 0 && least*10 < most*8 {
 		t.Errorf("of %d requests and more one got %d", most, least)
 	}
-	// What the API says about the service as a whole is asserted here, once it says it.
+	var h struct {
+		Service struct {
+			Bad          bool
+			Rule, Reason string
+		}
+	}
+	if err := s.api("/tenants/acme/upstreams/api/health", &h); err != nil || !h.Service.Bad {
+		t.Errorf("the service is not said to be bad: %+v %v", h, err)
+	}
 
 	for _, e := range endpoints {
 		e.order("mode=ok")
