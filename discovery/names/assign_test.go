@@ -87,7 +87,7 @@ func TestAssign(t *testing.T) {
 		{name: "a tenant in the rule", rule: "{{service}}.{{namespace}}.{{tenant}}.test", tenants: []string{"acme *.acme.test", "shop *.shop.test"},
 			upstreams: []string{"acme/u 1 east/shop/api", "shop/u 2 east/shop/api"},
 			want:      []string{"api.shop.acme.test->acme/u", "api.shop.acme.test=east/shop/api", "api.shop.shop.test->shop/u", "api.shop.shop.test=east/shop/api"}},
-		{name: "a name that is too long", tenants: acme, upstreams: []string{"acme/u 1 east/shop/" + strings.Repeat("x", 64)}, want: []string{"name_invalid acme/u"}},
+		{name: "a name that is too long", rule: "{{service}}-{{namespace}}.svc.test", tenants: acme, upstreams: []string{"acme/u 1 east/shop/" + strings.Repeat("x", 60)}, want: []string{"name_invalid acme/u"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pattern := c.rule
