@@ -40,7 +40,7 @@ test('the upstream shows its own loss, and lets go of it once that is confirmed'
   const shown = await alarm(/acme\/api: 3 of 4 endpoints were lost at once, 2 are kept/);
   expect(shown.textContent).toContain('etcd default:/services/api/ lost 3 of 4');
   expect(shown.textContent).toContain('10.0.0.4:8080, 10.0.0.5:8080');
-  expect(shown.textContent).toMatch(/until .*\(\d+m \d+s left\)/);
+  expect(shown.textContent).toMatch(/until .*\((\d+[hms] )+left\)/);
   expect(screen.queryByText(/acme\/web/)).toBeNull();
   expect(screen.queryByText('The text of the problem.')).toBeNull();
   await user.click(within(shown).getByRole('button', { name: 'Accept the loss' }));
