@@ -61,11 +61,3 @@ type NodeFile struct {
 	Path string `json:"path"`
 	Data []byte `json:"data"`
 }
-
-// Problem is an RFC 9457 problem document.
-type Problem struct {
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Code   string `json:"code"` // invalid, not_found, internal
-	Detail string `json:"detail"`
-}
