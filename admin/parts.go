@@ -68,6 +68,8 @@ type Config struct {
 	Health Health
 	// Alerts tells what is wrong now, and tries receivers.
 	Alerts Alerts
+	// Enrolment decides who is a node of a fleet.
+	Enrolment Enrolment
 	// Shrink settles what the guard of the sources keeps.
 	Shrink    ShrinkGuard
 	Listeners func() []api.ListenerStatus

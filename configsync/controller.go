@@ -32,6 +32,9 @@ type Config struct {
 	// Observe is called with how exchanges of a fleet's nginx nodes with endpoints ended, by
 	// several goroutines. Default: nobody wants to know.
 	Observe func(fleet string, o gateway.Outcome)
+	// Signer and Numberer vouch for bundles. Without them agents get none.
+	Signer   Signer
+	Numberer Numberer
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -44,6 +47,7 @@ type Controller struct {
 	cfg    Config
 	closed chan struct{} // ends every waiting sync
 
+	sealing  sync.Mutex // held while a bundle gets its number and signature; taken before mu
 	reportMu sync.Mutex // held while Report is called, so that the newest call is the last
 	reported []gateway.Problem
 

@@ -64,7 +64,7 @@ func TestUnknownFleet(t *testing.T) {
 }
 
 func TestHandlerErrors(t *testing.T) {
-	c := New(Config{})
+	c := New(Config{Signer: plainSigner{}, Numberer: &counter{}})
 	c.Apply(testSnapshot([]string{"shared"}, "10.0.0.1:80", ""))
 	mustSync(t, c, report("edge-1"))
 	for _, q := range []struct {
@@ -74,6 +74,8 @@ func TestHandlerErrors(t *testing.T) {
 	}{
 		{"POST", protocol.PathSync, "{", 400, `"code":"invalid"`},
 		{"POST", protocol.PathSync, `{"report":{"fleet":"x","node":"edge-1"}}`, 404, `"code":"not_found"`},
+		{"GET", protocol.PathBundle + "?fleet=shared&node=edge-1&above=x", "", 400, `"code":"invalid"`},
+		{"GET", protocol.PathBundle + "?fleet=shared&node=edge-1&facts=" + strings.Repeat("x", 65), "", 400, `"code":"invalid"`},
 		{"POST", protocol.PathSync, `{"report":{"fleet":"shared","node":"a/b"}}`, 400, `"code":"invalid"`},
 		{"POST", protocol.PathSync, `{"report":{"fleet":"shared","node":"desired"}}`, 400, `"code":"invalid"`},
 		{"GET", protocol.PathBundle + "?fleet=shared&node=edge-1&digest=0", "", 404, "not desired any more"},
@@ -85,7 +87,7 @@ func TestHandlerErrors(t *testing.T) {
 		{"GET", "/agent/v1/other", "", 404, ""},
 	} {
 		w := httptest.NewRecorder()
-		c.Handler().ServeHTTP(w, httptest.NewRequest(q.method, q.path, strings.NewReader(q.body)))
+		anyNode(c.Handler()).ServeHTTP(w, httptest.NewRequest(q.method, q.path, strings.NewReader(q.body)))
 		if w.Code != q.status || !strings.Contains(w.Body.String(), q.code) {
 			t.Errorf("%s %s %s: %d %s", q.method, q.path, q.body, w.Code, w.Body)
 		}
@@ -221,7 +223,7 @@ func TestDiff(t *testing.T) {
 	put := func(node, nginxConf, extra string) {
 		up := "{\"fingerprint\":\"" + node + "\",\"files\":[]}"
 		w := httptest.NewRecorder()
-		c.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodPut, protocol.PathTree+"?fleet=shared&node="+node, strings.NewReader(up)))
+		anyNode(c.Handler()).ServeHTTP(w, httptest.NewRequest(http.MethodPut, protocol.PathTree+"?fleet=shared&node="+node, strings.NewReader(up)))
 		if w.Code != http.StatusNoContent {
 			t.Fatal(w.Code)
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/sluice-gateway/sluice/configsync"
 	"github.com/sluice-gateway/sluice/configsync/agent"
 	"github.com/sluice-gateway/sluice/configsync/agent/agenttest"
+	"github.com/sluice-gateway/sluice/configsync/enrol"
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
@@ -38,6 +39,7 @@ type edge struct {
 type world struct {
 	t          *testing.T
 	controller *configsync.Controller
+	authority  *enrol.Authority
 	server     *httptest.Server
 	edges      []*edge
 	snapshot   gateway.Snapshot
@@ -47,8 +49,10 @@ type world struct {
 func newWorld(t *testing.T, nodes int) *world {
 	t.Helper()
 	w := &world{t: t, problems: make(chan []gateway.Problem, 100)}
-	w.controller = configsync.New(configsync.Config{Log: logger(t), Report: func(p []gateway.Problem) { w.problems <- p }})
-	w.server = httptest.NewServer(authorized(w.controller.Handler()))
+	s := openStore(t)
+	w.authority = newAuthority(t, s, 0, nil)
+	w.controller = configsync.New(configsync.Config{Signer: w.authority, Numberer: numbered(s), Log: logger(t), Report: func(p []gateway.Problem) { w.problems <- p }})
+	w.server = secure(t, w.authority, "", w.controller.Handler())
 	t.Cleanup(w.server.Close)
 	w.snapshot = gateway.Snapshot{
 		Tenants:         []*gateway.Tenant{{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: "acme"}, Spec: gateway.TenantSpec{Fleets: []string{"shared"}}}},
@@ -64,22 +68,11 @@ func newWorld(t *testing.T, nodes int) *world {
 	return w
 }
 
-// authorized stands for the check that the app puts in front of the handler.
-func authorized(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer secret" {
-			http.Error(w, "no token", http.StatusUnauthorized)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
-}
-
 func (w *world) startAgent(e *edge) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	cfg := agent.Config{
-		Server: w.server.URL, Token: "secret", Fleet: "shared", Node: e.name, NginxConf: e.Conf, NginxPrefix: e.Dir, TreeDir: e.TreeDir,
+		Server: w.server.URL, EnrolToken: w.token(), Fleet: "shared", Node: e.name, NginxConf: e.Conf, NginxPrefix: e.Dir, TreeDir: e.TreeDir,
 		Listen: []string{e.Address}, Sweep: 500 * time.Millisecond, Coalesce: 50 * time.Millisecond, VerifyTimeout: patience, RetryAfter: time.Second, Log: logger(w.t),
 	}
 	go func() { ended <- agent.Run(ctx, cfg) }()

@@ -4,11 +4,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/sluice-gateway/sluice/configsync/protocol"
@@ -21,24 +20,41 @@ const (
 	maxTree   = 64 << 20
 	// maxNodes bounds what a fleet keeps in memory, and maxTrees the uploaded trees of all.
 	maxNodes = 2000
+	maxFacts = 64
 	maxTrees = 512 << 20
 )
 
-// Handler serves agents below /agent/v1/; see package protocol. The caller has checked that
-// the request comes from an agent.
+// Handler serves agents below /agent/v1/; see package protocol. The caller has checked which node
+// a request comes from, and says so with [protocol.WithPeer].
 func (c *Controller) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+protocol.PathSync, c.serveSync)
-	mux.HandleFunc("GET "+protocol.PathBundle, c.serveBundle)
-	mux.HandleFunc("PUT "+protocol.PathTree, c.serveTree)
-	mux.HandleFunc("POST "+protocol.PathOutcomes, c.serveOutcomes)
+	mux.HandleFunc("GET "+protocol.PathBundle, own(c.serveBundle))
+	mux.HandleFunc("PUT "+protocol.PathTree, own(c.serveTree))
+	mux.HandleFunc("POST "+protocol.PathOutcomes, own(c.serveOutcomes))
 	return mux
+}
+
+// own lets requests through that name the node that they come from.
+func own(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		q := req.URL.Query()
+		if err := protocol.Check(req.Context(), q.Get("fleet"), q.Get("node")); err != nil {
+			fail(w, err)
+			return
+		}
+		next(w, req)
+	}
 }
 
 func (c *Controller) serveSync(w http.ResponseWriter, req *http.Request) {
 	var in protocol.SyncRequest
 	if err := json.NewDecoder(http.MaxBytesReader(w, req.Body, maxReport)).Decode(&in); err != nil {
 		fail(w, fmt.Errorf("read the report: %w: %w", gateway.ErrInvalid, err))
+		return
+	}
+	if err := protocol.Check(req.Context(), in.Report.Fleet, in.Report.Node); err != nil {
+		fail(w, err)
 		return
 	}
 	out, err := c.sync(req.Context(), in)
@@ -51,7 +67,7 @@ func (c *Controller) serveSync(w http.ResponseWriter, req *http.Request) {
 
 // sync takes the report in and waits for something new to say.
 func (c *Controller) sync(ctx context.Context, in protocol.SyncRequest) (protocol.SyncResponse, error) {
-	if err := validNode(in.Report.Node); err != nil {
+	if err := protocol.ValidNode(in.Report.Node); err != nil {
 		return protocol.SyncResponse{}, err
 	}
 	out, changed, err := c.takeReport(in.Report)
@@ -106,20 +122,21 @@ func (c *Controller) desired(report gateway.NodeReport) (protocol.SyncResponse, 
 
 func (c *Controller) serveBundle(w http.ResponseWriter, req *http.Request) {
 	q := req.URL.Query()
-	c.mu.Lock()
-	_, n, err := c.findNode(q.Get("fleet"), q.Get("node"))
+	above, err := strconv.ParseUint(cmp.Or(q.Get("above"), "0"), 10, 64)
 	if err != nil {
-		c.mu.Unlock()
+		fail(w, fmt.Errorf("above=%q: %w: it is a bundle's number", q.Get("above"), gateway.ErrInvalid))
+		return
+	}
+	if len(q.Get("facts")) > maxFacts {
+		fail(w, fmt.Errorf("facts=%q: %w: at most %d bytes", q.Get("facts"), gateway.ErrInvalid, maxFacts))
+		return
+	}
+	out, err := c.bundle(req.Context(), order{q.Get("fleet"), q.Get("node"), q.Get("digest"), q.Get("facts"), above})
+	if err != nil {
 		fail(w, err)
 		return
 	}
-	tree := n.rendering.find(cmp.Or(q.Get("digest"), n.rendering.tree.Digest))
-	c.mu.Unlock()
-	if tree == nil {
-		fail(w, fmt.Errorf("bundle %q: %w: it is not desired any more; sync again", q.Get("digest"), gateway.ErrNotFound))
-		return
-	}
-	answer(w, tree)
+	answer(w, out)
 }
 
 func (c *Controller) serveTree(w http.ResponseWriter, req *http.Request) {
@@ -182,36 +199,6 @@ func (c *Controller) keepTree(n *node, tree *protocol.NodeTree) error {
 	return nil
 }
 
-// validNode accepts what can stand in logs, metrics and file names.
-func validNode(name string) error {
-	ok := func(r rune) bool { return r > 0x20 && r != '/' && r != 0x7f }
-	if name == "" || len(name) > 253 || name == "desired" || strings.ContainsFunc(name, func(r rune) bool { return !ok(r) }) {
-		return fmt.Errorf("node name %q: %w: use a host name; \"desired\" is taken", name, gateway.ErrInvalid)
-	}
-	return nil
-}
+func answer(w http.ResponseWriter, v any) { protocol.WriteJSON(w, v) }
 
-func answer(w http.ResponseWriter, v any) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		fail(w, err)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(b) // the agent is gone; it will ask again
-}
-
-// fail maps an error to an RFC 9457 problem document.
-func fail(w http.ResponseWriter, err error) {
-	p := protocol.Problem{Status: http.StatusInternalServerError, Code: "internal", Detail: err.Error()}
-	switch {
-	case errors.Is(err, gateway.ErrNotFound):
-		p.Status, p.Code = http.StatusNotFound, "not_found"
-	case errors.Is(err, gateway.ErrInvalid):
-		p.Status, p.Code = http.StatusBadRequest, "invalid"
-	}
-	p.Title = http.StatusText(p.Status)
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(p.Status)
-	_ = json.NewEncoder(w).Encode(p) // as above
-}
+func fail(w http.ResponseWriter, err error) { protocol.WriteError(w, err) }

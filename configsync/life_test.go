@@ -22,7 +22,6 @@ func TestControlPlaneAway(t *testing.T) {
 	one, two := backend(t, "one"), backend(t, "two")
 	w.serve("", one)
 	w.allAre(gateway.NodeInSync)
-	handler := w.server.Config.Handler
 	address := w.server.Listener.Addr().String()
 	_ = w.server.Listener.Close()
 	w.server.CloseClientConnections()
@@ -32,14 +31,7 @@ func TestControlPlaneAway(t *testing.T) {
 	w.startAgent(w.edges[0]) // also an agent that starts without the control plane leaves nginx alone
 	w.expectAll("shop.test", 200, "one")
 
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again := httptest.NewUnstartedServer(handler)
-	_ = again.Listener.Close()
-	again.Listener = l
-	again.Start()
+	again := secure(t, w.authority, address, w.controller.Handler())
 	t.Cleanup(func() {
 		w.edges[0].stop() // Close waits for open requests
 		again.Close()
@@ -130,11 +122,13 @@ func TestTwoAgentsOnOneFolder(t *testing.T) {
 
 func TestAgentConfig(t *testing.T) {
 	for want, cfg := range map[string]agent.Config{
-		`server "x" is not a URL`:      {Server: "x", Fleet: "f", TreeDir: "/t"},
-		"fleet is not set":             {Server: "http://x", TreeDir: "/t"},
-		"write an absolute path":       {Server: "http://x", Fleet: "f", TreeDir: "t"},
-		"no such file or directory":    {Server: "http://x", Fleet: "f", TreeDir: t.TempDir(), NginxConf: "/nowhere/nginx.conf"},
-		"ask /nowhere for its version": {Server: "http://x", Fleet: "f", TreeDir: t.TempDir(), NginxBinary: "/nowhere"},
+		`server "x" is not a URL`:        {Server: "x", Fleet: "f", TreeDir: "/t"},
+		`server "http://x" is not a URL`: {Server: "http://x", Fleet: "f", TreeDir: "/t"},
+		"fleet is not set":               {Server: "https://x", TreeDir: "/t"},
+		"write an absolute path":         {Server: "https://x", Fleet: "f", TreeDir: "t"},
+		"such as /var/lib/sluice-agent":  {Server: "https://x", Fleet: "f", TreeDir: "/t", StateDir: "s"},
+		"no such file or directory":      {Server: "https://x", Fleet: "f", TreeDir: t.TempDir(), NginxConf: "/nowhere/nginx.conf"},
+		"ask /nowhere for its version":   {Server: "https://x", Fleet: "f", TreeDir: t.TempDir(), NginxBinary: "/nowhere"},
 	} {
 		if err := agent.Run(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sluice-gateway/sluice/configsync"
+	"github.com/sluice-gateway/sluice/configsync/protocol"
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
@@ -28,7 +29,8 @@ func TestOutcomes(t *testing.T) {
 	})
 	post := func(path, body string) int {
 		w := httptest.NewRecorder()
-		c.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, strings.NewReader(body)))
+		req := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+		c.Handler().ServeHTTP(w, req.WithContext(protocol.WithPeer(req.Context(), protocol.Peer{Fleet: "shared", Node: "n1"})))
 		return w.Code
 	}
 	const path = "/agent/v1/outcomes?fleet=shared&node=n1"

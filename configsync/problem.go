@@ -3,6 +3,7 @@ package configsync
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sluice-gateway/sluice/gateway"
 )
@@ -51,7 +52,7 @@ func failureProblem(n *node, fleet string) *gateway.Problem {
 	}
 	p := &gateway.Problem{
 		Object: gateway.Ref{Kind: gateway.KindFleet, Name: fleet},
-		Code:   "nginx_" + fail.Step + "_failed",
+		Code:   "nginx_" + strings.ReplaceAll(fail.Step, "-", "_") + "_failed",
 		Source: "node " + n.report.Node,
 	}
 	if tree := n.rendering.find(fail.Digest); tree != nil && fail.File != "" {
@@ -70,6 +71,8 @@ func failureProblem(n *node, fleet string) *gateway.Problem {
 // advice says what to do about a failure.
 func advice(fail *gateway.ApplyFailure, object gateway.Ref) string {
 	switch {
+	case fail.Step == "verify-bundle":
+		return "The node keeps its previous configuration; see who stands between it and the control plane"
 	case fail.Step == "verify" || fail.Step == "reload":
 		return "See to nginx on the node; the agent tries again by itself"
 	case object.Kind == gateway.KindOverride:

@@ -21,6 +21,7 @@ type rendering struct {
 	since    time.Time         // when tree became the desired one
 	past     []*nginxconf.Tree // newest last
 	changed  chan struct{}     // closed when tree changes
+	sealed   map[seal]sealed
 }
 
 // renderFacts keeps the facts that the renderer looks at, so that nodes which differ in

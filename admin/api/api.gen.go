@@ -441,6 +441,24 @@ type Endpoint = gateway.Endpoint
 // EndpointPin What a person says about an endpoint.
 type EndpointPin = gateway.EndpointPin
 
+// EnrolmentToken defines model for EnrolmentToken.
+type EnrolmentToken struct {
+	CreatedAt time.Time `json:"createdAt"`
+	CreatedBy string    `json:"createdBy"`
+	ExpiresAt time.Time `json:"expiresAt"`
+	Fleet     string    `json:"fleet"`
+	Id        string    `json:"id"`
+
+	// Node Absent: any.
+	Node *string `json:"node,omitempty"`
+
+	// UsedAt Absent: it was not used.
+	UsedAt *time.Time `json:"usedAt,omitempty"`
+
+	// UsedBy The node that used it.
+	UsedBy *string `json:"usedBy,omitempty"`
+}
+
 // ErrorCode defines model for ErrorCode.
 type ErrorCode string
 
@@ -585,6 +603,16 @@ type HostChange struct {
 	Host   string     `json:"host"`
 }
 
+// IssuedToken defines model for IssuedToken.
+type IssuedToken struct {
+	// Agents The address on which this node serves agents.
+	Agents string         `json:"agents"`
+	Info   EnrolmentToken `json:"info"`
+
+	// Token For the agent, as SLUICE_ENROL_TOKEN or in a file.
+	Token string `json:"token"`
+}
+
 // Kind A type of object.
 type Kind = gateway.Kind
 
@@ -636,6 +664,18 @@ type NameStatus struct {
 
 	// Pending Wait for a call.
 	Pending int `json:"pending"`
+}
+
+// NewEnrolmentToken defines model for NewEnrolmentToken.
+type NewEnrolmentToken struct {
+	// Expires How long it can be used, from 1s to 720h. Default 1h.
+	Expires *Duration `json:"expires,omitempty"`
+
+	// Fleet Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
+	Fleet Name `json:"fleet"`
+
+	// Node The only node that may use it; it may have enrolled before. Default any that is not in service.
+	Node *string `json:"node,omitempty"`
 }
 
 // Node One mirrored nginx as the control plane sees it. Digests are bundle digests.
@@ -1411,6 +1451,9 @@ type ListUpstreamsParams struct {
 // ApplyJSONRequestBody defines body for Apply for application/json ContentType.
 type ApplyJSONRequestBody = ApplyRequest
 
+// NewEnrolmentTokenJSONRequestBody defines body for NewEnrolmentToken for application/json ContentType.
+type NewEnrolmentTokenJSONRequestBody = NewEnrolmentToken
+
 // PutFleetJSONRequestBody defines body for PutFleet for application/json ContentType.
 type PutFleetJSONRequestBody = Fleet
 
@@ -1461,6 +1504,15 @@ type ServerInterface interface {
 	// ListCertificateViews All certificates and what they are used for now
 	// (GET /certificates)
 	ListCertificateViews(w http.ResponseWriter, r *http.Request, params ListCertificateViewsParams)
+	// ListEnrolmentTokens List one-time tokens for nodes
+	// (GET /enrolment-tokens)
+	ListEnrolmentTokens(w http.ResponseWriter, r *http.Request)
+	// NewEnrolmentToken Make a one-time token by which a node enrols
+	// (POST /enrolment-tokens)
+	NewEnrolmentToken(w http.ResponseWriter, r *http.Request)
+	// DeleteEnrolmentToken Make a one-time token useless
+	// (DELETE /enrolment-tokens/{id})
+	DeleteEnrolmentToken(w http.ResponseWriter, r *http.Request, id string)
 	// StreamEvents Follow what changes
 	// (GET /events)
 	StreamEvents(w http.ResponseWriter, r *http.Request, params StreamEventsParams)
@@ -1485,12 +1537,18 @@ type ServerInterface interface {
 	// ListNodes List the nodes of a fleet
 	// (GET /fleets/{fleet}/nodes)
 	ListNodes(w http.ResponseWriter, r *http.Request, fleet FleetName)
+	// ForgetNode Forget a node that is gone for good
+	// (DELETE /fleets/{fleet}/nodes/{node})
+	ForgetNode(w http.ResponseWriter, r *http.Request, fleet FleetName, node NodeName)
 	// GetNode Read a node
 	// (GET /fleets/{fleet}/nodes/{node})
 	GetNode(w http.ResponseWriter, r *http.Request, fleet FleetName, node NodeName)
 	// GetDrift What was changed by hand on a node
 	// (GET /fleets/{fleet}/nodes/{node}/drift)
 	GetDrift(w http.ResponseWriter, r *http.Request, fleet FleetName, node NodeName)
+	// RevokeNode Refuse all certificates of a node from now on
+	// (POST /fleets/{fleet}/nodes/{node}/revoke)
+	RevokeNode(w http.ResponseWriter, r *http.Request, fleet FleetName, node NodeName)
 	// DownloadTree Download the files of a node
 	// (GET /fleets/{fleet}/nodes/{node}/tree.tar.gz)
 	DownloadTree(w http.ResponseWriter, r *http.Request, fleet FleetName, node NodeName, params DownloadTreeParams)
@@ -1809,6 +1867,60 @@ func (siw *ServerInterfaceWrapper) ListCertificateViews(w http.ResponseWriter, r
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListCertificateViews(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListEnrolmentTokens operation middleware
+func (siw *ServerInterfaceWrapper) ListEnrolmentTokens(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListEnrolmentTokens(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// NewEnrolmentToken operation middleware
+func (siw *ServerInterfaceWrapper) NewEnrolmentToken(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.NewEnrolmentToken(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteEnrolmentToken operation middleware
+func (siw *ServerInterfaceWrapper) DeleteEnrolmentToken(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", r.PathValue("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteEnrolmentToken(w, r, id)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2184,6 +2296,41 @@ func (siw *ServerInterfaceWrapper) ListNodes(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// ForgetNode operation middleware
+func (siw *ServerInterfaceWrapper) ForgetNode(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "fleet" -------------
+	var fleet FleetName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fleet", r.PathValue("fleet"), &fleet, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fleet", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "node" -------------
+	var node NodeName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "node", r.PathValue("node"), &node, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "node", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ForgetNode(w, r, fleet, node)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // GetNode operation middleware
 func (siw *ServerInterfaceWrapper) GetNode(w http.ResponseWriter, r *http.Request) {
 
@@ -2245,6 +2392,41 @@ func (siw *ServerInterfaceWrapper) GetDrift(w http.ResponseWriter, r *http.Reque
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetDrift(w, r, fleet, node)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RevokeNode operation middleware
+func (siw *ServerInterfaceWrapper) RevokeNode(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "fleet" -------------
+	var fleet FleetName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fleet", r.PathValue("fleet"), &fleet, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fleet", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "node" -------------
+	var node NodeName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "node", r.PathValue("node"), &node, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "node", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RevokeNode(w, r, fleet, node)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4577,7 +4759,12 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}", wrapper.GetFleet)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/fleets/{fleet}", wrapper.PutFleet)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes", wrapper.ListNodes)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}", wrapper.ForgetNode)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}", wrapper.GetNode)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}/revoke", wrapper.RevokeNode)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/enrolment-tokens", wrapper.ListEnrolmentTokens)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/enrolment-tokens", wrapper.NewEnrolmentToken)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/enrolment-tokens/{id}", wrapper.DeleteEnrolmentToken)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}/drift", wrapper.GetDrift)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}/tree.tar.gz", wrapper.DownloadTree)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/diff", wrapper.DiffNodes)
@@ -4810,6 +4997,118 @@ type ListCertificateViewsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListCertificateViewsdefaultApplicationProblemPlusJSONResponse) VisitListCertificateViewsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEnrolmentTokensRequestObject struct {
+}
+
+type ListEnrolmentTokensResponseObject interface {
+	VisitListEnrolmentTokensResponse(w http.ResponseWriter) error
+}
+
+type ListEnrolmentTokens200JSONResponse struct {
+	Items []EnrolmentToken `json:"items"`
+}
+
+func (response ListEnrolmentTokens200JSONResponse) VisitListEnrolmentTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEnrolmentTokensdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListEnrolmentTokensdefaultApplicationProblemPlusJSONResponse) VisitListEnrolmentTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type NewEnrolmentTokenRequestObject struct {
+	Body *NewEnrolmentTokenJSONRequestBody
+}
+
+type NewEnrolmentTokenResponseObject interface {
+	VisitNewEnrolmentTokenResponse(w http.ResponseWriter) error
+}
+
+type NewEnrolmentToken200JSONResponse IssuedToken
+
+func (response NewEnrolmentToken200JSONResponse) VisitNewEnrolmentTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type NewEnrolmentTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response NewEnrolmentTokendefaultApplicationProblemPlusJSONResponse) VisitNewEnrolmentTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteEnrolmentTokenRequestObject struct {
+	Id string `json:"id"`
+}
+
+type DeleteEnrolmentTokenResponseObject interface {
+	VisitDeleteEnrolmentTokenResponse(w http.ResponseWriter) error
+}
+
+type DeleteEnrolmentToken204Response struct {
+}
+
+func (response DeleteEnrolmentToken204Response) VisitDeleteEnrolmentTokenResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteEnrolmentTokendefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response DeleteEnrolmentTokendefaultApplicationProblemPlusJSONResponse) VisitDeleteEnrolmentTokenResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5185,6 +5484,40 @@ func (response ListNodesdefaultApplicationProblemPlusJSONResponse) VisitListNode
 	return err
 }
 
+type ForgetNodeRequestObject struct {
+	Fleet FleetName `json:"fleet"`
+	Node  NodeName  `json:"node"`
+}
+
+type ForgetNodeResponseObject interface {
+	VisitForgetNodeResponse(w http.ResponseWriter) error
+}
+
+type ForgetNode204Response struct {
+}
+
+func (response ForgetNode204Response) VisitForgetNodeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ForgetNodedefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ForgetNodedefaultApplicationProblemPlusJSONResponse) VisitForgetNodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetNodeRequestObject struct {
 	Fleet FleetName `json:"fleet"`
 	Node  NodeName  `json:"node"`
@@ -5256,6 +5589,40 @@ type GetDriftdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetDriftdefaultApplicationProblemPlusJSONResponse) VisitGetDriftResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeNodeRequestObject struct {
+	Fleet FleetName `json:"fleet"`
+	Node  NodeName  `json:"node"`
+}
+
+type RevokeNodeResponseObject interface {
+	VisitRevokeNodeResponse(w http.ResponseWriter) error
+}
+
+type RevokeNode204Response struct {
+}
+
+func (response RevokeNode204Response) VisitRevokeNodeResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RevokeNodedefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response RevokeNodedefaultApplicationProblemPlusJSONResponse) VisitRevokeNodeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7200,6 +7567,15 @@ type StrictServerInterface interface {
 	// ListCertificateViews All certificates and what they are used for now
 	// (GET /certificates)
 	ListCertificateViews(ctx context.Context, request ListCertificateViewsRequestObject) (ListCertificateViewsResponseObject, error)
+	// ListEnrolmentTokens List one-time tokens for nodes
+	// (GET /enrolment-tokens)
+	ListEnrolmentTokens(ctx context.Context, request ListEnrolmentTokensRequestObject) (ListEnrolmentTokensResponseObject, error)
+	// NewEnrolmentToken Make a one-time token by which a node enrols
+	// (POST /enrolment-tokens)
+	NewEnrolmentToken(ctx context.Context, request NewEnrolmentTokenRequestObject) (NewEnrolmentTokenResponseObject, error)
+	// DeleteEnrolmentToken Make a one-time token useless
+	// (DELETE /enrolment-tokens/{id})
+	DeleteEnrolmentToken(ctx context.Context, request DeleteEnrolmentTokenRequestObject) (DeleteEnrolmentTokenResponseObject, error)
 	// StreamEvents Follow what changes
 	// (GET /events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
@@ -7224,12 +7600,18 @@ type StrictServerInterface interface {
 	// ListNodes List the nodes of a fleet
 	// (GET /fleets/{fleet}/nodes)
 	ListNodes(ctx context.Context, request ListNodesRequestObject) (ListNodesResponseObject, error)
+	// ForgetNode Forget a node that is gone for good
+	// (DELETE /fleets/{fleet}/nodes/{node})
+	ForgetNode(ctx context.Context, request ForgetNodeRequestObject) (ForgetNodeResponseObject, error)
 	// GetNode Read a node
 	// (GET /fleets/{fleet}/nodes/{node})
 	GetNode(ctx context.Context, request GetNodeRequestObject) (GetNodeResponseObject, error)
 	// GetDrift What was changed by hand on a node
 	// (GET /fleets/{fleet}/nodes/{node}/drift)
 	GetDrift(ctx context.Context, request GetDriftRequestObject) (GetDriftResponseObject, error)
+	// RevokeNode Refuse all certificates of a node from now on
+	// (POST /fleets/{fleet}/nodes/{node}/revoke)
+	RevokeNode(ctx context.Context, request RevokeNodeRequestObject) (RevokeNodeResponseObject, error)
 	// DownloadTree Download the files of a node
 	// (GET /fleets/{fleet}/nodes/{node}/tree.tar.gz)
 	DownloadTree(ctx context.Context, request DownloadTreeRequestObject) (DownloadTreeResponseObject, error)
@@ -7540,6 +7922,87 @@ func (sh *strictHandler) ListCertificateViews(w http.ResponseWriter, r *http.Req
 	}
 }
 
+// ListEnrolmentTokens operation middleware
+func (sh *strictHandler) ListEnrolmentTokens(w http.ResponseWriter, r *http.Request) {
+	var request ListEnrolmentTokensRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEnrolmentTokens(ctx, request.(ListEnrolmentTokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEnrolmentTokens")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListEnrolmentTokensResponseObject); ok {
+		if err := validResponse.VisitListEnrolmentTokensResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// NewEnrolmentToken operation middleware
+func (sh *strictHandler) NewEnrolmentToken(w http.ResponseWriter, r *http.Request) {
+	var request NewEnrolmentTokenRequestObject
+
+	var body NewEnrolmentTokenJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.NewEnrolmentToken(ctx, request.(NewEnrolmentTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "NewEnrolmentToken")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(NewEnrolmentTokenResponseObject); ok {
+		if err := validResponse.VisitNewEnrolmentTokenResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteEnrolmentToken operation middleware
+func (sh *strictHandler) DeleteEnrolmentToken(w http.ResponseWriter, r *http.Request, id string) {
+	var request DeleteEnrolmentTokenRequestObject
+
+	request.Id = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteEnrolmentToken(ctx, request.(DeleteEnrolmentTokenRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteEnrolmentToken")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteEnrolmentTokenResponseObject); ok {
+		if err := validResponse.VisitDeleteEnrolmentTokenResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // StreamEvents operation middleware
 func (sh *strictHandler) StreamEvents(w http.ResponseWriter, r *http.Request, params StreamEventsParams) {
 	var request StreamEventsRequestObject
@@ -7756,6 +8219,33 @@ func (sh *strictHandler) ListNodes(w http.ResponseWriter, r *http.Request, fleet
 	}
 }
 
+// ForgetNode operation middleware
+func (sh *strictHandler) ForgetNode(w http.ResponseWriter, r *http.Request, fleet FleetName, node NodeName) {
+	var request ForgetNodeRequestObject
+
+	request.Fleet = fleet
+	request.Node = node
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ForgetNode(ctx, request.(ForgetNodeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ForgetNode")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ForgetNodeResponseObject); ok {
+		if err := validResponse.VisitForgetNodeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetNode operation middleware
 func (sh *strictHandler) GetNode(w http.ResponseWriter, r *http.Request, fleet FleetName, node NodeName) {
 	var request GetNodeRequestObject
@@ -7803,6 +8293,33 @@ func (sh *strictHandler) GetDrift(w http.ResponseWriter, r *http.Request, fleet 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetDriftResponseObject); ok {
 		if err := validResponse.VisitGetDriftResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeNode operation middleware
+func (sh *strictHandler) RevokeNode(w http.ResponseWriter, r *http.Request, fleet FleetName, node NodeName) {
+	var request RevokeNodeRequestObject
+
+	request.Fleet = fleet
+	request.Node = node
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeNode(ctx, request.(RevokeNodeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeNode")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RevokeNodeResponseObject); ok {
+		if err := validResponse.VisitRevokeNodeResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -9061,342 +9578,353 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L1/c9u20i/+VjC+ZyZJjyI7SdN7a8+ZZ9z8OM1tmnjstP1+p8lTQiQk4TEFqARkWW3z3u9gdwGCEiiR",
-	"ttzktH+cU0eiSHCx2N/72d8Pcj2bayWUNQfHvx9MBS9EBX++eMcn7r+FMHkl51ZqdXB88G4qWCWupJFa",
-	"MT1mdiqYHv2PyC2Tiv260Ja7K9mMV5dmwMa6Ytmr8cPvuc2n2fBgcGDyqZhxd2O7mouD4wNjK6kmBx8/",
-	"fhwczHnFZ8LSCp6JysqxzLkVb/hMbC7GfeoXkdcXu8dI9/2c2+nB4EDBjw+iKw4GB5X4dSErURwc22oh",
-	"4nX9oxLjg+OD/3VYk+YQvzWHr7WawFrcap9Xq/OF2lzWsylXE8GUtlOpJiesEnZRKVilGI8dqeyUW/j3",
-	"spJWsKVelAWb8qt66b8uRLWq117go+JlFmLMF6U9OB7z0oiBJ+dI61JwBQt8WQphd5Nu7C5rIRp8d2Ny",
-	"BVK9GgMHbK7jJyCAVuWKLadCxfxkrCxLNuWG2ak0zPFjWCTyab1Mz2JbGcwt441WomUp2RcZ7odprqcS",
-	"TBqmNDOLfOoXt4oolliMe0xiRUItZgfHPx98cfBhkFjeazmTdnNhp5bNtLFIhhlXqyF7jpvPHh0dtbFM",
-	"CTdLcsyjo6PBwYxfy5lbzqMj+KdU9M+wMqmsmIgKlvZGFx0OodJF2+lzX23lo01yvL0SVSW7PFfTlS3P",
-	"9l/fno/PdCnz1e4FzeG6luXgl7dfzLledJGMlbusZSnw3X6k4TuhuOogbSxc17Ie/PL2pPlhbmwl+Gz3",
-	"chZ0ZcuC/Nf7oNFHdw8z18oI1LBVpSv3R66VFQpOPp/PS6eipFaH80qPSjH75/8YDVqm2wPhrs91vpi5",
-	"W8JT10SuUz5LoSxbVlpNBmwp7ZRxZiwflYLlcIY/DkA0W6G2LLDfwkDUnwvjRFBiWc+1EgOmK1pPhiov",
-	"G7AlrBdU5EiwQitg5oSlkno4XXYI13yEx9J63C9Oc3x4LZnzSnArioPBwWJe+L9UDhrd/V2IUrhPN+X3",
-	"AO52JZ5NRX4JlCoK6W7Py7NKz53x4badtHXz3c8qPRKGiStRrZhQxVxLPCLz6Je/H4x0sdrk5nMxWZS8",
-	"YuJ6XgkDhtn98xePH6CVMVsYy2ZOEwFdJarYsayMZV99yb6T3/iT4O4+ZFNr56D/3OM3XlFcz0WeUFEX",
-	"ltuFEYbdzx4fHWUPGFcFqxzR6KOHT77+OqMl5XqhLOPGKdRcGFOrM7rQsQHjilRwhg99o23mFLERdm2V",
-	"0ooZ0GfOrRWVW89///zo4dMPPx89/Br/7/7DtQ8e/Nc/Uu9HH/Cq4qv6fd/oba8cvWrz9cZclotKsPuc",
-	"jUqdXz4spbEP/rzFj3lZbq77Ja7KOHuds0ovyRrll4JxFbiPFXqp6p154ta6zUZonMg06/++ueQ1koJQ",
-	"cqcfdKg7FEQtR+NJNc/XOROtMXi6NolN+tbZTbiwoJrxtv7FwCqnd75nGC+KClhy62PrF5BKWsnLNHuA",
-	"kolpCpR2xqRYHrNsoS6VXqqM3SfL7AGbCGuYUzTCWMMWysoSF4zcNGBZAb+A65RWgo3EWFfCvcZ7hafa",
-	"n6r3zl/wco2e5SSY+8+H5KtYUV3hu2yT488XFYj/A3DYbMKSfpukdHaY7RIvlQjKJWEGM/qaLafaCFZK",
-	"dcmsZtI6q9hYUTnSutcDWpkhq0QhzfrTgoM0OKikSVgHF0i/jRMycqtsbOeI55eR8Np9RIyormQuUm41",
-	"OYRTwUs7ZXSheyFuLkXB+EgvbJNr3TWicoIGKFKK4Q5etXIm9ML22V+8x+8pC8IvLdpgt7nZAKxx9u71",
-	"hRPfyJrByrpnHFdYnWv07KQ9YZnN59kx4yzXSgnQyEhwPRfKwHPeK2LqE5a5d8yOkQKWq4JXxTrVuDJL",
-	"URl28eL8x1dv/n3CMuCE7Jid4T9nK/NrSTeZVEJYqSbN8+JexdEwd//vHgkGYCGN22P36+QRWhhRbZLr",
-	"tZ4ALznJpheWcTbnxix1VTjjRuZTdHI1W+qq5qfjeJOlYYs5qkNpw/txVuqJVMCnTlvy1ZDB4gIPzPj1",
-	"a6Em7pD+n6OUy9mUo4OD64cT/ZA+nHAr3D1juya64qGczXVlSXdN3Q+knS5Gw1zPDk25kLl4SLegfx7S",
-	"P+HJp6WoEhL7rXImqEL9gXxg9Ew444SZKViBTpIxPR6wcaVncPxHYiKVcseT5IFQxab5VAjLZZli59UA",
-	"RD1YmlazQqeNH1U46//3g7GuZtweHB84C/GhO1ZJ1VCkPQ+D8Sr/jvhoiZ8a55lww0rtRI07H6zkThXg",
-	"8nD7c+1uwidcquQ6L6UqYpvWy6tf3OEPQuiXEXcG7Zwr6Zjb6EWVi18KVBLG6ir8o6jkGHwyXZZ6YX9x",
-	"0hWMYefT/2JkKcBla8bXzLSS6vKXqSjdlYbP5qVInhkIDKQFouErw4xuURVGl1e4H5uS3ThTWtpVTIYl",
-	"rxyLuJVW0sqcp8+wkQoldLddNgs8OinrxixmM16tkt+Rp5t+cdhklYtKmSE7HRlnF411hQw6Eo47QGCA",
-	"li25dUtNUOlj7LT+7BiSmCMiUETJ+mXqpXt60D596Cgx4GzvWVaci1zIq5SA/VYvnaKm78Hocj8waA84",
-	"2c5eWcN+OH8N58iIvHL2E68gSOvEylIlxEWl53OROMSneHNLO7WUZQn3GQlmdVkcs0qMF0YUA2a1Zros",
-	"wJ9xf0Pw7iBlGQgfC9gQTbDJTggw5yDM5pbh+RswOXaPL2SRPCCKQh+Jk2Or1antweK5RivAnyTnVwwO",
-	"POMdeGY26fMkUmz+k5NlnM2EMXxC7zfRFuOt7n26Lc3bJ35lpuSgpAqpJpaX7s+lyLVbIwQrUgtccun0",
-	"/859dkoat1ko2GgfBE6ES+NjBxtBV3li1k8dBD7rc7bCWdjjGZvPyxU5h6n9cnaKsWLujhdaLaOFKkpR",
-	"s6NiaiLV9T3DnA3u7Buzeap4D8Yr5ESYtGgdyzLN3aVU8RfRESNeS0tqK+YNPrLuysFBTkbPuJRzEJWl",
-	"Bq3phOd4lY7ix3tPb0APqNcwcHTouuHxxux5v8/R1dwZrmruIS4X/gzhi20exdvgpc/49Sv8xWPIOqyH",
-	"LObVArdv2+3O4KJ1UvtFfUgEB77hJSet3iMq92yqNQR4Zs4aiwMFYM5XlOvc5HEK8Ef8VOmFKn6p9Eiq",
-	"NNN0YQT/FvvjgSjD2j9ieSWM8zsZp5D+PcOm2qBedaqP5aV0+wbaz114AQtg0sC3NS1BwHJzCSYOp5+9",
-	"V3FGF3yzJpEpUvsN0LkSvHirypWPzW8ccLr6nFLXDRkklf3qSzjdyZtEIqQQlbwSxctKz3Z60dGlCZs8",
-	"pnxKKZV8JMqdB+s1XhVp+93ZEfeetyKCmYt816Oi17twl4OI5XZh+vwQf9Cwlbu8HgXut1g4O7mFbtGJ",
-	"t9bEENnXXun7fBYQraPAf9ZwpO7grF/QDvYQ+XlTUmwWheRTjpGIsxffD9YrMpxPLsoxph3gW8UEz6dM",
-	"GrMQFVvMmdUDNlpYHyQZUOpS26RxizLidIHRx60MVV9JUWKTcsurSi/RBVfkolNArvEWhjm73smpOuol",
-	"DeNlyZ6/uaCfOjLYRmh/Z6T+UqzSVJ1X8so9+VKsiLbs/tl3zy7Y//o/A4Z/PHLi9eLFM/bogXNz3HqW",
-	"mLkDZ0c5R485Hj6m/BJGj8C5fq+y++gNPcgoFjUIvx7x/HLALoWYU2zC6koUbikojrefg2Y0wL1gf+4H",
-	"Pr2bExCEUSKyyRubDkEICL8SFw/ZT7q6FAVzH/mYjDRA4wGTEwVkir4ggm7aCTucvngVOVfkYtJjxm2B",
-	"kbFUE1HNK5lyuy6+PX34+OlXiaIpx15TcZ1OcsApTXLypVi97PHA+WJUyhzY+f7F2XevHmx7LBynzVs6",
-	"Vz6ctn7nTGl7Orb4Kt1cEKXtN5Bh2UdE6GP/E4B8eidn4EcplqksS8wUkIxbkgMciT+m9HKTn5tSecPh",
-	"d769NwodQ0gbWYyU5yATMDL9fPzLl2OtfNxmGIXrSfJQlYbzaFJG1c3Ntxa98S7oC0xJTbkqzJRfChOF",
-	"6QdMXPPcMq0oWbyUZZHzqjDwtloJBtZeT1ZuC+9Q1YhpSctJs1Eq2cWFO8O7playF8MuYYJhxsi0BdEb",
-	"5UT3TEgx+b2o/QvHLxDj662XF4aPStHOzHgopKozT9YZAyfA2n4jnAZhy+nK82yiUDNWnMFkJBPSeBFA",
-	"i/HMGJMo2vWU+/uscS57eHmn5tKEE+uYNWId0zCBvL0UTiclBzdlBG+xH6M7e1MHttjtpfMeZ3yF5iIt",
-	"qLmWlCCeJTMLGRE7ozBt/YJ1fu6Kl7KIHwApRBAsGSsF+KxuXZIyVFN+JSAdDzbse1DVtHInQN0RD6l/",
-	"bfH2zXxjFwG2xigzrKjMeWfLqmaDPSoUvaDa8TXbxh+/dDAufP1KnVMcJX0hFCC33CRI5c2vlC5El1KU",
-	"hnMfs8k3K+ZOnkgWm0DZpGlJ3rgDUIuEdLjfB8yTC2mIvh3BZX+jWirQ2priod6NNOkDnT3lUmLkeVN9",
-	"pixn5eujx7osnUcFKVrgfaUhh7ustBUDrKXmTh+yV2qCJTevwgGhKjXwOAYUeA9tBz5h+t6X5VGdQciM",
-	"umceh1JutDMUJFYr4XMzyYhSuTA2lV+iepZKYJL0hHEwSQaMo2eELyuhltIvhd5kxguBRKC6xdZs7ZqU",
-	"IqpkA5ZdICdlztHLLsBdy/qlfMBGmfO8JfgNb5XaUid10Zipdyy7XIxEpYQV5pDqlrK23GMzcBLzLT2z",
-	"o+SKOW9/ouu5HI9FJSgwHJJbRQG50LrmsxIzfdVS8/lcmlxTUrKHYn2rIHGbC2KYprFS0E1Fgbw+1UvH",
-	"UjN5LUxdH6edCWKG7IWzLssVaBk9jvcnG7xXmbB54bioUCaDu2Uzrha8DMWUcBJmUsWLfrSRDFWm5yu+",
-	"JAnglkpVdT6uwvE4QgGQcr7ckL0ds4vzH1klcu0MYywfk7qSdgWLhmYZISdT5wO7Y/5eoYIlMzAQMHWw",
-	"VbIK/MIzNJ/LIRS/KUcVd8h+mVo7H/5i8/mw8eWQvYOaHF7lU1ZKA8e8FGNn7chCBKdfqIKqx4qWAJbn",
-	"27Wouq7s5huxN0IUomALVQqDtHH3c8++OP9xQPauJx2WqdmpkBWjvHZo9fjq6dMnT3cVqVE9QNVeN8+Z",
-	"vwYUHZys4YrPyoZJmHnpMIgqmUAgHwqbH+IthrlW4+G21O6ahnUvrsf+bRsPPAVOOT09PWVWT8BCj33E",
-	"04PBgfvyYHBwcf7jbvsKuCalB92JusVhkMpYrnJ/GCoxkVC8uFCFcM7vvBJjeZ3IKsHnW/j4kEwOc8jn",
-	"8jBrKZtxT6tWWzZXMfeC23YWEzmU5wUlvbv4hFafomctsG5B1Rd0XC5KRwH3Ik4eXtRGWEddX/M4XdJK",
-	"iGyL9tulctPHH59dMbWYjaiOhc0jkWDg3Ybse75iI4GCJwQhQ6ca6IG2GtCoAnU39+P66x+lNg+VSc+N",
-	"e9fIpY5WEDgJcg6676wGv5mUWsPKog9mSdN8XolcFF6pb9hxXHllRLWF4kpUvERljGYiiitubSVHC1tH",
-	"Gkhfe/U7lZOpMBDWwZL/wBnvlTTsyyP/XgP25AiO1IA9PmLfBWYfsEdHQfmJXxe8xBCRu7kzCtceVTHi",
-	"N3yaGTgNSB2TQtlqRS9kuVM+kGkh1d7S6HeUEv5e6SZ008JipqPeuAZhpLIaiDGp9GKObTuQewDOBXMP",
-	"YuknjPsXIj73cUW37+8VMLOq88N4DEq9bPwgzr/Homnp8zbRE4OFs+W90bZICNepM8h8J50vzA/ZoRZa",
-	"TIQNKmjgzDcgxIyrVYiRnNQq+r3CpxtWyCtnRkg7ZEfMgBXhGB1CC0P2QkLQye0BsSvEHeCIVHRNRAqM",
-	"RziVKHg+fa8CQafkthj/bs5BgpIdWEZvrukY1g6m8h4t+IpL1VP2QLFgoifDimomFbfgxunKO62ekTDM",
-	"63ZwBk4pGH6WTTT4rdSPwZRYei7Z1DlR/T0vy7fjg+Ofu1bif0i9BRQJB56EykaKgFofh0CbYslXED6b",
-	"uAM6ZD+J0YXOL30JJEoRXRabbP1eTbR7a3eD+3npzEwMR7JHR0ePHkRV094OloblC8v42IItY4Wy0xCq",
-	"xfcnAj6CCtZHR+54Rlz7dOb4rzNPAQPskaE8xRN5Ebd8ZuZcRb7w06OjGfjojw16Do+mT45mWbOA0d9z",
-	"EPd43YdOrn/ef/9+iH89+K/7yvyxMH/MzB/mj9kf0wcP/vmPP/77aLPVq4UU9WP2RY0XgFaQrrcFAaL4",
-	"3Ey1ZQV40pFvis6zj/6gjPLhVZk4GlgnF3JzLZWAdSZu44IQCuyUzfhWG4soDamov4+lnxZU73/bDIm/",
-	"4Ut5vZ8bNiKEnW7mG6Lb3jpZt0j0HjS2Z3v+4ZSiJ81XThmOyFzySjzbVlrSTEdifyVXzvrFCuvaRtIm",
-	"qtWNKzU2bf8paY1OWYg/o/7kE+YRqfQkHTDZ0rWw3XtoJrH6V358J1Z7lGNURfNdqsrmtFzylWF1HUza",
-	"bbppjnO9Ogzeyx+gkNpDjmwstCPNkqdo3xpAXgnAmkj2ZLovSN9j3SvwpofcMHREsfTIezBjWZaiYDJR",
-	"EzPj19/oYnUhf9tZzwjXbA17T6S6bojItTpmjwuy40HnYozMf92B9SOwEfhBSvatH0JdyYlU6ZQ91Mn5",
-	"TMdYihK6BjUzwq7ns7fWYMMjUg9HTIpiNxHwMmyRmpQCik83l/wDhbG8dALJPACjz4lnVQsqKJ0D2SYK",
-	"9uXRl+kmXcuriVjT7c1tDBgdHXWgO14Nl29Hji3CAKHfdNnTLbUNvRtxd5QIeBINGqenrwQ5JyyYvcuO",
-	"H6L9WRMfKpRt1Jp8JirH6g3X2vm86Iih6ussTkZ15f82UvvSejA164xOp5MV/NoEExTeQd16A7goTopv",
-	"UuqbVYAm6HrifUQ0tS5smE5uCOY2seLUMLOUNp+KgunxONHMA/u7ayFx/zCk5s+g53Tj4S/WOgIqAdFN",
-	"Z9xUghutgBV8r7flqzr4ORZLHwOB3zlf9CTyjb2bG8TN06MnaXEz58Z0eKczvIxe6mMqqo3WRg+BBIhd",
-	"nS3513j1R9/Cu9l2TkFOxaa8HG+klWpInSiWBsQmChPNB8xodiWqQuZESSpxbaEftfe31aZdr862XQHN",
-	"ibtVkbvIKaJSLy8sr/phGqD03Unod/4695uy8768e33RYvYF0jTrMUahrYdOZbRET5C+svyHWmXtTZx7",
-	"cZJs2W8E1T0+gT9/CcGBlydZQDYqgtKFd1GczfjQFrT+p5lSL9VPLQFexLKwJg4YDyLkCko6U5QUw7tY",
-	"FMEVZOBZhpdkeE263me+Wwt4+p6hLoAntfVh4jJ8XgRRX3D5hcid1Q1h4yhORZry0Ez1/JDP5TFAdQzZ",
-	"GwjM1KXqPhWTTFlHqYFEVxBq53QVCTVGUFeHsZVWE2Gs7wfBdlK/dEfnOvvSWd1dwAK+k2iiblhjfHIb",
-	"ZKIUl4SmgJrOV6IC/K2rx0P2nF6HYECTyaoo5pwAapJKmqkwof56ys2gLdK8yfMksneR7Ue6rHcOJNUV",
-	"6U8JcUr6LPymVYf8o5cQYVk1i9Xv1hAWXWWkl2P7F41nUrW2lMxFZbSKGSdKQiTs1jRqhLieywqv6Ni/",
-	"kCx9oYK2sxYAEdT86VqxnugYlqJ6W20pqQAtq61zHm/Sc3vP9poXAFDFZ1RP7AtKpIJCXqiZtL+M9QI6",
-	"/3KtxiUy50LxhZ3qSv4GMdGxrkayKITCr664LKmi2xcYJUvMmoCOiRAMxVpZQdew++cvn7Gvv3z6vx8k",
-	"gp96d7yjflsQhG2oOdyyJTeIIrkTPyfeC3Mp5w/1HOXwQ9gu52/ZaiE8FIZJmxmY6J6LCiMhnZXDS3c1",
-	"4m2uK4fuC/OFOy2terzOdG0K5t5UqCOOiephaVvQD9JFUxkInONRydUloV45NkBhJKFlYXcBD+FX4LPj",
-	"2GUSF8bx7ZVQ9rt1LCL3bcgQ+IQVImQjwCZiDs2lUgS+Gf4c62qiAZJ0HcTI/2uidYxplPNytnmkWuRG",
-	"WO0epcaVhEqUukY+EfaHkoZgODMgkLMh3NFCk6hgo1VL82ALg0h1eq6XKZdQTSIuBRgtRitmeMO0zi65",
-	"FSpf9XGzvKGQkBw1DulSqkIvvQXoDHkoaRiJyUIx99AqvR4jR6VUk7YSfOfjM7c+Dq2Y0k633+Z1/9fz",
-	"P/1eFJKrLUYTktXTfAaXMyjNOIIEeLQy5AUwxYAuNw4QBtoHaRqRbGPtXdMzyMV7PB7X85JLJYpT8Bc3",
-	"A7sRYsumKjBCuU0TELKYCz0vRYvboq9lCsbJ+5KRwGaV4PkUfLuGbZYAGNvWQOyBLrDp3XvD3s0qNHoF",
-	"CZbsqh42aivxFWt8maQ89uQ+X6D2WM+KaiNUGk7Nw3xuj4jZKSLeNyzIzdZmiWaD5ZdCYdAuXSJd+ZTT",
-	"jsJSxOv2SOb0GmEJWykRR6a3tC/dOtzaPxYYYnprm9HDgHACqL2XxZHrXh2iiaVRbdrrBdqnm/Kpa+4E",
-	"I1+1CweLiuNfrfuj2kNAlYASdDyyEy2ML0RKqEkeZMvWzVsTRR8HBxOhRF0MFGiy8EAp6Xa0FPrnUlQs",
-	"50YMQgmMk5pJnne3eKGS9dlQnlByOavxmk2ofIhCPV8MxTWgLTopnDXbp6kHC25jmsGq3gaqe+z5lmMO",
-	"rcZgr6ebM4Wd6iIdJU6CCr9xO1BKI4rt0mLrNjdzXe5nizIVtHoB+SX3pVfc7nV9X5quCE8acNUpuNNN",
-	"SDRkcI+sYfd92dI4/S5C4o2KWDGFj+WmdYmr7v9SQZzuKi+KzlbgBDo/Ay/QI/7y29QsOaKTnRIgkbu3",
-	"IdnBcUyUNzv3jfbXHZLoRJm5yIdBYv189GFIEV+qE8XaHSrX9xOMWpi+DYJujUC4yO36/KUsxXM5HqdU",
-	"ORR57cxbhvY3Z+GLcUJ4vZjNbTSZZyxL4TsbA1Jj6/ndPKNrSiPq9ldynDTSfsAvoMIQywmhzNRqBjfr",
-	"0HeC3EQkoff0S6kf3EpgwL5NGqBADDhEvvwR1hcq0BW42NPGbKe2ffLu8UwXuJ5B6EPc1n1Y0PYnaTaI",
-	"1iOtXwmAlEaQHn12cAdpYTUdnYmatvvzJ17K0vbuxMSCyEjwwegJtNix1Q3G5zS6LH1uHOE/Z/x6rXVy",
-	"VzNl34qbj51pavdaXg/zw/pCRoAwLLALBHSkdHJYFAgOCqcikRD8z0bzQ0L9BXH84MU8gt/nBKzXB0/v",
-	"Jc2w2+ux+LalguYnL/5LPSEJAtAK90x8AKC3LaSB4hlUa8aKP4HbGvm2ZkXxsijL50s5Wl3DNWBOQj6m",
-	"wC2aPJWMAeg7GYnRCraahn7goH+/aMF9tvtbX0qx103vBJy42SuRBx3D82mwDWLu2Nx5hBr+ZlFMeovg",
-	"byGuawWWWoIZgnczAwb5O6wpxc9YKfgVRrx0WcAIClGxkZhKVdAAGmkNAnRHAzqcs5CISTu3aS/9TdBn",
-	"P9WVdS4+dN6MhF0C8vZS+9fxXb4wdjCaiWiGqZKsjz3YZ8/Ig8iNkGJIRIq184CwaZ9bX301rcP/W8tn",
-	"th5hj1RSDw/wYwUaU1niGTIpc7APZve4gzZFclDOt9amW33MkJ75ODjQIwQTaMmoOIZHu7ymX58cd7Vo",
-	"ya6ZKS9SaRUs9SCwDsC+cqKSLeZapaPHN6xY7lvSsV5SYev5D/Fcw0Up6nhpRN2O8jZm7n0fmQtfP7A5",
-	"xwrPyWotk1jnF8PwEghNdE0Dxo/d48skI4Mw6qbk0pnLEF6CEmgnbSHcsTXa1LFfJ4S3Wkrn+wf2bxJm",
-	"2xaxv1UpfcukBby8K/ti1GmfW/0s+PW3j8v4oPL2N6fQGT0gRdPvkjBTp4gk4/QoXBnjpbzzXQbefj7z",
-	"c2ubvUZRralvIXhb98CcpRDv0zux5+z76+B63bDo72UlwNd/eMXLhWBzLisTZRtB2rt/GlE6dk/V+DVf",
-	"dMbnP+PDPtTPfC2NFUpUNSRx91LZ9j690twieZQ+Vn4hKe4KU24THOZ+fsICWhN53cRwhGEAAODs8dMn",
-	"zlaunPrESoRoftnjp08gsuL//ajRTv0zf/gbzMqkP4YPP3zhP0uNy2xuTE247wHOJK517hP7iGAFJvJK",
-	"qLietqMF9+rs2DH9CXt1dvWVUwGjikOv/pAh7mkEYjcISGErj8hkaljkrQW865vUjsjBbgHIcTS8PfDG",
-	"eoby6OgosvVP2FEEUR6WWLpDVYR8mxGqkDFYQqgV7wWO0q9ytaP+WeO4/cm/9HmEdOTDnBvBSuGOj3Fc",
-	"NJGOwNPVfCoUdlgV2poTZiyvCFsC0kM0Khp/yXSFPz1hnEbUf7XlAH/1Z5xf99JOom7K0WABdasmx/CD",
-	"D7WtWySl4EWyaLsuKpGAAJwLY/xwvwADy5XSC5U3jmk8lnRRtk3Em4WsLx5zBgma4xr8SaVhJtfrg9Dk",
-	"92/hQzgpye4o0IaWX7et67HHO42at/xrFjXKH8mTSsSQWuDrcsy2jjGjNksl8uluLTixXJbJHXmL3YN2",
-	"KgxAOxGesKGhY7n7EkdYDdkLnEkBIGxYU0sV7XGELlEdtyduAHRBbCqBBCAKe3B4UGJtmWVbCn6VnmLm",
-	"6QZVdpCyErKKJ8xOoGsOQRZlxSYVzwWrFqqlFrC1KsvPLcCGFALpolm8tyg0mKPwTjyPS+sB45slrG3V",
-	"KDXD19xUP6AmYs1OySORxJV23txaroOHUZ+20gDaBHVr0OMyZM8BVAP3mEapIc5GKj0yFfnli7ZxEdzS",
-	"A6Ggt5GtNUwrZyVcUruf0paVmhfHCOLoxDt9497Yw/qnDGOkYUv7lM8uVgu17fcX/boHinTy9SW8V5R5",
-	"rXFmiI4h/QqFZgBtpP3aOtaL+/Rkcq56vrt70DHJS7iQhJPYGeNqDHrbNcnj7RiboKPIIfIAREbTk0Fa",
-	"kwl+BuvGF1o9l+ZyK88h90AoWSvPU8nn48168oCzbmmASqI8oZA1fqDHloWyYc8JTrVUAvrliv3sPsWe",
-	"ExYrhNYBO3AiYCRBIMVGdi6Fugq3fRk4Zb83d4bk1tRdInQEE5VbG5rGlTBTny/wfdXDLXe6uIPWIXfK",
-	"0r1DPo+kECUfz6y/ay3QGrTpaLG/wVvuzU4PkqIVVB32nEGHEfS8h3FEeAZTjfnO1HitJ9uOLmDvNjrS",
-	"4FeYuYRGcGvnx0yPx9i3CR0ukaQhhPXRiiqdB1TNCxLJ/d6nQAlfMJ1bcK/2I/ZNJkWQW+RZW0URKkwM",
-	"obSVigZl4Ms63Af4w5DhXLN24nGibbfmllAoKqEKwBSgWe34E6d4+yExzXSxEa3dPQbG7cQ28umFBVT8",
-	"Nuo0tnKql0xc+3QlAveEbLBQxcDb58iRxyxbKHl9fHb67tsMwwIGgAWBEzgYIOlIhGyx4m0lxFmn4qPG",
-	"i0dcEt1jjbl6nO6XJC32ecRDKmMdvXkGs/058CgetKWufHN0HJANk9bDAHYwkFCK6bIkV079YlYq7xp0",
-	"rZe2v9d9GwZgrbsiKwr7nbDsUqoi8xarzKFDp5DucmiJRkt3xudzUkINmLid+FshbL2tsCWOVLfBJjUj",
-	"2e0drHV8vO0aHz0nKK2Wmi+KoFPwvQ2awofm6waG7QlEaoRxGmKFcSFMBIJVJjqk6umJHwcd6oV2XkWk",
-	"2HVZvJ27ro1edEdRHVV+70DL8tu+81UkVi/ER+tUreqJx/hXW0aI577BYBeADnad6XCyOuCVxfVhawcR",
-	"4NpA1DjBH5oEcGQBVL6rkN5Y+kbfQpTCoo23y+a8YaYhCGaiS8r7JiCzTUEaJImfQeO7JzlGU+4ZBomc",
-	"RJWVLwm/UTUDULulfht+31Hx0IvtUQxH8Ha9KjjDTDWCcdWKWT2Py2H/YvWbgVJ/wRJO/26+ivNvNkw5",
-	"UuD7Plc3qAZE+B5suJHWFwYCRPyAqu2WU5rcm2xn6w8A4jEw10qWZIUlGsyKaxvMelyZVo1ibQzbF/4X",
-	"YYiPh/uEIRwtGcetwxj88IUAFuoL+nAZ0egDxI9WhmZHh54bHHmgK6pQHLZEP9pLvVp6TAcHpkPZ5a2R",
-	"S28CBLlZ1djI7KSLarafjT1XOzaw8fqdj/+7KJzn2ZgNAskS8mIxIczLGlqMvYUsOwFcpQAgjXhBmAp9",
-	"+vtzrYzIF47h/43v9qIFlwQ/R9upAmR0brFcutFGHnLWTxtJ8eQIpkLCrM8i3Y0949cvsMztTFS5aIkO",
-	"R3XluKQZTo2hCjnGLdMqFydwtjiiIM/4ahDGbUF6DMpr3TGt1//kaD1xvut13IIdkc4ddbek+p9eX7P7",
-	"Slv29OgRLOPp0dMH8EcTo4I10CMighsYjC1pImklcOYACawmAgNhIMS1Ck+b75WsBqhboGf8mmAjWl7r",
-	"Bda3xLMmMO/49ZGdsjluncQOU8LXgK4iTYNCdqx8QBSaGcDWjV7Ew2lI41E7t7+IVOetWB1vUSCHN0hQ",
-	"fsYvBWKjrUFeWAGorVTdXC/w8dHuE9BWauuPMg3K8xa+KmgiWJ8qXFPq5ffbWfPUnYnoisEmYAqEyaRi",
-	"Y6dMZ1ItGqNxj4aPe3EVrGnbhrgV1d8Ptj/9aQdK3wBqpItuaSiBfeoWX4zas80PwWCodiK0kkNMe8hO",
-	"qXyl2dx3gniykLoXY3nNMhyqttnwt26j8dy24J+mR7j9NNUlxddFKWaO8scsO+RzmVGjv/sbGBtmu13D",
-	"nGFgcvfv63TFR7dt8vTc4x71nslzSvB49wxb6goSibHU8QLNWYBgLFKTxOfhhq47k8mK1/98P/JMqr+p",
-	"C7lfKMGzIL17+heR67fefgLS/ji0a4H5A/A6I55fNiFdtvbuYND91s1br5SxghdgCuCij7FQWuPMKijX",
-	"gFKTHWCTt0KPbIGNxC24ke9Og8K0M6OnooQXRMlUS6ouTvwNin9T29U7FrA/UjdbmJI9aAb8czhvuwsS",
-	"o3akGvi1F+6n39O9HtSWnF1GTUXZ8RoS7yAMQ6sHr/lpe/4V7xkGP8euRgt11UOWLebZcQOJPcxP9ID3",
-	"fGWGLCv0UnV6LkxuQ9PXaybfC+V2z3dIdUwTBmLslb6T0BK5dkA616lstrglDzxl5vqZjAJKALH6udT5",
-	"pQ98Fc6gNrbi1pn/84WzGwn2A6fxg6ttUl29/9lhciLjX9G4gTf7Twc6CCnmvR3Rmiw9Dfr5vJQCdCUW",
-	"yZAiYFHUF8LHklwyR4scmr2x2Qpn3G4eIDiHqZJQKJfGaEmIJrtj6HwkDLNHiE4Ud816Fug0A7z9QsPd",
-	"QsKpQSIQig/x+pYy/I3ovAp0uGdYBvfIgCALI/q9djy2dK+vvCOs3Z3j9634afDirk79AOoOKh4mctlS",
-	"DNlbqOD3/W04hpVDS2yqlz9PVpNfWD4qY5adamN/AaM+PaGuA6wZrmgd2AyG0f386EO2C7EsbQ13Q//u",
-	"W7qAUP9tNWuEIAr1kMcsGy1kWWQDxqN2OLwB1KFlUPz35vT7F9luQzRwW45Fnq0AbC38SKyzd2Y0LZaS",
-	"n7OZGmxYxoPSbzdydBNwFp+aNLaqhepdc1AaTfUlTWvZDDAZaAaRXHfc1pjUie9pRDDAQg8SxIHDpAo6",
-	"k8P3CuuZzADhV/CWQSHBD8H2nrt3KXAi9poiSk+/g1SpP/o0rrSqCA0TfjNgVM7Oskux+heoO2DMuBvu",
-	"v//14Z//Gn7xj9RBonfs3MrmzaiZVK/w+kc7ttc/IbW75xBmT7e/QDFRPPAxEpYh251qhu1Rlj5apUfM",
-	"oEyIhBuY6WmhRmn3zhQ8p9RC+8jgNs+6e5dTe7GW96ctjM2e8UL4rCgWb3VpAdjAB6eHDRAUZLQ6qKnS",
-	"vuuBAn9mHdu6h5cT0gfdIr3aBCoidU+rCOmg+Q6XLQgJ7vMBy6DrKAuVEuO6CQlq46m5j6PhO2DZd4uR",
-	"qJQTaJlvUisXxooqoIa6G1NRlaC5QtDHGTHxKzWphDFpNr71lN7Y0+io4Bxp96fczmsgxF7ZgrG8hqyf",
-	"WTpyYqu9rIOO3FxKMErqvk32yrJCKJDukGjBUnYPlbxZNqCLVJ+8b3P+kn0nv6H8EIg7Gov/+OhLUCVP",
-	"cJpp3P389OmTr1KIz4IXoroNTMU3K6iFGbLYCSKcJzau+MzRglguQvBq4Ai4NT/nViSnVNVY9yGN+fTr",
-	"r6O84uOjo50ih27Smc2QMfbJaoSqfRMgtYAvPoiAx6UBIDzIVvlZcO0DnZxyn82TU0AATc9XPvmAXt1I",
-	"K1VeLgpRRAn0E/aI2UWlDKuEpZ+Pd6d6R4Am11o0kp7zRf+GahBntRiRa+XZjGpKaBUDKrrgdBHUxKgV",
-	"gJ9vpP/T9SNJ3AXdMq2dJlTWt86Ivx+OsYsyi0ohDB9je7nv2oH3O0G70G2eYVNdQsnzeyULMZtrK5St",
-	"CYHFGwCgLg3jFpE9WEZc9hDKATL33dOjxwP29OgJVWh8ifZjMDV8OG1tsRBWMtCV4F3uwUHj5geDg6dH",
-	"j+H/n8D/f5mMxW3Ydt1OnDsfezxvvrKux3m7aEKQQwsajPUH65zbKbjZwTX4q4VXz9dq9/4y0VV4sb9p",
-	"8njfU7VrWvaLx40BHDqhftCkj+Y6Km9ZmT4N0zY9ABvOb6KM65rn1mOHVGFWvHFWnCyw9LfuQoBxFduD",
-	"llucW6drqGBoPegAU/cganoSKXbQbGNoWlUi4Fj4nDphrrh/oyaBEqJ4cT12pSf+3scOYHnrUepOyXyM",
-	"Pn/YtLRLrSaiCqQJ2i+M7X/0JEZenQ1pSOSkFK/TEZKfaK9JtDuaAp0pOMINqz0nRv6PIJgwaU+g2JHg",
-	"Zfwajr6s1yBNfTfHWlAbmSz/i+Pat614+EYv0CYSCKMaumjrsfZebQ2CzRYMO1hNW2FspBA9BG49w0Nv",
-	"5NrZaEUzi4fslArpCbWJYOcZigKmhChqwKBugRB3u3e8mojdQM548vtIyT2H8ePF9juVcW3DhqTZDlhW",
-	"xxotPNmsYZXhlBVP9G1mb1uFRB+K0tvvj6YX4C6no3+EG1v4Yv3bxfmEB7vZ+GbdbJpXeoSGAFZVpQ2o",
-	"m84vTBTpFGs+EggtyrHUEArDNlCL9FTPVqzejvtNO7PHrY4Q0FqRv6jp32NJIczXplmOga/0ROM2UKNV",
-	"7XbGGF23AJKaaCUCCEkCbpzeYsqdpBWKzaRxmoww0+1UqJO680hi4XdR8aViPPTTAnhW94q7FnRXNDnN",
-	"nEbAb34rru0pBhSSOTLCfwKKIfWkwcgxgvY3hoJhvaDSdsBGYqw9YoZ7SQoJd3+f+ZSbBl4z4Wxtgm55",
-	"4jVBtpLzDdqHULe8OKwiHqDa/QVaQ6dpDX2KxWqQnqrW2tKQrlwxXkruVHXPtLstLzDUkobKaC/Ae1dj",
-	"sHmMubGGJj00FpCyu3OhHlSYTm/MlPF8huAWRUV8Vh803sBzht+7VNSeBM6F5S14b99Cx4lgpbyCkCbh",
-	"lBtmhNhsd4pt97F0WnfEizWk+/VWsVReKzxlOdUwtsPofhsZ1rl7HztjwbeXT9ZPG8ALdVUfa8Tfux75",
-	"scauT2Mkxhso1zdrwIwm6KEIiFZCu4Cd0tDkFDI67WkCZPMm+P99EKzWtqj/XniK7XMrjI/0pPHjN9Oq",
-	"YMlqKCUXzhc0zOpYC5LVsyikbTV6Kl02dUIxS7ZIpGGn4ddJeTGtpLpMZewwmXbPmWEGfCRs7mn0RN6L",
-	"u0ypF7JGyNSGBOfSqUlA4RTzVM5QpDRw0Ap1HYKx0mlhxRZGsJHI+QLRsBGFuLswKZOTBF40R/a4Radb",
-	"ofV4548RSnbZHO4X3QKw9FLMAsgbQeiGCpyQy6QW3eNDjxQLrUzp1KbpiRUXyoW2BjngKj9EBAr1W4wI",
-	"X03tttf9txSWTXR3K2LPMp1ez5PFr524AXZ1gKzYVcLg0dmjZIEb3qyvpa4dCAIiz93LOPO4TA8+bNm8",
-	"l7pimftRdhw1Ypy4cz/Viyo0nkQd41A2xlcewbrrHqerEtrF1Lkwi9LumDO9wyfcPjT5Ih2W+CnYQmQY",
-	"NAD/1LaM5ZbBA/EEnv2M1rkhOOT+58LE3PVJTvsNG2AuaKLp3o40BZA3xjkg5L8es9HKepRArph3u9lC",
-	"Scuyy2zAslkGBZiTjN2faz9S89HR4y8fRHrhqy8v8bJHR7Oscf6MW0KzMO7o4dcffn80ePT048+X382+",
-	"n/z7w05w+JpAv+01PqL43Ey1bRkejaVvrRO84vLF7iPm/VydJjLahpGA4JaJVI8GR8bJF2fVIKg/ipQT",
-	"Jn5d8JJpRVmNeoqWb2AyaPDNF3YLvHD3l/FQcRurbw5eX3+DBRoqghmifyidoBKsBgftmNbefbUwJagN",
-	"f7NZnN/dmIuLd29Xn9u/KjQA+m3cqTFAvB9ftg8AD8PLnm/nTT/scXd0ojFDnDh+/Sk1WQJ7+o1vzhJv",
-	"L2hukSX+8O9fnrQUetdneoOtmgemF++vB44iv6cSDEZQD3zdrpPRNIy6n8/SXqP+rV4S2Ak4HbzN56gE",
-	"QJomI115KZ00c1JqJo0RRQ05AiLOI9MLXsRFyWF6aft0vr1RqMeIv52nZh+HImxI8xD4g0HUThqZtQsV",
-	"GV+XIWHrLC2bg5mlDFR5qQUvuzaZRnff47mCm7aNMIESP+W9VehYD+6wNKzQyahSrucyPQ0BY1nef5Qq",
-	"ZBW0xyUKswpKnfOS5XqemujRPavRZXpm0/MtubEts0h/ooQApF0MlwXjCg9Md+d363wQSDNIhPcwwhki",
-	"qUh097dvrYFunRrydtycBRMPOYY39gjm6CKtRCqU0n2BxvKyLetE43BkKeokDFvMj9v5h+ot3cL0mLlt",
-	"iLJTQxbao9zLuJtBHgvGDju5GGYIwOyAAbz6eyWjkSE1T0L6hDpV4nwR9tQAgQJL18vESseubtO2gTnh",
-	"SHrUdqWX7gVxs2r+NNa5sxGh4prTvuI96CMIcoFlWddaYA6FInb7wbulEGeYyZqWuf0TIlZPkI6UGQkR",
-	"843MCLesFBzQxilF0i8Q0Iyvx5HGOOvRllKB5ZTyqkXtm1zPE8fGuSa/jHhxjLVAdsoVm/Jy7COPupGy",
-	"uVSwafCC7r8jXpz4ri+YfQ1zlRZ2CIVceN+xWIqKFRrrvmEKHvaXNX9ALIe/gROHC8OfxXOjNjMaMS6D",
-	"/x36ulP6M7p7OkPqHP4eE80gPpCy9yl0skHn7xzlGod9QKPhsKva+WLpjbvhfOOlKFNBPdo49y2kWaEU",
-	"zK3AzCEzkRbR3SIswGGbWTNayyCKKxG5uzoId5BIaxkQiq3yu0iNnnMzOrAHT6Kk6aXd+XBt3mnKp+Y0",
-	"r2JXgXB9i9YBRrf3PVAN9Thnsb2ZeDvQvf1G8UDr387nuovqx+5yHOCKlqkhayfnKkzZoGE69SsM+nsc",
-	"xK41Yf37xcyU1oP1C26Po3d0Tbsbcd264Pdq2M6SsACZmI2E8zkxYup8raxlvP2Wqv6bG7PyN/HNyq5h",
-	"Tt3+tlts5Ath67mFaPdNtC7QRgWcRqg59CnV0CnLcq7IBPYG8LCnabpuOq4dixkehjarbaXykFm9IeBb",
-	"kqe3yYC1WbK7SnS3J5TehVKoHi08b5fKYGV33bhfm9BgTfk2/r9a+8679bHzf5n+HXyz/3R0pDA0Z18G",
-	"Gd7wtBSVNb2xBDVCCZYFOt91zJKcGKrmr3ULjGOp9Ayv11S3uXmI+oBte9+aj/SVoFZJqGJFpS4KdlbB",
-	"wsTCwHxew7h73Rjf+OhpU67qxQjqkG8ApN2vPDsXMu1fvvEjiTNYrBmGazMIFESTh0N3BjgCLKN0QTZk",
-	"GOld/56XZQb1PLBzXK0cY/UIhn/sw6rEWftm2JtCX3LVhL5jkwqxVjTjEdDjWuwgnI7dAobet5FKTJSd",
-	"w2QKcuCxCRmm7iLEiscZCz1abvP+rZkoYI5NueqXumhtX8vLhZFXgnrTjiHIEnraBs7J921O2RdDjzKQ",
-	"61nG7kP4BRuTsE3JPECcoi+yuj/5vXKP9iWP0HYlSuOfh5Oi4Q5OAsqxzPEbpp3+5aCBT0CULDVldvGX",
-	"GCApC1G9VyRicHy+tGtdyvvk5D139rzDzq2+QpeAVJqtWTHOdCrQDy3afQSTLErRT5CZuVZG7B2BPVBp",
-	"j4SvhHgux+OE/+V4bIuTjXApnJoLDJ+1eNtw3da8G458HrBRovNy51Bft/bkOP/UnOkLX6ECtRBOgjx8",
-	"hH4XTY/1n6U9MF+Ptd2egUf7qwdER0+HpFleiY0EXCHNZTTUNmWC/hCF5HphrTiBVjAjbDM5Rj2FI15y",
-	"aO+gaUADDHESMN6y0jDo6K9m6v+w2Yz3lzH2/bv9Tfv1f6jDxPuSmv6WbeBZefh8K0uC3INZWh8Htet+",
-	"WhSYie5u1Ig6LAG1Cv1+vedqR3r5jTdKLDMlDf1TvoWqzy3lryDDm6WvARxq02qtpJ3OhJV5m0pbwSAa",
-	"hkOp4I4Q/VvqqjDHkKbFCVCPnNR8koZvp5LUZPpMlHIiR6lW27VyffeoibAxGrhxMnjMK/cfCrIigorQ",
-	"8xKI0KJ7W6zul2hrI/5NNBgOEzHiSsKEN3JcZeVsUCyvMbZWGINQ+CBxMHh3xe0eT/ubxDvAvdhifPhk",
-	"Z3oCVkunxLYK5zlXKda40GwslmDlUBVyNJsqDC2SE6Wbo/LjmUR12+PWYH+zRaj+YZws7nCDcHlj5FJi",
-	"WXRdSx6Fl2Vb9hks7ibLJjvzOrNDvOS9yKaQregeZ43ovr6EpV6UxTfiRX24t7fqQHFaxJSQrR5jvpPw",
-	"S2F0BmwOm+lC9Iw37OgTPIhkTXSY4or5SBrGfZ+Baj01Kx3l/etXt5vtsI8hFc/zShsfKUgE0G4Nqxjs",
-	"jj7AivFL7J80r+VM3iBISYcVgieIXGH1+jCLRhcdh6kWyaDkswA9mA6oYKt5PcDiBCc9ffvu3dnho+Ej",
-	"Jng+pWFYPMIxbMy9c8IeA4u70DVwildbjdjLRQUCLChUPKtchkmpsgIAvhMs1aLZlDgmOYbHeXrUgMd5",
-	"/OXudf26EAvxbo/YNE5Aw9idGuHIvYnx3f6+Tz215Mdm2DnesMZr+2fiG6BeoXu6U51+Q5fh6E2AEG/D",
-	"Hh8Ta0RsX4kAPO6xNKdUmUV1ZDN5PWQRIDf8ZiaqSY9C4ed+YamGj4rL3dNN4aLY/t98x38DlOpoBdiG",
-	"CJHquzWZXljA5sq1slyqPvhgu/KSvmvrBp2DV6IL6rAfRAilImdp621NM0OaZIEHnoAm3fb5aTyWr+Br",
-	"yMY4q09XCAfrfleKsT2JzHEMe6nmIUvaf3Mcm7gbEyyarpiEBSuDxO9iCNGZxYIZq3OdiOVdYLUVaYDI",
-	"sM+m1s4zdt+LagQvpf7KB/S9iS5Ayf7u9QV8+Tj3Xz2GqJKj6rvXFxBJgsbtyfnZM0bG5QOIv00f1z8J",
-	"94or6twTDwbwH6hsf5zD/yfjNfNKX6/OWl/7R6x+8Xm5s/O3/9//zxC1l6x7p5giYF2rGyWXIzGRCuNl",
-	"Ho3UirI0Tu7aqXivsIHhnmFUljZkGHiM7wlvj8hmPnzdgDwDQCmI33sKXD1yJlr6jSuPhbsdfNtdRCNJ",
-	"LyyvekXBbRSi35r58de535Sd+fXd64veemnPSYh4Kf1hheu9NTQDLJY9Zi74ZTg3nuNBafAiYV7lvKU3",
-	"Jh6SIBU7e/E98jHkNqcaPGJpzGLNT7vX+GWD0yB8vzJWzO6l2wCjX7Za4yxqYExh2OG5amhYM9VLFQrV",
-	"V4yby80TkFqPhDnelbi4lPMfRSXHCSfhHZqVahW/95C91BU4qJCWB1kfVXudeMOJUVdeo5LfNGpS1xx8",
-	"UaVRtS5CW+b1HL1BwtfoujH+unuGvToL8uTGw2FjFt//wflRisSA59PYUzOBmlDkpfSSpkssaf4OnwiK",
-	"50kLLJLw524e9m8vHoVUojSNEOJtOzixXGpLOUMDFBWvJnEhYP41WRtTgu7Yf0g30efZHmCISj7pzVLx",
-	"2y2wQNx6YyuM+V4HLRjUBRo+DNmvfcH/6qZV1S/o93V1dYj1JYADlXPBgIfBDChhNAB13ihxDc727mhk",
-	"oiQi9GobvtagEhURQw1Cir/E0vmEJTe2exAO0QZ3VwU04CA2MSN9pSxY2RifDsgAx+xpYu4/UJDdf3r0",
-	"+EE67booW9Fp3HeemSIAglyDinCM/Qs98Bd84A5wmhb4OYBtgP4p93ZVn8LTTmNYMYBWT2LdAmTjzgox",
-	"pDs05pNB2NwQ1GL/GFg/1lXvm+x4Vdv6WwbF9B1203+80Q2Hp71NnLl9zCPay3ihLRA5P1XSijaEnGhY",
-	"U0JDAMijVjjpLQTT8ROcQ+W8Mz/5zg/Cq5zzBmNjTmjElxO9pp8MRGq3z4QqqtX5QqXzKQI0aTd9u0Fe",
-	"unE9sSnc70NqjiKYv9KuLtxdaaKM8+TdH/AkWJvgFSQD6PfgQH/8CPbzWLcQ3wtsR9MMz1rGcj2bIYZ8",
-	"gXjYYsR+eAW4Z1ZTpzx+qdmS23zKLrAg8716r7744qepHn7xBXsRD+mAGWpSGJadLuxUV/I38DOP2Tew",
-	"avbu7Xcv3mRYFIfAl41CxXsGIeyg1VUqGg02hM8yzxMFt5ymaOpqRYvBLTZffAEuyLJ+Z7bkyh77HIKf",
-	"IjcII+QgCjhgeulYa7QKBZJRMfzgvUpPtptLZYbsRc230M3LWeaPVTzVhJdGQ6dh9uIdn2RDdiF8m2N+",
-	"ybh5r7JX44cAH58htD9ODQNwWKricQpwXMrcZnUtcl1xCJMWubGiOgFDE+/4RiuBtz1mX2Sws1CjgzWW",
-	"7Adsm2OXYmXiSUPBXpMVVm8hnZ+7vV4ot/HZfyF7/8vJoQxn66xozT5HEDq0wezFQThgA8IpOGbYhkTx",
-	"7fcKXnsMk7fqcSJ1UwLOS6IRsd5qpRjgfC54RaxMMUGYPUXrhkJrzx70U1bofDFz55jdP3/5jH395dP/",
-	"/cCXSxkY6+koXogMbuKDJuTlgpg2tW3y9OhoZrIByx5TIODR9MnRLDthRv4mmr9ZR2R6rwIk0xoaUyv4",
-	"EnsnZ3RXt/QnT558jVElK60zqw7wqOLxYqdnrw6iNrKDq0egquZC8bk8OD54MjwaPqGeVhA7h3U1MIGy",
-	"r2PAKAyiBChCiU21cAJg3Ge9F1NdFkN27ku7Me4qjfOafZt6VETPzaWA2T5OvDv1AkR/VRwcH7yWpi61",
-	"nvOKzwROyvg5Pdxx3Kg0dtrCfffrQsD8HMweRrVHIMtTScMPde0nkOTx0RGVnFrCZoBhcjms9PB/SJ/X",
-	"92uqyaCyOukueN/0IMOorL77rfw27MxA4y3j5yR01saIMyfYl7qCNvXKqWi4AkIfbcsLpD2EQ4qacDGb",
-	"8Wq1Mb0W4gqcehsMhGdDszNlcmTFqpjV3JngE4Pd28uDD+72xN6H4cLD3/2fHw8t9X/NkwCepx6AdM6N",
-	"BXkOaUAcPQ+xeafdEPugQIwKqPrB3lU4JegjBfbMeVlu8vo7QbweNmyD5YGbwbIOzFzVF9d7ifV4fxZ7",
-	"b4GJV9reptHSiEZOv63bDy7rwqsIyhBQWG/LqaDPOUPvHXst/HaAm+IFV4Ib5/NytYXl1tKRhPUx8Ims",
-	"IXsbj7F1l2AjgbPb6PhApyVicDBEiVu5C1HlXgoxD0cHLZchO/VuVT0cF2cy1tYNnksckasRIQUca3jk",
-	"e4VIujDMcFFVQmHUBLRUk9dP4f03+Du1BfUlh8/RuEb2BevzGxoF2Zlzt0pLtyjfDvqxyWTB89o8Ndv5",
-	"5iek1q157Wxhw3R+P8OYWpptxZUJs1c9s9FFnuEWhbSRcm9ux7+FPYULuihZb+lx69jRj1dwWpfKS1I6",
-	"16Pj1jvRDcl16wpGNLuZKtp1hb5E2xqWU71V6Q92MiCkYg8+qXVAM5676fKu+ruCm5p96G4dANecIBow",
-	"hRFMsA0i7iz1hDhzHW0zaX2+1FXTxYPmBSMEyw7J0Tv8Hf/42LhjNmRvNOX2yVebV/LKeUOXYpU2OKME",
-	"2I9SLLuZnpHdicm3z8Ly3IbX+S4C6vQR6pVBMnttwcAxJNO8C+ZIP2Zeo/ROrm4AWvRj8ZgpoEGJ/A+n",
-	"DWFE76153yntRlIX59KmqOms2qRdIK6E2uKEXUCi4SHgfeGlFIwAzlYsgw8zxP9HeCTneGFN7/+9ePsG",
-	"wd655dmxc3D/wLuwPzDE8gerJ8/88V798fDhw/A/d3Hm2SVjf7CsAYrpPqGabaZVSKGryQCra+rhrkos",
-	"a7a7j+kVEBEY3yAVR4BeGCGEoq5fFzK/LFcPGC6FKlxhJT/Wf0cJqHsBsTSIJPypjyPAbynpZ8JbIGgX",
-	"ziQIEYfmDZzbCz9+Q39wDDKhP7z2MKkm+CCpJuEhSIpHT8PE3j/cdkT0xd3FKn63sbLIhuzUA2raurAR",
-	"YkkYKnrNjX0Ij3j46nnmfBDjTDezUvkxg5DNeyUVeDAYicPN94OGUiidx7h7aYDO9+qbSi+NqMwxXiFh",
-	"wl02FjafZgPCtMtgRYi8kwXkD0iLhgEWKRPxAkJAL/BA7JDA7oDLojEOGd/NiMgcwMKgWho36HVLoWzF",
-	"tcXT+7DOzbTfMCmi4nHoGkNpjpkdTaU1ohzfXka9xGO1rMNqaf9EXM9LKltMCiLM2UEbtFC2WvmoJ2Tx",
-	"aB43rL+e4OwvCQFV/8Fa3yJ6JTHWcJMvXtDSdrBEaBCdWjs/Pjw0Uz2Pm71hwEXOK5theoKK2zDozrLU",
-	"5VmbWl9UZS/3e8OqDTOy//3iXetT3JHUxUGvG5+GMD0y/yB4b5m76zG74uVCZEP2vR8WPoduTidrMre9",
-	"mS+nqwTVy7odndLMFvf3D+ev21YcDly94mAWxMDx/3384Z/Hwy/+cbB7YPZtzaOtKR3HWco3ciePqKgv",
-	"2YexDOBmYYsmmpIT7vQkj2XdBZZ045zx+tJDaX8yD6UFPP5WDorP4YxWezLWHKlYgB33lKYPYmIf/g7/",
-	"/YgysBSpyrlX1lDXHcRVapuvWqhNAfYc7oJUumkEZLer+mpMc4k/fMqoBb6rt49SlB60RiQ8he7svBOj",
-	"buG4Ic4sKSjm/uIdb23eo8sO4Rq65y0Id+7sqa1k68c48K7YCP5hcDBfJEh+trB/GlN2ufSNViLm4f0H",
-	"/CIG+Iwifc8oWRt07jY+2BRUhwWBgCTP1XM5HjuvpZNJDe6Mxhw8gGAwI4vWEB8BUN7CDFp/ZinG9MhQ",
-	"TAuylRwwmh7gfKS2NYHpeafxlq0F9B6SpU3GAPBKhJxye732TM/mMOsaCUnpZvSg3SfB2KU8gY2puG9B",
-	"k2BOUJOtbsVzBEkZOAYopLnEKoKFUgS+BuEAfI0QXJE2hg7wjlIqruf5/pNZRm4BezaMgJ77tousvzGO",
-	"kL4TJdTGG4e/u/983JaqeOMFzR0dW9ymdnrfnsqk3Uli7pOuuxWre7tue3BYVHK8NWn0HC74lL6GLAUu",
-	"Yn/H6i2gjtlqxeaiAhkdi+hoSMhooQrCvkVhywk10mq0/PdSCeHu6kOK1PwJlVefPffYSoih5dVw8lu7",
-	"OaKXqtS8cJpyl0WSOY2Qsfu+eRFy0eRq4QZUYq4rK4p4bsggIIJlKZXXniuU+bRhOOxS9DjBpac9MflN",
-	"zpunISRZRlJxWFGn2CEQm73AIoBKCAMltFQVAKVna77MM1zQw+fSzLWR6RTRWaXn2kANAJwDRdhwWwKb",
-	"t/YYiSNwSj4YSKCEPgdux5aXXUkaLI+FpDyQtRGWfvwlTDs1TRusguYgrY5xcIMZsKVUhV4OqLbEDCCy",
-	"OmBCFUP2JkqpQrQ4TMNVbCZmuloN/MhU9vjpV2vDldF0os5XrsSy7tOJpvRtWk/Y2dAWj79htnOQ/mU8",
-	"X7e7+/Dq7Nid/7Yj7ePMN1nQzcsXkq9HI4L73+3zr0+I2GTPpi4lPG+tVd9FHWmsFMVE1JV5a1KGkA/Q",
-	"zabT3xhR1BqG3QDU2c95+ZQ7u/ZK+9vcb+4gGf9Ts0Y58hAx9RpJmPRmS2M1NuK3Gb/f0iWd9pbQD9uD",
-	"I9soT6ZFizTxs/hvF3fRSyUqRBW5BNwvmi97JXzn481F/OcvtXzn2X4lFpXf70lm+bv5mbq+cWpnhVWY",
-	"2ZM0V76DZhBCDiELgMpKldILldeZ2qwUvIB6BkDJ8EjeWNIfQ7fjiDvMBkO5i1tBS1AGFtexuD/g3dQt",
-	"CKHpen0Y3CeswdoFxureuzXA4OgBAZ2p3kc1fbjnJv0gTkh7DHAGz99cJNOOvpS0tSwJva7RCkRHs5NP",
-	"j1kh5kI5dbuiYiDfbwX/8D7FJmtQjXP38jv39DpUjIIePmthBRLKfYVwijfjcuyRAEgvOFL7aEbp8Mic",
-	"VxURASCOozz/pVj9qyXLfwLgkLMFSI/WFcINOyTx//Xhn//6c5L4t5H0dR/uHgU97cWewq9+Z+HAYjkc",
-	"qOTW4m7f2bjVIj3zF31C4sMaVnsmft3Xud8o+LwmmCd7+KhJ98PfEWB9rUgglfYnCvxt8v5z/74JEran",
-	"/gOV7kwNe07cwlKrT5793068fhyEL7yzAuDP48/PowQg5oPPvAZgGzeANIoQkZJmmi91BgcCFcgAlEyE",
-	"Q67HmPlLW2RnNW7QbpNsHj0uMoT8Y3zsUy+V+Q/t1G0FjLqdPiO6gT7zOCd7iYeE2R9TyFQxI6wt0+2y",
-	"RhiPMJLkpVOaTvbl0aN6QjnUcjOJZeSQsq/8hDSjGWelnkhoBZhBHbitAHzBt2xtaIELWsMdqgH/iLam",
-	"EV6W+6jK+GmqGZ+xVxGpPYGJ3NNKqsv2o4szduIoJTV+SOxoQnSDDG/zy1SURYZToWu/+IRlZ28v3rHh",
-	"cEiPy4gBDMFSbZ73C1pW/9772CH/Dz3d+PJ7PtylNoZM1Rqf7rbstYaO6+U5BO9KbSy4edy3sTcQMy7F",
-	"3KYFALWitLIk+ZIlryYC4V1+eAVtIIZldZAcgU2yQwOzgTMmlbECJwpsnnf/yLs88P4ZbT0Y9P0eNqVu",
-	"l7G+JTtAJaZJHuYnt9nFNGH5LulDQ6o3qUMh0gEhuJiB57MBtpoPWBgRDXuOmczb0xF79qUJsUlpWKER",
-	"R2CThtQMutUTfkfXfELZQvNO9ytbAuLRnqvBArk8uf0nDZKH/ttdlfI1yhJLgyw1migBvwCxDAYA9FqH",
-	"MQdYD0jwPV4J4lhGiHg6m8SbInUULuWWh/mzfxO3PKjezS1t98oDke6uYJaOxTb+/uRe+Vba9eMffN+d",
-	"Tvmfx52fh1Mes8Fn7pRvYYaUbGxDO9gKQvBJNVW0jj2rq42O/D3qLF67IXmTkH6fGh/f8uTu3OnD36N/",
-	"dYgSx0T/2+ikvPHSrfvUpp2aNLszFdU4DzsZ+5Mrq45EvTnz72aziGI7Nd2fzPifh7rbYKnPXOd14qmk",
-	"TAx2/lbV9zZc9SnzxLSIfWeKa/SDO9N4OqJfSBiHz+5C14W7H/7u/+yg5QKJ/y4qToWtad2ZNu0W0erO",
-	"VFvN8tt591MrtQ5kvEt95sm0U5n9mfz9eWiyJgd93mpsJxclJV09CKZVfZ3jJZ8SI9CtYN8QgRSquzOt",
-	"VXmy+b3wk2nuQF/hrQ9/h/920FRI0L+NJ1bR6yZ2ok0/eQrdmXIint7CnJ/c19pCtrvUR0CZncroT2Ph",
-	"z0MTRezymXtTrVyTlFyp7qMWqFQcqBFyJZAmqWfhxiP8VBHw1gYIqvrvF+9YlMRNVwcgm/4QVvQZ9Cbt",
-	"WelFqao703t13wIP2NoRO9QbfheKMNz98Hf/Zwd1+EM0Se5v4rgl+sWaO9OmGCNa3ZlujEb+bWXjT++4",
-	"xeMj747Xd7OXp9hOtflnsvrnoTmbzPS5+3A7zmVnoXfYGLzedphDodWfcZoREXv7iU6NYd1Th3QwDzaM",
-	"CG8r4DhcP6Xz8zjGNE5jbdpEUbyom/8/q5kT69P3P7Mzd1oUzYHpCEADKGI0Lg5a/ZTwKBIyzEpv54hF",
-	"sqCYwEpKaXAaIFcr7CEcJIeLXQoxxxKfeoLJ86R5C/OmLLN6kU9FovTwYqXy+GT/OTbN/nmp8R6f6xyT",
-	"7/mloELhKcw5L2u49XrPYP6j57b9yfbD34k3txq552Kmr8R+JManIjO+Q+PsdqHpnymu2/BbBmwuqlwo",
-	"+1CoXBf1zDghClGcsFdnV185+TCqeH4pbF1e3hyMVUuhHnOxbsVTh3OptvHVD2ou1X82W70W/Eo0xtkz",
-	"q/0ocJgKkALU+LtzVYvKg9G6KAfPZJi9RWhRnr4A8LSUCtO6ntRa+WkauhAM8IScHSiu57ISxmlnaRjy",
-	"YYHF+RymszKSu76xZV0Vnu2LQe+gU0+qz1WnPa+4VM3Z97piY13lwu3KYu7+WeilakOb6SZy6Cdb/JMN",
-	"1KE7d1I8GNB2N+WeIca9S2CfDYyzqV6ymbMiI1/Gshlf4dz1Ty2peigb7NdCxIVP4E1tbuxZW8eZjZ3T",
-	"ep7UkhvoRBqytyraPa3K1UmIVvM8F3MrCvf3xLkUoWXJX+EeAx0BECwFlA10gHHAV6Jr9QI63KiV647M",
-	"brh5f9m014fDfPaWiZdrZ2Dp1F4pLJtokFPOP3KE3cMELNhAai6j9iDoNYUmtFk0NCSsBlYw1SVgmiII",
-	"0bZYzu70x08wWD68rPMqQFHiagbp4MWQ9RowtysxEqdE/gaT42i42bjSs7sZE9eMiN3djLhmuudOBsQ1",
-	"sj2BdNsaA2EMbr6opF0BB0G/9MHxzx/chsMPibUWVXlwfABzja4egfymO61vHwXjC5rcvj46fxjB5xPM",
-	"jFMeDUY0CUM77lhAzNaQ44LR7mCHyiqev2ji6bZIaXdaoY00WkajtHTzwTjyBqALJlJde0z0xhiWeF70",
-	"KqDthycQnGz0ngFcIfqslj7Rh5SvjT6pi4g21/qjFz8QLvPyJ4Kzp40wfOXxCr0sGzYGKyEE4+ZcLm4Z",
-	"DYIH3oAxrSBhZnomlA3zhYbx4IZl8lbrozzxl9is77Gh9CR+c9/U/vHDx/8XAAD//w==",
+	"5P1rcxu3si8OfxWUzqqynUVT8i37RKpVu2RbXvGJY6skJXmeir1NcAYksTUEmAEoinH83f+F7gYGQ2LI",
+	"GYmKvZIXiSlyLrg0+t6//rSX6elMK6Gs2Tv8tDcRPBclfDy54GP3by5MVsqZlVrtHe5dTAQrxZU0Uium",
+	"R8xOBNPD/xWZZVKx3+bacnclm/Ly0vTYSJds8Hr08Edus8mgv9fbM9lETLl7sF3OxN7hnrGlVOO9z58/",
+	"9/ZmvORTYWkEL0Rp5Uhm3Iq3fCrWB+O+9YPIqovda6T7fcbtZK+3p+DmveiKvd5eKX6by1Lke4e2nIt4",
+	"XP8oxWjvcO//7FdLs4+/mv03Wo1hLG60L8vl2VytD+vFhKuxYErbiVTjI1YKOy8VjFKMRm6p7IRb+HtR",
+	"SivYQs+LnE34VTX03+aiXFZjz/FV8TBzMeLzwu4djnhhRM8v51DrQnAFA3xVCGG3L93IXdawaPDbjZcr",
+	"LNXrEVDA+jh+gQXQqliyxUSomJ6MlUXBJtwwO5GGOXoMg0Q6rYbpSWwjgblhvNVKNAxl8M0A98PUx1MK",
+	"Jg1Tmpl5NvGDW0YrlhiMe01iRELNp3uHv+59s/ehlxjeGzmVdn1gx5ZNtbG4DFOuln32EjefPTo4aCKZ",
+	"Ah6WpJhHBwe9vSm/llM3nEcH8KdU9GcYmVRWjEUJQ3ur8xaHUOm86fS5nzbS0fpyvLsSZSnbvFfTlQ3v",
+	"9j/fno5PdSGz5fYBzeC6huHgj7cfzJmet+GMpbusYSjw22644YVQXLXgNhauaxgP/nj7pflpZmwp+HT7",
+	"cOZ0ZcOA/M+7WKPP7hlmppURKGHLUpfuQ6aVFQpOPp/NCieipFb7s1IPCzH95/8aDVKm3QvhqS91Np+6",
+	"R8JbV1iuEz4LoSxblFqNe2wh7YRxZiwfFoJlcIY/94A1W6E2DLDbwIDVnwnjWFBiWC+1Ej2mSxrPAEXe",
+	"oMcWMF4QkUPBcq2AmBOaSurldNk+XPMZXkvjcXccZ/jyijNnpeBW5Hu9vfks959UBhLdfc5FIdy36/y7",
+	"B0+7Ei8mIruElcpz6R7Pi9NSz5zy4badpHV97qelHgrDxJUol0yofKYlHpFZdOenvaHOl+vUfCbG84KX",
+	"TFzPSmFAMbt/dvL4AWoZ07mxbOokEayrRBE7kqWx7Nun7Af53J8E9/Q+m1g7A/nnXr82RXE9E1lCRJ1b",
+	"budGGHZ/8PjgYPCAcZWz0i0affXwyXffDWhImZ4ry7hxAjUTxlTijC50ZMC4IhE8wJe+1XbgBLERdmWU",
+	"0ooprM+MWytKN57/+fXRw2cffj14+B3+7/7DlS8e/Pc/UvOjL3hZ8mU137d605SjqdanN+KymJeC3eds",
+	"WOjs8mEhjX3w5w1+xItifdyvcFTG6euclXpB2ii/FIyrQH0s1wtV7cwTN9ZNOkLtRKZJ/9P6kFeWFJiS",
+	"O/0gQ92hoNVyazwuZ9kqZaI2Bm/XJrFJ3zu9CQcWRDM+1k8MtHKa8z3DeJ6XQJIbX1tNQCppJS/S5AFC",
+	"Jl5TWGmnTIrFIRvM1aXSCzVg90kze8DGwhrmBI0w1rC5srLAASM19dgghzvgOqWVYEMx0qVw03iv8FT7",
+	"U/Xe2Quer9G7HAdz/3xITsWK8grnsomPv5yXwP73wGCzCU36XXKlB/uDbeylFEG4JNRgRj+zxUQbwQqp",
+	"LpnVTFqnFRsrSre0bnqwVqbPSpFLs/q2YCD19kppEtrBOa7f2gkZulHWtnPIs8uIeW0/IkaUVzITKbOa",
+	"DMKJ4IWdMLrQTYibS5EzPtRzW6dad40oHaOBFSlEfwutWjkVem677C8+41NKg/BDizbYbe6gB9o4u3hz",
+	"7tg3kmbQsu4ZRxVWZxotO2mP2MBms8Eh4yzTSgmQyLjgeiaUgfe8V0TUR2zg5jg4xBWwXOW8zFdXjSuz",
+	"EKVh5ydnP79+++8jNgBKGByyU/xzujS/FfSQcSmElWpcPy9uKm4NM/d/90pQAHNp3B67u5NHaG5Eub5c",
+	"b/QYaMlxNj23jLMZN2ahy9wpNzKboJGr2UKXFT0dxpssDZvPUBxKG+bHWaHHUgGdOmnJl30Ggws0MOXX",
+	"b4Qau0P6fw9SJmedj/b2rh+O9UP6csytcM+M9ZroiodyOtOlJdk1cTdIO5kP+5me7ptiLjPxkB5Bf+7T",
+	"n/Dm40KUCY79TjkVVKH8QDoweiqccsLMBLRAx8mYHvXYqNRTOP5DMZZKueNJ/ECofF19yoXlskiR87IH",
+	"rB40TatZrtPKj8qd9v9pb6TLKbd7h3tOQ3zojlVSNORpy8Ogv8rPEV8t8VvjLBNuWKEdq3HngxXciQIc",
+	"Hm5/pt1D+JhLlRznpVR5rNN6fvXRHf7AhD4OuVNoZ1xJR9xGz8tMfMxRSBiry/BHXsoR2GS6KPTcfnTc",
+	"FZRhZ9N/NLIQYLLV/WtmUkp1+XEiCnel4dNZIZJnBhwDaYZo+NIwoxtEhdHFFe7HOmc3TpWWdhkvw4KX",
+	"jkTcSEtpZcbTZ9hIhRy63S6bOR6dlHZj5tMpL5fJ38jSTU8cNlllolSmz46HxulFI10igQ6Fow5gGCBl",
+	"C27dUBOr9Dk2Wn91BEnEES1QtJLVZKqh+/WgffrQkmPA2d4xrzgTmZBXKQb7vV44QU2/g9LlbjCoDzje",
+	"zl5bw346ewPnyIisdPoTL8FJ69jKQiXYRalnM5E4xMf4cEs7tZBFAc8ZCmZ1kR+yUozmRuQ9ZrVmusjB",
+	"nnGfwXm3l9IMhPcFrLEm2GTHBJgzEKYzy/D89ZgcudfnMk8eEEWuj8TJseXy2HYg8UyjFuBPkrMrenue",
+	"8PY8MZv0eRIpMv/F8TLOpsIYPqb5jbVFf6ubT7uhef3Ej8wUHIRULtXY8sJ9XIhMuzGCsyI1wAWXTv5v",
+	"3WcnpHGbhYKN9k7ghLs0PnawEXSVX8zqrb1AZ13OVjgLOzxjs1mxJOMwtV9OTzFWzNzxQq1lOFd5ISpy",
+	"VEyNpbq+Z5jTwZ1+Y9ZPFe9AeLkcC5NmrSNZpKm7kCr+ITpiRGtpTm3FLKYjxxxHy4c4Q5CH7s7eXkZK",
+	"0KiQM2CdhQYpitenvfoxLdCM6IXVmHpuXdoSQLxRO97/MzQ9t7qv6nuKw4WPwZ2xycJ4F6z2Kb9+jXc8",
+	"hijEqgtjVs5xOzc97hQuWl1qP6gPCWfBc15wkvIdvHQvJlqDw2fqtLPYcQDqfUmxz3WaJ4d/RF+lnqv8",
+	"Y6mHUqWJpg0h+FnsjgaiiGt3D+aVMM4OZZxc/PcMm2iDctaJQpYV0u0bSEN34TkMgEkDv1ZrCQyXm0tQ",
+	"eTjd9l7FEV6w1eqLTJ7b57DOpeD5O1Usva9+7cDT1WcUyq7xJKnst0/hdCcfErGUXJTySuSvSj3dalVH",
+	"lyZ09HjlU0Kq4ENRbD1Yb/CqSPpvj5a4ed5qEcxMZNteFU3v3F0OLJfbuelyI95Q053bTI8c+Rs0nq3U",
+	"Qo9oRVsrbIj0ba8E+PgWLFpLhv+iZljdwVk/px3swPKzOqdYTxLJJhw9E6cnP/ZWMzScjS6KEYYh4FfF",
+	"BM8mTBozFyWbz5jVPTacW+806VEoU9uksos84niO3siNBFVdSV5jkzLTy1Iv0CRXZLKTg642C8Ocnu/4",
+	"VOUFk4bxomAv357TrW4ZbM3Vv9VzfymW6VWdlfLKvflSLGlt2f3TH16cs//zf3sMPzxy7PX85AV79MCZ",
+	"PW48C4zkgfGjnOHHHA0fUrwJvUlgbL9Xg/toHT0YkG+qF+4e8uyyxy6FmJGvwupS5G4oyI43n4O6d8BN",
+	"sDv1A53ezQkIzCjh6eS1TQenBLhjiYr77BddXoqcua+8j0YaWOMek2MFyxT9QAu6ridsMQLjUWRckclJ",
+	"rxk1OUpGUo1FOStlygw7//744eNn3yaSqBx5TcR1OugBpzRJyZdi+arDC2fzYSEzIOf756c/vH6w6bVw",
+	"nNYf6Uz7cNq6nTOl7fHI4lTamSRK2+cQcdmFh+hz9xOAdHonZ+BnKRapqEtMFBCcW5BBHLE/pvRinZ7r",
+	"XHnNAeBsfa8UOoKQNtIYKe5BKmCk+nl/mE/PWno/Tj9y3xPnoawNZ9GklKqbq28NcuMiyAsMUU24ys2E",
+	"XwoTue17TFzzzDKtKHi8kEWe8TI3MFutBANtryMpN7l7KIvENITppFlLnWxjwp3iU1Mj2Ylil1DBMIJk",
+	"mpzqtfSieyaEnPxeVPaFoxfw+XWWy3PDh4VoJmY8FFJVkSjrlIEjIG2/EU6CsMVk6Wk2kbgZC86gMpIK",
+	"aTwLoMF4YoyXKNr1lPn7onYuO1h5x+bShBPriDUiHVNTgby+FE4nBQvXeQRv0B+jJ3tVB7bY7aWzHqd8",
+	"ieoiDag+lhQjniYjDQNa7AG5basJVvG6K17IPH4BhBSBsQxYIcBmdeOSFLGa8CsB4XnQYd+DqKaROwbq",
+	"jnhIBdAWH1+PP7ZhYCuEMsUMy4y31qwqMtihQNFzyiVf0W388Us758LPr9UZ+VHSF0JCcsNDAlde/0np",
+	"XLRJTakZ9zGZPF8yd/JEMvkE0ihNQzDHHYCKJaTd/96BnhxIjfVtcTb7B1VcgcZWZw/VbqSXPqyzX7kU",
+	"G3lZF58pzVn5fOmRLgpnUUHIFmhfaYjpLkptRQ9zq7mTh+y1GmMKzutwQChrDSyOHjniQxmCD6C+92l6",
+	"lHcQIqXunYchtRv1DAWB1lL4WE3So1TMjU3Fmyi/pRQYND1iHFSSHuNoGeFkJeRW+qHQTKY8F7gIlMfY",
+	"GL1d4VK0KoMeG5wjJQ2coTc4B3Nt0C0EBDrKjGcNznCYVWpLHddFZabascHlfChKJaww+5THNGiKRdYd",
+	"JzHd0jtbcq6Y8nbHul7K0UiUghzDIdiV5xAbrXJASzHVVw05oC+lyTQFKTsI1ncKArmZIIKpKys5PVTk",
+	"SOsTvXAkNZXXwlT5ctqpIKbPTpx2WSxByuhRvD+D3ns1EDbLHRXlygzgaYMpV3NehORKOAlTqeJBP1oL",
+	"jirTcYqviAO4oVKWnfercDyOkBCknC3XZ+9G7PzsZ1aKTDvFGNPJpC6lXcKgoXhGyPHE2cDumL9XKGBJ",
+	"DQwLmDrYKpkVfu4Jms9kH5LhlFsVd8g+Tqyd9T/abNav/dhnF5Cjw8tswgpp4JgXYuS0HZmLYPQLlVM2",
+	"Wd7gwPJ0u+JV16VdnxF7K0QucjZXhTC4Nu557t3nZz/3SN/1S4dpa3YiZMkozh1KP7599uzJs21Ja5Qf",
+	"UDbn0XPmrwFBByerv+TToqYSDjx36EWZTcCQ94XN9vER/UyrUX9TqHdFwrqJ65Gfbe2Fx0Apx8fHx8zq",
+	"MWjosY14vNfbcz/u9fbOz37erl8B1aTkoDtRtzgMUhnLVeYPQynGEpIZ5yoXzvidlWIkrxNRJfh+Ax3v",
+	"k8ph9vlM7g8a0mjc28rlhs1VzE1w085iIIfiviCktyej0OhT61kxrFus6gkdl/PCrYCbiOOH55US1lLW",
+	"VzROlzQuxGCD9NsmctPHH99dMjWfDimvhc0ilmBgbn32I1+yoUDGE5yQoXIN5EBTTmiUkbqd+nH81U2p",
+	"zUNh0nHjLmqx1OESHCeBz0E1ntVgN5NQq2lZ9MU0qZrPSpGJ3Av1NT2OKy+MKNdQXImSFyiMUU1EdsWt",
+	"LeVwbitPA8lrL34ncjwRBtw6WAIQKOO9koY9PfDz6rEnB3CkeuzxAfshEHuPPToIwk/8NucFuojcw51S",
+	"uPKqkhG94dtMz0lAqqAUypZLmpDlTvhApIVEe0Ph30GK+Xuhm5BNc4uRjmrjagsjldWwGONSz2dYxgOx",
+	"B6BcUPfAl37EuJ8Q0bn3K7p9f6+AmFUVH8ZjUOhF7YY4/h6zpoWP20RvDBrOhnmjbpFgrhOnkPnKOp+o",
+	"H6JDDWsxFjaIoJ5T32Ahplwtg4/kqBLR7xW+3bBcXjk1Qto+O2AGtAhH6OBa6LMTCU4ntwdEruB3gCNS",
+	"0jXRUqA/wolEwbPJexUWdEJmi/FzcwYSpPDAMDpTTUu3dlCVd6jBl1yqjrwHkgcTNRpWlFOpuAUzTpfe",
+	"aPWEhG5et4NTMEpB8bNsrMFupfoMpsTCU8m6zIny8XlRvBvtHf7aNjP/Q2oWkDQcaBIyHckDar0fAnWK",
+	"BV+C+2zsDmif/SKG5zq79CmRyEV0ka+T9Xs11m7W7gH3s8KpmeiOZI8ODh49iLKovR4sDcvmlvGRBV3G",
+	"CmUnwVWL86cFfAQZrY8O3PGMqPbZ1NFfa5oCAtghQfkVT8RF3PCZmXEV2cLPDg6mYKM/Nmg5PJo8OZgO",
+	"6gmN/pm9uObrPlR2/fP++/d9/PTgv+8r88fc/DE1f5g/pn9MHjz45z/++J+D9dKvhqWoXrOr1TgB9IJ0",
+	"/i0wEMVnZqIty8GSjmxTNJ699wd5lHevysTRwDy5EJtryAysInFrFwRXYKtoxvfaWERtSHn9vS/9OKf8",
+	"/9tGSPwDX8nr3Tyw5iFs9TBfIN0062TeIq13r7Y9m+MPx+Q9qU85pTgicckr8WJTakk9HIn1llw57Rcz",
+	"risdSZsodzfO1FjX/SckNVpFIf6M/JMvGEek1JO0w2RDFcNm66EexOqe+fGDWO6Qj1EWzQ+pLJvjYsGX",
+	"hlV5MGmz6aYxztXsMJiXP0AhtIcUWRtoyzVLnqJdSwB5JQB7Ilmj6X4geY95r0CbHoLD0BHF1CNvwYxk",
+	"UYicyUROzJRfP9f58lz+vjWfEa7Z6PYeS3VdY5ErecweJ2TLi87ECIn/ugXpR+AjcEOK960eQl3KsVTp",
+	"kD3kyflIx0iKAqoINTPCrsazN+ZgwytSL0eMinz7IuBlWDI1LgQkn64P+SdyY3nuBJy5B0qfY8+qYlSQ",
+	"Oge8TeTs6cHTdNGu5eVYrMj2+jYGzI6WMtAdr5rJtyXGFmGC0D1t9nRDbkPnwtwtKQJ+iXq109OVg5wR",
+	"NszOecdP0f6ssA8V0jYqST4VpSP1mmntbF40xFD0tWYnwyrzf9NS+9R6UDWriE6rkxXs2gQR5N5A3fgA",
+	"uCgOiq+v1PNlgCpoe+K9RzQ1LiygTm4IxjYx49Qws5A2m4ic6dEoUdwD+7ttIHE9MYTmT6EGde3lJysV",
+	"AaUA76ZTbkrBjVZACr722/Jl5fwciYX3gcB9zhY9imxjb+YGdvPs4Ema3cy4MS3mdIqX0aQ+p7zaqG10",
+	"YEiA4NVak3+DV3/2Jb3rZejk5FRswovRWlipgtiJfGmw2LTCtOY9ZjS7EmUuM1pJSnFtWD8q92/KTbte",
+	"nm66AooVt4sid5ETRIVenFtedsM4QO67daEv/HXunqL1vly8OW9Q+8LS1PMxhqGsh05lNES/IF15+U+V",
+	"yNoZO/fsJFnCX3Oqe7wCf/4SjAMvT5KArGUEpRPvIj+b8a4tgAJIE6VeqF8aHLyIbWFN7DDuRUgWFHQm",
+	"Lym6dzEpgiuIwLMBXjLAa9L5PrPtUsCv7ynKAnhTU10mDsPHRRAFBoefi8xp3eA2jvxUJCn3zUTP9vlM",
+	"HgJ0R5+9BcdMlaruQzHJkHUUGkhUBaF0TmeRUGEEVXUYW2o1Fsb6ehAsL/VDd+tcRV9ai7tzGMAPElXU",
+	"NW2Mj2+DVJSiklAUUK3zlSgBj+vqcZ+9pOkQLGgyWBX5nBPATVJJMxEm5F9PuOk1eZrXaZ5Y9rZl+5ku",
+	"6xwDSVVF+lNClJI+C79r1SL+6DlEGFZFYtXcasyiLY/0fGz3rPFUqsaSkpkojVYx4URBiITemkaRENcz",
+	"WeIVLesXkqkvlNB22gAogpI/nSvWES3Dkldvoy4lFaBnNVXS40M6bu/pTuMCJ6rUxVQoe6EvESIxWYza",
+	"BWWhVr/atNFdHojQvUmJmqfdI8n8aCy3OGR16Ioa5hHNM32ftGxByAmQaNka28Fd/byhDs4NFXULcOtK",
+	"2xL9xMMZV/sTL3y8zEkXdVnq8gWtkk8jkgrStyFT1n4c6TnUe2ZajQpkSXPF53aiS/k7eMJHuhzKPBcK",
+	"f7risqA8fp9WlkwsrMN6Jhxv5GFnOV3D7p+9esG+e/rsvx4kXN56u5ermi2IvybsJI77C1iiW1GU4hNo",
+	"LuXsoZ6h9H0Ih9RZ2bacCw+IYtLKJaY3zESJ/q/WKsErdzWirq6qBO0H5tO1Ggo0eRXfXBfHnVeh8jMn",
+	"csalbcDASKfKDUDMHA4Lri4J+8yRAYogCYUq208RoZjgu2OPdRIdyNHtlVD2h1VEKvdriAv5MCXipCPM",
+	"KiJPzaRSBMEaPo50OdYATLsKZeX/GmsdI1tlvJiuH6kGaRFGu0NZcSUh/6iqjEjwM0hkCeYSgwVymqM7",
+	"WqgI52y4bCgZbSAQqY7P9CLlCFDjiEoBTI3RiBk+MK2pFdwKlS27GNdePUxwjgqNdiFVrhde73fmGySy",
+	"DMV4rph7aZkej5HDQqpxU+HFwtlsbnwcCnClnWx+zJvu0/O3/ihyydUGVRmX1a/5FC5nkJBzAGkP0ciQ",
+	"FkABh3W5sVs4rH3gptGSrY29bVAOqXiHx+N6VnCpRH4MXoJ1XSrC7VkXBU7HcIcLHFUzoWeFaDBW9bVM",
+	"gXl5D0LEsFkpeDYBi76mkSdg5jaVjXt4E4Q68D4Qb1znGm3BBEm2FQ9rGbU4xQpVKMmP/XKfzVF6rMbC",
+	"tREqDarnwV43+0HtBPse1OyG9YJ2UgstvxQKXbXpxPjSBxq3pBMjarvHs6dphCFsXIk4HrGhaO3WTvbu",
+	"HuDgyV3ZjA4KhGNAzRVMbrnuVY65mBtVSrqeo366zp/aRszQ31kZ7jCo2OvZuD+q2fFXCig8wCM71sL4",
+	"9LOEmOSBt2zcvBVW9Lm3NxZKVClgYU3mHh4nXYSYwoBdiJJl3IheSHxyXDNJ8+4RJyqZlQ9JKQWX0wq1",
+	"24R8l8jB901fXAPmpuPCg3rRPFXewWNM0nZqT1/utWcbjjkUmIO+ni7JFXai09ZoGlr6rduBQhqRb+YW",
+	"G7e5HuF0t82LlKvyBKKK7kcvuN10fTWiLglVHND1yaXXjknUeHCHWHH7fdlQLn8R4TFHqcuYuIFJxlVi",
+	"s+4+qcBOtyWVRWcrUAKdn55n6BF9+W2qJ5rRyU4xkMjcW+PsYDgmktqd+Ub76w5JdKLMTGT9wLF+PfjQ",
+	"Jz8/ZQdjxhYVafg+Vg1E3wREuLJAOMjN8vyVLMRLORqlRDmk9m2NVoeiR6fhi1GCeZ1MZzbqzzSShfD1",
+	"rAGvs/H8rp/RFaEReXyUHCWVtJ/wB8grxSRSSC62msHDWlQbITXRktA8/VCqFzcuMCAgJxVQWAw4RD7p",
+	"FcYX6g7AU0XA1b7DV9M+efN4qnMcTy9Un26qOc1p+5Nr1ovGI60fCUDVRkAuXXZwy9LCaFoaE9Xa7s6e",
+	"eCUL27n+FtNgI8YHDUhQY8cCR2iiVKut9RkRCAI75dcrBbPbSmi75ll9br2mdqdFFa+8H7kLUAgwwxxr",
+	"f0BGSseHRY4QsXAqEmHg/2wMR1yovyB6I0zM4zZ+TXCKXVAUX5Hrf6fH4vuGvKlfPPsv9Jg4CIQe7pn4",
+	"AEBFYwj+xZ3IVpSVxkhOVL65MRaOl0WxXZ/A02garsCxEv41OW5R5Sll3IaglZIYjWCjaujjNH5+0YC7",
+	"bPf3PoFmp5veCi5zvUImCzKGZ5OgG8TUsb7zCDD9fJ6PO7Pg78GvawUm2IIagk8zPQZRW8wkxu9YIfgV",
+	"erx0kUMjElGyoZhIlVMbImkNwrRHbVqcsZDwSTuzaSdVbYCuMNGldSY+1FsNhV0A/vpC++n42m5oPhl1",
+	"xjT9VCLe5w7ks2O8SaRGCDEkPMXaWUAI1cCtz7mbVO7/jUlTG4+wx6epWkj45hK13jxxJ6GUOtgFuX3U",
+	"QpriclCkv5KmG23MEJ753NvTQ4SQ2BYhjtavS2ZDOW+IrpkJz1NhFUzwIYgWQDxzrJLNZ1qlvcc3zFPv",
+	"msizmkhjqy4gcXfLeSEqf2m0ui35bUzcuz4y5z5rZL2bGZ6T5UoksYovhhY24JpoGwaMX7vDySQ9g9Dw",
+	"qODSqcvgXoLEd8dtwd2x0dvUskoruLcaCia6O/Zv4mbb5LG/VQFFQ78NvLwt+aLXaZdb/SLY9bf3y3in",
+	"8uaZk+uMXpBa09fGzEXekLTEx6IxQO3zebWiKC04dtG54fiEUwTd3Q1NEkd6e+CkllHl9tuPchXkBb1t",
+	"8D6AXDt/89PrFycfT96evXvz8eLdDydvnXoKcEsjWbTAosE30Th7fh1S6/dDEpztGPGXnB4CV8YoQxe+",
+	"NsfbH6e++3O9Qi/K0PaFN++qyrHTVJ+INCXvOHvhTTBdb5gq+6oU4Ct5eMWLuWAzLksTRWtBWro/jSgc",
+	"u0hlxtYnOuWzX/FlH6p3vpHGCiXKCsi7fYJ5c3VrYW4RfEuzJT+QFHWFXtEJCnO3H7GAcUZeCyI4Qv4A",
+	"2Hz2+NkTZ2uUTv3ATI6oC+DjZ0/AM+X/flQDIfiVP/wdOs7Sh/7DD9/471JNZ+sbUy3cjwACFFcIdPEd",
+	"RWAcY3klVJyF3lIDfn166Ij+iL0+vfrWsYJhyQHhos8QLTiCfuwFfL2lxzEzFZj4xrT31U1qxrFht4Cx",
+	"OejfHq5mNcJ7cHAQ2UpH7CAC9g9DLNyhykO80giVyxhiJFRYdIIU6pbv3VJ+r1Dc7vhf+jxCOPdhxo1g",
+	"hXDHxzgqGku3wJPlbCIU1iXm2pojZiwvCZEFwmvUcB3vdLIKbj1i3LKp0wC/3XCAv/0zzq+btOOo63w0",
+	"aJDtajDQfeNdlasaXSF4nix1qJJyJOBmZ071oBaZATyZK6XnKqsd07i577xo6is5DVFzPOYMAlyHFWSa",
+	"SoOzruZXocnkZ+FdYCnO7lagqcdEBfagRx4lOCp59NPMK2xM4ieliIHowFfAMVo9Qh1pmkqEoKc1oCtz",
+	"WSR35B3W3NqJMACIRijchlr3Ze5HbATXZyfYyQWgCzEnmepAYg9nIrtwR9QAmJxYigUBVGT2YDAix9rQ",
+	"EboQ/CrdC9CvG2QpQshPyDLu0zyGWlOEJpUlG5c8E6ycq4ZcysasNt/tA8u4CNqOOlrfIlFjhsw78T4u",
+	"rW+zUE8BbsrmqQi+oqbqBdUiVuSUPBJisV5F0aEDUVT6sjv0LLkCJwOxU0Sm+q/HB5NIZE76tRqLNpGa",
+	"pk63CM8YeaymfOneD92xpa0SYoVbr0Lk1PS9Gg0CyfEYLzuCG9+s/m1JQViJaUX7l5zNOyVWY308NDy2",
+	"pQaoOsjbhMq+PnsJUEJ4RqmhJKILpcKDE5FdnjQ1yeGWXggJ7bVsBbBbc2kuqcjZrVGheX6I0LVOPNMv",
+	"jmJ9M5OUYYPr0lA06qPr5Vxtuv+8W81Unk4+eAXzijIPKnQtWseQfgCJlgDopv3YWtZL+PB8QniPeLa9",
+	"ZtoRySu4kISL2OrjrbW33Na/6N0IoR8izznSAEQG+t3Kovz5XPtBq5fSXG6kOaQeCKVo5Wkq+X58WEca",
+	"cNYJtY1KpOfkskJN9YjakDbvKcGpBqWAKuF8N7tPsZeExQGhpeCguWdYWIq16HQKaxoe+ypQym4f7gyB",
+	"blV55Rz6yjeWcY5KYSY+XubRJPobnnR+BwWT7pSlKyZ9HFVhbxA8s/6pFUOrrU1Li+stPnJndlbgFI2t",
+	"JGDPGVTYAdJHaMKGZzAFR+JUxTd6vOnoAuJ4rQ4X7sLIPcBfWDs7ZHo0wmp1qPCKOA31lRguKdO/R9ns",
+	"wJHc/T4FgFBV07E1N7WfsVo8yYLcIE+bMupQYKILrClVOggDn9bkvsAbQ4R/RVuNmyo3PZpbwt4phcoB",
+	"SQXDRug7UE7wdsOfm+p8LVqxvfmV24lNy6fnFnqBNK1ObSsnesHEtQ/XI1xZyIYQyqmFsQ/6kA3mSl4f",
+	"nh5ffD9At44BOFWghEYfdG9vJhusMFsKcdoq+a428YhKomesEFeH0/2KuMUuj3gI5a1i1k+decg40Cge",
+	"tIUuPSRE7FA3ssAYI6kTpCAhF9NFQaa4+miWKmvrNK+Gtrvpvgtt/1ZNySW5bY/Y4FKqfOA1VplBhVou",
+	"3eUABIGa7pTPZiSEauCYW1EHQ9hhU2JXHGloAourRyKa6/ar+EbTNT76QQCCDTmPFAGh4EkTII8PrVQF",
+	"PJsD6FQI5iTEEv16GAgHrUy0MCHpjZ97LfLltl5FS7Htsng7t10bTXRLUilVPmzBCPTbvnUqEq3q+Ggd",
+	"q2XV5x0/NUVEeeYLbLbBhmHVpQ4nqwVKY5wfuXIQAaQSWI1j/KFIBhu1QOWHCuGphS90z0Uh7AqOQYPO",
+	"ecNIUWDMtC4p65vgG9cZaeAkvvOWrx7m6A27ZxgE4hJZhr4k4kbZPLDaDfULcH9LwUMT2yEbjkA9O2Uw",
+	"h06SBF6tFbN6FqeD/8Xyl8NK/QVTmP3cfBbz36yFfCTAd32ubpANi6BlWHAmrU+MhcYYPco2XUyoX3my",
+	"nLM77JFH/l1J2ZMlpigxK65tUOtxZFrVihUw7JL7O0LrMg9yDK2HGiLGG1vQ+JYzASLZJ7TiMKKGL4ia",
+	"rwx1zA81Z9joRZeUodtv8H40pzo21Fj39kyLtONb4zXfBP52Pau3FplLJ5VtPhs7zvatIYJ2Ox//b547",
+	"y7PWEQmCXWTFYkCfFxWgInsHWRIE65eCvTXihDBFuuBbZFoZkc0dwf8b53bSgMuD36PuVEI/CG6xXKAG",
+	"oxBCFs9qSQ3JxnO5hA7HeRqNYMqvTzDN81SUmWjwDkd1FVVsZSh8IQPjlmmViSM4Wxyx36d82QtNBiG8",
+	"Cenl7phW439ysJr4sG06bsBukc7c6m5I1Xh2fc3uK23Zs4NHMIxnB88ewIc6RguroadEC256TI4IwNFO",
+	"SoGdVohh1RFICAMkzjV5Vp9XMpujggCY8muCTWmY1gnmJ8UddjBu/N2BnbAZbp3ECmvCl4GqOk3tkbaM",
+	"vEcrNDWAKB5NxMPJSOOxijdPRKqzRqyad8iQwwwSKz/llwIRIVcgX6wArGrK7q8G+Phg+wloSjX3R5na",
+	"g3oNX+XUB7FLFrop9OLHzaR57M5EdEVvHTAI3GRSsZETplOp5rWG4Af9x52oCsa0aUPciKrfe5vf/qzF",
+	"St8AaqeNbKkJgV3KFp+M3bHMFcGQKPclQCmAT7vPjin9qF7ceoQo2pB6IUbymg2wleR6weuqjsYz24D6",
+	"nG5c+ctEF+RfF4WYupU/ZIN9PpMDArpwn4GwoaPlNXRXByJ3f1+nM3babZNfzx3uUedOZMcECnrPsIUu",
+	"IZAYcx3P0JwGCMoiFQl9HWboqjGZzFj+z7cjT6X6m5qQuwVQPQ3c++ZpP6vlV8DtD0O5Iqg/AC815Nll",
+	"e9zRETrdb51U9FoZK3gOqgAO+hAT3TXmGkG6BqSabIHYvRVmbgNYLm7BjWx3ao+onRo9EQVMEDlTxana",
+	"GPE3SN5ObVdnX8DulrpewpeswTRgn8N5255QGpXjVXDXndCO/Z7u9KA2xOwGVFQ3OFzBH++FFpBVu0nf",
+	"Y9RP8Z5hcDtW9VrIi++zwXw2OKz1nwhdY32bD740fTbI9UK1ei/0q0TV10smXwvods9XCLYME4bF2On6",
+	"jkNJ8MoBaZ2nsl7imTzwFJnrpjIKSOHE7PVCZ5fe8ZU7hdrYklun/s/mltF2EbljHwaTqmr/z3aT0zL+",
+	"FZUbmNl/OtBHCDHv7IhWy9JRoZ/NCilAVmKSDAkCFnl9wX0sySRza5EB2AEWy2Fn7/UDBOcwlRIK6e7o",
+	"LQneZHcMnY2EbvYI0Yz8roOOCTp1B28313A7l3CqfRK44oO/vqGMYs07r8I63DNsAM8Y+PTqbtOOmzXv",
+	"dMpb3NrtKX7Xgp/azW5DqgitLEDEQx9CW4g+ewcVGL4+EZtPcygJT2FZZMls8nPLh0VMshNt7EdQ6tN9",
+	"OVvA+uGIVoH9oAXnr48+DLYh9qW14Xbo911TF7DBSVPOGiHoQj7kIRsM57LIBz3Go3JGfADkoQ0g+e/t",
+	"8Y8ng+2KaKC2DJM8GwEIG+iRSGfnxGgaNCXfXTjVzrXwNTStE58bGy2vAy7jW5PKVjlXnXMOCqMpv6Su",
+	"LZseBgNNL+Lrjtpq/YlxnkYEBSzUkIEfOPTnoTPZf68wn8n0EH4IHxkEEtwIuvfMzSXvv1frgijd8xNC",
+	"pf7oU5PmsiQ0WLinxyidnQ0uxfJfIO6AMONqxv/514d//qv/zT9SB4nm2LoU0atRU6le4/WPtmyvf0Nq",
+	"d8/AzZ4uf4FkorjNbcQsQ7Q7VczcIS19uEw31kKeEDE3UNPTTI3C7q1X8IxCC82N0pss6/ZVas3JWt6e",
+	"troUPTblufBRUUzealMCsIaPTy/rISjOcLlXrUrzrocV+DPz2FYtvIyQbugR6dEmUEGp+l1FSBX1OVw2",
+	"IFy473tsAFVHg5ApMaqKkCA3noozOSq+PTb4YT4UpXIMbeCLDIu5saIMqLnuwZRUJaibGtThRkT8Wo1L",
+	"YUyajG/dmzy2NFoKOLe0uxNuZxUQaKdowUheQ9TPLNxyIlSCrJyO3FxKUEqqulv22rJcKODuEGjBVHYP",
+	"Fb6eNqDzFM6BL1N/yn6Qzyk+BOwO+yGwxwdPQZQ8wR7OcfX6s2dPvk0hnguei/I2MCPPl5AL02exEUQ4",
+	"Z2xU8qlbCyK5CMGuhgPhxvySW5HszVf1eghhzGfffRfFFR8fHGxlOfSQ1mSGhLFLUiNU+ZsACQZ8/V4E",
+	"vC8NAEFCtMp3wGxuY+eE+3SWBBkCNEmf+eQdelUhtFRZMc9FHgXQj9gjZuelMqwUlm4fbQ/1DgFNsTFp",
+	"JN3dkP6GbBCntRiRaeXJjHJKaBQ9SrrgdBHkxKglgP+vhf/T+SNJ3IyUVLyAMUJf3urRA6LvhyOsohxE",
+	"qRCGjxAewFftwPyOUC90m2fYRBeQ8vxeyVxMZ9oKZauFwOQNaCAgDeMWkVnYgKjsIaQDDNxvzw4e99iz",
+	"gyeUofEU9ceganh32spgwa1koCrBm9y9vdrD93p7zw4ew/+fwP+fJn1xa7pduxPnzscOz5vPrOtw3s7r",
+	"EPxQgqaN1865nYCZHUyDv5p79Wwld+8v412Fif1Ng8e+oGen56qVR3a1xqGwIpW+iCp91M1Wec3KdCmY",
+	"tum2/3B+E2lc1zyzHvulZAtZ5Bkvc+O0OJlj6m9VhQDtWjY7LTcYt07WUMLQqtMBuk6C1/QoEuwg2UZQ",
+	"tKpEwCHxMXXCzHF/oySBFKJ4cB12pSP+5OcWYJGrXupWwXz0Pn9Y17QLrcaiDEsTpB/Ve7Onj57EyMPT",
+	"PrXGHRfiTdpD8gvtNbF2t6awzuQc4YZVlhMj+0cQzJu0R5DsSPBAfgwHT6sxSFM9zZEW5EYm0/9iv/Zt",
+	"Mx6e6znqRAJhhEMVLVoHsUerF3S2oNgh5mODQhYJRA8BXfWw0WuxdjZcUqf2PjumRHpC3aK2CwxZAVNC",
+	"5BXgUztHiHvcBS/HYjuQOZ78Llxyx278eLDdTmWc27DGaTYDzlW+RgtvNitYc9hlyC/6JrW3KUOiy4rS",
+	"7He3pudgLqe9f4SbnPtk/dv5+YQHu1n7ZVVtmpV6iIoAZlWlFaib9u9MJOnkKzYSMC2KsVQQCv0mUIt0",
+	"V9tGrOqW+007s8OtjhDsGpHbqOjfY4EhTNu6Wo6Or3R77yZQo2VldsYYa7cAAhtrJQIISQJun2Yx4Y7T",
+	"CsWm0jhJRj0D7ESoo6rySGLid17yhWI81NMC+Fn7jLsGdGNUOc2MZ2kHnxLX9hgdCskYGeE/wYrh6kmD",
+	"nmNsWlFriic9eFaP0LWqSZJLuP18ZhNuanjlhJO2DprmF68Okpbs79Hcer9h4jCKuIFw+wk0uk7TEvoY",
+	"k9UgPFWulKXhunLFeCG5E9Udw+62OEdXSxoqozkB76LC0PMYgSMNRXqoLFT4aO1Aten0xkQZ9ycJZlGU",
+	"xGf1Xm0GnjL83qW89sRwzi1vwOv7HipOBCvkFbg0CaffMCPEerlTrLuPpJO6Q56vdHpYLRVLxbXCWxYT",
+	"DW1rjO62kWGc2/exdS+E5vTJ6m09mFBb8bGy+DuXIz9XvRvSGJfxBsrVzeoxowl6KAISllAuYCfUNDzV",
+	"GYD2NAGSepP+F10QrFa2qPte+BXb5VYY7+lJ909YD6uCJqshlVw4W9Awq2MpSFrPPJe2UekpdVGXCfk0",
+	"WSKRhg2Hu5P8YlJKdZmK2GEw7Z5TwwzYSFjcU6uJvBdXmVItZIVwqg0xzoUTk4CiKmapmKFISeAgFao8",
+	"BGOlk8IK0C2HIuNzRDNHFOn2zKRIdtI4qbescoNOl0Lr0dabEQp4UW9uGT0CsPRSxALIG4HphgycEMuk",
+	"Et3DfY/0C6VM6dCm6YgVF9KFNjo54CrfRAcS9RuUCJ9N7bbX/VsIy8a6vRaxY55O0/PL4sdO1AC72kNS",
+	"bMth8OjskLPAA29W11LlDgQGkWVuMk49LtKNPxs275Uu2cDdNDiMCjGO3Lmf6HkZCk+iinFIG+NLj0De",
+	"do/TWQnNbOpMmHlht/RZ32ITbm4afp52S/wSdCFSDGqAf2pTxHJD44i4A9VuWkvdEBxy932RYur6Iqf9",
+	"hgUw59TRd2dHmhzIa+04sGWDHrHh0nqUQK6YN7vZXEnLBpeDHhtMB5CAOR6w+zPtW8o+Onj89EEkF759",
+	"eomXPTqYDmrnz7gh1BPjDh5+9+HTo96jZ59/vfxh+uP43x+2gvtXC/T7Tv0jis/MRNuG5umY+tbYwS5O",
+	"X2ydhxb6StWR0daUBAS3TIR6NBgyjr84rQabMiBLOWLitzkvmFYU1agwuX0Bk0GFbza3G+CF20/GQ8Wt",
+	"jT5qjp6YwRwVFcEMrX9InaAUrBoFzZsxcUNkqtVooUtWE/5mPTm/vTIXJ+/eLj+3e1ZoAPRbe1KtgX43",
+	"umxugB+a973cTJu+2el270Sthz5R/OpbqmUJ5Ok3vt5LvzmhuYGX+MO/e37SkOhdnek1sqofmE60v+o4",
+	"iuyeElqfibzn83Ydj6Zm7N1sluYc9e/1gsBOwOjgTTZHKQDSNOnpygrpuJnjUlNpjMgryBFgcR6ZXvA8",
+	"TkoO3Xubu1PubIU6tLjcemp2cSjChtQPgT8YtNpJJbMyoSLl6zIEbJ2mZTNQs5SBLC8150XbItPo6Ts8",
+	"V/DQphY0kOKnvLUKFevBHJaG5TrpVcr0TKa7IaAvy9uPVTcKtPXdd6FXQaEzXrBMz1IdWdpHNdp0j61b",
+	"vgU3tqEX7y8UEICwi+EyZ1zhgWlv/G7s7wJhBonwHkY4RSTliW4/+8Yc6MauL+9G9V4+cZNvmLFHMEcT",
+	"aSlSrpT2AzSWF01RJ2pnJAtRBWHYfHbYTD+Ub+kGpkfMbUMUneqzUB7lJuMeBnEsaLvt+GLoIQC9A3ow",
+	"9fdKRi1DKpqE8AlVqsTxIqypgQUKJB01XYFMx7Zm06aGR+FIetR2pRdugrhZFX0a68zZaKHinNOu7D3I",
+	"I3BygWZZ5VpgDIU8drvBuyUXZ+hJnOa53QMiVo9xHSkyEjzma5ERblkhOKCNU4ikmyOg7l+PPY1x1KMp",
+	"pALDKeRVg9g3mZ4ljo0zTT4OeX6IuUB2whWb8GLkPY+6FrK5VLBpMEH375DnR77qC3q/Q1+sue1DIhc+",
+	"dyQWomS5xrxv6FGE9WX1G4jk8B6OTWHdH3hb3PdrPaIR4zL4+9DWndDH6OnpCKkz+Dt0pAP/QErfJ9fJ",
+	"2jr/4Faudth71NoPq6qdLZbeuBv2916IIuXUo41zv0KYFVLB3AjMDCITaRbdzsMCFLYeNaOx9CK/Ei13",
+	"WwPhDgJpDQ1esVR+21Kj5Vz3DuzAkiio+2x7OlzpV5uyqTn1q9iWIFw9orGB0e1tDxRDHc5ZrG8mZgey",
+	"t1srHij92/ped1H12m2GA1zR0DVk5eRchS4b1EynmkKvu8VB5FotrJ9fTExpOVhNcLMfvaVp2l6Ja1cF",
+	"v1PFdpqEBRiI6VA4mxM9ps7WSgfQNmb131yZlb+L50u7gjl1+8du0JHPha36TqLeN9Y6Rx0VcBoh59CH",
+	"VEOlLHQzRBXYK8D9jqrpquq4ciymeBiatLalykJk9YaAb0ma3sQDVnoBb0vR3RxQugipUB1KeN4tlMHM",
+	"7qpwv1KhQZvyZfx/tfIdWq+/YP0Ozuw/HR0pNM3ZlUKGDzwuRGlNZyxBjVCCRY7Gd+WzJCOGsvkr2QLt",
+	"WEo9xes15W2uH6IuYNvetuZDfSWoVBKyWFGoi5ydljAwMTfQX9kw7qYb4xsfPKvzVT0fQh7yDYC0u6Vn",
+	"Z0Km7cu3vqX0AAZr+uHaATgKos7RoToDDAE2oHDBoM/Q07v6Oy+KAeTzwM5xtXSE1cEZ/rkLqRJl7Zpg",
+	"bwp9yVUd+o6NS8Ra0YxHQI8rvoNwOrYzGJpvLZSYSDuHzhRkwGMRMnTdRYgVjzMWarTc5v1bM5GPReh+",
+	"3T500Vi+lhVzI68E1aYdgpMl1LT1nJHvy5wG3/Q9ykCmpwN2H9wvWJiEZUrmAeIUfTOo6pPfK/dqn/II",
+	"ZVeiMP592OkbnuA4oBzJDH9h2slfDhL4CFjJQlNkF+9EB0mRi/K9IhZzKcQMOhLXq5R3Sck7ruy5wMqt",
+	"rkyXgFTqpVkxznTK0Q8l2l0Yk8wL0Y2RmZlWRuwcgT2s0g4XvhTipRyNEvaXo7ENRjbCpXAqLjB82mBt",
+	"w3Ub427Y8rnHhonKy61Nfd3YU1mVItVn+txnqEAuhOMgDx+h3UXdY/13aQvM52Nt1mfg1f7qHq2jX4ek",
+	"Wl6KtQBcLs1l1NQ2pYL+FLnkOmGtOIaWMyNsPThGNYVDXnAo76BuQD10cRIw3qLU0Ojor6bq/7RejPeX",
+	"Ufb93P6m9fo/VW7iXXFN/8gm8KwsfL+RJIHvQS+tz73KdD/Oc4xEt1dqROWWgFyFbnfvONuRJr82o8Qw",
+	"U9zQv+V7yPrckP4KPLye+hrAoda11lLayVRYmTWJtCU0omHYlAqeCN6/hS5zcwhhWuwA9chxzSdp+HZK",
+	"SU2Gz0Qhx3KYKrVdSdd3rxoLG6OBG8eDR7x0/5CTFRFUhJ4VsAgNsrdB636Fujbi30SN4TAQI64kdHgj",
+	"w1WWTgfF9BpjK4HRC4kPEhuDtxfc7vW0v0m8A9yLDcqHD3amO2A1VEpsynCecZUijXPNRmIBWg5lIUe9",
+	"qULTIjlWut4qP+5JVJU9bnT210uEqhvjYHGLB4TLay2XEsOi6xriKLwomqLPoHHXSTZZmdeaHOIh74Q3",
+	"hWhFez9rtO6rQ1joeZE/FyfV4d5cqgPJaRFRQrR6hPFOwi+F1hmwOWyqc9HR37ClTnAv4jXRYYoz5iNu",
+	"GNd9hlXrKFnpKO9evrrdbIZ9DKF4npXaeE9BwoF2a1jFoHd0AVaMJ7H7pXkjp/IGTko6rOA8QeQKq1eb",
+	"WdSq6Dh0tUg6JV8E6MG0QwVLzasGFkfY6en7i4vT/Uf9R0zwbELNsHiEY1jre+eYPToWt6FrYBevphyx",
+	"V/MSGFgQqHhWuQydUmUJAHxHmKpFvSmxTXIMj/PsoAaP8/jp9nH9NhdzcbFDbBrHoKHtToVw5GZifLW/",
+	"r1NPDfmx6bf2N6zQ2u6J+AaoV2iebhWnz+kybL0JEOJN2OMjIo2I7EsRgMc9luaEMrMoj2wqr/ssAuSG",
+	"e6aiHHdIFH7pB5Yq+Ci53N7dFC6K9f/1Of4boFSHS8A2RIhUX63J9NwCNlemleVSdcEH2xaX9FVbN6gc",
+	"vBJtUId9I0JIFTlNa28rkhnCJHM88AQ06bbPd+OxfAk/QzTGaX26RDhYd18hRvYoUsfR7aXqhyyp/82w",
+	"beJ2TLCou2ISFqwIHL+NIkRnFhNmrM50wpd3jtlWJAEixX4wsXY2YPc9q0bwUqqvfEC/m+gC5OwXb87h",
+	"x8eZ/+kxeJXcql68OQdPEhRuj89OXzBSLh+A/23yuLolPCvOqHNv3OvBP5DZ/jiD/yf9NbNSXy9PG6f9",
+	"M2a/+Ljc6dm7/9//nyFqL2n3TjBFwLpW11Iuh2IsFfrLPBqpFUVhHN+1E/FeYQHDPcMoLa3P0PEYPxNm",
+	"j8hm3n1dgzwDQCnw3/sVuHrkVLT0jEuPhbsZfNtdRC1Jzy0vO3nBbeSi3xj58de5e4rW9Hrx5ryzXNpx",
+	"ECIeSndY4WpvDfUAi3mPmQl+Gc6Np3gQGjxPqFcZb6iNiZskSMVOT35EOobY5kSDRSyNma/Yafdqd9Yo",
+	"Ddz3S2PF9F66DDC6s1EbZ1EBYwrDDs9VTcKaiV6okKi+ZNxcrp+A1Hgk9PEuxfmlnP0sSjlKGAkXqFaq",
+	"ZTzvPnulSzBQISwPvD7K9jryihOjqrxaJr+p5aSuGPiiTKNqnYeyzOsZWoOEr9F2Y/x19wx7fRr4yY2b",
+	"w8YkvvuD87MUiQbPx7GlZsJqQpKX0gvqLrGg/jt8LMifJy2QSMKeu7nbvzl5FEKJ0tRciLet4MR0qQ3p",
+	"DDVQVLya2IWA/tekbUwIumP3Lt1EnWezgyFK+aSZpfy3G2CBuPXKVmjzvQpa0KsSNLwbslv5gr/rplnV",
+	"J3R/lV0dfH0J4EDlTDCgYVADCmgNQJU3SlyDsb3dG5lIiQi12oavFKhEScSQg5CiL7FwNmHBjW3vhEO0",
+	"we1ZATU4iHXMSJ8pC1o2+qcDMsAhe5bo+w8ryO4/O3j8IB12nReN6DTuN09MEQBBpkFEOML+SC/8iC/c",
+	"Ak7TAD8HsA1QP+VmV3ZJPG3VhhUdaFUn1g1ANu6sEEG6Q2O+GITNDUEtdo+B9XOV9b5OjleVrr+hUUzX",
+	"Zjfd2xvdsHnau8SZ20U/op20F9oAkfNLKa1oQsiJmjUlJASAPGqFnd6CMx2/wT5Uzjrzne98I7zSGW/Q",
+	"NuaIWnw51mu68UBc7eaeUHm5PJurdDxFgCRtJ2/XlpceXHVsCs/7kOqjCOqvtMtz91TqKOMsefcB3gRj",
+	"E7yEYADdDwb058+gP490w+J7hu3WdIBnbcAyPZ0ihnyOeNhiyH56DbhnVlOlPP6o2YLbbMLOMSHzvXqv",
+	"vvnml4nuf/MNO4mbdEAPNSkMGxzP7USX8newMw/Zcxg1u3j3w8nbASbFIfBlLVHxnkEIOyh1lYpag/Xh",
+	"u4GniZxbTl00dbmkweAWm2++ARNkUc2ZLbiyhz6G4LvI9UILOfAC9pheONIaLkOCZJQM33uv0p3tZlKZ",
+	"Pjup6BaqeTkb+GMVdzXhhdFQaTg4ueDjQZ+dC1/mmF0ybt6rwevRQ4CPHyC0P3YNA3BYyuJxAnBUyMwO",
+	"qlzkKuMQOi1yY0V5BIomPvGtVgIfe8i+GcDOQo4O5liyn7Bsjl2KpYk7DQV9TZaYvYXr/NLt9Vy5jR/8",
+	"N5L3vxwfGmBvnSWN2ccIQoU2qL3YCAd0QDgFhwzLkMi//V7BtEfQeatqJ1IVJWC/JGoR67VW8gHOZoKX",
+	"RMrkE4TeUzRuSLT25EG3slxn86k7x+z+2asX7Lunz/7rgU+XMtDW0614LgbwEO80ISsX2LSpdJNnBwdT",
+	"M+ixwWNyBDyaPDmYDo6Ykb+L+j2riEzvVYBkWkFjagRfYhdySk91Q3/y5Ml36FWy0jq1ag+PKh4vdnz6",
+	"ei8qI9u7egSiaiYUn8m9w70n/YP+E6ppBbazX2UDEyj7KgaMQidKgCKUWFQLJwDafVZ7MdFF3mdnPrUb",
+	"/a7SOKvZl6lHSfTcXAro7ePYuxMvsOiv873DvTfSVKnWM17yqcBOGb+mmzuOapnGTlq4336bC+ifg9HD",
+	"KPcIeHkqaPihyv2EJXl8cEApp5awGaCZXAYj3f9fkufV8+piMoisVrIL5ptuZBil1bd/lN+GrRFofGT8",
+	"noTMWmtx5hj7QpdQpl46EQ1XgOujaXhhaffhkKIknE+nvFyuda8FvwKn2gYD7tlQ7EyRHFmyMiY1dyb4",
+	"2GD19mLvg3s8kfd+uHD/k//4ed9S/dcsCeB57AFIZ9xY4OcQBsTW8+Cbd9INsQ9yxKiArB+sXYVTgjZS",
+	"IM+MF8U6rV8IovWwYWskD9QMmnUg5rK6uNpLzMf7s8h7A0y80vY2hZZG1GL6TdV+cFkbWkVQhoDCeltK",
+	"BXnOGVrvWGvhtwPMFM+4EtQ4mxXLDSS3Eo4krI+eD2T12bu4ja27BAsJnN5GxwcqLRGDgyFK3NJdiCL3",
+	"UohZODqoufTZsTerqua42JOx0m7wXGKLXI0IKWBYwyvfK0TShWaG87IUCr0mIKXqtH4M81+j79QWVJfs",
+	"v0TlGskXtM/n1AqyNeVu5JZuUL4c9HOdyILltX5qNtPNL7hat6a107kN3fl9D2MqabYlVyb0XvXERhd5",
+	"gpvn0kbCvb4d/xb2GC5oI2S9psetI0ffXsFJXUovSclcj45b7UQ7JNeNIxhS72bKaNcl2hJNY1hM9Eah",
+	"39tKgBCK3fui2gH1eG4ny9vK7xIeanYhu3UAXHOMqMcUejBBN4ios9BjosxVtM2k9vlKl3UTD4oXjBBs",
+	"sE+G3v4n/PC59sRBn73VFNsnW21WyitnDV2KZVrhjAJgP0uxaKd6RnonBt++Cs1zE17nRQTU6T3US4PL",
+	"7KUFA8OQVPM2mCPdiHllpbdSdQ3QohuJx0QBBUpkfzhpCC16b037TmjXgrrYlza1mk6rTeoFQpW6cAbq",
+	"Q+BkzQfiF0rGQBluRFaCjwN9D1SUCMWDffaTEbmPXEJlFLjTIpMMO2AvhLhMn4cTP6gLHNMX5H71oeyY",
+	"C+KS9yjkU7Gt25OGW0W37CDm6D1EB7mINURK8//wuRc0w/p+vBWLlTW4G11o/T3tFaKdDOC1MXORR69u",
+	"2K8+ew1m4TUqvZCJgKBB7mA7hcnDid52E3/kl4LxlW2Eln5w6Dh6Q+AEJ7c0db73P8n8M57uQtg0pncN",
+	"7BkeUHhnnbSIsXeEovD03fkF6/f7+6W40pdisH6cX8Jr1ihoo3g7NsQoglSrW6Ayv6Xt+TQRjoXdHEPM",
+	"9W72bW5EgUGv9EZdCbXBG3YOEd+HALyIl5JXGFQMxQbw5QAbsSBOnWO3WFzx/87fvcWuG9zyweF79V79",
+	"gU9hf6Cv+w9WtQD747364+HDh+E/d/HAy+0B+4MNaujE7hsqnmFahVwmNe5hmmPVZVuJRSX/70dMDx3N",
+	"ZGsQsiKGaiC79re5zC6L5QOGQ6FSAxjJz9XnKBPgXoCODroh3uodunAvZV+YMAtET8TmMMH1W3+AOxtw",
+	"81v6wNHbj4dm5WVSjfFFUo3DS3ApHj0LrdP/cNsRrS/uLpZTuY2V+aDPjj2ysa0yzMGpjz77N9zYh/CK",
+	"h69fDthYWONsaLNU2SED3/l7JRW4kjAkgpvvO76l4JIPcffSSMnv1fNSL4wozSFeIaHV6GAkbDYZ9Ahc",
+	"dAAjQgi0QYBggvyU0EkoZaufgy/+BA/EFl7h2LLMa33pcW5GRHYZZmhWHKS2XrfUjp0kwNP7sAqSNz8w",
+	"KVgob4i9tizXGNNwxOzWVFojitHtmdIrPFaLKr6RdhSJ61lB+eNpPRBkD+BRCGXLpVcBIZ0CFVDwwkWt",
+	"9P0lIbLlv1gpIEfVMgZ9r9PFCQ1tC0mESv2JtbPD/X0z0bMYdQM6DWW8tAOME5Nii9FPNkhdPmiyr+Zl",
+	"0UkWrbkXfM7e4N8nF41vcUdS53udHnwc4qVI/L3gRhu4px6yK17MxaDPfsQ6yFLMoKze8ZqB296Bz2su",
+	"BRUuuB2dUPMs9/mnszdNIw4HrhpxULfjDh7/c/jhn4f9b/6R7L5YV7Q/3KHuB5SlPKJG8oiK6pJdeC1A",
+	"YQxbNNYUJXanJ3ksq3LcpD/N6fuvfE+DL2YsNXTxuJWN5IPpw+WOrGYwjUL/h6Quhn/sf4J/N2rLzhTA",
+	"8mdwcFfGdzlXTcowrtJNXdHbfYavR9Qg/sOXdB/jXL1+lLY4m1zDfoXu7LwToW6guD42j8op+HlywRur",
+	"qOmyfbiGnnmLhTtz+tTGZetGODBXROT40NubzRNLfjq3fxpRtrn0rVYipuHdexsiAviKQi4vKGsmyNxN",
+	"dLDOqPZzQmNKnquXcjR6S96frSo1mDMak6EAjYgZmTfGWggJ+BZq0Oo7CzGiV4aqBuCtZIBRGxdnIzWN",
+	"CVTPO3V8b6xk8thYTTwGELAiCKvby7UXejrjoFXAQlLeD1rQ7pug7FLA1saruGtGkyBO9Dw2mRUvEa2q",
+	"5wggl+YS07nmShEKJrgDcBrByy1tjOHiDaWUQ9nT/RfTjNwAdqwYwXruWi+y/sHYy/9OhFATbex/cv9s",
+	"VbfqEY8omzD089Sq6rng2/OPSoF1BQDy7oO2dUp5pcuxAFrZa+8yHOlyrKEvyg5MdPd+f4ApxwF8kjDy",
+	"sQYbsIMelZ7K7rgcUnUzed5+SUgZIgGzSzLcroe42bUj2f28lKONyQ4v4YIvaZrJQuAgdseF3gFapi2X",
+	"bCZKEGmxRIuaWw3nKifMdpRNnNCOrUZDaScZfO6p3gNLoAWQMfzVUw8GT9A18meMp9eQBAbGLCB6jTUi",
+	"mNTUhQknqFn0dUc+aHIjy9VoEQeXfwO3PYNZt+a2axXMEevfBZ9xDwLoqtpLQArCfCPp0lIbr+2xLYXo",
+	"W172x783a+h6oQrNc6c8blPSB05JGrD7HlgB8uTI+4ADLsVMl1bkcU+zXkArHaS0wOY8JplNarr0Nt0X",
+	"u8t1VLHHv8tZneOFBJChVBxG1MqdDovNTjBBsRTCQHkPZSxCWvyKef8CB/TwpTQzbWQ6feW01DNtID8R",
+	"eJ0i3NoNvv5bO1GIImBX0WYIFPmlORqW426LW2LpDiQMwrLWIjWPn0IndlPnMyUULmt1iE2lTI8tpMr1",
+	"okd5r6YHwYYeEyrvs7dx3gR7HXXqV2wqprpc9nw7d/b42bdUzecLPlBRJFQO7rhVqCGOOgivGxRYddkU",
+	"orphJlYvfWfc+7+9Rf369NCd/6Yj7UMvNxnQzVMrk9ODitWbPO3rz52MyGTH1h/lANxa8F1E1fKsEPlY",
+	"VFUDK1yGUJlQ1tHpr7VPbIxMrIH97ea8fMmdXZnS7jb3+R0kCv5Sr5+KnCaYjRBxmPRmS2M1ggQ1GTjf",
+	"0yWt9paQmZv9hZtWnlSLBm5CaM+3dEXqhRIlIp5dAiYppUNdCY/KcHMW//VzLV8Vv1uORaWBO+JZ/mm+",
+	"378v6t6a/R36CSbVlR+gUJVQzUgDoJIXpfRcZVXywqAQPIcUH0Dw8l1GsNwwbiuD7XcxQQJSMN0IGvyU",
+	"MLiWhYcBi68qjwyAMKuNar9gfvg2oHg370YnklsP8HFO9C7SYsMz19cPXOe0xwC19PLteTIS78tcGjP1",
+	"0OoaLoF11FEG9IjlYiaUE7dLyo/zteDwh7cp1kmD6q/alwa4t1fRE2T08F0DKRBT7sqEU7QZl4oNBcCN",
+	"wpHaRaFsi1dmvCxpEaD9QpT6cimW/2pIfDkC6386B+7ROEJ4YIu8ln99+Oe//py8lttw+gojZIeMnvZi",
+	"V0nstLNwYDFDFERyY+GZR13YqJGe+ou+4OLDGJY7XvwKc2K3gaFZtWB+2cNX9XXf/4TNX1YCOalMGFqB",
+	"v00qzMzPN7GEzVGcsEp3JoY9JW4gqeUXT4jZvHjdKAgnvDUp5s+jz68jKyamg688LWYTNQA3itAak2qa",
+	"z/4HAwIFSA+ETNQjRY8wGJ7WyE4rTMPtKtksel2kCPnXeN+nXijzH4oi0ghmeTt5RusG8sxjsO3EHxL6",
+	"kk0gGsmMsLZIQ3kYYTz6WZKWjqlz6tODRwGUlqp+JFZWQBZL6bu3Gs04K/RYQnXMFEojbAnAUOlY2b+F",
+	"Pacx3KEY8K9oKmjlRbGLRKVfJprxKXsdLbVfYFruSSnVZfPRxf5/sZeSaqEkVlsj8tIAH/NxIop84K6W",
+	"trKLj6LaNbxuQARgCDJz/byf07C64wLFBvl/6OnGye/4cBfaGFJVK+zc25LXCnK/5+fgvCu0sWDmcQ+x",
+	"U0PzuhQzm2YAVJ3VSJJkSxa8HAsMkv/0GiqjDBtUTnIEXRvsG8vtHPoPGyuw29H6efevvMsD79/RVJZE",
+	"v+9gU6oKMp/XVME4p5cc1miTy/kcr7jL9cE3JFaHXKQ9QpczPU9nPYTB6WEFqwKAKJVTJPP264h4QtIE",
+	"36Q0LNeIcbS+hgRUsdESvqBrviBvoV7sO66t92iMO06QDMvll9t/U1vygA2yLZuxQoBkaQDIWjoKYCsh",
+	"zlIPQOgrN2YPU2Qp78YLQWwZDR5Pp5N4VaTywqXM8gsviv4mZnkQvetb2myVh0W6uxxyOhab6PuLW+Ub",
+	"164b/eB8txrlfx51fh1GeUwGX7lRvoEYUryxCYlpI0DSF5VU0Th2LK7W0IJ2KLN4ZYZk9YX0+1T7+pYn",
+	"d+tO73+K/mrhJY4X/W8jk7LapBv3qUk61dfszkRU7TxsJewvLqxaLurNiX87mUUrtlXS/cmE/3WIuzWS",
+	"+splXiuaSvLEoOdvFH3vwlVfMk5Mg9h1pLgCBLkziaej9QsB4/DdXci68PT9T/5jCykXlvjvIuJU2JrG",
+	"nWmSbtFa3Zloq0h+M+1+aaHWYhnvUp75ZdoqzP5M+v46JFmdgr5uMbaVipKcrmpS1yi+zvCSL4lf7Eaw",
+	"a/hictXdmdQq/bL5vfBd8+5AXuGj9z/Bvy0kFS7o38YSK2m6iZ1okk9+he5MOBFNbyDOL25rbVi2u5RH",
+	"sDJbhdGfRsJfhySKyOUrt6YaqSbJuVLVRw0w7tjsK8RKIExS9emP2wurPEAQ9hDl9t8nFywK4qazA5BM",
+	"fwoj+gpqk3Ys9KJQ1Z3JvapugYe+HxE5VBt+F4IwPH3/k//YQhz+FHW5/ZsYbol6sfrONAnGaK3uTDZG",
+	"7Yg3kvGXN9zi1tZ3R+vbycuv2Fax+WeS+tchOevE9LXbcFvOZWumtx/E4ab8m5Bo9WecZuzWsflEp1rE",
+	"76hCOqgHa0qE1xWw4YXvIP51HONkQ4fjPD+piv+/qn5YP3I150UY3dd25o7zPEaZ9yBDAKxHrWyh1E8J",
+	"jyIhDat6XTdQxDyZUExgJYU02KmYqyXWEPaSjU+h8wqiNYbuai+T6i30wrTM6nk2EYnUw/OlyuKT/efo",
+	"NLunpdo8vtYea9ApAhOFJ4ItJrqoOhBUewa9qT217Y63738i2tyo5J6Jqb4Su+EYX2qZcQ61s9tmTf9M",
+	"dt2E39JjM1FmQtmHQmU6r/rZCpGL/Ii9Pr361vGHYcmzS2FNQ8uUigt16JtyK5ran0m1ia5+UjOp/rPJ",
+	"6o3gV8jyA1lZzRA5AxtlpAA1/u5U1SDyoO0/8sFTGfqCElqUX18AeFpIhWFdv9Ra+QYzOhcM8IScHojd",
+	"x4yTztIwpMMck/M5dI5nxHd9YcuqKDzdFYHeQaWeVF+rTHtZctBXwqaBfjTSZSbcrsxn7s9cL1QT2kw7",
+	"lkO3bLBP1lCH7txI8WBAm82Ue4YI9y6BfdYwziZ6waZOi4xsGcumfMkEOP2+MKfqIGywXqs7XOaOrKn1",
+	"jT1tqjizsXFa9bpccAOVSH32TkW7p1WxPAreap5lYmZFHiCAQ8mSv8K9BruxMXigMwVgU7H5aKJq9Rwq",
+	"3KiU647Ubnh4d96005cbd6AaunGvnIGFE3uFsGysgU85+8gt7A66c8IGUnEZlQdBrSkUoU2jPjphNDCC",
+	"iS4AtxZBiDb5craHP35xZmg1WWdVgKDE0fTSzos+69T8dltgJA6J/A262lLj1VGpp3fTwrbuEbu7/rX1",
+	"cM+dNK+tRXvC0m0qDIQW/dm8lHYJFAT10nuHv35wGw43EmnNy2LvcA9afV09Av5NT1rdPnLG5+CBF3Wy",
+	"pwIb31GCYGac8KgRokko2i/WUIRDjGuijUUkZVnGvaFN3Hk/6iZaUokovbOWWrr+YuwCBdAFAOVMbQJq",
+	"nYmCQgBf+AYU4Q0EJxvNM4ArRN9V3Cf6kuK10TdVEtH6WH/27AfcZZ7/RB0eaCMMX3q8Qs/L+rVeYwjB",
+	"uN6qjlt2DkhsSFTQQh44zFRPhdNMqeVWP+5lskg+arXNON6JxfoeG0qP45n7ovbPHz7/fwEAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -2,9 +2,7 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,14 +11,15 @@ import (
 
 func agentCommand() *cobra.Command {
 	var cfg agent.Config
-	var tokenFile string
 	log := LogConfig{Level: "info", Format: "text"}
 	cmd := &cobra.Command{
 		Use:   "agent",
 		Short: "Keep one nginx in step with its fleet",
 		Long: "Keep one nginx in step with its fleet: pull the rendered configuration, check it with\n" +
 			"nginx -t, apply it, read the running version back, and report edits made by hand.\n\n" +
-			"nginx.conf includes the tree once, inside http {}:\n\n    include TREE/current/*/*.conf;\n",
+			"nginx.conf includes the tree once, inside http {}:\n\n    include TREE/current/*/*.conf;\n\n" +
+			"The first start needs a one-time token (sluice fleet token FLEET), which is traded for a\n" +
+			"certificate that the agent renews by itself. See docs/fleet-agents.md.\n",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			host, err := os.Hostname()
@@ -30,23 +29,16 @@ func agentCommand() *cobra.Command {
 			cfg.Node = cmp.Or(cfg.Node, host)
 			cfg.Version = version
 			cfg.Log = newLogger(log, cmd.ErrOrStderr())
-			cfg.Token = os.Getenv("SLUICE_TOKEN")
-			if tokenFile != "" {
-				b, err := os.ReadFile(tokenFile)
-				if err != nil {
-					return err
-				}
-				cfg.Token = strings.TrimSpace(string(b))
-			}
-			if cfg.Token == "" {
-				return errors.New("agent: no token: set SLUICE_TOKEN or --token-file (the control plane keeps it in <dataDir>/admin.token)")
+			if cfg.EnrolTokenFile == "" {
+				cfg.EnrolToken = os.Getenv("SLUICE_ENROL_TOKEN")
 			}
 			return agent.Run(cmd.Context(), cfg)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&cfg.Server, "server", cmp.Or(os.Getenv("SLUICE_SERVER"), "http://127.0.0.1:9080"), "URL of the control plane")
-	f.StringVar(&tokenFile, "token-file", "", "file that holds the token (else SLUICE_TOKEN)")
+	f.StringVar(&cfg.Server, "server", cmp.Or(os.Getenv("SLUICE_SERVER"), "https://127.0.0.1:9443"), "URL of the control plane's listener for agents (SLUICE_SERVER)")
+	f.StringVar(&cfg.EnrolTokenFile, "enrol-token-file", "", "file with the one-time token of `sluice fleet token`, for a node without a certificate (else SLUICE_ENROL_TOKEN)")
+	f.StringVar(&cfg.StateDir, "state", "", "folder for the node's key and certificate (default: the tree folder with -agent at the end)")
 	f.StringVar(&cfg.Fleet, "fleet", "", "fleet that this nginx belongs to")
 	f.StringVar(&cfg.Node, "node", "", "name of this node (default: host name)")
 	f.StringVar(&cfg.NginxBinary, "nginx", "", "nginx binary (default: found by itself)")

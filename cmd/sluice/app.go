@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -21,6 +20,7 @@ import (
 	"github.com/sluice-gateway/sluice/admin/auth"
 	"github.com/sluice-gateway/sluice/alert"
 	"github.com/sluice-gateway/sluice/configsync"
+	"github.com/sluice-gateway/sluice/configsync/enrol"
 	"github.com/sluice-gateway/sluice/control"
 	"github.com/sluice-gateway/sluice/discovery"
 	"github.com/sluice-gateway/sluice/discovery/etcd"
@@ -62,6 +62,9 @@ type App struct {
 	logged  *fleetEvidence
 	proxy   *proxy.Proxy
 	fleets  *configsync.Controller
+
+	authority *enrol.Authority // of the agents' certificates; made with the store, nil where agents are not served
+
 	objects *objectFiles
 	metrics *prometheus.Registry
 	version configVersion
@@ -76,6 +79,7 @@ type App struct {
 	edges  []edge
 	admin  *httpServer
 	ops    *httpServer
+	agents *httpServer // nil: agents are not served
 	ready  readiness
 	ending chan struct{} // closed when shutting down begins
 }
@@ -129,7 +133,7 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	cfg.Limits.apply(&data)
 	a.proxy = proxy.New(data)
 	a.logged = newFleetEvidence(func() { a.fleets.Refresh() }, log)
-	a.fleets = configsync.New(configsync.Config{View: a.fleetView, Observe: a.logged.Observe, Log: log})
+	a.fleets = configsync.New(configsync.Config{View: a.fleetView, Observe: a.logged.Observe, Signer: voucher{a}, Numberer: voucher{a}, Log: log})
 	if a.alerts, err = a.newAlerts(); err != nil {
 		return nil, err
 	}
@@ -170,8 +174,10 @@ func (a *App) listen() error {
 	if a.admin, err = newHTTPServer("admin", a.cfg.Admin.Address, a.cfg.Admin.TLS); err != nil {
 		return err
 	}
-	a.ops, err = newHTTPServer("ops", a.cfg.Ops.Address, nil)
-	return err
+	if a.ops, err = newHTTPServer("ops", a.cfg.Ops.Address, nil); err != nil {
+		return err
+	}
+	return a.listenAgents()
 }
 
 func (c Config) storeConfig(log *slog.Logger) store.Config {
@@ -224,8 +230,8 @@ func (a *App) openAccessLog() (io.Writer, error) {
 }
 
 // serveAdmin answers at the admin address with parts, completed with those that do not depend on
-// the store. agents answers the agents of nginx nodes; more are sources of problems.
-func (a *App) serveAdmin(parts admin.Config, agents http.Handler, more ...func() []gateway.Problem) error {
+// the store. more are sources of problems.
+func (a *App) serveAdmin(parts admin.Config, more ...func() []gateway.Problem) error {
 	secret := os.Getenv("SLUICE_ADMIN_TOKEN")
 	if secret == "" {
 		var created bool
@@ -244,7 +250,7 @@ func (a *App) serveAdmin(parts admin.Config, agents http.Handler, more ...func()
 	more = append(more, a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.health.Problems, a.alertProblems)
 	parts.Control, parts.Fleets, parts.Tokens = a.loop, adminFleets{a.fleets, more}, tokens
 	parts.Sources, parts.Shrink, parts.Listeners, parts.Health = sourceStatus(a.sources), a.guard, a.listenerStatus, observed{a}
-	parts.Alerts = a.alerts
+	parts.Alerts, parts.Enrolment = a.alerts, enrolment{a}
 	parts.Normalise, parts.UI = normalise, webadmin.Dist
 	parts.Version, parts.Node, parts.StartedAt = version, a.cfg.Node, a.started
 	parts.Log, parts.Slardar = a.log, a.slardarParts()
@@ -252,10 +258,7 @@ func (a *App) serveAdmin(parts admin.Config, agents http.Handler, more ...func()
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/agent/v1/", tokens.Require(admin.WriteError, agents))
-	mux.Handle("/", handler)
-	a.admin.handle(mux)
+	a.admin.handle(handler)
 	return nil
 }
 
@@ -307,6 +310,10 @@ func (a *App) Run(ctx context.Context) error {
 	run(a.whenStored(a.shareTickets))
 	g.Go(a.admin.serve)
 	g.Go(a.ops.serve)
+	if a.agents != nil {
+		run(a.whenStored(a.authorise))
+		g.Go(a.agents.serve)
+	}
 	a.log.Info("sluice serves", "node", a.cfg.Node, "version", version, "http", a.edges[0].ln.Addr().String(),
 		"admin", a.admin.url(), "ops", a.ops.ln.Addr().String())
 	select {
@@ -337,6 +344,9 @@ func (a *App) shutdown() {
 		}
 	})
 	wg.Go(func() { a.admin.shutdown(ctx) })
+	if a.agents != nil {
+		wg.Go(func() { a.agents.shutdown(ctx) })
+	}
 	wg.Wait()
 	a.ops.shutdown(ctx)
 }
@@ -346,7 +356,7 @@ func (a *App) Close() {
 	for _, e := range a.edges {
 		_ = e.ln.Close()
 	}
-	for _, s := range []*httpServer{a.admin, a.ops} {
+	for _, s := range []*httpServer{a.admin, a.ops, a.agents} {
 		if s != nil {
 			_ = s.ln.Close()
 		}

@@ -170,8 +170,9 @@ func (a *App) takeStore() (err error) {
 			return fmt.Errorf("register metrics: %w", err)
 		}
 	}
+	a.takeAgents()
 	return a.serveAdmin(admin.Config{Store: adminStore{a.store}, StoreStatus: storeStatus(a.store), Names: a.nameStatus, NameList: a.nameList, Done: a.ending},
-		a.fleets.Handler(), a.nameProblems)
+		a.nameProblems)
 }
 
 // serveAway shows what is served while the store is away. Streams of events end when it comes,
@@ -185,7 +186,7 @@ func (a *App) serveAway() error {
 		case <-a.ending:
 		}
 	}()
-	return a.serveAdmin(admin.Config{Store: none, StoreStatus: none.status, Done: done}, none)
+	return a.serveAdmin(admin.Config{Store: none, StoreStatus: none.status, Done: done})
 }
 
 // keep writes the local copy, once the inputs are complete.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -50,11 +49,6 @@ func (s awayStore) Audit(context.Context, time.Time, string, int) ([]api.Record,
 
 func (s awayStore) status(context.Context) api.StoreStatus {
 	return api.StoreStatus{Mode: "etcd", Endpoints: s.app.cfg.Store.Etcd.Endpoints, StaleSince: &s.app.copied, Message: s.why().Error()}
-}
-
-// ServeHTTP tells agents why there is nothing for them: they keep what they have.
-func (s awayStore) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	admin.WriteError(w, r, s.why())
 }
 
 // awayMetric says since when what is served is from the local copy, while the store is away.

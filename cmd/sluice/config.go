@@ -27,7 +27,9 @@ type Config struct {
 	Limits    LimitsConfig     `yaml:"limits"`
 	Admin     AdminConfig      `yaml:"admin"`
 	Ops       OpsConfig        `yaml:"ops"`
-	Store     StoreConfig      `yaml:"store"`
+	// Agents is where agents of nginx nodes are served. Default: nowhere.
+	Agents AgentsConfig `yaml:"agents"`
+	Store  StoreConfig  `yaml:"store"`
 	// Etcd are the registries that upstreams may name, besides "default", which is the store
 	// unless a registry takes that name.
 	Etcd []RegistryConfig `yaml:"etcd"`
@@ -195,13 +197,14 @@ type Duration = gateway.Duration
 // overrides are the variables that overlay sluice.yaml, beside SLUICE_ADMIN_TOKEN.
 func (c *Config) overrides() map[string]*string {
 	return map[string]*string{
-		"SLUICE_NODE":          &c.Node,
-		"SLUICE_DATA_DIR":      &c.DataDir,
-		"SLUICE_ADMIN_ADDRESS": &c.Admin.Address,
-		"SLUICE_OPS_ADDRESS":   &c.Ops.Address,
-		"SLUICE_LOG_LEVEL":     &c.Log.Level,
-		"SLUICE_LOG_FORMAT":    &c.Log.Format,
-		"SLUICE_ACCESS_LOG":    &c.AccessLog.Path,
+		"SLUICE_NODE":           &c.Node,
+		"SLUICE_DATA_DIR":       &c.DataDir,
+		"SLUICE_ADMIN_ADDRESS":  &c.Admin.Address,
+		"SLUICE_OPS_ADDRESS":    &c.Ops.Address,
+		"SLUICE_AGENTS_ADDRESS": &c.Agents.Address,
+		"SLUICE_LOG_LEVEL":      &c.Log.Level,
+		"SLUICE_LOG_FORMAT":     &c.Log.Format,
+		"SLUICE_ACCESS_LOG":     &c.AccessLog.Path,
 	}
 }
 
@@ -281,6 +284,7 @@ func (c *Config) check() []error {
 	if err := checkListen(c.Ops.Address); err != nil {
 		bad("ops.address: %w", err)
 	}
+	c.Agents.check(bad)
 	if e := c.Store.Etcd; e != nil && len(e.Endpoints) == 0 {
 		bad("store.etcd.endpoints: name at least one endpoint, such as https://10.0.0.1:2379")
 	}

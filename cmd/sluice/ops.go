@@ -79,7 +79,9 @@ func (s *httpServer) url() string {
 
 func (s *httpServer) serve() error {
 	var err error
-	if s.tls != nil {
+	if s.srv.TLSConfig != nil {
+		err = s.srv.ServeTLS(s.ln, "", "")
+	} else if s.tls != nil {
 		err = s.srv.ServeTLS(s.ln, s.tls.CertFile, s.tls.KeyFile)
 	} else {
 		err = s.srv.Serve(s.ln)

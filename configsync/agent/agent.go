@@ -56,6 +56,11 @@ func Run(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("start the agent: %w", err)
 	}
 	defer unlock()
+	if err := cfg.identity.open(); err != nil {
+		return fmt.Errorf("start the agent: %w", err)
+	}
+	ctx, turnedAway := context.WithCancelCause(ctx)
+	defer turnedAway(nil)
 	a.failed, err = a.applier.recover(ctx)
 	if err != nil {
 		return fmt.Errorf("start the agent: %w", err)
@@ -64,10 +69,13 @@ func Run(ctx context.Context, cfg Config) error {
 	a.publish()
 	var background sync.WaitGroup
 	background.Go(func() { a.watcher.run(ctx) })
-	background.Go(func() { a.link.run(ctx) })
+	background.Go(func() { turnedAway(a.link.run(ctx)) })
 	background.Go(func() { a.outcomes.run(ctx) })
 	a.loop(ctx)
 	background.Wait()
+	if err := context.Cause(ctx); errors.Is(err, errTurnedAway) {
+		return err
+	}
 	return nil
 }
 
@@ -241,7 +249,9 @@ func (a *agent) reconcile(ctx context.Context) {
 	var failed *gateway.ApplyFailure
 	if a.seen.onDisk == digest {
 		failed = a.applier.reactivate(ctx, digest)
-	} else if tree, err := a.client.bundle(ctx, digest); err != nil {
+	} else if tree, err := a.client.bundle(ctx, digest, a.facts()); errors.Is(err, errRefused) {
+		failed = failure(digest, stepVerifyBundle, err)
+	} else if err != nil {
 		// Nothing was tried on the node, so nothing failed there. The next try is soon.
 		a.cfg.Log.Warn("fetch a bundle", "digest", digest, "error", err)
 		return

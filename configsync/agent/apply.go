@@ -12,6 +12,8 @@ import (
 
 // The steps of applying, as they stand in reports.
 const (
+	stepVerifyBundle = "verify-bundle" // before anything on the node is touched
+
 	stepStage  = "stage"
 	stepCheck  = "check"
 	stepFlip   = "flip"

@@ -1,13 +1,13 @@
 package agent
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
@@ -18,7 +18,7 @@ import (
 // maxBundle bounds what is read from the control plane.
 const maxBundle = 256 << 20
 
-// client talks to the control plane; see package protocol.
+// client talks to the control plane as the node of cfg.identity; see package protocol.
 type client struct{ cfg Config }
 
 func (c client) sync(ctx context.Context, report gateway.NodeReport, have string, wait time.Duration) (protocol.SyncResponse, error) {
@@ -29,18 +29,18 @@ func (c client) sync(ctx context.Context, report gateway.NodeReport, have string
 	return out, err
 }
 
-// bundle fetches the tree with the digest and verifies it.
-func (c client) bundle(ctx context.Context, digest string) (*nginxconf.Tree, error) {
+// bundle fetches the bundle with the digest for a node with those facts, verifies it and remembers
+// its number. The error wraps errRefused when what came must not be applied.
+func (c client) bundle(ctx context.Context, digest string, facts gateway.NodeFacts) (*nginxconf.Tree, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	tree := &nginxconf.Tree{}
-	if err := c.do(ctx, http.MethodGet, protocol.PathBundle, url.Values{"digest": {digest}}, nil, tree); err != nil {
+	name := factsName(facts)
+	q := url.Values{"digest": {digest}, "facts": {name}, "above": {strconv.FormatUint(c.cfg.identity.above(), 10)}}
+	out := &protocol.Bundle{}
+	if err := c.do(ctx, http.MethodGet, protocol.PathBundle, q, nil, out); err != nil {
 		return nil, err
 	}
-	if tree.Digest != digest {
-		return nil, fmt.Errorf("asked for bundle %s and got %s", digest, tree.Digest)
-	}
-	return tree, tree.Verify()
+	return &out.Tree, c.cfg.identity.accept(out, digest, name)
 }
 
 func (c client) upload(ctx context.Context, tree protocol.NodeTree) error {
@@ -61,46 +61,16 @@ func (c client) do(ctx context.Context, method, path string, q url.Values, in, o
 	}
 	q.Set("fleet", c.cfg.Fleet)
 	q.Set("node", c.cfg.Node)
-	var body io.Reader
-	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return err
-		}
-		body = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.cfg.Server+path+"?"+q.Encode(), body)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+c.cfg.Token)
-	req.Header.Set("Content-Type", "application/json")
-	res, err := c.cfg.HTTPClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = res.Body.Close() }()
-	b, err := io.ReadAll(io.LimitReader(res.Body, maxBundle))
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	if res.StatusCode >= 300 {
-		return refusedError(method, path, res.StatusCode, b)
-	}
-	if out == nil {
-		return nil
-	}
-	if err := json.Unmarshal(b, out); err != nil {
-		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
-	}
-	return nil
+	return c.cfg.identity.call(ctx, c.cfg.identity.http.client(), method, path+"?"+q.Encode(), in, out)
 }
 
-// refusedError is what the control plane answered instead.
-func refusedError(method, path string, status int, body []byte) error {
-	var p protocol.Problem
-	if json.Unmarshal(body, &p) == nil && p.Detail != "" {
-		return fmt.Errorf("the control plane answered %d %s: %s", status, p.Code, p.Detail)
+// factsName tells nodes apart whose nginx differs in anything that a bundle is made for.
+func factsName(f gateway.NodeFacts) string {
+	f.PID, f.AgentVersion = 0, ""
+	b, err := json.Marshal(f)
+	if err != nil {
+		panic("agent: plain data always marshals: " + err.Error())
 	}
-	return fmt.Errorf("%s %s: the control plane answered %d", method, path, status)
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
 }

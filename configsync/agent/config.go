@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -17,10 +16,16 @@ import (
 
 // Config of an agent. Server, Fleet and TreeDir have to be set.
 type Config struct {
-	// Server is the control plane's base URL, such as "https://control:9080".
+	// Server is the base URL of the control plane's listener for agents, such as
+	// "https://control:9443".
 	Server string
-	// Token is sent as a bearer token.
-	Token string
+	// EnrolToken, or the file that holds it, is traded for a certificate once. It is not looked at
+	// while the node has a good certificate.
+	EnrolToken     string
+	EnrolTokenFile string
+	// StateDir holds the node's key and certificate; nobody else may read it. Default: TreeDir
+	// with "-agent" at the end.
+	StateDir string
 	// Fleet that the node belongs to.
 	Fleet string
 	// Node is the node's name. Default: the host name.
@@ -59,17 +64,20 @@ type Config struct {
 	RetryAfter time.Duration
 
 	// Version is reported to the control plane.
-	Version    string
-	Log        *slog.Logger
-	HTTPClient *http.Client
+	Version string
+	Log     *slog.Logger
+	// Now is the clock for certificates. Default: time.Now.
+	Now func() time.Time
 
+	// identity is made by Run.
+	identity *identity
 	// afterStep is called after each step of applying, by tests that kill the agent there.
 	afterStep func(step string)
 }
 
 // complete fills in defaults and checks what can't be guessed.
 func (c Config) complete() (Config, error) {
-	if u, err := url.Parse(c.Server); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+	if u, err := url.Parse(c.Server); err != nil || u.Host == "" || u.Scheme != "https" {
 		return c, fmt.Errorf("server %q is not a URL: write it as https://HOST:PORT", c.Server)
 	}
 	c.Server = strings.TrimRight(c.Server, "/")
@@ -80,6 +88,10 @@ func (c Config) complete() (Config, error) {
 		return c, fmt.Errorf("tree folder %q: write an absolute path, such as /var/lib/sluice/nginx", c.TreeDir)
 	}
 	c.TreeDir = filepath.Clean(c.TreeDir)
+	c.StateDir = cmp.Or(c.StateDir, c.TreeDir+"-agent")
+	if !filepath.IsAbs(c.StateDir) {
+		return c, fmt.Errorf("state folder %q: write an absolute path, such as /var/lib/sluice-agent", c.StateDir)
+	}
 	if c.Node == "" {
 		name, err := os.Hostname()
 		if err != nil {
@@ -105,13 +117,14 @@ func (c Config) complete() (Config, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	if c.HTTPClient == nil {
-		c.HTTPClient = &http.Client{}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.afterStep == nil {
 		c.afterStep = func(string) {}
 	}
 	c.Log = c.Log.With("node", c.Node)
+	c.identity = newIdentity(c)
 	return c, nil
 }
 

@@ -10,6 +10,10 @@
 // until the next bundle: that one goes into a folder of its own, so the edited files remain
 // in the old folder, and the report lists them as overwritten.
 //
+// The node is known to the control plane by a certificate, which it gets for a one-time token
+// and renews. Bundles come signed and numbered: one that somebody changed, made for another fleet
+// or sent again is refused before anything on the node is touched (step verify-bundle).
+//
 // Without the control plane nginx goes on with what it has. What to run is decided by
 // package configsync; this package only carries it out.
 //
@@ -23,6 +27,12 @@
 //	bundles/DIGEST.json       the same as received, to tell edits by hand
 //	journal.json              only while a bundle is being applied
 //	sluice.sock               where nginx answers GET /digest
+//
+// The folder of [Config.StateDir], which is for the agent alone:
+//
+//	identity.json             the node's key and certificate, and whom it trusts
+//	enrolling.key             only while the node enrols
+//	applied.json              the highest number of a bundle so far
 //
 // nginx does not remove its sockets when it is killed, and does not start while one is left.
 // The agent removes a left one within about a second. For a node whose agent may be away

@@ -2,6 +2,8 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -38,34 +40,53 @@ func (l *link) publish(report gateway.NodeReport, tree protocol.NodeTree) {
 	}
 }
 
-// run blocks until ctx ends. An unreachable control plane is logged when it goes and when
-// it comes back.
-func (l *link) run(ctx context.Context) {
-	have, away, wait := "", false, time.Second
+// run blocks until ctx ends. It enrols the node first, and renews its certificate in time. An
+// unreachable control plane is logged when it goes, when its reason changes, and when it comes
+// back. A node that never was enrolled and is turned away is an errTurnedAway.
+func (l *link) run(ctx context.Context) error {
+	have, said, wait := "", "", time.Second
 	for ctx.Err() == nil {
-		answer, interrupted, err := l.sync(ctx, have)
+		answer, interrupted, err := l.ask(ctx, have)
 		switch {
 		case ctx.Err() != nil:
-			return
+			return nil
+		case errors.Is(err, errTurnedAway):
+			return err
 		case interrupted:
 			continue
 		case err != nil:
-			if !away {
+			if err.Error() != said {
 				l.client.cfg.Log.Warn("the control plane does not answer; nginx goes on with what it has", "error", err)
 			}
-			away = true
+			said = err.Error()
 			sleep(ctx, wait/2+rand.N(wait))
 			wait = min(2*wait, 15*time.Second)
 			continue
-		case away:
+		case said != "":
 			l.client.cfg.Log.Info("the control plane answers again")
 		}
-		away, wait, have = false, time.Second, answer.Desired
+		said, wait, have = "", time.Second, answer.Desired
 		l.deliver(answer)
 		if answer.UploadTree {
 			l.upload(ctx)
 		}
 	}
+	return nil
+}
+
+// errTurnedAway: the node can not become one of its fleet, until a person does something.
+var errTurnedAway = errors.New("enrol the node")
+
+// ask sees to the certificate and makes one request.
+func (l *link) ask(ctx context.Context, have string) (protocol.SyncResponse, bool, error) {
+	err, refused := l.client.cfg.identity.tend(ctx)
+	switch {
+	case refused:
+		return protocol.SyncResponse{}, false, fmt.Errorf("%w: %w", errTurnedAway, err)
+	case err != nil:
+		return protocol.SyncResponse{}, false, err
+	}
+	return l.sync(ctx, have)
 }
 
 // sync makes one request. It is interrupted when a newer report arrives meanwhile.
@@ -73,7 +94,7 @@ func (l *link) sync(ctx context.Context, have string) (protocol.SyncResponse, bo
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l.mu.Lock()
-	report, wait := l.report, protocol.MaxWait
+	report, wait := l.report, min(protocol.MaxWait, l.client.cfg.identity.untilRenewal())
 	l.fresh, l.cancel = false, cancel
 	l.mu.Unlock()
 	answer, err := l.client.sync(ctx, report, have, wait)

@@ -6,5 +6,9 @@
 // [PathOutcomes] it tells once a second how exchanges with endpoints ended, if any did. All
 // bodies are JSON; errors are RFC 9457 problem documents with a stable code.
 //
-// Who may speak for which node is checked in front of the handler.
+// All of it goes over TLS 1.3. A node shows a certificate that names it ([Peer]), which it got
+// for a [Token] with POST [PathEnrol] and renews with POST [PathRenew]. A [Bundle] comes with
+// an [Envelope], which says for whom it is and where it stands in the line of its fleet's.
+//
+// Who gets certificates is decided by package enrol.
 package protocol

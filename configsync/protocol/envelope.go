@@ -16,7 +16,8 @@ const signedAs = "sluice bundle v1\n"
 // Statement says what a bundle is for and where it stands in the line of its fleet's bundles.
 type Statement struct {
 	Fleet string `json:"fleet"`
-	// Facts is the [FactsDigest] of the nodes that it was rendered for.
+	// Facts is what the node that asked for it calls its own facts; the control plane repeats it.
+	// One that was made for a node with another nginx is told by it.
 	Facts string `json:"facts"`
 	// Digest is that of the tree.
 	Digest string `json:"digest"`

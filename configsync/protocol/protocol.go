@@ -7,7 +7,8 @@ import (
 )
 
 // The paths of the agents' API. Bundle and tree take the query parameters fleet and node;
-// bundle also takes digest.
+// bundle also takes digest; above: the highest number that the node has applied; and facts:
+// see Statement.
 const (
 	PathSync   = "/agent/v1/sync"
 	PathBundle = "/agent/v1/bundle"

@@ -70,10 +70,10 @@ func (s *instance) mirrorTo(name string) mirror {
 func (s *instance) tend(m mirror, more ...string) (end func(syscall.Signal)) {
 	s.t.Helper()
 	name := m.name
-	cmd := exec.Command(program(s.t, "sluice"), "agent", "--server", "http://"+s.admin, "--fleet", "shared", "--node", name,
+	cmd := exec.Command(program(s.t, "sluice"), "agent", "--server", "https://"+s.agents, "--fleet", "shared", "--node", name,
 		"--nginx", agenttest.Binary, "--nginx-conf", m.Conf, "--nginx-prefix", m.Dir, "--tree", m.TreeDir, "--listen", m.Address)
 	cmd.Args = append(cmd.Args, more...)
-	cmd.Env = append(os.Environ(), "SLUICE_TOKEN="+adminToken)
+	cmd.Env = append(os.Environ(), "SLUICE_ENROL_TOKEN="+s.enrolToken(m))
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -53,11 +53,11 @@ func program(t *testing.T, name string) string {
 
 // instance is one running `sluice serve`.
 type instance struct {
-	t                *testing.T
-	dir              string
-	http, admin, ops string
-	cmd              *exec.Cmd
-	log              *output
+	t                        *testing.T
+	dir                      string
+	http, admin, ops, agents string
+	cmd                      *exec.Cmd
+	log                      *output
 }
 
 // output collects what a process prints, for readers at any time.
@@ -83,8 +83,8 @@ func (o *output) String() string {
 func configure(t *testing.T, more string) *instance {
 	t.Helper()
 	program(t, "sluice")
-	s := &instance{t: t, dir: t.TempDir(), http: freeAddr(t), admin: freeAddr(t), ops: freeAddr(t), log: &output{}}
-	text := fmt.Sprintf("node: e2e\ndataDir: %s/data\nlisteners: [{name: http, address: %q}]\nadmin: {address: %q}\nops: {address: %q}\n%s", s.dir, s.http, s.admin, s.ops, more)
+	s := &instance{t: t, dir: t.TempDir(), http: freeAddr(t), admin: freeAddr(t), ops: freeAddr(t), agents: freeAddr(t), log: &output{}}
+	text := fmt.Sprintf("node: e2e\ndataDir: %s/data\nlisteners: [{name: http, address: %q}]\nadmin: {address: %q}\nops: {address: %q}\nagents: {address: %q}\n%s", s.dir, s.http, s.admin, s.ops, s.agents, more)
 	if err := os.WriteFile(s.dir+"/sluice.yaml", []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
