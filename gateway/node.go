@@ -56,6 +56,7 @@ type NodeReport struct {
 	// Fingerprint is the digest of all files that nginx loads (nginx -T).
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	ReportedAt  time.Time `json:"reportedAt"`
+	NodeLoad
 }
 
 // ApplyFailure says which step of which bundle failed and why, in nginx's own words.

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -26,11 +25,13 @@ type Config struct {
 	// Node is the node's name. Default: the host name.
 	Node string
 
-	// NginxBinary. Default: nginx in PATH, or /usr/sbin/nginx.
+	// NginxBinary. Default: that of the nginx that runs, nginx in PATH, or /usr/sbin/nginx.
 	NginxBinary string
-	// NginxConf is the main configuration file. Default: the one compiled in.
+	// NginxConf is the main configuration file. Default: the one that nginx runs with, or the
+	// one compiled in. Set it where several nginx run.
 	NginxConf string
-	// NginxPrefix is what nginx is started with as -p. Default: the one compiled in.
+	// NginxPrefix is what nginx is started with as -p. Default: what it runs with, or the one
+	// compiled in.
 	NginxPrefix string
 	// TreeDir is the agent's own folder; see the package documentation. Absolute, and short
 	// enough for a socket in it (about 90 bytes).
@@ -63,8 +64,10 @@ type Config struct {
 	Log        *slog.Logger
 	HTTPClient *http.Client
 
-	// afterStep is called after each step of applying, by tests that kill the agent there.
-	afterStep func(step string)
+	// at is called at each point of applying, by tests that kill the agent there.
+	at func(point)
+	// now is the node's clock. Default: time.Now.
+	now func() time.Time
 }
 
 // complete fills in defaults and checks what can't be guessed.
@@ -87,12 +90,6 @@ func (c Config) complete() (Config, error) {
 		}
 		c.Node = name
 	}
-	if c.NginxBinary == "" {
-		c.NginxBinary = "/usr/sbin/nginx"
-		if found, err := exec.LookPath("nginx"); err == nil {
-			c.NginxBinary = found
-		}
-	}
 	switch c.Outcomes = cmp.Or(c.Outcomes, OutcomesSocket); c.Outcomes {
 	case OutcomesSocket, OutcomesFile, OutcomesOff:
 	default:
@@ -108,8 +105,8 @@ func (c Config) complete() (Config, error) {
 	if c.HTTPClient == nil {
 		c.HTTPClient = &http.Client{}
 	}
-	if c.afterStep == nil {
-		c.afterStep = func(string) {}
+	if c.now == nil {
+		c.now = time.Now
 	}
 	c.Log = c.Log.With("node", c.Node)
 	return c, nil
