@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -120,11 +121,15 @@ func (a *agent) prepare(ctx context.Context) (err error) {
 
 // learn reads nginx's own configuration for the first time.
 func (a *agent) learn() error {
+	if strings.HasPrefix(a.nginx.conf, a.disk.link()+"/") {
+		return fmt.Errorf("%s lies in the rendered tree: name the nginx.conf that nginx is started with; in fleets of mode full the agent makes it a link into the tree", a.nginx.conf)
+	}
 	files, err := a.nginx.files(a.disk)
-	if err != nil && !a.nginx.missingMain(a.disk) {
+	if err != nil {
 		return err
 	}
 	a.nginx.learn(files, a.disk.link())
+	a.nginx.learnMain(a.disk)
 	return nil
 }
 

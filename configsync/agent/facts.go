@@ -140,6 +140,7 @@ func (a *agent) facts() gateway.NodeFacts {
 		DigestListen: a.cfg.DigestListen,
 		Outcomes:     a.outcomes.target(),
 		AccessLog:    a.nginx.accessLog,
+		Main:         a.nginx.main,
 		PID:          a.nginx.master(),
 		AgentVersion: a.cfg.Version,
 	}

@@ -1,11 +1,12 @@
 package agent
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"time"
 
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 )
@@ -28,9 +29,6 @@ func (d disk) full(digest string) bool {
 
 // owned says whether nginx is started with the file of the current tree.
 func (n *nginx) owned(d disk) bool {
-	if n.conf == d.main() {
-		return true
-	}
 	target, err := os.Readlink(n.conf)
 	return err == nil && target == d.main()
 }
@@ -60,6 +58,19 @@ func (n *nginx) files(d disk) ([]loadedFile, error) {
 	return list, err
 }
 
+// learnMain finds what the node's own nginx.conf says about the node, for a rendered one.
+func (n *nginx) learnMain(d disk) {
+	path := n.ownMain(d)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return // what was known stays
+	}
+	if parsed, err := nginxconf.Parse(path, string(data)); err == nil {
+		m, left := nginxconf.NodeMain(parsed)
+		n.main, n.leftOut = &m, left
+	}
+}
+
 // takeMain makes nginx.conf a link into the current tree. The old file is safe first.
 func (n *nginx) takeMain(d disk) error {
 	if n.owned(d) {
@@ -68,6 +79,11 @@ func (n *nginx) takeMain(d disk) error {
 	data, err := os.ReadFile(n.conf)
 	if err != nil {
 		return fmt.Errorf("keep nginx.conf: %w", err)
+	}
+	if old, err := os.ReadFile(d.kept()); err == nil && !bytes.Equal(old, data) { // somebody wrote another one meanwhile
+		if err := os.Rename(d.kept(), d.kept()+"-"+time.Now().UTC().Format("20060102T150405.000")); err != nil {
+			return fmt.Errorf("keep nginx.conf: %w", err)
+		}
 	}
 	if err := writeFile(d.kept(), data, nil); err != nil {
 		return fmt.Errorf("keep nginx.conf: %w", err)
@@ -78,7 +94,7 @@ func (n *nginx) takeMain(d disk) error {
 
 // giveMainBack puts the kept nginx.conf back where it was.
 func (n *nginx) giveMainBack(d disk) error {
-	if !n.owned(d) || n.conf == d.main() {
+	if !n.owned(d) {
 		return nil
 	}
 	data, err := os.ReadFile(d.kept())
@@ -120,15 +136,9 @@ func (a *applier) flipTo(digest string, half, flipped point) error {
 			return err
 		}
 	}
-	if full {
-		return a.nginx.takeMain(a.disk)
+	if !full || a.nginx.owned(a.disk) {
+		return nil
 	}
-	return nil
-}
-
-// missingMain says whether nginx.conf is to come from the first bundle: nginx is set up to
-// be started with the file in the tree, and there is no tree yet.
-func (n *nginx) missingMain(d disk) bool {
-	_, err := os.Lstat(n.conf)
-	return errors.Is(err, os.ErrNotExist) && strings.HasPrefix(n.conf, d.link()+"/")
+	a.cfg.Log.Info("Sluice takes nginx.conf over; the old one is kept", "file", a.nginx.conf, "kept", a.disk.kept(), "left_out", a.nginx.leftOut)
+	return a.nginx.takeMain(a.disk)
 }

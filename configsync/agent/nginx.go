@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
 )
 
 // nginx is the one nginx that the agent looks after.
@@ -32,6 +34,8 @@ type nginx struct {
 	pidPath      string
 	errorLogPath string
 	accessLog    string // see httpAccessLog
+	main         *gateway.NodeMain
+	leftOut      []string // of nginx.conf by a rendered one
 }
 
 // nginxError is what nginx says about a configuration.

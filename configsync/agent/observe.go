@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ type observation struct {
 
 // observe looks at the files and asks nginx what it runs.
 func (a *agent) observe(ctx context.Context) {
-	before, now := a.seen, time.Now().UTC()
+	before, now := a.seen, a.cfg.now().UTC()
 	seen := observation{onDisk: a.disk.current(), onDiskSince: before.onDiskSince, runningSince: before.runningSince, checkError: before.checkError}
 	if files, err := a.nginx.files(a.disk); err != nil {
 		seen.checkError = err.Error()
@@ -35,9 +36,12 @@ func (a *agent) observe(ctx context.Context) {
 		seen.tree = uploadTree(files, a.disk.link(), seen.fingerprint)
 		seen.desiredFingerprint = a.desiredFingerprint(files)
 		if ctx.Err() == nil {
-			a.seeLoads(files, now)
+			a.seeLoads(files)
 		}
-		a.watcher.follow(folders(files, a.disk))
+		a.nginx.learnMain(a.disk)
+		dirs := folders(files, a.disk)
+		dirs[filepath.Dir(a.nginx.conf)] = true // also while it is a link
+		a.watcher.follow(dirs)
 		// The same bytes get the same answer; only new ones are worth a process.
 		if seen.fingerprint != before.fingerprint {
 			seen.checkError = ""
@@ -64,7 +68,7 @@ func (a *agent) observe(ctx context.Context) {
 		return // half of this was cut off by shutting down
 	}
 	if seen.fingerprint != before.fingerprint {
-		a.retryAt = now // somebody changed what the bundle may have failed on
+		a.retryAt = time.Now() // somebody changed what the bundle may have failed on
 	}
 	a.seen = seen
 	a.logDrift(before)
@@ -72,7 +76,8 @@ func (a *agent) observe(ctx context.Context) {
 
 // seeLoads compares the workers with the files, and says when somebody else made nginx load
 // them.
-func (a *agent) seeLoads(files []loadedFile, now time.Time) {
+func (a *agent) seeLoads(files []loadedFile) {
+	now := time.Now().UTC() // by the clock that stamps files
 	master := a.nginx.master()
 	accepting, draining := a.nginx.workers()
 	a.debt.see(accepting, draining, now)
@@ -87,7 +92,7 @@ func (a *agent) seeLoads(files []loadedFile, now time.Time) {
 // somebody else had reloaded it, should the agent be killed.
 func (a *agent) noteLoad() {
 	if files, err := a.nginx.files(a.disk); err == nil {
-		a.seeLoads(files, time.Now().UTC())
+		a.seeLoads(files)
 		if note := a.disk.readAlike(); note.Tree == a.disk.current() && note.Worker != note.Tree {
 			a.loads.equal(fingerprint(files, a.disk.link()))
 		}
@@ -100,7 +105,7 @@ func (a *agent) diskIsLoaded() bool {
 	if err != nil {
 		return false
 	}
-	a.seeLoads(files, time.Now().UTC())
+	a.seeLoads(files)
 	return a.loads.Fingerprint == fingerprint(files, a.disk.link())
 }
 
