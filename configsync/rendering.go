@@ -28,7 +28,7 @@ type rendering struct {
 // nothing else share a rendering.
 func renderFacts(f gateway.NodeFacts) gateway.NodeFacts {
 	return gateway.NodeFacts{NginxVersion: f.NginxVersion, Modules: f.Modules, TreePath: f.TreePath, Listen: f.Listen, DigestListen: f.DigestListen,
-		Outcomes: f.Outcomes, AccessLog: f.AccessLog}
+		Outcomes: f.Outcomes, AccessLog: f.AccessLog, Main: f.Main}
 }
 
 func factsKey(f gateway.NodeFacts) string {

@@ -21,9 +21,11 @@ type NodeFacts struct {
 	Outcomes string `json:"outcomes,omitempty"`
 	// AccessLog is what nginx.conf says about access logs at the level of http: "off", the path
 	// of the log that nginx writes because nothing is said, or empty for logs of its own.
-	AccessLog    string `json:"accessLog,omitempty"`
-	PID          int    `json:"pid,omitempty"`
-	AgentVersion string `json:"agentVersion"`
+	AccessLog string `json:"accessLog,omitempty"`
+	// Main is what the node's own nginx.conf says about the node.
+	Main         *NodeMain `json:"main,omitempty"`
+	PID          int       `json:"pid,omitempty"`
+	AgentVersion string    `json:"agentVersion"`
 }
 
 // NodeReport is what an agent tells about its node. Digests are bundle digests, empty when
@@ -56,6 +58,7 @@ type NodeReport struct {
 	// Fingerprint is the digest of all files that nginx loads (nginx -T).
 	Fingerprint string    `json:"fingerprint,omitempty"`
 	ReportedAt  time.Time `json:"reportedAt"`
+	NodeLoad
 }
 
 // ApplyFailure says which step of which bundle failed and why, in nginx's own words.

@@ -112,7 +112,23 @@ type Fleet struct {
 // FleetSpec says how changes reach the nodes of a fleet.
 type FleetSpec struct {
 	ReloadBudget ReloadBudget `json:"reloadBudget,omitzero"`
+	// Mode is how much of nginx's configuration Sluice writes. Default: include.
+	Mode FleetMode `json:"mode,omitempty"`
+	// WorkerShutdownTimeout is how long workers may go on with old connections after a reload;
+	// then nginx closes those. Default: for as long as clients keep them. Mode full only.
+	WorkerShutdownTimeout Duration `json:"workerShutdownTimeout,omitempty"`
 }
+
+// FleetMode says whose nginx.conf is.
+type FleetMode string
+
+// The modes of a fleet.
+const (
+	// FleetModeInclude: people own nginx.conf, which includes the rendered tree.
+	FleetModeInclude FleetMode = "include"
+	// FleetModeFull: the rendered tree holds nginx.conf, too.
+	FleetModeFull FleetMode = "full"
+)
 
 // ReloadBudget bounds how often one node reloads, since each reload leaves an old worker
 // process behind until its last connection ends.

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
@@ -29,6 +29,10 @@ type agent struct {
 	link     *link
 	watcher  *watcher
 	outcomes *outcomes
+	locks    locks
+	loads    *loads
+	debt     debt
+	orphans  []worker
 
 	desired     string
 	reloadEvery time.Duration
@@ -39,6 +43,8 @@ type agent struct {
 	lastTry     time.Time
 	retryAt     time.Time // when the failed bundle is tried again
 	lastMaster  int
+	lastWorkers []process
+	binaryStamp string // tells when the binary is replaced
 	reported    gateway.NodeReport
 }
 
@@ -50,21 +56,17 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("start the agent: %w", err)
 	}
-	a := &agent{cfg: cfg, disk: disk{root: cfg.TreeDir}, client: client{cfg: cfg}}
-	unlock, err := a.prepare(ctx)
-	if err != nil {
+	a := &agent{cfg: cfg, disk: disk{root: cfg.TreeDir, at: cfg.at}, client: client{cfg: cfg}}
+	if err := a.prepare(ctx); err != nil {
 		return fmt.Errorf("start the agent: %w", err)
 	}
-	defer unlock()
+	defer a.locks.release()
 	if err := cfg.identity.open(); err != nil {
 		return fmt.Errorf("start the agent: %w", err)
 	}
 	ctx, turnedAway := context.WithCancelCause(ctx)
 	defer turnedAway(nil)
-	a.failed, err = a.applier.recover(ctx)
-	if err != nil {
-		return fmt.Errorf("start the agent: %w", err)
-	}
+	a.failed = a.applier.recover(ctx, a.locks.killed)
 	a.observe(ctx)
 	a.publish()
 	var background sync.WaitGroup
@@ -79,70 +81,68 @@ func Run(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// prepare finds nginx and takes the folder for itself.
-func (a *agent) prepare(ctx context.Context) (unlock func(), err error) {
-	b, err := readBuild(ctx, a.cfg.NginxBinary)
-	if err != nil {
-		return nil, err
-	}
-	a.nginx = &nginx{binary: a.cfg.NginxBinary, prefix: a.cfg.NginxPrefix, build: b, conf: b.confPath}
-	if a.cfg.NginxConf != "" {
-		if a.nginx.conf, err = filepath.Abs(a.cfg.NginxConf); err != nil {
-			return nil, err
+// prepare finds nginx and takes it and the folder for itself.
+func (a *agent) prepare(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			a.locks.release()
 		}
+	}()
+	if a.nginx, err = findNginx(ctx, a.cfg); err != nil {
+		return err
 	}
-	files, err := loadFiles(a.nginx.conf)
-	if err != nil {
-		return nil, err
-	}
-	a.nginx.learn(files, a.disk.link())
 	if err := a.disk.prepare(); err != nil {
-		return nil, err
+		return err
 	}
-	unlock, err = lockFolder(a.disk.root, a.nginx.conf)
-	if err != nil {
-		return nil, err
+	if err := a.locks.take(filepath.Join(a.disk.root, "lock"), "the folder "+a.disk.root); err != nil {
+		return err
+	}
+	if err := a.locks.take(confLock(a.nginx.conf), a.nginx.conf); err != nil {
+		return err
+	}
+	if err := a.disk.sweep(a.nginx.conf); err != nil {
+		a.cfg.Log.Warn("clean up after the agent's last life", "error", err)
+	}
+	if err := a.learn(); err != nil {
+		return err
+	}
+	if err := a.locks.take(a.nginx.pidPath+".sluice-lock", "the nginx of "+a.nginx.pidPath); err != nil {
+		return err
 	}
 	a.nginx.listen = nginxconf.DigestListen(gateway.NodeFacts{TreePath: a.disk.link(), DigestListen: a.cfg.DigestListen})
 	if len(a.nginx.listen) > len("unix:")+107 {
-		unlock()
-		return nil, fmt.Errorf("the socket path %q is longer than the 107 bytes that the system allows: choose a shorter tree folder", a.nginx.listen)
+		return fmt.Errorf("the socket path %q is longer than the 107 bytes that the system allows: choose a shorter tree folder", a.nginx.listen)
 	}
-	a.applier = &applier{cfg: a.cfg, disk: a.disk, nginx: a.nginx}
+	a.loads = readLoads(a.disk.loads())
+	a.applier = &applier{cfg: a.cfg, disk: a.disk, nginx: a.nginx, loaded: a.diskIsLoaded, applied: a.noteLoad}
 	a.link = newLink(a.client)
 	if a.outcomes, err = newOutcomes(a.cfg, a.disk); err != nil {
-		unlock()
-		return nil, err
+		return err
 	}
 	if a.watcher, err = newWatcher(a.cfg.Log); err != nil {
-		unlock()
-		return nil, fmt.Errorf("watch files: %w", err)
+		return fmt.Errorf("watch files: %w", err)
 	}
-	return unlock, nil
+	return nil
 }
 
-// lockFolder makes sure that one agent owns the folder. The lock ends with the process.
-func lockFolder(dir, conf string) (func(), error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o644)
+// learn reads nginx's own configuration for the first time.
+func (a *agent) learn() error {
+	if strings.HasPrefix(a.nginx.conf, a.disk.link()+"/") {
+		return fmt.Errorf("%s lies in the rendered tree: name the nginx.conf that nginx is started with; in fleets of mode full the agent makes it a link into the tree", a.nginx.conf)
+	}
+	files, err := a.nginx.files(a.disk)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		holder, _ := os.ReadFile(f.Name())
-		return nil, errors.Join(fmt.Errorf("another agent (%s) looks after %s with the folder %s: stop it first", holder, conf, dir), f.Close())
-	}
-	if err := f.Truncate(0); err == nil {
-		_, err = fmt.Fprintf(f, "pid %d", os.Getpid())
-		if err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-	}
-	return func() { _ = f.Close() }, nil
+	a.nginx.learn(files, a.disk.link())
+	a.nginx.learnMain(a.disk)
+	return nil
 }
 
 // loop decides and acts, one thing at a time.
 func (a *agent) loop(ctx context.Context) {
 	sweep, beat := time.NewTicker(a.cfg.Sweep), time.NewTicker(pulse)
+	a.refresh(ctx)
 	defer sweep.Stop()
 	defer beat.Stop()
 	due := time.NewTimer(time.Hour)
@@ -163,7 +163,11 @@ func (a *agent) loop(ctx context.Context) {
 			a.refresh(ctx)
 			a.observe(ctx)
 		case <-beat.C:
-			if !a.beat(ctx) {
+			changed := a.beat(ctx)
+			if beat.Reset(pulse); len(a.orphans) > 0 {
+				beat.Reset(orphanPulse)
+			}
+			if !changed {
 				continue
 			}
 			a.observe(ctx)
@@ -187,24 +191,44 @@ func (a *agent) take(answer protocol.SyncResponse) {
 
 // refresh notices an nginx binary that was replaced.
 func (a *agent) refresh(ctx context.Context) {
-	b, err := readBuild(ctx, a.cfg.NginxBinary)
+	b, err := readBuild(ctx, a.nginx.binary)
 	if err != nil {
 		a.cfg.Log.Warn("look at the nginx binary", "error", err)
 		return
 	}
+	if b.version != a.nginx.build.version {
+		a.cfg.Log.Info("the nginx binary was replaced", "was", a.nginx.build.version, "is", b.version)
+	}
 	a.nginx.build = b
+	a.nginx.old = nil
+	if exe, old, err := a.nginx.replaced(ctx); err == nil && old.version != b.version {
+		a.nginx.old, a.nginx.oldExe = &old, exe
+	}
 }
 
-// beat says whether nginx was started, stopped or replaced since the last look.
+// beat says whether nginx was started, stopped, replaced or reloaded since the last look.
 func (a *agent) beat(ctx context.Context) bool {
+	changed := a.seeOrphans()
 	if a.nginx.removeLeftSocket() {
 		a.cfg.Log.Warn("removed the socket that a killed nginx left behind, so that nginx can start", "socket", a.nginx.listen)
 	}
 	pid := a.nginx.master()
-	running, _ := a.nginx.running(ctx) // as in observe
-	changed := pid != a.lastMaster || running != a.seen.running
-	a.lastMaster = pid
-	return changed
+	if stamp := fmt.Sprint(fileStamp(a.nginx.binary), pid); stamp != a.binaryStamp {
+		if a.binaryStamp != "" {
+			a.refresh(ctx)
+			changed = true
+		}
+		a.binaryStamp = stamp
+	}
+	accepting, draining := a.nginx.workers()
+	var workers []process
+	for _, w := range accepting {
+		workers = append(workers, process{w.pid, w.start})
+	}
+	running, _, _ := a.applier.running(ctx) // as in observe
+	changed = a.debt.see(accepting, draining, time.Now().UTC()) || changed || pid != a.lastMaster || running != a.seen.running || !slices.Equal(workers, a.lastWorkers)
+	a.lastMaster, a.lastWorkers = pid, workers
+	return changed || a.cfg.identity.ahead() != a.reported.ClockOff
 }
 
 // untilDue is how long to wait before acting on a.desired: nothing to do is an hour. The
@@ -218,7 +242,7 @@ func (a *agent) untilDue(now time.Time) time.Duration {
 		at = later(at, a.lastTry.Add(a.cfg.Coalesce))
 	}
 	if !a.applier.lastReload.IsZero() {
-		at = later(at, a.applier.lastReload.Add(a.reloadEvery))
+		at = later(at, a.applier.lastReload.Add(a.debt.stretch()*a.reloadEvery))
 	}
 	if a.failed != nil && a.failed.Digest == a.desired {
 		at = later(at, a.retryAt)

@@ -27,47 +27,74 @@ type applier struct {
 	disk  disk
 	nginx *nginx
 
-	reloads, reloadsFailed uint64
-	lastReload             time.Time
+	reloads, reloadsFailed, reloadsSpared uint64
+	hups                                  uint64 // that were sent, whatever came of them
+	lastReload                            time.Time
 	// overwritten are the edits that the last replaced tree held.
 	overwritten []gateway.FileDrift
+	recovered   *gateway.Recovery
+	// loaded says whether nginx runs exactly the files on disk; nil for don't know.
+	loaded func() bool
+	// applied is called when nginx runs what is on disk, while the journal still says so.
+	applied func()
 }
 
 // failure makes a step's error reportable.
 func failure(digest, step string, err error) *gateway.ApplyFailure {
-	return &gateway.ApplyFailure{Digest: digest, Step: step, Message: err.Error(), At: time.Now().UTC()}
+	message := err.Error()
+	if diskFull(err) {
+		message = diskFullMessage + message
+	}
+	return &gateway.ApplyFailure{Digest: digest, Step: step, Message: message, At: time.Now().UTC()}
 }
 
+// diskFullMessage begins the message of a failure for which there was no room.
+const diskFullMessage = "the disk is full: "
+
 func refusal(digest, step string, e *nginxError) *gateway.ApplyFailure {
+	if e.full {
+		e.message = diskFullMessage + e.message
+	}
 	return &gateway.ApplyFailure{Digest: digest, Step: step, Message: e.message, File: e.file, Line: e.line, At: time.Now().UTC()}
 }
 
 // apply brings a verified bundle to the running nginx, or leaves everything as it was.
 func (a *applier) apply(ctx context.Context, tree *nginxconf.Tree) *gateway.ApplyFailure {
-	previous := a.disk.current()
+	j := journal{Digest: tree.Digest, Previous: a.disk.current(), Phase: phaseStage}
+	a.disk.reach(atBegin)
+	if err := a.disk.writeJournal(j, a.disk.half(atJournalHalf)); err != nil {
+		return a.refuse(failure(tree.Digest, stepStage, err))
+	}
+	a.disk.reach(atJournal)
 	if err := a.disk.stage(tree); err != nil {
 		return a.refuse(failure(tree.Digest, stepStage, err))
 	}
-	a.cfg.afterStep(stepStage)
-	if e := a.nginx.check(ctx, a.disk.scratch(), a.disk.link(), a.disk.tree(tree.Digest)); e != nil {
+	a.disk.reach(atStaged)
+	if e := a.nginx.check(ctx, a.disk, tree.Digest); e != nil {
 		return a.refuse(refusal(tree.Digest, stepCheck, e))
 	}
-	a.cfg.afterStep(stepCheck)
-	a.noteOverwritten(previous)
-	if err := a.disk.writeJournal(journal{Digest: tree.Digest, Previous: previous}); err != nil {
+	a.disk.reach(atChecked)
+	spare := !a.reloadNeeded(ctx, j.Previous, tree)
+	a.noteOverwritten(j.Previous)
+	j.Phase = phaseFlip
+	if err := a.disk.writeJournal(j, nil); err != nil {
 		return a.refuse(failure(tree.Digest, stepFlip, err))
 	}
-	a.cfg.afterStep("journal")
-	if err := a.disk.flip(tree.Digest); err != nil {
-		return a.undo(ctx, previous, false, failure(tree.Digest, stepFlip, err))
+	a.disk.reach(atFlipJournal)
+	if err := a.flipTo(tree.Digest, atFlipHalf, atFlipped); err != nil {
+		return a.undo(ctx, j.Previous, false, failure(tree.Digest, stepFlip, err))
 	}
-	a.cfg.afterStep(stepFlip)
-	return a.activate(ctx, tree.Digest, previous)
+	if spare {
+		if err := a.spareReload(ctx, tree.Digest, j.Previous); err == nil {
+			return a.finish(j, nil)
+		}
+	}
+	return a.activate(ctx, j)
 }
 
 // refuse removes what was staged; nothing else has been touched.
 func (a *applier) refuse(f *gateway.ApplyFailure) *gateway.ApplyFailure {
-	if err := a.disk.drop(f.Digest); err != nil {
+	if err := errors.Join(a.disk.drop(f.Digest), a.disk.removeJournal()); err != nil {
 		a.cfg.Log.Warn("a refused tree stays on disk, outside of what nginx loads", "digest", f.Digest, "error", err)
 	}
 	return f
@@ -92,28 +119,35 @@ func (a *applier) noteOverwritten(previous string) {
 }
 
 // activate makes nginx run what is on disk and waits until a new worker says so.
-func (a *applier) activate(ctx context.Context, digest, previous string) *gateway.ApplyFailure {
+func (a *applier) activate(ctx context.Context, j journal) *gateway.ApplyFailure {
 	if a.nginx.master() == 0 {
 		// Nothing to reload. The tree is checked, so the next start loads it.
-		return a.finish(digest, failure(digest, stepVerify, fmt.Errorf("%w; the checked tree is on disk and the next start loads it", errNotRunning)))
+		return a.finish(j, failure(j.Digest, stepVerify, fmt.Errorf("%w; the checked tree is on disk and the next start loads it", errNotRunning)))
 	}
-	a.lastReload = time.Now()
+	a.disk.reach(atBeforeReload)
 	before := a.nginx.beforeReload()
-	if err := a.nginx.reload(); err != nil {
+	if err := a.reload(); err != nil {
 		a.reloadsFailed++
-		return a.undo(ctx, previous, true, failure(digest, stepReload, err))
+		return a.undo(ctx, j.Previous, true, failure(j.Digest, stepReload, err))
 	}
-	a.cfg.afterStep(stepReload)
-	if err := a.verify(ctx, digest, before); err != nil {
+	a.disk.reach(atAfterReload)
+	if err := a.verify(ctx, j.Digest, before); err != nil {
 		a.reloadsFailed++
 		if ctx.Err() != nil {
-			return failure(digest, stepVerify, err) // the journal lets the next start go on
+			return failure(j.Digest, stepVerify, err) // the journal lets the next start go on
 		}
-		return a.undo(ctx, previous, true, a.reloadFailure(digest, before, err))
+		return a.undo(ctx, j.Previous, true, a.reloadFailure(j.Digest, before, err))
 	}
+	a.disk.reach(atVerified)
 	a.reloads++
-	a.cfg.afterStep(stepVerify)
-	return a.finish(digest, nil)
+	return a.finish(j, nil)
+}
+
+// reload tells nginx to load what is on disk.
+func (a *applier) reload() error {
+	a.lastReload = time.Now()
+	a.hups++
+	return a.nginx.reload()
 }
 
 // verify polls until a worker answers the digest and the old workers take no connection any
@@ -123,6 +157,7 @@ func (a *applier) verify(ctx context.Context, digest string, before beforeReload
 	defer cancel()
 	answered := false
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+		a.disk.reach(atVerifying)
 		stopped := !accepting(before.workers)
 		got, err := a.nginx.running(ctx)
 		if err == nil && got == digest {
@@ -151,55 +186,17 @@ func (a *applier) verify(ctx context.Context, digest string, before beforeReload
 }
 
 // finish ends the journal and cleans up.
-func (a *applier) finish(digest string, f *gateway.ApplyFailure) *gateway.ApplyFailure {
-	if err := errors.Join(a.disk.removeJournal(), a.disk.prune()); err != nil {
-		a.cfg.Log.Warn("clean up after a bundle", "digest", digest, "error", err)
+func (a *applier) finish(j journal, f *gateway.ApplyFailure) *gateway.ApplyFailure {
+	if a.applied != nil {
+		a.applied()
 	}
+	err := a.disk.removeJournal()
+	a.disk.reach(atJournalGone)
+	if err = errors.Join(err, a.disk.prune(j.Previous)); err != nil {
+		a.cfg.Log.Warn("clean up after a bundle", "digest", j.Digest, "error", err)
+	}
+	a.disk.reach(atPruned)
 	return f
-}
-
-// undo flips back, tests the old tree again and makes nginx run it if it may have loaded
-// the new one.
-func (a *applier) undo(ctx context.Context, previous string, reload bool, f *gateway.ApplyFailure) *gateway.ApplyFailure {
-	if err := a.disk.flip(previous); err != nil {
-		f.Message += fmt.Sprintf("; flipping back to %q failed too: %v", previous, err)
-		return f // the journal stays, so that the next start tries again
-	}
-	a.cfg.afterStep("undo")
-	if e := a.nginx.test(ctx, a.nginx.conf); e != nil {
-		f.Message += "; the previous tree does not load either: " + e.message
-	} else if before := a.nginx.beforeReload(); reload && a.nginx.master() != 0 {
-		if err := a.nginx.reload(); err != nil {
-			f.Message += fmt.Sprintf("; going back: %v", err)
-		} else if previous != "" {
-			if err := a.verify(ctx, previous, before); err != nil {
-				f.Message += fmt.Sprintf("; going back: %v", err)
-			}
-		}
-	}
-	if err := a.disk.drop(f.Digest); err != nil {
-		a.cfg.Log.Warn("remove a tree that failed", "digest", f.Digest, "error", err)
-	}
-	return a.finish(f.Digest, f)
-}
-
-// recover finishes or undoes what the agent's last life left behind. A flip that happened
-// goes on from there; one that did not is forgotten, since nothing was touched.
-func (a *applier) recover(ctx context.Context) (*gateway.ApplyFailure, error) {
-	j, err := a.disk.readJournal()
-	if j == nil || err != nil {
-		return nil, err
-	}
-	if a.disk.current() != j.Digest {
-		a.cfg.Log.Info("an interrupted bundle had not reached nginx", "digest", j.Digest)
-		return nil, a.disk.removeJournal()
-	}
-	a.cfg.Log.Info("finishing an interrupted bundle", "digest", j.Digest, "previous", j.Previous)
-	if e := a.nginx.test(ctx, a.nginx.conf); e != nil {
-		e.relativeTo(a.disk.link())
-		return a.undo(ctx, j.Previous, true, refusal(j.Digest, stepCheck, e)), nil
-	}
-	return a.activate(ctx, j.Digest, j.Previous), nil
 }
 
 // reactivate makes nginx run the tree that is on disk already: nginx runs something else,
@@ -209,9 +206,8 @@ func (a *applier) reactivate(ctx context.Context, digest string) *gateway.ApplyF
 		e.relativeTo(a.disk.link())
 		return refusal(digest, stepCheck, e)
 	}
-	a.lastReload = time.Now()
 	before := a.nginx.beforeReload()
-	if err := a.nginx.reload(); err != nil {
+	if err := a.reload(); err != nil {
 		a.reloadsFailed++
 		return failure(digest, stepReload, err)
 	}

@@ -147,66 +147,22 @@ func TestLeftSocket(t *testing.T) {
 	s.eventuallyRuns(tree.Digest)
 }
 
-// TestKilledAgent kills the agent after each step; its next life finishes or undoes, and in
-// between nginx serves and would start.
-func TestKilledAgent(t *testing.T) {
-	for _, step := range []string{stepStage, stepCheck, "journal", stepFlip, stepReload, stepVerify} {
-		t.Run(step, func(t *testing.T) {
-			s := newSite(t, true)
-			good, next := s.tree("a.test", ""), s.tree("b.test", "")
-			s.mustApply(good)
-			s.die(next, step, patience)
-			s.restartable()
-			if got, err := s.nginx.running(context.Background()); err != nil || (got != good.Digest && got != next.Digest) {
-				t.Errorf("nginx runs %q: %v", got, err)
-			}
-			if err := s.disk.prepare(); err != nil {
-				t.Fatal(err)
-			}
-			if f, err := s.recover(context.Background()); err != nil || f != nil {
-				t.Fatalf("recover: %v %+v", err, f)
-			}
-			want := good.Digest
-			if step == stepFlip || step == stepReload || step == stepVerify {
-				want = next.Digest
-			}
-			s.runs(want)
-			s.mustApply(next)
-		})
-	}
-}
-
-// TestKilledWhileUndoing: the flip back happened, the agent dies before it made sure of it.
-func TestKilledWhileUndoing(t *testing.T) {
-	s := newSite(t, true)
-	good := s.tree("a.test", "")
-	s.mustApply(good)
-	occupied, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = occupied.Close() }()
-	s.die(s.tree("a.test", "", occupied.Addr().String()), "undo", patience)
-	s.restartable()
-	if f, err := s.recover(context.Background()); err != nil || f != nil {
-		t.Fatalf("recover: %v %+v", err, f)
-	}
-	s.runs(good.Digest)
-}
-
 // TestInterruptedBundleThatFails: after the kill the bundle turns out bad, so it is undone.
 func TestInterruptedBundleThatFails(t *testing.T) {
 	s := newSite(t, true)
 	good, next := s.tree("a.test", ""), s.tree("b.test", "")
 	s.mustApply(good)
-	s.die(next, stepFlip, patience)
+	s.die(next, atFlipped, patience)
 	broken := filepath.Join(s.disk.tree(next.Digest), "servers", "acme.b.test.conf")
 	if err := os.WriteFile(broken, []byte("server { listen"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	f, err := s.recover(context.Background())
-	if err != nil || f == nil || f.Step != stepCheck || f.File != "servers/acme.b.test.conf" {
-		t.Fatalf("recover: %v %+v", err, f)
+	f := s.recover(context.Background(), 1)
+	if f == nil || f.Step != stepCheck || f.File != "servers/acme.b.test.conf" {
+		t.Fatalf("recover: %+v", f)
+	}
+	if r := s.recovered; r == nil || r.Action != gateway.RecoveryUndone || r.Digest != next.Digest {
+		t.Errorf("recovered: %+v", r)
 	}
 	s.runs(good.Digest)
 }

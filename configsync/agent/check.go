@@ -19,24 +19,28 @@ const checkName = ".sluice-check.conf"
 // errNotIncluded is why a bundle can't take effect.
 var errNotIncluded = errors.New("it does not include Sluice's tree")
 
-// check tests the complete configuration that nginx would load if link pointed at staged.
-func (n *nginx) check(ctx context.Context, scratch, link, staged string) *nginxError {
-	if err := os.RemoveAll(scratch); err != nil {
+// check tests the complete configuration that nginx would load if the link pointed at the
+// staged tree.
+func (n *nginx) check(ctx context.Context, d disk, digest string) *nginxError {
+	if err := os.RemoveAll(d.scratch()); err != nil {
 		return &nginxError{message: err.Error()}
 	}
-	defer func() { _ = os.RemoveAll(scratch) }()
-	c := checkCopy{dir: filepath.Dir(n.conf), scratch: scratch, link: link, staged: staged, done: map[string]string{}}
+	defer func() { _ = os.RemoveAll(d.scratch()) }()
+	staged, main := d.tree(digest), n.mainFor(d, digest)
+	// Relative includes start beside the file that nginx is started with, wherever its text is.
+	c := checkCopy{dir: filepath.Dir(n.conf), scratch: d.scratch(), link: d.link(), staged: staged, done: map[string]string{}}
 	copied := filepath.Join(c.dir, checkName)
 	defer func() { _ = os.Remove(copied) }()
-	switch err := c.main(n.conf, copied); {
+	switch err := c.main(main, copied); {
 	case errors.Is(err, errNotIncluded):
-		return &nginxError{message: fmt.Sprintf("%s does not include Sluice's tree: put the line \"include %s/%s;\" into its http block", n.conf, link, nginxconf.Include)}
+		return &nginxError{message: fmt.Sprintf("%s does not include Sluice's tree: put the line \"include %s/%s;\" into its http block", main, d.link(), nginxconf.Include)}
 	case err != nil:
-		return &nginxError{message: err.Error()}
+		return &nginxError{message: err.Error(), full: diskFull(err)}
 	}
+	d.reach(atCheckCopy)
 	failure := n.test(ctx, copied)
 	if failure != nil {
-		failure.translate(copied, n.conf)
+		failure.translate(copied, main)
 		failure.relativeTo(staged)
 	}
 	return failure
@@ -69,7 +73,7 @@ func (c *checkCopy) main(conf, target string) error {
 		return errNotIncluded
 	}
 	parsed.Directives = list
-	return writeFile(target, []byte(parsed.String()))
+	return writeFile(target, []byte(parsed.String()), nil)
 }
 
 // file returns the path to include instead of path.
@@ -96,7 +100,7 @@ func (c *checkCopy) file(path string) (string, error) {
 		return "", err
 	}
 	c.done[path] = copied
-	return copied, writeFile(copied, []byte(parsed.String()))
+	return copied, writeFile(copied, []byte(parsed.String()), nil)
 }
 
 // rewrite returns the list with every include that leads to the tree replaced. Lines keep

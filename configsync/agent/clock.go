@@ -11,10 +11,14 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/configsync/protocol"
+	"github.com/sluice-gateway/sluice/gateway"
 )
 
 // clocksAgree is how far clocks may be apart before it is worth a word.
 const clocksAgree = time.Minute
+
+// leastOff is what the network and the Date field's whole seconds may account for.
+const leastOff = 5 * time.Second
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
@@ -31,17 +35,29 @@ func (i *identity) noteClock(h http.Header) {
 	if err != nil {
 		return
 	}
-	apart := at.Sub(i.now())
-	if apart.Abs() < clocksAgree {
+	apart := at.Sub(i.now()).Round(time.Second)
+	if apart.Abs() < leastOff {
 		apart = 0
 	}
 	i.mu.Lock()
 	news := apart.Abs() >= clocksAgree && (i.behind-apart).Abs() >= clocksAgree
-	i.behind = apart
+	// One that moves by no more than leastOff is the same, so that reports do not change with
+	// every answer.
+	if apart == 0 || (i.behind-apart).Abs() >= leastOff {
+		i.behind = apart
+	}
 	i.mu.Unlock()
 	if news {
 		i.cfg.Log.Warn("the clocks of this machine and of the control plane differ: set the one that is wrong (NTP)", "here", stamp(i.now()), "control_plane", stamp(at))
 	}
+}
+
+// ahead is this machine's clock minus the control plane's. People who read the node's logs and
+// files beside its reports should know of it.
+func (i *identity) ahead() gateway.Duration {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return gateway.Duration(-i.behind)
 }
 
 // apart says how the clocks differ, if they do.
@@ -49,7 +65,7 @@ func (i *identity) apart() string {
 	i.mu.Lock()
 	behind := i.behind
 	i.mu.Unlock()
-	if behind == 0 {
+	if behind.Abs() < clocksAgree {
 		return ""
 	}
 	return fmt.Sprintf("the clocks differ by %s: this machine's says %s, the control plane's %s; set the one that is wrong (NTP)",

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -31,11 +30,13 @@ type Config struct {
 	// Node is the node's name. Default: the host name.
 	Node string
 
-	// NginxBinary. Default: nginx in PATH, or /usr/sbin/nginx.
+	// NginxBinary. Default: that of the nginx that runs, nginx in PATH, or /usr/sbin/nginx.
 	NginxBinary string
-	// NginxConf is the main configuration file. Default: the one compiled in.
+	// NginxConf is the main configuration file. Default: the one that nginx runs with, or the
+	// one compiled in. Set it where several nginx run.
 	NginxConf string
-	// NginxPrefix is what nginx is started with as -p. Default: the one compiled in.
+	// NginxPrefix is what nginx is started with as -p. Default: what it runs with, or the one
+	// compiled in.
 	NginxPrefix string
 	// TreeDir is the agent's own folder; see the package documentation. Absolute, and short
 	// enough for a socket in it (about 90 bytes).
@@ -66,13 +67,13 @@ type Config struct {
 	// Version is reported to the control plane.
 	Version string
 	Log     *slog.Logger
-	// Now is the clock for certificates. Default: time.Now.
+	// Now is the node's clock. Default: time.Now.
 	Now func() time.Time
 
 	// identity is made by Run.
 	identity *identity
-	// afterStep is called after each step of applying, by tests that kill the agent there.
-	afterStep func(step string)
+	// at is called at each point of applying, by tests that kill the agent there.
+	at func(point)
 }
 
 // complete fills in defaults and checks what can't be guessed.
@@ -99,12 +100,6 @@ func (c Config) complete() (Config, error) {
 		}
 		c.Node = name
 	}
-	if c.NginxBinary == "" {
-		c.NginxBinary = "/usr/sbin/nginx"
-		if found, err := exec.LookPath("nginx"); err == nil {
-			c.NginxBinary = found
-		}
-	}
 	switch c.Outcomes = cmp.Or(c.Outcomes, OutcomesSocket); c.Outcomes {
 	case OutcomesSocket, OutcomesFile, OutcomesOff:
 	default:
@@ -119,9 +114,6 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.afterStep == nil {
-		c.afterStep = func(string) {}
 	}
 	c.Log = c.Log.With("node", c.Node)
 	c.identity = newIdentity(c)

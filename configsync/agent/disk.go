@@ -17,7 +17,24 @@ import (
 const keepTrees = 5
 
 // disk is the agent's folder; see the package documentation.
-type disk struct{ root string }
+type disk struct {
+	root string
+	at   func(point) // passed places, for tests that kill the agent there; may be nil
+}
+
+func (d disk) reach(p point) {
+	if d.at != nil {
+		d.at(p)
+	}
+}
+
+// half is for writeFile.
+func (d disk) half(p point) func() {
+	if d.at == nil {
+		return nil
+	}
+	return func() { d.at(p) }
+}
 
 func (d disk) link() string                { return filepath.Join(d.root, "current") }
 func (d disk) tree(digest string) string   { return filepath.Join(d.root, "trees", digest) }
@@ -25,19 +42,32 @@ func (d disk) bundle(digest string) string { return filepath.Join(d.root, "bundl
 func (d disk) scratch() string             { return filepath.Join(d.root, "check") }
 func (d disk) journal() string             { return filepath.Join(d.root, "journal.json") }
 
-// prepare makes the folders and removes what an interrupted stage left.
+// prepare makes the folders.
 func (d disk) prepare() error {
 	for _, name := range []string{"trees", "bundles"} {
 		if err := os.MkdirAll(filepath.Join(d.root, name), 0o755); err != nil {
 			return fmt.Errorf("make the tree folder: %w", err)
 		}
 	}
-	left, err := filepath.Glob(filepath.Join(d.root, "trees", ".stage-*"))
-	if err != nil {
-		return err
+	return nil
+}
+
+// sweep removes what an agent that was killed left half done; conf is nginx.conf.
+func (d disk) sweep(conf string) error {
+	var err error
+	for _, dir := range []string{d.root, filepath.Join(d.root, "trees"), filepath.Join(d.root, "bundles"), filepath.Dir(conf)} {
+		err = errors.Join(err, removeLeft(dir))
 	}
-	for _, path := range left {
+	for _, path := range []string{d.scratch(), filepath.Join(filepath.Dir(conf), checkName)} {
 		err = errors.Join(err, os.RemoveAll(path))
+	}
+	bundles, e := os.ReadDir(filepath.Join(d.root, "bundles"))
+	err = errors.Join(err, e)
+	for _, b := range bundles {
+		digest := strings.TrimSuffix(b.Name(), ".json")
+		if _, e := os.Lstat(d.tree(digest)); errors.Is(e, os.ErrNotExist) {
+			err = errors.Join(err, os.Remove(d.bundle(digest)))
+		}
 	}
 	return err
 }
@@ -75,9 +105,10 @@ func (d disk) stage(tree *nginxconf.Tree) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(d.bundle(tree.Digest), b); err != nil {
+	if err := writeFile(d.bundle(tree.Digest), b, d.half(atBundleHalf)); err != nil {
 		return err
 	}
+	d.reach(atBundle)
 	path := d.tree(tree.Digest)
 	if _, err := os.Lstat(path); err == nil {
 		if list, err := drift(path, tree); err == nil && len(list) == 0 {
@@ -87,13 +118,14 @@ func (d disk) stage(tree *nginxconf.Tree) error {
 			return err
 		}
 	}
-	tmp, err := os.MkdirTemp(filepath.Join(d.root, "trees"), ".stage-*")
+	tmp, err := os.MkdirTemp(filepath.Join(d.root, "trees"), leftName+"*")
 	if err != nil {
 		return err
 	}
 	if err := d.fill(tmp, tree); err != nil {
 		return errors.Join(err, os.RemoveAll(tmp))
 	}
+	d.reach(atFilled)
 	if err := os.Rename(tmp, path); err != nil {
 		return errors.Join(err, os.RemoveAll(tmp))
 	}
@@ -112,9 +144,10 @@ func (d disk) fill(dir string, tree *nginxconf.Tree) error {
 			return err
 		}
 		made[filepath.Dir(path)] = true
-		if err := writeSynced(path, f.Data); err != nil {
+		if err := writeSynced(path, f.Data, d.half(atFileHalf)); err != nil {
 			return err
 		}
+		d.reach(atFile)
 	}
 	for path := range made {
 		if err := syncDir(path); err != nil {
@@ -125,33 +158,36 @@ func (d disk) fill(dir string, tree *nginxconf.Tree) error {
 }
 
 // writeSynced needs no rename: the whole folder is renamed when it is complete.
-func writeSynced(path, data string) error {
+func writeSynced(path, data string, half func()) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(data)
-	return errors.Join(err, f.Sync(), f.Close())
+	return errors.Join(writeHalves(f, []byte(data), half), f.Sync(), f.Close())
 }
 
-// flip points current at a tree in one step, or removes it for digest "".
-func (d disk) flip(digest string) error {
+// flip points current at a tree in one step, or removes it for digest "". half and flipped
+// are passed on the way.
+func (d disk) flip(digest string, half, flipped point) error {
 	if digest == "" {
 		if err := os.Remove(d.link()); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
+		d.reach(flipped)
 		return syncDir(d.root)
 	}
-	tmp := filepath.Join(d.root, ".current")
+	tmp := filepath.Join(d.root, leftName+"current")
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	if err := os.Symlink(filepath.Join("trees", digest), tmp); err != nil {
 		return err
 	}
+	d.reach(half)
 	if err := os.Rename(tmp, d.link()); err != nil {
 		return err
 	}
+	d.reach(flipped)
 	return syncDir(d.root)
 }
 
@@ -160,24 +196,27 @@ func (d disk) drop(digest string) error {
 	if digest == "" || digest == d.current() {
 		return nil
 	}
-	err := os.Remove(d.bundle(digest))
-	if errors.Is(err, os.ErrNotExist) {
-		err = nil
+	err := os.RemoveAll(d.tree(digest))
+	d.reach(atPruneHalf)
+	if e := os.Remove(d.bundle(digest)); !errors.Is(e, os.ErrNotExist) {
+		err = errors.Join(err, e)
 	}
-	return errors.Join(os.RemoveAll(d.tree(digest)), err)
+	return err
 }
 
-// prune keeps the newest trees and the current one.
-func (d disk) prune() error {
+// prune keeps the newest trees, and the named one: with a clock that was wrong, the newest
+// need not be the last.
+func (d disk) prune(keep string) error {
 	entries, err := os.ReadDir(filepath.Join(d.root, "trees"))
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(entries, func(a, b os.DirEntry) int { return d.applied(b.Name()).Compare(d.applied(a.Name())) })
+	slices.SortStableFunc(entries, func(a, b os.DirEntry) int { return d.applied(b.Name()).Compare(d.applied(a.Name())) })
 	for _, e := range entries[min(keepTrees, len(entries)):] {
-		if strings.Contains(e.Name(), ".edited-") {
+		switch {
+		case strings.Contains(e.Name(), ".edited-"):
 			err = errors.Join(err, os.RemoveAll(d.tree(e.Name())))
-		} else {
+		case e.Name() != keep:
 			err = errors.Join(err, d.drop(e.Name()))
 		}
 	}

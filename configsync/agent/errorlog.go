@@ -43,3 +43,12 @@ func (t logTail) read() string {
 	}
 	return string(b)
 }
+
+// logEnd is the end of a log, as much as is worth looking at.
+func logEnd(path string) string {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	return logTail{path: path, from: max(0, info.Size()-64<<10)}.read()
+}

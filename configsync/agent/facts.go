@@ -3,11 +3,14 @@ package agent
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
@@ -91,17 +94,53 @@ func under(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
+// fileStamp changes when a file is replaced.
+func fileStamp(path string) string {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprint(info.ModTime().UnixNano(), info.Size(), info.Sys().(*syscall.Stat_t).Ino)
+}
+
+// older is the build that both the running nginx and the one on disk can do.
+func (n *nginx) older() build {
+	if n.old == nil {
+		return n.build
+	}
+	b := n.build
+	if lessVersion(n.old.version, b.version) {
+		b.version = n.old.version
+	}
+	b.modules = slices.DeleteFunc(slices.Clone(b.modules), func(m string) bool { return !slices.Contains(n.old.modules, m) })
+	return b
+}
+
+// lessVersion compares versions such as "1.9.15" and "1.22.1".
+func lessVersion(a, b string) bool {
+	number := func(s string) (list []int) {
+		for _, part := range strings.Split(s, ".") {
+			n, _ := strconv.Atoi(part) // what is no number counts as the oldest
+			list = append(list, n)
+		}
+		return list
+	}
+	return slices.Compare(number(a), number(b)) < 0
+}
+
 // facts are what the renderer and the control plane know about the node.
 func (a *agent) facts() gateway.NodeFacts {
+	b := a.nginx.older()
 	return gateway.NodeFacts{
-		NginxVersion: a.nginx.build.version,
-		Modules:      a.nginx.build.modules,
+		NginxVersion: b.version,
+		Modules:      b.modules,
 		ConfPath:     a.nginx.conf,
 		TreePath:     a.disk.link(),
 		Listen:       a.cfg.Listen,
 		DigestListen: a.cfg.DigestListen,
 		Outcomes:     a.outcomes.target(),
 		AccessLog:    a.nginx.accessLog,
+		Main:         a.nginx.main,
 		PID:          a.nginx.master(),
 		AgentVersion: a.cfg.Version,
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
@@ -89,10 +90,13 @@ func hiddenMatch(pattern, path []string) bool {
 	return false
 }
 
-// fingerprint covers the path and the bytes of every file. Paths of the tree count from the
-// tree, so that nodes with different folders can be alike.
+// fingerprint covers the path and the bytes of every file, by path: the order in which nginx
+// reads them follows from those. Paths of the tree count from the tree, so that nodes with
+// different folders can be alike.
 func fingerprint(files []loadedFile, link string) string {
 	h := sha256.New()
+	files = slices.Clone(files)
+	slices.SortFunc(files, func(a, b loadedFile) int { return strings.Compare(a.path, b.path) })
 	for _, f := range files {
 		name := shownPath(f.path, link)
 		_, _ = fmt.Fprintf(h, "%d %s %d ", len(name), name, len(f.data))

@@ -18,28 +18,40 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
-// killed is the environment variable with the work of a helper process.
-const killed = "SLUICE_TEST_KILLED_AGENT"
+// Environment variables with the work of a helper process: see TestMain.
+const (
+	killed = "SLUICE_TEST_KILLED_APPLIER"
+	doomed = "SLUICE_TEST_DOOMED_AGENT"
+)
 
 // deadWork is what a helper process applies before it kills itself.
 type deadWork struct {
 	Conf, Prefix, TreeDir string
 	Tree                  nginxconf.Tree
-	Step                  string
+	Point                 point
 	Verify                time.Duration
 }
 
-// TestMain lets the test binary also be an agent that dies by SIGKILL after one step: no
+// TestMain lets the test binary also be an agent that dies by SIGKILL at one point: no
 // deferred function runs, as when the machine loses power.
 func TestMain(m *testing.M) {
 	if text := os.Getenv(killed); text != "" {
-		dieAfterStep(text)
+		dieAtPoint(text)
+		return
+	}
+	if text := os.Getenv(doomed); text != "" {
+		runDoomed(text)
 		return
 	}
 	os.Exit(m.Run())
 }
 
-func dieAfterStep(text string) {
+func die() {
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
+}
+
+func dieAtPoint(text string) {
 	var work deadWork
 	if err := json.Unmarshal([]byte(text), &work); err != nil {
 		panic(err)
@@ -48,10 +60,9 @@ func dieAfterStep(text string) {
 	if err != nil {
 		panic(err)
 	}
-	a.cfg.afterStep = func(step string) {
-		if step == work.Step {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			select {}
+	a.disk.at = func(p point) {
+		if p == work.Point {
+			die()
 		}
 	}
 	fmt.Println("not killed:", a.apply(context.Background(), &work.Tree))
@@ -63,7 +74,7 @@ func newApplier(conf, prefix, treeDir string, verify time.Duration) (*applier, e
 	if err != nil {
 		return nil, err
 	}
-	cfg := Config{VerifyTimeout: verify, Log: slog.New(slog.DiscardHandler), afterStep: func(string) {}}
+	cfg := Config{VerifyTimeout: verify, Log: slog.New(slog.DiscardHandler)}
 	a := &applier{cfg: cfg, disk: disk{root: treeDir}}
 	a.nginx = &nginx{binary: agenttest.Binary, conf: conf, prefix: prefix, build: b, listen: "unix:" + filepath.Join(treeDir, "sluice.sock")}
 	files, err := loadFiles(conf)
@@ -135,7 +146,7 @@ func (s *site) runs(digest string) {
 	if _, err := os.Stat(s.disk.journal()); err == nil {
 		s.t.Error("the journal is still there")
 	}
-	left, err := filepath.Glob(filepath.Join(s.TreeDir, "trees", ".stage-*"))
+	left, err := filepath.Glob(filepath.Join(s.TreeDir, "trees", leftName+"*"))
 	if err != nil || len(left) > 0 {
 		s.t.Errorf("left behind: %v %v", left, err)
 	}
@@ -151,10 +162,10 @@ func (s *site) restartable() {
 	}
 }
 
-// die lets a helper process apply the tree and kill itself after the step.
-func (s *site) die(tree *nginxconf.Tree, step string, verify time.Duration) {
+// die lets a helper process apply the tree and kill itself at the point.
+func (s *site) die(tree *nginxconf.Tree, at point, verify time.Duration) {
 	s.t.Helper()
-	text, err := json.Marshal(deadWork{Conf: s.Conf, Prefix: s.Dir, TreeDir: s.TreeDir, Tree: *tree, Step: step, Verify: verify})
+	text, err := json.Marshal(deadWork{Conf: s.Conf, Prefix: s.Dir, TreeDir: s.TreeDir, Tree: *tree, Point: at, Verify: verify})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -162,6 +173,6 @@ func (s *site) die(tree *nginxconf.Tree, step string, verify time.Duration) {
 	cmd.Env = append(os.Environ(), killed+"="+string(text))
 	out, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(err.Error(), "killed") {
-		s.t.Fatalf("the agent was not killed after %s: %v %s", step, err, out)
+		s.t.Fatalf("the agent was not killed at %s: %v %s", at, err, out)
 	}
 }

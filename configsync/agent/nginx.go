@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
 )
 
 // nginx is the one nginx that the agent looks after.
@@ -25,11 +27,15 @@ type nginx struct {
 	prefix string // -p, or empty
 	listen string // where the digest is asked for
 	build  build
+	old    *build // of the running nginx, when its binary was replaced
+	oldExe string // by which that one can still be started, to test
 
 	// As the configuration says, found by learn.
 	pidPath      string
 	errorLogPath string
 	accessLog    string // see httpAccessLog
+	main         *gateway.NodeMain
+	leftOut      []string // of nginx.conf by a rendered one
 }
 
 // nginxError is what nginx says about a configuration.
@@ -37,6 +43,7 @@ type nginxError struct {
 	message string
 	file    string // relative to the staged tree where it lies in there
 	line    int
+	full    bool // there was no room on the disk
 }
 
 // errNotRunning is an nginx without a master process.
@@ -54,11 +61,23 @@ func (n *nginx) args(more ...string) []string {
 	return more
 }
 
-// test runs "nginx -t" on a main configuration file.
+// test runs "nginx -t" on a main configuration file. While an older binary still runs, both
+// have to accept it: the one for the reload, the other for the next start.
 func (n *nginx) test(ctx context.Context, conf string) *nginxError {
+	if failure := n.testWith(ctx, n.binary, conf); failure != nil || n.old == nil {
+		return failure
+	}
+	failure := n.testWith(ctx, n.oldExe, conf)
+	if failure != nil {
+		failure.message = fmt.Sprintf("the nginx %s that still runs (restart it to run %s from disk): %s", n.old.version, n.build.version, failure.message)
+	}
+	return failure
+}
+
+func (n *nginx) testWith(ctx context.Context, binary, conf string) *nginxError {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, n.binary, n.args("-t", "-q", "-c", conf)...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, binary, n.args("-t", "-q", "-c", conf)...).CombinedOutput()
 	if err == nil {
 		return nil
 	}

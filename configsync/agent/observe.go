@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,20 +19,29 @@ type observation struct {
 	drift                     []gateway.FileDrift
 	checkError                string
 	fingerprint               string
+	desiredFingerprint        string
+	answer                    string // what workers say, which may stand for running
 	tree                      protocol.NodeTree
 }
 
 // observe looks at the files and asks nginx what it runs.
 func (a *agent) observe(ctx context.Context) {
-	before, now := a.seen, time.Now().UTC()
+	before, now := a.seen, a.cfg.Now().UTC()
 	seen := observation{onDisk: a.disk.current(), onDiskSince: before.onDiskSince, runningSince: before.runningSince, checkError: before.checkError}
-	if files, err := loadFiles(a.nginx.conf); err != nil {
+	if files, err := a.nginx.files(a.disk); err != nil {
 		seen.checkError = err.Error()
 	} else {
 		a.nginx.learn(files, a.disk.link())
 		seen.fingerprint = fingerprint(files, a.disk.link())
 		seen.tree = uploadTree(files, a.disk.link(), seen.fingerprint)
-		a.watcher.follow(folders(files, a.disk))
+		seen.desiredFingerprint = a.desiredFingerprint(files)
+		if ctx.Err() == nil {
+			a.seeLoads(files)
+		}
+		a.nginx.learnMain(a.disk)
+		dirs := folders(files, a.disk)
+		dirs[filepath.Dir(a.nginx.conf)] = true // also while it is a link
+		a.watcher.follow(dirs)
 		// The same bytes get the same answer; only new ones are worth a process.
 		if seen.fingerprint != before.fingerprint {
 			seen.checkError = ""
@@ -47,7 +57,7 @@ func (a *agent) observe(ctx context.Context) {
 		}
 		seen.drift = list
 	}
-	seen.running, _ = a.nginx.running(ctx) // an nginx that does not answer runs nothing of ours
+	seen.running, seen.answer, _ = a.applier.running(ctx) // an nginx that does not answer runs nothing of ours
 	if seen.onDisk != before.onDisk {
 		seen.onDiskSince = now
 	}
@@ -58,10 +68,63 @@ func (a *agent) observe(ctx context.Context) {
 		return // half of this was cut off by shutting down
 	}
 	if seen.fingerprint != before.fingerprint {
-		a.retryAt = now // somebody changed what the bundle may have failed on
+		a.retryAt = time.Now() // somebody changed what the bundle may have failed on
 	}
 	a.seen = seen
 	a.logDrift(before)
+}
+
+// seeLoads compares the workers with the files, and says when somebody else made nginx load
+// them.
+func (a *agent) seeLoads(files []loadedFile) {
+	now := time.Now().UTC() // by the clock that stamps files
+	master := a.nginx.master()
+	accepting, draining := a.nginx.workers()
+	a.debt.see(accepting, draining, now)
+	g := glance{now: now, master: master, workers: accepting, fingerprint: fingerprint(files, a.disk.link()),
+		changed: lastChange(files, a.disk.link(), a.nginx.conf), hups: a.applier.hups, crashed: a.nginx.crashed}
+	if a.loads.see(g) && a.loads.By == gateway.LoadedByHand {
+		a.cfg.Log.Warn("nginx was reloaded by somebody else", "at", a.loads.At, "files_on_disk_are_loaded", a.loads.Fingerprint == g.fingerprint)
+	}
+}
+
+// noteLoad is called as soon as nginx runs what is on disk: later it would look as if
+// somebody else had reloaded it, should the agent be killed.
+func (a *agent) noteLoad() {
+	if files, err := a.nginx.files(a.disk); err == nil {
+		a.seeLoads(files)
+		if note := a.disk.readAlike(); note.Tree == a.disk.current() && note.Worker != note.Tree {
+			a.loads.equal(fingerprint(files, a.disk.link()))
+		}
+	}
+}
+
+// diskIsLoaded says whether nginx runs exactly what is on disk.
+func (a *agent) diskIsLoaded() bool {
+	files, err := a.nginx.files(a.disk)
+	if err != nil {
+		return false
+	}
+	a.seeLoads(files)
+	return a.loads.Fingerprint == fingerprint(files, a.disk.link())
+}
+
+// desiredFingerprint is that of the loaded files with the tree as the desired bundle has it.
+func (a *agent) desiredFingerprint(files []loadedFile) string {
+	tree := a.pristineTree(a.disk.current())
+	if tree == nil || tree.Digest != a.desired {
+		return ""
+	}
+	var list []loadedFile
+	for _, f := range files {
+		if !strings.HasPrefix(f.path, a.disk.link()+"/") {
+			list = append(list, f)
+		}
+	}
+	for _, f := range tree.Files {
+		list = append(list, loadedFile{path: a.disk.link() + "/" + f.Path, data: []byte(f.Data)})
+	}
+	return fingerprint(list, a.disk.link())
 }
 
 // pristineTree remembers the bundle of the current tree.
@@ -101,12 +164,28 @@ func uploadTree(files []loadedFile, link, fingerprint string) protocol.NodeTree 
 // report sums up the agent's view.
 func (a *agent) report() gateway.NodeReport {
 	s := a.seen
-	return gateway.NodeReport{
+	r := gateway.NodeReport{
 		Fleet: a.cfg.Fleet, Node: a.cfg.Node, Facts: a.facts(),
 		OnDisk: s.onDisk, OnDiskSince: s.onDiskSince, Running: s.running, RunningSince: s.runningSince,
 		Failed: a.failed, Drift: shorten(s.drift), Overwritten: shorten(a.applier.overwritten), CheckError: s.checkError,
 		Reloads: a.applier.reloads, ReloadsFailed: a.applier.reloadsFailed, Fingerprint: s.fingerprint,
+		NodeLoad: gateway.NodeLoad{
+			DesiredFingerprint: s.desiredFingerprint, RunningFingerprint: a.loads.Fingerprint, LoadedAt: a.loads.At, LoadedBy: a.loads.By,
+			DrainingWorkers: len(a.debt.since), OldestDraining: a.debt.oldest(), Orphans: pids(a.orphans),
+			Recovered: a.applier.recovered, ClockOff: a.cfg.identity.ahead(),
+		},
 	}
+	if s.answer != s.running {
+		r.RunningAs = s.answer
+	}
+	if n := a.debt.stretch(); n > 1 {
+		r.ReloadEvery = gateway.Duration(n * a.reloadEvery)
+	}
+	if a.nginx.old != nil {
+		r.RunningVersion = a.nginx.old.version
+	}
+	r.Reason = reasonFor(r, a.desired)
+	return r
 }
 
 // The most that a report says about edits; the uploaded files have it all.

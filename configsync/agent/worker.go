@@ -4,12 +4,15 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
+	"time"
 )
 
-// worker is one worker process of nginx at the moment of a reload.
+// worker is one worker process of nginx.
 type worker struct {
 	pid   int
 	title string
+	start uint64 // clock ticks from the machine's start, as the kernel tells
 }
 
 // beforeReload is what has to be known from before a reload to judge it afterwards.
@@ -19,39 +22,58 @@ type beforeReload struct {
 }
 
 func (n *nginx) beforeReload() beforeReload {
-	return beforeReload{workers: n.workers(), log: n.tailErrorLog()}
+	accepting, _ := n.workers()
+	return beforeReload{workers: accepting, log: n.tailErrorLog()}
 }
 
-// workers lists the master's workers that take connections. nginx sets a worker's title to
-// "... is shutting down" in the same turn in which it closes its listening sockets, so an
-// unchanged title is a worker that may still answer.
-func (n *nginx) workers() []worker {
+// workers lists the master's workers that take connections, and those that drain. nginx sets
+// a worker's title to "... is shutting down" in the same turn in which it closes its
+// listening sockets, so an unchanged title is a worker that may still answer.
+func (n *nginx) workers() (accepting, draining []worker) {
 	master := strconv.Itoa(n.master())
 	b, err := os.ReadFile("/proc/" + master + "/task/" + master + "/children")
 	if err != nil {
-		return nil // without it, one answer of a new worker has to do
+		return nil, nil // without it, one answer of a new worker has to do
 	}
-	var list []worker
 	for _, field := range strings.Fields(string(b)) {
 		pid, err := strconv.Atoi(field)
 		if err != nil {
 			continue
 		}
-		if title := processTitle(pid); title != "" && !strings.Contains(title, "shutting down") {
-			list = append(list, worker{pid: pid, title: title})
+		w := worker{pid: pid, title: processTitle(pid), start: processStart(pid)}
+		switch {
+		case strings.Contains(w.title, "shutting down"):
+			draining = append(draining, w)
+		case w.title != "":
+			accepting = append(accepting, w)
 		}
 	}
-	return list
+	return accepting, draining
 }
 
 // accepting says whether one of the workers may still take connections.
 func accepting(list []worker) bool {
 	for _, w := range list {
-		if processTitle(w.pid) == w.title {
+		if w.accepts() {
 			return true
 		}
 	}
 	return false
+}
+
+func (w worker) accepts() bool {
+	return processTitle(w.pid) == w.title && (w.start == 0 || processStart(w.pid) == w.start)
+}
+
+// alive says whether it is still the process that it was.
+func (w worker) alive() bool { return w.start != 0 && processStart(w.pid) == w.start }
+
+// end asks a worker to finish its requests and to take no more.
+func (w worker) end() error {
+	if !w.alive() {
+		return nil
+	}
+	return syscall.Kill(w.pid, syscall.SIGQUIT)
 }
 
 func processTitle(pid int) string {
@@ -60,4 +82,42 @@ func processTitle(pid int) string {
 		return ""
 	}
 	return strings.TrimRight(string(b), "\x00 ")
+}
+
+// processStart is when a process was started, in clock ticks from the machine's start, or 0.
+// A pid together with it names a process for as long as the machine runs.
+func processStart(pid int) uint64 {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0
+	}
+	// The second field is the name in parentheses, with anything in it; the start is the 22nd.
+	text := string(b)
+	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+	if len(fields) < 20 || fields[0] == "Z" {
+		return 0
+	}
+	start, err := strconv.ParseUint(fields[19], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return start
+}
+
+// ticks is how many the kernel shows to programs in a second, on every Linux machine.
+const ticks = 100
+
+// startedAt turns a start into a time, by how long the machine runs now.
+func startedAt(start uint64, now time.Time) time.Time {
+	b, err := os.ReadFile("/proc/uptime")
+	if err != nil || start == 0 {
+		return time.Time{}
+	}
+	first, _, _ := strings.Cut(string(b), " ")
+	up, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	age := up - float64(start)/ticks
+	return now.Add(-time.Duration(age * float64(time.Second)))
 }

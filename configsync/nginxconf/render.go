@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/sluice-gateway/sluice/gateway"
 )
@@ -26,6 +25,7 @@ func Render(s *gateway.Snapshot, fleet string, facts gateway.NodeFacts) (Tree, [
 	r.splits()
 	r.servers()
 	r.base()
+	r.main()
 	return r.tree(), r.finishProblems()
 }
 
@@ -75,9 +75,7 @@ func (r *renderer) problem(object gateway.Ref, field, code, format string, args 
 func (r *renderer) tree() Tree {
 	slices.SortFunc(r.files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
 	t := Tree{Files: r.files}
-	t.Digest = t.digest()
-	f := t.File(DigestFile)
-	f.Data = strings.Replace(f.Data, digestPlace, digestText(t.Digest), 1)
+	t.Seal()
 	return t
 }
 

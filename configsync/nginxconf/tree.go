@@ -16,6 +16,9 @@ import (
 // content the digest does not cover, since it holds the digest.
 const DigestFile = "base/digest.conf"
 
+// MainFile is nginx.conf itself, in the trees of a fleet whose mode is full.
+const MainFile = "nginx.conf"
+
 // Include is the pattern below a tree under which nginx.conf includes it.
 const Include = "*/*.conf"
 
@@ -80,8 +83,11 @@ func (t *Tree) Verify() error {
 	return nil
 }
 
-// validPath accepts "folder/name.conf" only, the shape that the renderer makes.
+// validPath accepts "folder/name.conf" and MainFile only, the shapes that the renderer makes.
 func validPath(p string) bool {
+	if p == MainFile {
+		return true
+	}
 	dir, name := path.Split(p)
 	ok := func(s string) bool {
 		return s != "" && s[0] != '.' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == ""

@@ -6,6 +6,7 @@ package agenttest
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -28,6 +29,7 @@ type Nginx struct {
 	Conf    string // main configuration file; it includes TreeDir/current
 	TreeDir string // for agent.Config.TreeDir
 	Address string // for agent.Config.Listen
+	Program string // what Start runs; Binary when it is empty
 
 	cmd  *exec.Cmd
 	done chan struct{}
@@ -93,7 +95,7 @@ func (n *Nginx) Start(t testing.TB) {
 // TryStart is Start for an nginx that may refuse; the error holds what it printed.
 func (n *Nginx) TryStart() error {
 	var out bytes.Buffer
-	n.cmd = exec.Command(Binary, "-c", n.Conf, "-p", n.Dir)
+	n.cmd = exec.Command(cmp.Or(n.Program, Binary), "-c", n.Conf, "-p", n.Dir)
 	n.cmd.Stderr = &out
 	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := n.cmd.Start(); err != nil {
@@ -134,6 +136,21 @@ func (n *Nginx) Kill() {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	})
+}
+
+// KillMaster ends the master alone with SIGKILL. Its workers serve on until the end of the
+// test, unless somebody ends them before.
+func (n *Nginx) KillMaster(t testing.TB) {
+	t.Helper()
+	workers := n.Workers()
+	t.Cleanup(func() {
+		for _, pid := range workers {
+			if title, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline"); err == nil && bytes.HasPrefix(title, []byte("nginx: worker process")) {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+	})
+	n.end(func() { _ = n.cmd.Process.Kill() })
 }
 
 func (n *Nginx) end(signal func()) {
