@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,6 +20,11 @@ type found struct {
 	exe    string // empty when it can't be read
 	conf   string // -c, or empty
 	prefix string // -p, or empty
+}
+
+// alike says whether both were started in the same way.
+func (f found) alike(o found) bool {
+	return f.exe == o.exe && f.conf == o.conf && f.prefix == o.prefix
 }
 
 // findNginx completes what the configuration says about nginx by what runs on the machine
@@ -106,7 +112,10 @@ func masters() (list []found) {
 		f.pid = pid
 		exe, _ := os.Readlink("/proc/" + e.Name() + "/exe") // a replaced binary is there again under its name
 		f.exe = strings.TrimSuffix(exe, " (deleted)")
-		list = append(list, f)
+		// A worker has its master's title until it sets its own.
+		if !slices.ContainsFunc(list, f.alike) {
+			list = append(list, f)
+		}
 	}
 	return list
 }
