@@ -75,6 +75,9 @@ func (c *Controller) sync(ctx context.Context, in protocol.SyncRequest) (protoco
 func (c *Controller) takeReport(report gateway.NodeReport) (protocol.SyncResponse, <-chan struct{}, error) {
 	c.mu.Lock()
 	f, err := c.find(report.Fleet)
+	if err == nil {
+		err = c.known(f)
+	}
 	if err != nil {
 		c.mu.Unlock()
 		return protocol.SyncResponse{}, nil, err
@@ -87,6 +90,7 @@ func (c *Controller) takeReport(report gateway.NodeReport) (protocol.SyncRespons
 	out := protocol.SyncResponse{Desired: r.tree.Digest, ReloadEvery: f.reloadEvery, UploadTree: upload}
 	changed := r.changed
 	c.mu.Unlock()
+	c.nudge()
 	c.cfg.Changed(report.Fleet)
 	c.publish()
 	return out, changed, nil
@@ -209,6 +213,8 @@ func fail(w http.ResponseWriter, err error) {
 		p.Status, p.Code = http.StatusNotFound, "not_found"
 	case errors.Is(err, gateway.ErrInvalid):
 		p.Status, p.Code = http.StatusBadRequest, "invalid"
+	case errors.Is(err, gateway.ErrUnavailable):
+		p.Status, p.Code = http.StatusServiceUnavailable, "unavailable"
 	}
 	p.Title = http.StatusText(p.Status)
 	w.Header().Set("Content-Type", "application/problem+json")

@@ -101,3 +101,14 @@ type RolloutCounts struct {
 	Exchanges     uint64 `json:"exchanges"`
 	ConnectErrors uint64 `json:"connectErrors"`
 }
+
+// RolloutAction is what a person may do with a rollout.
+type RolloutAction string
+
+// The actions.
+const (
+	RolloutPause   RolloutAction = "pause"   // nothing moves, endpoints apart
+	RolloutResume  RolloutAction = "resume"  // go on, or try again what failed
+	RolloutAbort   RolloutAction = "abort"   // the nodes that have the change go back
+	RolloutPromote RolloutAction = "promote" // the wave has baked for long enough
+)
