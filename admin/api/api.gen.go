@@ -756,6 +756,18 @@ type Respond = gateway.Respond
 // Retry How often, and why, a request is tried on another endpoint.
 type Retry = gateway.Retry
 
+// Rollout How one revision reaches the nodes of a fleet.
+type Rollout = gateway.Rollout
+
+// RolloutCounts defines model for RolloutCounts.
+type RolloutCounts = gateway.RolloutCounts
+
+// RolloutFigures What the wave was judged by.
+type RolloutFigures = gateway.RolloutFigures
+
+// RolloutWave defines model for RolloutWave.
+type RolloutWave = gateway.RolloutWave
+
 // Route Sends requests for hosts and paths to upstreams.
 type Route = gateway.Route
 
@@ -1497,6 +1509,15 @@ type ServerInterface interface {
 	// DownloadTree Download the files of a node
 	// (GET /fleets/{fleet}/nodes/{node}/tree.tar.gz)
 	DownloadTree(w http.ResponseWriter, r *http.Request, fleet FleetName, node NodeName, params DownloadTreeParams)
+	// ListRollouts List the rollouts of a fleet
+	// (GET /fleets/{fleet}/rollouts)
+	ListRollouts(w http.ResponseWriter, r *http.Request, fleet FleetName)
+	// ActOnRollout Pause, resume, abort or promote the rollout under way
+	// (POST /fleets/{fleet}/rollouts/current/{action})
+	ActOnRollout(w http.ResponseWriter, r *http.Request, fleet FleetName, action string)
+	// GetRollout Read a rollout
+	// (GET /fleets/{fleet}/rollouts/{rollout})
+	GetRollout(w http.ResponseWriter, r *http.Request, fleet FleetName, rollout string)
 	// ListHealthEvents The evidence ledger of this node
 	// (GET /health/events)
 	ListHealthEvents(w http.ResponseWriter, r *http.Request, params ListHealthEventsParams)
@@ -2299,6 +2320,102 @@ func (siw *ServerInterfaceWrapper) DownloadTree(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.DownloadTree(w, r, fleet, node, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListRollouts operation middleware
+func (siw *ServerInterfaceWrapper) ListRollouts(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "fleet" -------------
+	var fleet FleetName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fleet", r.PathValue("fleet"), &fleet, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fleet", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListRollouts(w, r, fleet)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ActOnRollout operation middleware
+func (siw *ServerInterfaceWrapper) ActOnRollout(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "fleet" -------------
+	var fleet FleetName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fleet", r.PathValue("fleet"), &fleet, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fleet", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "action" -------------
+	var action string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "action", r.PathValue("action"), &action, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "action", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ActOnRollout(w, r, fleet, action)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetRollout operation middleware
+func (siw *ServerInterfaceWrapper) GetRollout(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "fleet" -------------
+	var fleet FleetName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fleet", r.PathValue("fleet"), &fleet, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fleet", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "rollout" -------------
+	var rollout string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rollout", r.PathValue("rollout"), &rollout, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "rollout", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetRollout(w, r, fleet, rollout)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4584,6 +4701,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}/drift", wrapper.GetDrift)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}/tree.tar.gz", wrapper.DownloadTree)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/diff", wrapper.DiffNodes)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/rollouts", wrapper.ListRollouts)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/rollouts/{rollout}", wrapper.GetRollout)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/fleets/{fleet}/rollouts/current/{action}", wrapper.ActOnRollout)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/snapshot", wrapper.GetSnapshot)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/upstreams", wrapper.ListUpstreams)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/certificates", wrapper.ListCertificateViews)
@@ -5314,6 +5434,127 @@ type DownloadTreedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DownloadTreedefaultApplicationProblemPlusJSONResponse) VisitDownloadTreeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRolloutsRequestObject struct {
+	Fleet FleetName `json:"fleet"`
+}
+
+type ListRolloutsResponseObject interface {
+	VisitListRolloutsResponse(w http.ResponseWriter) error
+}
+
+type ListRollouts200JSONResponse struct {
+	Items []Rollout `json:"items"`
+}
+
+func (response ListRollouts200JSONResponse) VisitListRolloutsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRolloutsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListRolloutsdefaultApplicationProblemPlusJSONResponse) VisitListRolloutsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnRolloutRequestObject struct {
+	Fleet  FleetName `json:"fleet"`
+	Action string    `json:"action"`
+}
+
+type ActOnRolloutResponseObject interface {
+	VisitActOnRolloutResponse(w http.ResponseWriter) error
+}
+
+type ActOnRollout200JSONResponse Rollout
+
+func (response ActOnRollout200JSONResponse) VisitActOnRolloutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnRolloutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ActOnRolloutdefaultApplicationProblemPlusJSONResponse) VisitActOnRolloutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRolloutRequestObject struct {
+	Fleet   FleetName `json:"fleet"`
+	Rollout string    `json:"rollout"`
+}
+
+type GetRolloutResponseObject interface {
+	VisitGetRolloutResponse(w http.ResponseWriter) error
+}
+
+type GetRollout200JSONResponse Rollout
+
+func (response GetRollout200JSONResponse) VisitGetRolloutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRolloutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetRolloutdefaultApplicationProblemPlusJSONResponse) VisitGetRolloutResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7236,6 +7477,15 @@ type StrictServerInterface interface {
 	// DownloadTree Download the files of a node
 	// (GET /fleets/{fleet}/nodes/{node}/tree.tar.gz)
 	DownloadTree(ctx context.Context, request DownloadTreeRequestObject) (DownloadTreeResponseObject, error)
+	// ListRollouts List the rollouts of a fleet
+	// (GET /fleets/{fleet}/rollouts)
+	ListRollouts(ctx context.Context, request ListRolloutsRequestObject) (ListRolloutsResponseObject, error)
+	// ActOnRollout Pause, resume, abort or promote the rollout under way
+	// (POST /fleets/{fleet}/rollouts/current/{action})
+	ActOnRollout(ctx context.Context, request ActOnRolloutRequestObject) (ActOnRolloutResponseObject, error)
+	// GetRollout Read a rollout
+	// (GET /fleets/{fleet}/rollouts/{rollout})
+	GetRollout(ctx context.Context, request GetRolloutRequestObject) (GetRolloutResponseObject, error)
 	// ListHealthEvents The evidence ledger of this node
 	// (GET /health/events)
 	ListHealthEvents(ctx context.Context, request ListHealthEventsRequestObject) (ListHealthEventsResponseObject, error)
@@ -7834,6 +8084,86 @@ func (sh *strictHandler) DownloadTree(w http.ResponseWriter, r *http.Request, fl
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(DownloadTreeResponseObject); ok {
 		if err := validResponse.VisitDownloadTreeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRollouts operation middleware
+func (sh *strictHandler) ListRollouts(w http.ResponseWriter, r *http.Request, fleet FleetName) {
+	var request ListRolloutsRequestObject
+
+	request.Fleet = fleet
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRollouts(ctx, request.(ListRolloutsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRollouts")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListRolloutsResponseObject); ok {
+		if err := validResponse.VisitListRolloutsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ActOnRollout operation middleware
+func (sh *strictHandler) ActOnRollout(w http.ResponseWriter, r *http.Request, fleet FleetName, action string) {
+	var request ActOnRolloutRequestObject
+
+	request.Fleet = fleet
+	request.Action = action
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ActOnRollout(ctx, request.(ActOnRolloutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ActOnRollout")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ActOnRolloutResponseObject); ok {
+		if err := validResponse.VisitActOnRolloutResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRollout operation middleware
+func (sh *strictHandler) GetRollout(w http.ResponseWriter, r *http.Request, fleet FleetName, rollout string) {
+	var request GetRolloutRequestObject
+
+	request.Fleet = fleet
+	request.Rollout = rollout
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRollout(ctx, request.(GetRolloutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRollout")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetRolloutResponseObject); ok {
+		if err := validResponse.VisitGetRolloutResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -9064,350 +9394,366 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L19cxs3si/8VVC655TtLE1Jdpx7I9XWKflt4xvHVllO/DwV+2TAGZDE0RDgDkBRXMff/Ra6GxgMiSFn",
-	"JDr2Jn/sRiaHGLw0+r1//fEg17O5VkJZc3Dy8WAqeCEq+PPZWz5x/y2EySs5t1Krg5ODt1PBKnEljdSK",
-	"6TGzU8H06H9EbplU7J8Lbbl7ks14dWkGbKwrlr0Y3/+J23yaDQ8GByafihl3A9vVXBycHBhbSTU5+PTp",
-	"0+Bgzis+E5Zm8ERUVo5lzq14xWdiczLuUz+JvH7YvUa67+fcTg8GBwp+fBA9cTA4qMQ/F7ISxcGJrRYi",
-	"ntd/VGJ8cHLwvw7rrTnEb83hS60mMBc326fV6s1CbU7ryZSriWBK26lUk1NWCbuoFMxSjMduq+yUW/j3",
-	"spJWsKVelAWb8qt66v9ciGpVz73AV8XTLMSYL0p7cDLmpREDv50jrUvBFUzweSmE3b11Y/dYy6bBdzfe",
-	"rrBVL8ZAAZvzeAcboFW5YsupUDE9GSvLkk25YXYqDXP0GCaJdFpP05PYVgJz03illWiZSvZNhudhmvOp",
-	"BJOGKc3MIp/6ya2iHUtMxr0mMSOhFrODk18Pvjn4MEhM76WcSbs5sTPLZtpY3IYZV6she4qHz46PjtpI",
-	"poTBkhRzfHQ0OJjxazlz0zk+gn9KRf8MM5PKiomoYGqvdNHhEipdtN0+99VWOtrcjtdXoqpkl/dqerLl",
-	"3f7r29PxuS5lvto9oTk81zId/PL2k3mjF104Y+Uea5kKfLcfbvhWKK46cBsLz7XMB7+8/db8PDe2Eny2",
-	"ezoLerJlQv7rfezRJzeGmWtlBErYqtKV+yPXygoFN5/P56UTUVKrw3mlR6WY/e1/jAYp0+2FMOpTnS9m",
-	"bkh46xrLdcJnKZRly0qryYAtpZ0yzozlo1KwHO7wpwGwZivUlgn2mxiw+jfCOBaUmNZTrcSA6Yrmk6HI",
-	"ywZsCfMFETkSrNAKiDmhqaReTo8dwjOf4LU0H/eLsxxfXnPmvBLciuJgcLCYF/4vlYNEd38XohTu003+",
-	"PYDRrsSTqcgvYaeKQrrheXle6blTPtyxk7Rurv280iNhmLgS1YoJVcy1xCsyj3758WCki9UmNb8Rk0XJ",
-	"Kyau55UwoJjdffPswT3UMmYLY9nMSSLYV4kidiwrY9l337If5WN/E9zoQza1dg7yz71+Y4niei7yhIi6",
-	"sNwujDDsbvbg6Ci7x7gqWOU2jT66//D77zOaUq4XyjJunEDNhTG1OKMHHRkwrkgEZ/jSV9pmThAbYddm",
-	"Ka2Ywf7MubWicvP571+P7z/68OvR/e/x/+7eX/vg3n/9R2p99AGvKr6q1/tKb1tytNTm8sZclotKsLuc",
-	"jUqdX94vpbH3/rjJj3lZbs77Oc7KOH2ds0ovSRvll4JxFaiPFXqp6pN56Oa6TUdo3Mg06X/cnPLalgJT",
-	"crcfZKi7FLRbbo8n1Txfp0zUxuDt2iQO6QenN+HEgmjGYf3CQCunNd8xjBdFBSS59bX1AqSSVvIyTR4g",
-	"ZOI9hZ12yqRYnrBsoS6VXqqM3SXN7B6bCGuYEzTCWMMWysoSJ4zUNGBZAb+A55RWgo3EWFfCLeO9wlvt",
-	"b9V7Zy94vkbvchzM/edDcilWVFe4lm18/OmiAvZ/AAabTWjSr5M7nR1mu9hLJYJwSajBjL5my6k2gpVS",
-	"XTKrmbROKzZWVG5r3fJgr8yQVaKQZv1twUAaHFTSJLSDC9y/jRsycrNsHOeI55cR89p9RYyormQuUmY1",
-	"GYRTwUs7ZfSgWxA3l6JgfKQXtkm17hlROUYDO1KK4Q5atXIm9ML2OV8c42NKg/BTiw7YHW42AG2cvX15",
-	"4dg3kmbQsu4YRxVW5xotO2lPWWbzeXbCOMu1UgIkMm64ngtl4D3vFRH1KcvcGrMT3AHLVcGrYn3XuDJL",
-	"URl28ezNLy9e/eOUZUAJ2Qk7x3/OVuafJQ0yqYSwUk2a98Utxe1h7v7fvRIUwEIad8bu18krtDCi2tyu",
-	"l3oCtOQ4m15YxtmcG7PUVeGUG5lP0cjVbKmrmp5O4kOWhi3mKA6lDevjrNQTqYBOnbTkqyGDyQUamPHr",
-	"l0JN3CX9P0cpk7PJRwcH1/cn+j59OOFWuDFjvSZ64r6czXVlSXZN3Q+knS5Gw1zPDk25kLm4T0PQPw/p",
-	"n/Dms1JUCY79WjkVVKH8QDoweiaccsLMFLRAx8mYHg/YuNIzuP4jMZFKuetJ/ECoYlN9KoTlskyR82oA",
-	"rB40TatZodPKjyqc9v/xYKyrGbcHJwdOQ7zvrlVSNBRpy8Ogv8qvEV8t8VPjLBNuWKkdq3H3g5XciQKc",
-	"Hh5/rt0gfMKlSs7zUqoi1mk9v/rNXf7AhH4bcafQzrmSjriNXlS5+K1AIWGsrsI/ikqOwSbTZakX9jfH",
-	"XUEZdjb9b0aWAky2pn/NTCupLn+bitI9afhsXorknQHHQJohGr4yzOgWUWF0eYXnscnZjVOlpV3F27Dk",
-	"lSMRN9NKWpnz9B02UiGH7nbKZoFXJ6XdmMVsxqtV8juydNMLh0NWuaiUGbKzkXF60VhXSKAj4agDGAZI",
-	"2ZJbN9XELn2KjdZfHUEScUQbFO1kvZh66n4/6Jw+dOQYcLf3zCveiFzIqxSD/UEvnaCm70Hpcj8wqA84",
-	"3s5eWMN+fvMS7pEReeX0J16Bk9axlaVKsItKz+cicYnPcHBLJ7WUZQnjjASzuixOWCXGCyOKAbNaM10W",
-	"YM+4v8F5d5DSDIT3BWywJjhkxwSYMxBmc8vw/g2YHLvXF7JIXhBFro/EzbHV6sz2IPFcoxbgb5KzKwYH",
-	"nvAOPDGb9H0SKTJ/53gZZzNhDJ/Q+ibaor/Vrafb1Lx+4mdmSg5CqpBqYnnp/lyKXLs5grMiNcEll07+",
-	"7zxnJ6TxmIWCg/ZO4IS7NL52cBD0lN/M+q2DQGd97la4C3u8Y/N5uSLjMHVeTk8xVszd9UKtZbRQRSlq",
-	"clRMTaS6vmOY08GdfmM2bxXvQXiFnAiTZq1jWaapu5Qq/iK6YkRraU5txbxBR9Y9OTjISekZl3IOrLLU",
-	"IDUd8xyv0l78+OxpBfSCeg4Dtw9dDzw+mD2f9xs0NXe6q5pniNOFP4P7YptF8TpY6TN+/QJ/8QCiDusu",
-	"i3m1wOPbNtw5PLS+1X5SHxLOgce85CTVe3jlnky1BgfPzGljsaMA1PmKYp2bNE4O/oieKr1QxW+VHkmV",
-	"JpouhOBXsT8aiCKs/T2WV8I4u5NxcunfMWyqDcpVJ/pYXkp3biD93IMXMAEmDXxb7yUwWG4uQcXh9LP3",
-	"Ko7ogm3W3GTy1D6Gfa4EL16rcuV98xsXnJ5+Q6HrBg+Syn73Ldzu5CARCylEJa9E8bzSs51WdPRoQieP",
-	"dz4llEo+EuXOi/USn4qk/e7oiFvnrTbBzEW+61XR8i7c48BiuV2YPj/EHzR05S7LI8f9Fg1nJ7XQEJ1o",
-	"a40NkX7thb6PZ8GmdWT4TxqG1Ge46xd0gj1Yft7kFJtJIfmUoyfi/NlPg/WMDGeTi3KMYQf4VjHB8ymT",
-	"xixExRZzZvWAjRbWO0kGFLrUNqncIo84W6D3cStB1U+Sl9ikzPKq0ks0wRWZ6OSQa6zCMKfXOz5Ve72k",
-	"Ybws2dNXF/RTtw224drf6am/FKv0rs4reeXefClWtLfs7vmPTy7Y//o/A4Z/HDv2evHsCTu+58wcN58l",
-	"Ru7A2FHO0GOOhk8ovoTeIzCu36vsLlpD9zLyRQ3Cr0c8vxywSyHm5JuwuhKFmwqy4+33oOkNcAvsT/1A",
-	"p5/nBgRmlPBs8sahgxMC3K9ExUP2TleXomDuI++TkQb2eMDkRME2RV/Qhm7qCTuMvngWOVdkYtJrxm2O",
-	"kbFUE1HNK5kyuy5+OLv/4NF3iaQpR15TcZ0OcsAtTVLypVg97/HC+WJUyhzI+e7F+Y8v7m17LVynzSGd",
-	"KR9uW797prQ9G1tcSjcTRGn7GCIs+/AIfep/A5BOP8sd+EWKZSrKEhMFBOOWZABH7I8pvdyk5yZX3jD4",
-	"nW3vlUJHENJGGiPFOUgFjFQ/7//y6Vgr77cZRu564jyUpeEsmpRSdXP1rUVuvA3yAkNSU64KM+WXwkRu",
-	"+gET1zy3TCsKFi9lWeS8KgysVivBQNvrScpt7h3KGjEtYTlpNlIlu5hw5zhqaiZ7UewSKhhGjEybE72R",
-	"TnTHhBCTP4vavnD0Aj6+3nJ5YfioFO3EjJdCqjryZJ0ycAqk7Q/CSRC2nK48zSYSNWPBGVRGUiGNZwE0",
-	"GU+M8RZFp54yf5807mUPK+/MXJpwYx2xRqRjGiqQ15fC7aTg4CaP4C36YzSyV3XgiN1ZOutxxleoLtKE",
-	"mnNJMeJZMrKQ0WZn5KatF1jH5654KYv4BRBCBMaSsVKAzermJSlCNeVXAsLxoMO+B1FNM3cM1F3xEPrX",
-	"Fodvxhu7MLA1QplhRmXOO2tWNRnsUaDoBeWOr+k2/vqlnXHh6xfqDflR0g9CAnLLIIErb36ldCG6pKI0",
-	"jPuYTB6vmLt5IplsAmmTpiV44y5AzRLS7n7vME9OpMH6djiX/UA1V6C5NdlDfRrprQ/77HcuxUaeNsVn",
-	"SnNWPj96rMvSWVQQogXaVxpiuMtKWzHAXGru5CF7oSaYcvMiXBDKUgOLY0CO91B24AOm731aHuUZhMio",
-	"e+dJSOVGPUNBYLUSPjaT9CiVC2NT8SXKZ6kEBklPGQeVZMA4Wka4WAm5lH4qtJIZLwRuAuUttkZr17gU",
-	"7Uo2YNkFUlLmDL3sAsy1rF/IB3SUOc9bnN+wqtSROq6Lykx9YtnlYiQqJawwh5S3lLXFHpuOk5hu6Z0d",
-	"OVdMeftjXU/leCwqQY7hENwqCoiF1jmflZjpq5acz6fS5JqCkj0E62sFgdtcEME0lZWCBhUF0vpULx1J",
-	"zeS1MHV+nHYqiBmyZ067LFcgZfQ4Pp9s8F5lwuaFo6JCmQxGy2ZcLXgZkinhJsykiid9vBEMVabnEp8T",
-	"B3BTpaw671fheB0hAUg5W27IXo/ZxZtfWCVy7RRjTB+TupJ2BZOGYhkhJ1NnA7tr/l6hgCU1MGxg6mKr",
-	"ZBb4hSdoPpdDSH5TblfcJfttau18+JvN58PGl0P2FnJyeJVPWSkNXPNSjJ22IwsRjH6hCsoeK1ocWJ5u",
-	"17zqurKbK2KvhChEwRaqFAb3xo3n3n3x5pcB6bt+6zBNzU6FrBjFtUOpx3ePHj18tCtJjfIBqva8ec78",
-	"MyDo4GYNV3xWNlTCzHOHQZTJBAz5UNj8EIcY5lqNh9tCu2sS1i1cj/1qGy88A0o5Ozs7Y1ZPQEOPbcSz",
-	"g8GB+/JgcHDx5pfd+hVQTUoOuht1i8sglbFc5f4yVGIiIXlxoQrhjN95JcbyOhFVgs+30PEhqRzmkM/l",
-	"YdaSNuPeVq22HK5iboHbThYDORTnBSG9O/mEZp/az5ph3WJXn9F1uSjdDriFOH54USthHWV9TeP0SOtG",
-	"ZFuk3y6Rm77++O6KqcVsRHksbB6xBANrG7Kf+IqNBDKe4IQMlWogB9pyQKMM1N3Uj/Ovf5Q6PBQmPQ/u",
-	"bSOWOlqB4yTwOai+sxrsZhJqDS2LPpglVfN5JXJReKG+ocdx5YUR5RaKK1HxEoUxqonIrri1lRwtbO1p",
-	"IHntxe9UTqbCgFsHU/4DZbxX0rBvj/y6BuzhEVypAXtwxH4MxD5gx0dB+Il/LniJLiI3uFMK115VMaI3",
-	"fJsZOAlIFZNC2WpFC7LcCR+ItJBobyn0O0oxfy90E7JpYTHSUR9cY2Oksho2Y1LpxRzLdiD2AJQL6h74",
-	"0k8Z9wsiOvd+RXfu7xUQs6rjw3gNSr1s/CCOv8esaenjNtEbg4azZd2oWySY69QpZL6Szifmh+hQy15M",
-	"hA0iaODUN9iIGVer4CM5rUX0e4VvN6yQV06NkHbIjpgBLcIROrgWhuyZBKeTOwMiV/A7wBWp6JloK9Af",
-	"4USi4Pn0vQobOiWzxfi1OQMJUnZgGr2ppqNbO6jKe9TgKy5VT94DyYKJmgwrqplU3IIZpytvtHpCQjev",
-	"O8EZGKWg+Fk20WC3Uj0GU2LpqWRT5kT597wsX48PTn7tmon/IbUKSBIONAmZjeQBtd4PgTrFkq/AfTZx",
-	"F3TI3onRhc4vfQokchFdFptk/V5NtFu1G+BuXjo1E92R7Pjo6PhelDXt9WBpWL6wjI8t6DJWKDsNrlpc",
-	"P23gMWSwHh+56xlR7aOZo7/ONAUEsEeC8jueiIu46TMz5yqyhR8dHc3ARn9g0HI4nj48mmXNBEY/5iCu",
-	"8boLlVx/u/v+/RD/uvdfd5X5fWF+n5nfze+z36f37v3tP37/76PNUq+Wrahfs6/deAZoBel8W2Agis/N",
-	"VFtWgCUd2aZoPHvvD/Io716ViauBeXIhNteSCVhH4jYeCK7ATtGMH7SxiNKQ8vp7X/pZQfn+t42Q+AGf",
-	"y+v9DNjwEHYazBdEt606mbdI+z1oHM/2+MMZeU+aS04pjkhc8ko82ZZa0gxHYn0lV077xQzrWkfSJsrV",
-	"jTM1NnX/KUmNTlGIPyL/5AvGESn1JO0w2VK1sN16aAax+md+/ChWe+RjlEXzYyrL5qxc8pVhdR5M2my6",
-	"aYxzPTsM1uUvUAjtIUU2Jtpxz5K3aN8SQF4JwJpI1mS6L0jeY94r0KaH3DB0RTH1yFswY1mWomAykRMz",
-	"49ePdbG6kP/amc8Iz2x1e0+kum6wyLU8Zo8LsuNFb8QYif+6A+lHYCPwgxTvW7+EupITqdIhe8iT85GO",
-	"sRQlVA1qZoRdj2dvzcGGV6RejpgUxe5NwMewRGpSCkg+3Zzyz+TG8twJOPMAlD7HnlXNqCB1DnibKNi3",
-	"R9+mi3QtryZiTbY3jzFgdHSUge56NUy+HTG2CAOEftPlTLfkNvQuxN2RIuC3aNC4PX05yBvCgtk77/g5",
-	"Op819qFC2kYtyWeicqTeMK2dzYuGGIq+zuxkVGf+b9tqn1oPqmYd0el0s4JdmyCCwhuoWweAh+Kg+OZO",
-	"PV4FaIKuN957RFPzwoLp5IFgbBMzTg0zS2nzqSiYHo8TxTxwvrsmEtcPQ2j+HGpON17+bK0ioBLg3XTK",
-	"TSW40QpIwdd6W76qnZ9jsfQ+EPids0VPI9vYm7mB3Tw6ephmN3NuTIc1neNjtKhPKa82ahs9GBIgdnXW",
-	"5F/i0598Ce9m2Tk5ORWb8nK8EVaqIXUiXxpsNu0w7fmAGc2uRFXInHaSUlxb9o/K+9ty065X59uegOLE",
-	"3aLIPeQEUamXF5ZX/TANkPvu3Oi3/jn3m7Lzubx9edGi9oWtaeZjjEJZD93KaIp+Q/ry8p9rkbU3du7Z",
-	"SbJkv+FU9/gE/v4lGAc+niQB2cgISifeRX42411bUPqfJkq9VO9aHLyIZWFN7DAeRMgVFHQmLym6dzEp",
-	"giuIwLMMH8nwmXS+z3y3FPD7e46yAN7UVoeJ0/BxEUR9wekXIndaN7iNIz8VScpDM9XzQz6XJwDVMWSv",
-	"wDFTp6r7UEwyZB2FBhJVQSid01kkVBhBVR3GVlpNhLG+HgTLSf3U3T7X0ZfO4u4CJvCjRBV1Qxvjk9sg",
-	"E6WoJBQF1Pt8JSrA37p6MGRPaTkEA5oMVkU+5wRQk1TSTIUJ+ddTbgZtnuZNmieWvWvbfqHHesdAUlWR",
-	"/pYQpaTvwr+06hB/9BwiTKsmsXptDWbRlUd6PrZ/1nguVWtJyVxURquYcKIgREJvTaNGiOu5rPCJjvUL",
-	"ydQXSmg7bwEQQcmfzhXriY5hyau3VZeSCtCy2irncZCex3u+17gAgCo+oXxin1AiFSTyQs6k/W2sF1D5",
-	"l2s1LpE4F4ov7FRX8l/gEx3raiSLQij86orLkjK6fYJRMsWsCeiYcMGQr5UV9Ay7++b5E/b9t4/+972E",
-	"81Pv9nfUqwVG2Iaawy1bcoMokjvxc+KzMJdyfl/PkQ/fh+Ny9patFsJDYZi0moGB7rmo0BPSWTg8d08j",
-	"3ua6cOg+MZ+401Kqx+tI1yZj7r0LtccxkT0sbQv6QTppKgOGczIqubok1CtHBsiMJJQs7E7gIfwKfHfs",
-	"u0ziwji6vRLK/riOReS+DRECH7BChGwE2ETMoblUisA3w59jXU00QJKugxj5f020jjGNcl7ONq9UC98I",
-	"s90j17iSkIlS58gn3P6Q0hAUZwYb5HQId7VQJSrYaNVSPNhCIFKdvdHLlEmoJhGVAowWoxkzHDAts0tu",
-	"hcpXfcwsrygkOEeNQ7qUqtBLrwE6RR5SGkZislDMvbRKz8fIUSnVpC0F39n4zM2PQymmtNPtw7zsvzz/",
-	"059EIbnaojThtvo9n8HjDFIzjiAAHs0MaQFUMdiXGzsIw94Hbhpt2cbcu4ZnkIr3eD2u5yWXShRnYC9u",
-	"OnYjxJZNUWCEcocmwGUxF3peihazRV/LFIyTtyUjhs0qwfMp2HYN3SwBMLatgNgDXWDRu7eGvZlVaLQK",
-	"EiTZVTxs5FbiEmt8mSQ/9tv9ZoHSYz0qqo1QaTg1D/O53SNmp4h439AgN0ubJaoNll8KhU67dIp05UNO",
-	"OxJLEa/bI5nTMsIUtu5E7JneUr50a3drf19g8OmtHUYPBcIxoPZaFrddd2oXTcyNatVeL1A/3eRPXWMn",
-	"6PmqTTiYVOz/aj0f1e4CqgSkoOOVnWhhfCJSQkzywFu2Ht4aK/o0OJgIJepkoLAnCw+Uki5HS6F/LkXF",
-	"cm7EIKTAOK6ZpHk3xDOVzM+G9ISSy1mN12xC5kPk6vlmKK4BbdFx4axZPk01WDCMaTqreiuo7rVvtlxz",
-	"KDUGfT1dnCnsVBdpL3ESVPiVO4FSGlFs5xZbj7kZ63I/W5Qpp9UziC+5L73gdsv1dWm6IjxpwFUn5043",
-	"JtHgwT2iht3PZUvh9NsIiTdKYsUQPqab1imuuv+iAjvdlV4U3a1ACXR/Bp6hR/Tlj6mZckQ3O8VAInNv",
-	"g7OD4ZhIb3bmG52vuyTRjTJzkQ8Dx/r16MOQPL6UJ4q5O5Su7zsYtRB9GwTd2gbhJLfL8+eyFE/leJwS",
-	"5ZDktTNuGcrfnIYvxgnm9Ww2t1FnnrEsha9sDEiNrfd3846uCY2o2l/JcVJJ+xm/gAxDTCeENFOrGQzW",
-	"oe4EqYm2hNbpp1K/uHWDAfs2qYDCZsAl8umPML+Qga7AxJ42eju1nZM3j2e6wPkMQh3iturDgo4/uWeD",
-	"aD7S+pkASGkE6dHnBHdsLcymozFR7+3+7InnsrS9KzExITJifNB6AjV2LHWD9jmNKksfG0f4zxm/Xiud",
-	"3FVM2Tfj5lPnPbV7Ta+H/mF9ISOAGRZYBQIyUjo+LAoEB4VbkQgI/nuj+eFG/Qlx/GBhHsHvawLW64On",
-	"95x62O31WvzQkkHzzrP/Uk+IgwC0wh0TXwCobQthoLgH1Zqy4m/gtkK+rVFRfCyK8vlUjlbTcA2Yk5CP",
-	"yXGLKk8lYwD6TkpiNIOtqqFvOOjXF024z3H/4FMp9nronYATN2sl8iBjeD4NukFMHanEtUux30ohePmS",
-	"XwlWLZRh3Bdp1B1kmBLXWNAIUWYZNRx5eGSGjYS2/c0ranvis0hgY0B/8qL40dFDP9EwcWkYdCNzVGk0",
-	"UuvLXy7INJZQG1uvADCJKNbhzHvev97YTXnmrIKlrow/ROqeRnOaYWkupF3VCEBU9sLeNTDMYBQPdAmt",
-	"FdiUl1TKVVPJRGOjmVSq9BNsmYIhQlHaFnAlaCsB0GoIIQ+lV9Ruxf0ZuzvDhh0Njx410AOOk2WAtVNo",
-	"xq9hIm/ckbfM5vEK0CxgFxs1iI+ur8Nh19jBfj+xYHTgU0EbRW8BJcotEIjcmY7NdZyyY5/KiJSB2Yzd",
-	"lybVm9Z4BpAFV6t6WjL4ZzT7n0UxiQozHx0ND3qWU37ywOOP3VD2BkSrx1Zg4jVcKhzNDBhE83HP8DNW",
-	"Cn6F/m9dFtCQRlRsJKZSFdSOSlqDcP1Rux6hUlDvkKS7F14BNDzVlRXGYh3eSNgl4PAvtV+Or/mHJqRR",
-	"h1THuFJ76ljhttPE21ctVMRxFLOLSp1QCbbnSHNR5UJZPhFmwKRy2qmBMtLjo6P/ZHVN5ZCdIbv3tee+",
-	"iZceA2M2A+bY/gBCckjcwG+RHXspohXcAZwed/w6F6c1xhiM6uZPVfIgvWF0duxm9J80rVHInx4ybwTp",
-	"cYxEg5UxmFm38cbOgv8dv0rXm3WW5XuGgUXVAOK9ibCdngnI1yJgN5RL0zoWuzWXcas+5WGj6k4uvsdL",
-	"o0VW3NArZZv3aaAw7mDa4HZQAk5t2mx1+IVY+afBgR4hsktLeNvxG3SS1PvXJ+GoWrSkOpgpL1Ixbsy7",
-	"I+QkEPpOb2WLuVbpUN4Ny0f65tet57fZuhlP3GR2UYo6eBXtbkflNybufV+ZC5/MtdlUEO/Jai2to072",
-	"CJ2kwE/cNScjfu0eF5MM00DfsZLLmcCKJdTrnLAD3/NW13/H4skQa2ipY+ofZb1JzGNb+PRWdU0tbW/w",
-	"8a7kiyGAfR71k+Bkvb2T3Ef4tq+c4hj0gtSe/pjE/DtDWC+nxsCTMXjVW1/y5Z0Z576JeLPwM0r89/Vc",
-	"r+uCxPNU+5H0Sew5Fepl8IPdMAP7eSXA8Xr/ipcLweZcViZK/QBu7/5pROnIPZVw3VzojM9/xZd9qN/5",
-	"UhorlKhqfPjudQvtRdOluUUkP32t/ERS1BVajicozP38lAXoPHKBEsERoAx0Y2APHj10KmflxCemhUXN",
-	"JB88eghGjP/3cQPb4ld+/1/QuJj+GN7/8I3/LNW7uHkw9cb9BNhSceFJH0d0hPEykVdCxcUNHTW4F+cn",
-	"juhP2Yvzq++cCBhVHIBThgxBqCNE0UGAbVx5eDxTY9RvraZYP6R2eCR2C3SknYZnhwqA9XSRo6OjyNQ6",
-	"ZUdRv4gwxdJdqiI4QoxQhYyRa0LhTi+kqn5lBB3lzxrF7Y//pe8j5Ibcz7kRrBTu+hhHRRPpNni6mk+F",
-	"IitQW3PKjOUV+TwgVk+eJ/wl0xX+9NRZaDOnwXy35QJ/90fcX7dox1E3+WjQgLqV9qAv2Mc91jWSUvAi",
-	"WUFTZ/hJgGPPhTG+02qwl7lSeqHyxjWNe0Qvyrb2pLOQgoPXnEG0/KRG4lNpzN/1ZE1U+f0qvFmd4uxu",
-	"B9pal9QYInrswaejSlq/zKKGXCV+UokY3xBsXY6pL2NMb5ilsqpotBbQbi7L5Im8Rv+dnQr0fBK4u6EO",
-	"kLn7EvsJDtkzbBAEiJhY4EDlRXG4JJGqvCdqAKhXrPCDbAxk9mDwIMfa0li8FPwq3VLS7xukPEP+gJBV",
-	"3O57AiXM6ACWFZtUPEeHfXq1rSmyvokMVgd6XxA2Rr9F1tccmXfifVxa372jWU/QlhpYE3xNTfUL6k2s",
-	"ySl5JZIg/86aWws889B32VYaEPQgiVhQnAMQjvCMqa8lgh6lYtVTkV8+a+vdwy29EKorGqkz4LsrpLmk",
-	"2mulLSs1L04QUdexd/rGrdj3WEkpxriHLbWsPtWjWqhtv7/oV8pVpDNhnsO6ojSYGvSL9jHkwkDWL+DM",
-	"aT+3jsU7PlckwfzHPN9dyu2I5Dk8SMxJ7PRxNbpu7mqr9HqMiBSR5xBpABzT6TZNrZFd3xB74wutnkpz",
-	"uZXmkHrAk6+Vp6nk+3GwnjTgtFvqZpXIFStkDebqgb6hhsNTghMtlYDi5WI/p0+u/4TGCpENAHKdCOgP",
-	"E7ZiI1UiBYENwz4PlLLfwZ0iuTWPIuEgrVM9EpqImwrdar/XdZfwxrS2pC9XC2ih31rBOq6EmfqQkAfS",
-	"SLtzcaSLz1Ar6m5yuljUJw4obIuCfMGPWjPNxv53tApe4ZB7swUCN2rtogF0xaCkFEBOQv85vOcpJBan",
-	"zrzUk23sAcDWGyXI8CtMVQHkD2vnJ0yPxxiVhpLGiJtRS43RikpbBlS+AVzP/d7nvBCgbDp+4Zb2CxbK",
-	"J9mcm+R5WwopCmV007TVBgSBE+LJUy/NQ0rLmkYV949uG5pbgh2qhCoARAZd82jfKifc+0HvzXSx4RHe",
-	"3ffLncS27dMLC21Q2nancZRTvWTi2kcWEaktBACFKgbeBkCKPGHZQsnrk/Oztz9k6HowgCQLlMBByUl7",
-	"O2SLpWArIc47ZZs2Fh5RSTTGGnH1uN3PiVvs84qHcMk6XP/MmTCU4IIXbakrj4YRO32NLDGOQyoLKWHI",
-	"xXRZkrmofjMrlXd17NZT299yX4eOh+vmzopci6csu5SqyLxWLHMoySykexwwMFCbnvH5nIRQAxd0J+Bi",
-	"cI1vy2SMveFtOHlNb3k7ZEHtg297xnvoCTuxJcmXvPTk4G/DIvLu/7pibXuQkiofnYRYoe8Jg42g+YkO",
-	"2Rj0xk+DDgmiO5+irdj1WHycu56NFroji5pKfXbAI/pj37kUiQkq8dU6U6u6xT3+1RZ14rmvKNuFmIZl",
-	"xjrcrA4Ale1aIkD3IqtxjD9UhWGPGih1UiGEsvTIDoUohUUdb5dee8NoRmDMtC8pC5+QKzcZaeAkvumY",
-	"L5fn6LG5YxgEixJptb4G6EYZE7DbLQU78PuOgocWtkc2HOGZ9krZD000Kc9JK2b1PK5/+JMl7Ied+hPm",
-	"7Pu1+bT9v1j3/EiA7/te3SD9G/HasMJSWp/DBz1BBpRQuZxSq/Zk/XJ/xCcPeryWFiUrTANhVlzboNbj",
-	"zLRqVOdgaKDwvwhd2zy+M3Rdaolqbu2+47vtBHRon7OJ04h63WDDAGUGLDS5gSJLTHHUFSWhDls8LO3p",
-	"ZC2gAoMD0yGz9tZQ1TdB/l0TiOvRo3Tizva7seeMygYYar/78X8XhbM8G82gICBDViwGnXmd8u2IM85d",
-	"TRROGPGMQHT6ALrkWhmRLxzB/wPX9qwFiAo/R92pglYY3GJ9TDqR/lEj8J7suVdIaO5cpOE3Zvz6GabS",
-	"nWOmcVtrq5BDajE+CbnzlIXXTBWm5N4ZXw1CuQGE4CCD2l3TuPZjPTi/azmNSoAt6QSPrq/ZXaUte3R0",
-	"DNN4dPToHvzRBCViDbigaMPNgMkxYVfaaSWwyQwxrCbkDoHexPkQvcsbCCeoZVnPMIcmbi6Esc3vj+zU",
-	"J4lLhBQgQCUoI9XUGWrHzAe0QzMDYOrRQjx+kjShsOHGxQyvkSGHFSR2fsYvBYJhrmEcWQEw3ZRBXU/w",
-	"wdHuG9CWzuuvMnVG9Rq+KqgFZJ9MX1Pq5U/bSfPM3YnoicEmQha4yaRiYydMZ1ItGr3Qj4YPelEVzGnb",
-	"gbgZ1d8Ptr/9UYedvgG2VBfZ0hAC+5QtPuG1Z103on9RfkbADgGf9pCdUYpMs5r7FKsxID1AjOU1y7CL",
-	"5maF97qOxnPbAnid7tn5bqpL8q+LUszczp+w7JDPZUaVQ+5vIGxo5nkNjeWByN2/r9NZJd2Oye/nHs+o",
-	"dxO2M8JDvWPYUlcQrIy5jmdoTgMEZZEKMb4OM3TdmExm1f7725HnUv1FTcj9YseeB+7d076ITL/1Ehfg",
-	"9iehIg/UH8BT85WiHeuD0Ol+6/q8F8pYwaEUkyZ9gsnYGkt8ISUE0ll2oAvfCi64BScYj+BGtjt1htRQ",
-	"gipKWCBypppTdTHib5BgnDqu3r6A/W11s0wqWecGRcZ433YnPUYlTzXSdy+gZ3+me72oLTG7jAqXspM1",
-	"6PVB6H5Zd9r07VX9Eu8YquKEwlWrsRI0W8yzk0brjdAw13c44SszZFmhl6rTe6FVJ6q+XjL5eit3er4K",
-	"q2OYMGzGXvd3Esou1y5I51yYzTK65IWnyFw/lVFAmiFmWJc6v/SOr8Ip1MZW3Dr1f75weiPhPAG5Y5m6",
-	"ScE4/Hu7yWkb/4zKDazs3x3ZJoSY93ZF623pqdADEAfISkySIUHAIq8vuI8lmWRuL3Ko58eCLqyo37xA",
-	"cA9TaaeQko3ekuBNdtfQ2UjoZo8g/MjvmvVM0Gk6ePu5hru5hFPABOCKD/76llT/De+8Cvtwx7AMxshg",
-	"QxZG9Ft23Kd6r0ve4dbuTvH7FvzUaXcXGkDo4gEiHlow2lIM2WuoEvA1dNh3m0PZbQovIE9mrF9YPipj",
-	"kp1qY38DpT7dkrQDjiXOaB3JErqP/nr8IdsFUZnWhru1e+ibuoC9Xdpy1ggyGvIhT1g2WsiyyAaMRyV3",
-	"OADkoWWQ/Pfq7Kdn2W5FNFBbjkmerYibLfRIpLN3YjQtmpJvrJzqZFv6Oo/OydWtPaY3EcbxrUllq1qo",
-	"3jkHpdGUX9LUls0Ag4FmEPF1R22N1sy4TiOCAhbqnMAPHFoT0Z0cvleYz2QGCMCCQwaBBD8E3Xvu1lIM",
-	"36tNQZRudwqhUn/1qT91VRH8MfxmwChlnmWXYvV3EHdAmHHF3X///cPf/j785j9SF4nW2LlczqtRM6le",
-	"4PPHO47XvyF1um/AzZ4usYFkorjDb8QsQ7Q7VXDbI/V9tEr3FEOeEDE3UNPTTI3C7p138A2FFtp7xLdZ",
-	"1t0rqdqTtbw9bXUlBmzGC+Gjopi81aXMYKMhBL1sgMAjo9VBvSvtpx524I/MY1u38HJCE6Eh0rNNwOBS",
-	"hbaK0BSaa7hsQWFwnw9YBpVNWciUGNeFTpAbTwWEiEBnBiz7cTESlXIMLfOFcOXCWIAtwyHcwJRUJaiR",
-	"HNSKRkT8Qk0qYUyajG/dlj22NDoKOLe1+xNub2rk217RgrG8hqifWbrtxHJ+WTsdubmUoJTUtaHshWWF",
-	"UMDdIdCCqeweG38zbUAXqVp8X0r9LftRPqb4ELA7bADCHhx9C6LkIbavjiusHz16+F0K4l/wQlS3gcJ4",
-	"vIJcmCGLjSDCkmLjis/cXhDJRSBtDawCN+en3IpkW8K6uUkIYz76/vsorvjg6Ggny6FBOpMZEsY+SY3a",
-	"KNwEKy80lBhEnSakAeRTiFb55p/tHfw81GLCfAP4VJ/55B16dbGuVHm5KEQRBdBP2TEgzxlWCUs/H+8O",
-	"9Y4AMLA1aSTd2JH+DdkgTmsxItfKkxnllNAsBpR0wekhyIlRK+h2sRH+T+ePJLEd0oVuwrckrofOiL7v",
-	"j7FSM4tSIQwfEyYkVe3A+k5RL3SHZ9hUl5Dy/F7JQszm2gpl643A5A3omCEB9w7QQ1hGVHYf0gEy992j",
-	"owcDgCjFDI1vUX8MqoZ3p61NFtxKBqoSvMk9OGgMfjA4eHT0AP7/Ifz/t0lf3I2g9fB+7PG++cy6Hvft",
-	"otlzAkrQtMf1dJMAMzuYBn829+qbtdy9P413FRb2Fw0e+4Kevd6rTh7Z9RqH0opU+iKq9E0MXaqU7FOU",
-	"bUWVMozg/ibSuK55bj0+ScWWsixyXhXGaXGywNTfugoB+hNtd1puMW6drKGEoXWnA7RZBa/paSTYQbKN",
-	"oWhViYCV4WPqhOvi/o2SBFKI4sn1OJWeGH+fOgDyrXupOwXz0fv8YVPTLrWaiCpsTZB+VO/Nvj1+GIPr",
-	"zobUFXhSipdpD8k7Omti7W5PYZ/JOcINqy0nRvaPICgyaU8h2ZEgbPwcjr6t5yBNPZojLciNTKb/xX7t",
-	"22Y8PNYL1IkEQrWGKlq0DmKP1iDobEGxg9m0JcZGAtGjHNdNm/RGrJ2NVtSkfsjOKJGekKGozwhDVsCU",
-	"EEUNStTNEeKGe8uridiN3I83vw+X3LMbP55sv1sZ5zZscJrtoGi1r9HCm80aHhq21fKbvgP3O5kh0WdH",
-	"afX729MLMJfT3j/Cpi18sv7t/HzCA+psfLOuNs0rPUJFALOq0grUTRvWJpJ0ijUbCZgWxVhqCIVhG6hF",
-	"uo1zKx5wx/Omk9njUUcoa63oYlT07/GqEEpsUy1Hx1e6hX0bcNKqNjtjHLBbgFVNtBIBhCSBKE+rmHLH",
-	"aYViM2mcJCNYfDsV6rSuPJKY+F1UfKkYD/W0ANDVPeOuBUEWVU4z53nawafEtT1Dh0IyRkYYU7BjuHvS",
-	"oOcYu7Q0ukBivqDSdtDo/eEWSS7h7uuZT7lpYEITltcmsJffvCaQV7KhzeZ36UMMC4dZxB2zuy+g1XWa",
-	"ltBnmKwG4alqrSwN95UrxkvJnajuGXa35QW6WtJQGe0JeG9rnDePYzfWUKSHygLu7O5YqAcuptsbE2Xc",
-	"kCeYRVESn9UHjRV4yvBnl/LaE8O5sLwFU+4HqDgRrJRX4NIkLHTDjBCb5U6x7j6WTuqOeLGGpr9eKpaK",
-	"a4W3LKca+jQZ3e8gwzx3n2NnvPn29Mn6bQNYUFfxsbb5e5cjv9T4+GkcxvgA5fph1R19YrBbCeUCdkpd",
-	"8lPo63SmCSDPm/QY6INgtXZE/c/C79g+j8J4T08ao34zrAqarIZU8oAgFktB0noWhbStSk+ly6ZMKGbJ",
-	"Eok0tDX8OskvppVUl6mIHQbT7jg1DLtHYXFPoybyTlxlSrWQNQqnNsQ4l05MAtKnmKdihiIlgYNUqPMQ",
-	"jJVOCiu2MIKNRM4XiLiNSMfdmUmZ7FbwrNmjzU06XQqtxzt/jHC1y2Y312gIwOtLEQsgbwSmGzJwQiyT",
-	"SnRPDj0aLZQypUObpidWXEgX2urkgKd8oxJI1G9RInw2tTte999SWDbR3bWIPfN0Wp7fFj93ogY41QGS",
-	"YlcOg1dnj5wFBrxZXUudOxAYRJ67xTj1uEx3um05vOe6Ypn7UXYSFWKcuns/1YsqFJ5EFeOQNsZXHiW7",
-	"6xmnsxLa2dQbYRZlIn+r7ny/2ybc3iX/Iu2WeBd0IVIMGoB/alvEcktzg7jLz37a99wQHHL/vWdi6voi",
-	"t/2GBTAX1MJ6b1eaHMgbLSOwrYAes9HKhoaHinmzmy2UtCy7zAYsm2WQgDnJ2N259j2Uj48efHsvkgvf",
-	"fXuJjx0fzbLG/TNuCs3EuKP733/4eDw4fvTp18sfZz9N/vFhJwB9vUH/2qt/RPG5meqUNK5T31q7hMXp",
-	"i53z0ELvniYy2oaSgOCWiVCPBkPG8Ren1WDjAGQpp0z8c8FLphVFNepOXb6AyaDCN1/YLRDG3RfjoeI2",
-	"Zj8RSpAbLrGCBSoqghna/5A6QSlYXfFtQ2Sq02yhE1Eb/mYzOb+7Mhcn794uP7d/VmgA9NsYKUQX+tNl",
-	"DDe4Piw1SHu6nTZ9d9/d3omITALFr7+l3pZAnv7g43UOtiQ0t/ASf/n3z09aEr3rO71BVs0L04v21x1H",
-	"kd1TCcYLwNOgvF3Hoysx01draN29yLyluSYaHbzN5qgEQJomPV3YGha41EwaI4oacgRYnEe/F7yIk5JD",
-	"u+r2DoB726EebQR33pp9XIpwIM1L4C8G7XZSyaxNqEj5ugwBW6dp2RzULGUgy0steNm1yDQafY/3CgZt",
-	"a5MCKX7KW6vNjqfSsEInvUq5nst0xwX0ZXn7UaoQVdAelyj0Qyh1zkuW63mqa0j3qEaXDp1Ny7fkxrb0",
-	"O31HAQEIuxguC8YVXpjuxu/WHiQQZpAI72GEU0RSnujuq2/NgW7tTPJ63Ow3E3e1hxV7BHM0kVYi5Urp",
-	"PkFjedkWdaKWO7IUdRCGLeYn7fRD+ZZuYnrM3DFE0SloKI7lUW4xbjCIY0GfeccXQ58C6E8wgKW/VzJq",
-	"S1LTJIRPqFIljhdhTQ1sUCDpepqY6djVbNrWlCdcSY/arvTSLRAPq6ZPY505G21UnHPal70HeQROLtAs",
-	"61wLjKGQx24/eLfk4gx9X9M8t39AxOoJ7iNFRoLHfCMywi0rBQe0cQqR9HMENP3rsacxjnq0hVRgOqW8",
-	"ahH7JtfzxLVxpslvI16cYC4QNNef8nLsPY+6EbK5VHBosED33xEvTn3VF7Q3h95NCzuERC4cdyyWomKF",
-	"xrxv6LSH9WXNHxDJ4W/gxuHE8Gdxb6rNiEaMy+B/h7bulP6MRk9HSJ3B36NrGvgHUvo+uU429vlHt3ON",
-	"yz6g9nNYVe1ssfTB3bCH8lKUKaceHZz7FsKskArmZmDmEJlIs+huHhagsM2oGc1lEPmVaLu7GgifIZDW",
-	"0oQUS+V3bTVazk3vwB4siZI6pHanw7WeqimbmlO/il0JwvUQrU2Sbm97oBjqcc9ifTOxOpC9/dr9QOnf",
-	"zve6h+rX7jIc4ImWriFrN+cqdNmgZjr1Egb9LQ4i13pj/fpiYkrLwXqB2/3oHU3T7kpctyr4vSq2syQs",
-	"QCZmI+FsTvSYOlsrG+7qELUvsP4BOGQfr+wa5tTth92iI18IW/dGRL1vonWBOirgNELOoQ+phkpZlnNF",
-	"KrBXgIc9VdN11XHtWszwMrRpbSuVh8jqDQHfkjS9jQes9avdlaK7PaD0NqRC9Sjheb1UBjO768L9WoUG",
-	"bcqX8f/Zynferre2/9PU7+DK/t3RkULTnH0pZDjgWSkqa3pjCWqEEiwLNL5rnyUZMZTNX8sWaMdS6Rk+",
-	"rylvc/MS9QHb9rY1H+krQaWSkMWKQl0U7LyCiYmFgR7AhnG33Bjf+OhRk6/qxQjykG8ApN0vPTsXMm1f",
-	"vvJtjzOYrBmGZzNwFETdjUN1BhgCLKNwQTZk6Old/56XZQb5PHByXK0cYfVwhn/qQ6pEWfsm2JtCX3LV",
-	"hL5jkwqxVjTjEdDjmu8g3I7dDIbW2wglJtLOoTMFGfBYhAydfRFixeOMhRotd3j/0EwU0MemXPULXbSW",
-	"r+XlwsgrQbVpJ+BkCTVtA2fk+zKn7JuhRxnI9Sxjd8H9goVJWKZk7iFO0TdZXZ/8XrlX+5RHKLsSpfHv",
-	"w27UMILjgHIsc/yGaSd/OUjgU2AlS02RXfwlOkjKQlTvFbEYbNEv7VqV8j4pec+VPW+xcqsv0yUglWZp",
-	"VowznXL0Q4l2H8Yki1L0Y2RmrpURe0dgD7u0x42vhHgqx+OE/eVobIuRjXApnIoLDJ+1WNvw3Na4G7aV",
-	"HrBRovJyZ+NgN/dUVqVI9bK+8BkqkAvhOMj9Y7S7fHNd+ixtgfl8rO36DLzaPz2gffT7kFTLK7ERgCuk",
-	"uYya2qZU0J8jl1wvrBXH0ApmhG0Gx6imcMRLDuUd1A1ogC5OAsZbVhoaHf3ZVP2fN4vx/jTKvl/bX7Re",
-	"/+faTbwvrumHbAPPysPnW0kS+B700vo0qE33s6LASHR3pUbUbgnIVej36z1nO9LiN1aUmGaKG/q3/ABZ",
-	"n1vSX4GHN1NfAzjUptZaSTudCSvzNpG2gkY0DJtSwYjg/VvqqjAnEKbFDlDHjms+TMO3U0pqMnwmSjmR",
-	"o1Sp7Vq6vnvVRNgYDdw4HjzmlfsPOVkRQUXoeQmb0CJ7W7Tu56hrI/5N1BgOAzHiSkKHNzJcZeV0UEyv",
-	"MbYWGIOQ+CCxMXh3we1eT+ebxDvAs9iifPhgZ7oDVkulxLYM5zlXKdK40GwslqDlUBZy1JsqNC2SE6Wb",
-	"rfLjnkR12eNWZ3+zRKj+YRws7jBAeLzRcikxLXquJY7Cy7It+gwad5Nkk5V5nckhnvJeeFOIVnT3s0b7",
-	"vj6FpV6UxWPxrL7c20t1IDktIkqIVo8x3kn4pdA6Aw6HzXQhevobdtQJHkS8JrpMccZ8xA3jus+waz0l",
-	"K13l/ctXd5rtsI8hFM/zShvvKUg40G4Nqxj0jj7AivEi9r81L+VM3sBJSZcVnCeIXGH1ejOLRhUdh64W",
-	"SafkkwA9mHaoYKl53cDiFDs9/fD27fnh8fCYCZ5PqRkWj3AMG33vHLNHx+IudA3s4tWWI/Z8UQEDCwIV",
-	"7yqXoVOqrACA7xRTtag3JbZJjuFxHh014HEefLt7Xv9ciIV4u0dsGsegoe1OjXDkVmJ8tb+vU09N+YEZ",
-	"dvY3rNHa/on4BqhXaJ7uFKeP6TFsvQkQ4m3Y42MijYjsKxGAxz2W5pQysyiPbCavhywC5IbfzEQ16ZEo",
-	"/NRPLFXwUXG5u7spPBTr/5tr/AdAqY5WgG2IEKm+WpPphQVsrlwry6Xqgw+2Ky7pq7ZuUDl4JbqgDvtG",
-	"hJAqcp7W3tYkM4RJFnjhCWjSHZ/vxmP5Cr6GaIzT+nSFcLDud6UY29NIHUe3l2pesqT+N8e2ibsxwaLu",
-	"iklYsDJw/C6KEN1ZTJixOtcJX94FZluRBIgU+2xq7Txjdz2rRvBSqq+8R9+b6AHk7G9fXsCXD3L/1QPw",
-	"KrldffvyAjxJULg9eXP+hJFyeQ/8b9MH9U/CWHFGnXvjwQD+A5ntD3L4/6S/Zl7p69V567J/wewXH5c7",
-	"f/P6//v/GaL2knbvBFMErGt1I+VyJCZSob/Mo5FaUZbG8V07Fe8VFjDcMYzS0oYMHY/xmLB6RDbz7usG",
-	"5BkASoH/3u/A1bFT0dIrrjwW7nbwbfcQtSS9sLzq5QW3kYt+a+THP+d+U3am17cvL3rLpT0HIeKp9IcV",
-	"rs/WUA+wmPeYueCX4d54igehwYuEepXzltqYuEmCVOz82U9IxxDbnGqwiKUxizU77U7jlw1KA/f9ylgx",
-	"u5MuA4x+2aqNs6iAMYVhh/eqIWHNVC9VSFRfMW4uN29Aaj4S+nhX4uJSzn8RlRwnjIS3qFaqVbzuIXuu",
-	"KzBQISwPvD7K9jr1ihOjqrxGJr9p5KSuGfiiSqNqXYSyzOs5WoOEr9H1YPxzdwx7cR74yY2bw8Ykvv+L",
-	"84sUiQbPZ7GlZsJuQpKX0kvqLrGk/jt8IsifJy2QSMKeu7nbvz15FEKJ0jRciLet4MR0qS3pDA1QVHya",
-	"2IWA/tekbUwJumP/Lt1EnWe7gyFK+aSVpfy3W2CBuPXKVmjzvQ5aMKgTNLwbsl/5gv/VTbOqn9Hv6+zq",
-	"4OtLAAcqZ4IBDYMaUEJrAKq8UeIajO3d3shESkSo1TZ8rUAlSiKGHIQUfYmlswlLbmx3JxyiDe7OCmjA",
-	"QWxiRvpMWdCy0T8dkAFO2KNE33/YQXb30dGDe+mw66JsRadx33liigAIcg0iwhH2b/TC3/CFO8BpWuDn",
-	"ALYB6qfc6qo+iaed2rCiA63uxLoFyMbdFSJId2nMF4OwuSGoxf4xsH6ps943yfGq1vW3NIrp2+ymf3uj",
-	"GzZPe524c/voR7SX9kJbIHLecbR4uVqRq2trH4uPDUSQ4/vffwBYkG/+MwEFksK0rhFMMIzlGcExpGFB",
-	"8kIulHW6hffXhEeO/nPYQqqwiP3R6btKWtGGGhQ1sEpITQC+1Aq734UAA36Cvbmcxeq7AfrmgJUzaKGV",
-	"zim1PXPiyPSTC0iB7X2yimr1ZqHSMSYB2kU3HWSD5GjguotVGO9DqrckmATSri7cqNRlR18KmBm8CeYm",
-	"eAUBEvo9OBU+fQKbYqxbNt8LMbenGZ5rxnI9myGufoEY4WLEfn4BWHBWE3oAfqnZktt8yi4wSfW9eq++",
-	"+ebdVA+/+YY9ixuXQF85KQzLzhZ2qiv5L7C9T9hjmDV7+/rHZ68yTBREMNBG8uYdg7B+UP4rFbVLG8Jn",
-	"maeJgltOnUV1taLJ4BGbb74Bs2xZr5ktubInPq7iO+sNQls98IwOmF460hqtQtJoVCAweK/S3f7mUpkh",
-	"e1bTLVQ4c5Z5VhN3euGl0VB9mT17yyfZkF0IX/qZXzJu3qvsxfg+QOpn2O4AO6kBYC5lNjmlYFzK3GZ1",
-	"fnadhQndJ7mxojoF5RtHfKWVwGFP2DcZnCzkLWHeKfsZSwnZpViZuPtS0GFlhRltuM9P3VkvlDv47L+Q",
-	"vP/ueHOG/YZWNGcfNwlV62AKYHMg0IvhFpwwLM0in/97BcseQzeyusVKXaiBPaSoba7X5MkvOp8LXhEp",
-	"k58U+nHRvCH53JMH/ZQVOl/M3D1md988f8K+//bR/77nU8gMtDp1O16IDAbxjiSy/IGT12w6e3R0NDPZ",
-	"gGUPyDlyPH14NMtOmZH/Es3frKNUvVcBpmoNoaoVkIq9lTMa1U394cOH36OnzUrrVM0DvKp4vdjZ+YuD",
-	"qLTu4OoYxPdcKD6XBycHD4dHw4dU5wts57DOkCag+nVcHIWOpQDPKLHQGG4AtECtz2Kqy2LI3vh0d/RF",
-	"S2NFEUr3o8ICbi4F9Dty7N2JF9j0F8XBycFLaer08zmv+Exg95Bf0w0vx43sayct3Hf/XAjoKYQR1Sgf",
-	"C3h5KpD6oc6HhS15cHREabiW8CqgwV4OMz38H9Jx6vGaYjKIrE6yC9abbu4YlRp0H8ofw86oPA4Zvych",
-	"szbavjnGvtQVlO5XTkTDE+AOapte2NpDuKQoCRezGa9WGx19wdfCqd7DgMs6FIBTdEtWrIpJzd0JPjFY",
-	"0b48+OCGJ/I+DA8efvR/fjq0VBM3T4KannlQ1jk3Fvg5hEaxHT/EK5x0QzyIAnE7IBMK63nhlqDdGMgz",
-	"52W5SetvBdF6OLANkgdqBi0uEHNVP1yfJeYo/lHkvQU6X2l7m+JTIxp5Dm0VkPBYF1pFoIqATHtbSgV5",
-	"zhl6NLD+xB8HmG6ecSWocT4vV1tIbi1ES/gnAx/cG7LXcWtf9wgWVzi9ja4PVJ8iLglD5LyVexBF7qUQ",
-	"83B1UHMZsjNvatYNg7FPZa3d4L3EtsEaUWPA2QCvfK8QXRgaPC6qSij0JIGUatL6Gax/g75TR1A/cvgU",
-	"lWskX9A+H1N7zM6Uu5Vbukn5EtlPTSIL1ujmrdlON+9wt25Na+cLy4y4EhUvQ19nKvO2FVcm9KP1xEYP",
-	"eYJbFNJGwr15HP8Q9gwe6CJkvabHLZip1HLCSV1KuUnJXI8YXJ9EN3TbrTMYUT9ryvLXFdoSbXNYTvVW",
-	"oT/YSYAQnj74otoB9b3uJsu7yu8KBjX7kN06gNA5RjRgCr26oBtE1FnqCVHmOgJpUvt8rqumiQcFHUYI",
-	"lh2SoXf4Ef/41BgxG7JXmvIdyFabV/LKWUOXYpVWOKOg4C9SLLupnpHeiQHJr0Lz3IZh+jYCL/Ve+5XB",
-	"bfbSgoFhSKp5FxyWfsS8ttM7qboB8tGPxGOigKItsj+cNIS2xbemfSe0G4Fu7NWb2k2n1Sb1AnEl1BYj",
-	"7AKCL/cBAw0fJWcEULZiGXyYYU8EhIxyhhfmOf/fi9evEACfW56dOAP3dxyF/Y4ult9Z3Y3n9/fq9/v3",
-	"74f/uYczTy4Z+51lDaBQ9wnlsTOtQlqBmgww46hueKvEsia7uxhyAhaB/g0ScQRyhh5CSHT750Lml+Xq",
-	"HsOpUNYvzOSX+u8oKHcnoLgGloQ/9X4E+C0FQk1YBQKZYZ+G4HFoDuDMXvjxK/qDo5MJ7eG1l0k1wRdJ",
-	"NQkvwa04fhS6GP/ujiPaXzxdrGxwByuLbMjOPMiorZM9wZeErqKX3Nj78Ir7L55mzgYxTnUzK5WfMHDZ",
-	"vFdSgQWDnjg8fN98KYVceoKnlwYtfa8eV3ppRGVO8AkJXf+ysbD5NBsQzl8GM0I0oiygoUCoODT1SKmI",
-	"F+ACeoYXYgcHdhdcFo0W0bg2IyJ1AJOlam7c2K9bMmUrri3e3vt1vKp9wCSLilvEa3SlOWJ2eyqtEeX4",
-	"9jzqOV6rZe1WS9sn4npeUipnkhFhHBNKw4Wy1cp7PSGyST3KYf51V2v/SHCo+g/WajnRKonxl5t08Yym",
-	"toMkQtHs1Nr5yeGhmep5XAAPTT9yXtkMwxOU8IdOd5alHs/axPqiKnuZ3xtabegb/o9nb1vf4q6kLg56",
-	"DXwW3PRI/INgvWVu1BN2xcuFyIbsJ99AfQ4Vro7XZO54M59iWAnKIXYnOqU+Nu7vn9+8bJtxuHD1jINa",
-	"EIfO/vvkw99Oht/8x8HuJuK3VY+2hnQcZSlf3J68oqJ+ZB/KMgC+hSOaaApOuNuTvJZ1ZVzSjHPK63MP",
-	"L/7FLJQWQP1bGSg+hjNa7UlZc1vFAhS732n6IN7sw4/w30/IA0uRyiZ8YQ2FcMGvUut81UJtMrCnMAru",
-	"0k09ILtN1Rdj6tX84Ut6LXCtXj9K7fSg1SPhd+iz3Xci1C0UN8Q+LgX53J+95a0FjfTYITxDY95i4944",
-	"fWrrtvUjHFgrFsd/GBzMF4ktP1/YP4wouzz6SisR0/D+HX4RAXxFnr4nFKwNMncbHWwyqsOCgFGS9+qp",
-	"HI+d1dJJpQZzRmMMHoBBmJFFq4uPQDlvoQatv7MUY3plSDAG3koGGHVUcDZS25xA9fys/patRQUepqaN",
-	"xwAYTYQmc3u59kTP5tD/GzeSws1oQbtPgrJLcQIb7+K+GU2COEFMtpoVTxE4ZuAIoJDmErMIFkoRIB24",
-	"A3AZwbkibQyn4A2llF/P0/0X04zcBPasGMF+7lsvsn5gbKv9WYRQG20cfnT/+bQtVPHKM5rPdG3xmNr3",
-	"+/a7TNKdOOY+93W3YHWr63YGh0Ulx1uDRk/hgS9pa8hS4CT2d61eAxKbrVZsLirg0TGLjhqnjBaqIDxg",
-	"ZLackDStRs1/L5kQblTvUqSCWMi8+uqpx1ZCDC2vhpN/tasjeqlKzQsnKXdpJJmTCBm76ws6IRZNphYe",
-	"QCXmurKiiHupDAJKWpYSee2xQplPG4rDLkGPXW166hOTf8l58zaEIMtIKg4z6uQ7hM1mzzAJoBLCQAot",
-	"ZQVA6tmaLfMEJ3T/qTRzbWQ6RHRe6bk2kAMA90ARXt4Wx+atLUaiCDhVVJBACH0N1I5lQLuCNJgeC0F5",
-	"2NaGW/rBt9AB1jR1sAoKprQ6wWYWZsCWUhV6OaDcEjMAz+qACVUM2asopAre4tAhWLGZmOlqNfBtZNmD",
-	"R9+tNZxG1YmqgbkSy7p2KepcuKk9YbVHmz/+htHOQfqXcc/h7ubDi/MTd//brrT3M99kQjdPX0guj9om",
-	"9x/t689PiMhkz6ouBTxvLVXfRlV6rBTFRNSZeWtchtAg0Mym299o29Tqht0AGdrPffmSJ7u2pP0d7uPP",
-	"EIx/18xRjixEDL1GHCZ92NJYjeAEbcrvD/RIp7MlRMh258i2nSfVooWbEMrkLf0ueqlEhUgrl4CFRj13",
-	"r4SvBr05i//6uZavxtsvx6L0+z3xLD+a7zPsC6d2ZliFPkZJdeVHKAYhNBXSACitVCm9UHkdqc1KwQvI",
-	"ZwDkEI9ujin9MZw9tv3DaDCku7gZtDhlYHIdk/sDBlBdghAK0dcb5H3BHKxdALVu3a0OBrcf4NCZ6n1k",
-	"04cxN/cP/IR0xgDx8PTVRTLs6FNJW9OS0OoarYB1NCv59JgVYi6UE7crSgby9VbwD29TbJIG5Th3T79z",
-	"b69dxcjo4bMWUiCm3JcJp2gzTsceCYA5gyu1j2KUDq/MeVXRJgDscxTnvxSrv7dE+U8BMHO2AO7ROkMY",
-	"sEMQ/+8f/vb3PyaIfxtOX9cm75HR01nsyf3qTxYuLKbDgUhuTe72lY1bNdJz/9AX3HyYw2rPm1/Xde7X",
-	"Cz6vN8xve/ioue+HHxF0fi1JIBX2px34y8T95369iS1sD/2HXfpsYthT4haSWn3x6P/2zetHQbjgnRkA",
-	"fxx9fh0pADEdfOU5ANuoAbhRhBKVVNN8qjMYEChABiBkImx2D0aR1sjOayyl3SrZPHpdpAj513jfp14q",
-	"829aqdsKonU7eUb7BvLMY7/sxR8S+qFMIVLFjLC2TJfLGmE86kqSls6oY9u3R8d113bI5WYS08ghZF/5",
-	"rnFGM85KPZFQCjCDPHBbAfiCL9nakAIXNIfPKAb8K9qKRnhZ7iMr491UMz5jL6Kt9htM2z2tpLpsv7rY",
-	"dyj2UlLhh8SKJkQ3yHCY36aiLDLslF3bxacsO3998ZYNh0N6XUYEYAiqa/O+X9C0+tfexwb5v+ntxsXv",
-	"+XKX2hhSVWvMvtuS1xpisOfn4LwrtbFg5nFfxt5AzLgUc5tmAFSK0kqSZEuWvJoIhHf5+QWUgRiW1U5y",
-	"BDbJDg30S86YVMYK7LKwed/9Kz/nhffvaKvBoO/3cCh1uYz1JdkBPjK95aGndJteTF2nP+f+UOPuzd0h",
-	"F+mAEFzMwNPZAEvNByy0zYYzx0jm7fcRa/alCb5JaVihEUdgcw+pGHSrJfyWnvmCvIV6wO6XtwTEoz1n",
-	"g4Xt8tvtP2lseai/3ZUpX6MssTTIUqOIEvALEMtgAOC3tRtzgPmABN/jhSC2qgSPp9NJvCpSe+FSZnno",
-	"yfsXMcuD6N080narPGzS50uYpWuxjb6/uFW+de/60Q+ud6dR/sdR59dhlMdk8JUb5VuIIcUb29AOtoIQ",
-	"fFFJFc1jz+JqoyJ/jzKL12ZI3txIf06Nj295c3ee9OHH6F8dvMTxpv9lZFLeWHTrObVJp+aefTYR1bgP",
-	"Own7iwurjpt6c+LfTWbRju2UdH8w4X8d4m6DpL5ymdeJppI8Mej5W0Xf6/DUl4wT0yT2HSmu0Q8+m8TT",
-	"0f6FgHH47HPIujD64Uf/ZwcpF7b4ryLiVDia1pNpk27RXn020VaT/Hba/dJCrcM2fk555rdppzD7I+n7",
-	"65BkTQr6usXYTipKcrq6OU6r+HqDj3xJjEA3g31DBJKr7rNJrcpvmz8L363nM8grHPrwI/y3g6TCDf3L",
-	"WGIVLTdxEm3yye/QZxNORNNbiPOL21pbtu1zyiPYmZ3C6A8j4a9DEkXk8pVbU61Uk+RcqeqjFqhUbKgR",
-	"YiUQJqn7A8dtDVUR8NYGCKr6j2dvWRTETWcHIJn+HGb0FdQm7VnoRaGqzyb36roFHrC1I3KoD/xzCMIw",
-	"+uFH/2cHcfhz1F3vL2K4JerFmifTJhijvfpssjFqg7iVjL+84Ra31Px8tL6bvPyO7RSbfySpfx2Ss0lM",
-	"X7sNt+NedmZ6h41m9G2XOSRa/RG3GRGxt9/oVGvaPVVIB/VgQ4nwugK2CPadS7+Oa0ztNNa6TRTFs7r4",
-	"/6vqOfETVwtehtl9bXfurCiaTeQRgAZQxKhdHJT6KeFRJGToH99OEYtkQjGBlZTSYDdArlZYQzhINhe7",
-	"FGKOKT51B5OnSfUW+k1ZZvUin4pE6uHFSuXxzf5jdJr901JjHV9rH5Of+KWgROEp9H4va7j1+syg/6On",
-	"tv3x9sOPRJtbldw3YqavxH44xpfaZlxD4+522dM/kl234bcMfOPT+0Lluqh7xglRiOKUvTi/+s7xh1HF",
-	"80th6/TyZmOsmgv16It1K5o6nEu1ja5+VnOp/r3J6qXgV6LR4p9Z7dujQ1eAFKDGX52qWkQetNZFPngu",
-	"Q+8tQovy+wsAT0upMKzrt1or301DF4IBnpDTA8X1XFbCOOksDUM6LDA5n0N3VkZ81xe2rIvC830R6Geo",
-	"1JPqa5VpTysuVcxrQT8a6yoX7lQWc/fPQi9VG9pMN5ZDP9lin2ygDn12I8WDAW03U+4YItzPCeyzgXE2",
-	"1Us2c1pkZMtYNuMr7EX/pTlVD2GD9VqIuPAFrKnNgz1vqzizsXFa95NacgOVSEP2WkWnp1W5Og3eap7n",
-	"Ym5F4f6eOJMilCz5J9xroCIAnKWAsoEGMDb4SlStXkCFG5VyfSa1Gwbvz5v2+nLoz97S8XLtDiyd2CuF",
-	"ZRONjeYrARu7hw5YcIBUXEblQVBrCkVos6hpSJgNzGCqS8A0RRCibb6c3eGPd9BYPizWWRUgKHE2g7Tz",
-	"Ysh6NZjbFRiJQyJ/gc5x1NxsXOnZ52kT1/SIfb4ecc1wz2dpENeI9oSt21YYCG1w80Ul7QooCOqlD05+",
-	"/eAOHH5IpLWoyoOTA+hrdHUM/JtGWj8+csYX1Ll9vXX+MILPJ5gZJzwahGgSinZcsYCYrSHGBa3dQQ+V",
-	"Vdx/0cTdbXGn3W2FMtJoGo3U0s0XY8sbgC6YSHXtMdEbbVjiftGrgLYf3kBwstE6A7hC9FnNfaIPKV4b",
-	"fVInEW3O9RfPfsBd5vlPBGdPB2H4yuMVel42bDRWQgjGzb5c3DJqBA+0AW1agcPM9EwoG/oLDePGDcvk",
-	"UOutPPGXWKzvsaH0JF65L2r/9OHT/wsAAP//",
+	"5L19cxs3si/8VVC655TtLE1Jdpx7I9fWKflt4xvHVklO/DwV+4TgDEjiaAhwBxhRXMff/Ra6GxgMiSFn",
+	"JDr2Jn/sRiaHGLw0+r1//fEg0/OFVkJZc3Dy8WAmeC5K+PP5Wz51/82FyUq5sFKrg5ODtzPBSnEljdSK",
+	"6QmzM8H0+H9EZplU7J+Vttw9yea8vDQDNtElG72c3P+J22w2Gh4MDkw2E3PuBrarhTg4OTC2lGp68OnT",
+	"p8HBgpd8LizN4KkorZzIjFvxms/F5mTcp34SWf2we4103y+4nR0MDhT8+CB64mBwUIp/VrIU+cGJLSsR",
+	"z+s/SjE5ODn4X4f11hzit+bwlVZTmIub7bNydV6pzWk9nXE1FUxpO5Nq+piVwlalglmKycRtlZ1xC/9e",
+	"ltIKttRVkbMZv6qn/s9KlKt67jm+Kp5mLia8KuzByYQXRgz8do61LgRXMMEXhRB299ZN3GMtmwbf3Xi7",
+	"wla9nAAFbM7jHWyAVsWKLWdCxfRkrCwKNuOG2Zk0zNFjmCTSaT1NT2JbCcxN47VWomUqo29GeB6mOZ9S",
+	"MGmY0sxU2cxPbhXtWGIy7jWJGQlVzQ9Ofj345uDDIDG9V3Iu7ebETi2ba2NxG+ZcrYbsGR4+Oz46aiOZ",
+	"AgZLUszx0dHgYM6v5dxN5/gI/ikV/TPMTCorpqKEqb3WeYdLqHTedvvcV1vpaHM73lyJspRd3qvpyZZ3",
+	"+69vT8dnupDZaveEFvBcy3Twy9tP5lxXXThj6R5rmQp8tx9u+FYorjpwGwvPtcwHv7z91vy8MLYUfL57",
+	"OhU92TIh//U+9uiTG8MstDICJWxZ6tL9kWllhYKbzxeLwokoqdXhotTjQsz/9j9Gg5Tp9kIY9ZnOqrkb",
+	"Et66xnKd8FkKZdmy1Go6YEtpZ4wzY/m4ECyDO/xpAKzZCrVlgv0mBqz+XBjHghLTeqaVGDBd0nxGKPJG",
+	"A7aE+YKIHAuWawXEnNBUUi+nxw7hmU/wWpqP+8Vphi+vOXNWCm5FfjA4qBa5/0tlINHd37kohPt0k38P",
+	"YLQr8XQmskvYqTyXbnhenJV64ZQPd+wkrZtrPyv1WBgmrkS5YkLlCy3xiiyiX348GOt8tUnN52JaFbxk",
+	"4npRCgOK2d3z5w/uoZYxr4xlcyeJYF8litiJLI1l333LfpRP/E1wow/ZzNoFyD/3+o0liuuFyBIi6sJy",
+	"Wxlh2N3Rg6Oj0T3GVc5Kt2n00f2H338/oillulKWceMEaiaMqcUZPejIgHFFIniEL32t7cgJYiPs2iyl",
+	"FXPYnwW3VpRuPv/96/H9Rx9+Pbr/Pf7f3ftrH9z7r/9IrY8+4GXJV/V6X+ttS46W2lzehMuiKgW7y9m4",
+	"0Nnl/UIae++Pm/yEF8XmvF/grIzT1zkr9ZK0UX4pGFeB+liul6o+mYdurtt0hMaNTJP+x80pr20pMCV3",
+	"+0GGuktBu+X2eFousnXKRG0M3q5N4pB+cHoTTiyIZhzWLwy0clrzHcN4npdAkltfWy9AKmklL9LkAUIm",
+	"3lPYaadMiuUJG1XqUumlGrG7pJndY1NhDXOCRhhrWKWsLHDCSE0DNsrhF/Cc0kqwsZjoUrhlvFd4q/2t",
+	"eu/sBc/X6F2Og7n/fEguxYryCteyjY8/q0pg/wdgsNmEJv0mudOjw9Eu9lKKIFwSajCjr9lypo1ghVSX",
+	"zGomrdOKjRWl21q3PNgrM2SlyKVZf1swkAYHpTQJ7eAC92/jhozdLBvHOebZZcS8dl8RI8ormYmUWU0G",
+	"4Uzwws4YPegWxM2lyBkf68o2qdY9I0rHaGBHCjHcQatWzoWubJ/zxTE+pjQIP7XogN3hjgagjbO3ry4c",
+	"+0bSDFrWHeOowupMo2Un7WM2stlidMI4y7RSAiQybrheCGXgPe8VEfVjNnJrHJ3gDliucl7m67vGlVmK",
+	"0rCL5+e/vHz9j8dsBJQwOmFn+M/5yvyzoEGmpRBWqmnzvriluD3M3P+7V4ICmEvjztj9OnmFKiPKze16",
+	"padAS46z6coyzhbcmKUuc6fcyGyGRq5mS13W9HQSH7I0rFqgOJQ2rI+zQk+lAjp10pKvhgwmF2hgzq9f",
+	"CTV1l/T/HKVMziYfHRxc35/q+/ThlFvhxoz1muiJ+3K+0KUl2TVzP5B2Vo2HmZ4fmqKSmbhPQ9A/D+mf",
+	"8ObTQpQJjv1GORVUofxAOjB6LpxywswMtEDHyZieDNik1HO4/mMxlUq560n8QKh8U33KheWySJHzagCs",
+	"HjRNq1mu08qPyp32//Fgoss5twcnB05DvO+uVVI05GnLw6C/yq8RXy3xU+MsE25YoR2rcfeDFdyJApwe",
+	"Hn+m3SB8yqVKzvNSqjzWaT2/+s1d/sCEfhtzp9AuuJKOuI2uykz8lqOQMFaX4R95KSdgk+mi0JX9zXFX",
+	"UIadTf+bkYUAk63pXzOzUqrL32aicE8aPl8UInlnwDGQZoiGrwwzukVUGF1c4XlscnbjVGlpV/E2LHnp",
+	"SMTNtJRWZjx9h41UyKG7nbKp8OqktBtTzee8XCW/I0s3vXA4ZJWJUpkhOx0bpxdNdIkEOhaOOoBhgJQt",
+	"uHVTTezSp9ho/dURJBFHtEHRTtaLqafu94PO6UNHjgF3e8+84lxkQl6lGOwPeukENX0PSpf7gUF9wPF2",
+	"9tIa9vP5K7hHRmSl0594CU5ax1aWKsEuSr1YiMQlPsXBLZ3UUhYFjDMWzOoiP2GlmFRG5ANmtWa6yMGe",
+	"cX+D8+4gpRkI7wvYYE1wyI4JMGcgzBeW4f0bMDlxr89lnrwgilwfiZtjy9Wp7UHimUYtwN8kZ1cMDjzh",
+	"HXhiNun7JFJk/s7xMs7mwhg+pfVNtUV/q1tPt6l5/cTPzBQchFQu1dTywv25FJl2cwRnRWqCSy6d/N95",
+	"zk5I4zELBQftncAJd2l87eAg6Cm/mfVbB4HO+tytcBf2eMcWi2JFxmHqvJyeYqxYuOuFWsu4UnkhanJU",
+	"TE2lur5jmNPBnX5jNm8V70F4uZwKk2atE1mkqbuQKv4iumJEa2lObcWiQUfWPTk4yEjpmRRyAayy0CA1",
+	"HfOcrNJe/PjsaQX0gnoOA7cPXQ88Ppg9n/c5mpo73VXNM8Tpwp/BfbHNongTrPQ5v36Jv3gAUYd1l8Wi",
+	"rPD4tg13Bg+tb7Wf1IeEc+AJLzhJ9R5euaczrcHBM3faWOwoAHW+pFjnJo2Tgz+ip1JXKv+t1GOp0kTT",
+	"hRD8KvZHA1GEtb/H8koYZ3cyTi79O4bNtEG56kQfywrpzg2kn3vwAibApIFv670EBsvNJag4nH72XsUR",
+	"XbDNmptMntonsM+l4PkbVay8b37jgtPT5xS6bvAgqex338LtTg4SsZBclPJK5C9KPd9pRUePJnTyeOdT",
+	"QqngY1HsvFiv8KlI2u+Ojrh13moTzEJku14VLe/CPQ4sltvK9Pkh/qChK3dZHjnut2g4O6mFhuhEW2ts",
+	"iPRrL/R9PAs2rSPDf9owpD7DXb+gE+zB8rMmp9hMCslmHD0RZ89/GqxnZDibXBQTDDvAt4oJns2YNKYS",
+	"JasWzOoBG1fWO0kGFLrUNqncIo84rdD7uJWg6ifJS2xSZnlZ6iWa4IpMdHLINVZhmNPrHZ+qvV7SMF4U",
+	"7NnrC/qp2wbbcO3v9NRfilV6VxelvHJvvhQr2lt29+zHpxfsf/2fAcM/jh17vXj+lB3fc2aOm88SI3dg",
+	"7Chn6DFHwycUX0LvERjX79XoLlpD90bkixqEX495djlgl0IsyDdhdSlyNxVkx9vvQdMb4BbYn/qBTj/P",
+	"DQjMKOHZ5I1DBycEuF+JiofsnS4vRc7cR94nIw3s8YDJqYJtir6gDd3UE3YYffEsMq7IxKTXTNocIxOp",
+	"pqJclDJldl38cHr/waPvEklTjrxm4jod5IBbmqTkS7F60eOFi2pcyAzI+e7F2Y8v7217LVynzSGdKR9u",
+	"W797prQ9nVhcSjcTRGn7BCIs+/AIfep/A5BOP8sd+EWKZSrKEhMFBOOWZABH7I8pvdyk5yZX3jD4nW3v",
+	"lUJHENJGGiPFOUgFjFQ/7//y6Vgr77cZRu564jyUpeEsmpRSdXP1rUVuvA3yAkNSM65yM+OXwkRu+gET",
+	"1zyzTCsKFi9lkWe8zA2sVivBQNvrScpt7h3KGjEtYTlpNlIlu5hwZzhqaiZ7UewSKhhGjEybE72RTnTH",
+	"hBCTP4vavnD0Aj6+3nK5MnxciHZixkshVR15sk4ZeAyk7Q/CSRC2nK08zSYSNWPBGVRGUiGNZwE0GU+M",
+	"8RZFp54yf5827mUPK+/UXJpwYx2xRqRjGiqQ15fC7aTg4CaP4C36YzSyV3XgiN1ZOutxzleoLtKEmnNJ",
+	"MeJ5MrIwos0ekZu2XmAdn7vihczjF0AIERjLiBUCbFY3L0kRqhm/EhCOBx32PYhqmrljoO6Kh9C/tjh8",
+	"M97YhYGtEcocMyoz3lmzqslgjwJFV5Q7vqbb+OuXdsaFr1+qc/KjpB+EBOSWQQJX3vxK6Vx0SUVpGPcx",
+	"mTxZMXfzRDLZBNImTUvwxl2AmiWk3f3eYZ6cSIP17XAu+4FqrkBza7KH+jTSWx/22e9cio08a4rPlOas",
+	"fH70RBeFs6ggRAu0rzTEcJeltmKAudTcyUP2Uk0x5eZluCCUpQYWx4Ac76HswAdM3/u0PMozCJFR986T",
+	"kMqNeoaCwGopfGwm6VEqKmNT8SXKZykFBkkfMw4qyYBxtIxwsRJyKf1UaCVzngvcBMpbbI3WrnEp2pXR",
+	"gI0ukJJGztAbXYC5NuoX8gEdZcGzFuc3rCp1pI7rojJTn9joshqLUgkrzCHlLY3aYo9Nx0lMt/TOjpwr",
+	"prz9sa5ncjIRpSDHcAhu5TnEQuucz1LM9VVLzuczaTJNQckegvWNgsBtJohgmspKToOKHGl9ppeOpOby",
+	"Wpg6P047FcQM2XOnXRYrkDJ6Ep/PaPBejYTNckdFuTIjGG0056riRUimhJswlyqe9PFGMFSZnkt8QRzA",
+	"TZWy6rxfheN1hAQg5Wy5IXszYRfnv7BSZNopxpg+JnUp7QomDcUyQk5nzgZ21/y9QgFLamDYwNTFVsks",
+	"8AtP0Hwhh5D8ptyuuEv228zaxfA3my2GjS+H7C3k5PAym7FCGrjmhZg4bUfmIhj9QuWUPZa3OLA83a55",
+	"1XVpN1fEXguRi5xVqhAG98aN5959cf7LgPRdv3WYpmZnQpaM4tqh1OO7R48ePtqVpEb5AGV73jxn/hkQ",
+	"dHCzhis+Lxoq4chzh0GUyQQM+VDY7BCHGGZaTYbbQrtrEtYtXE/8ahsvPAVKOT09PWVWT0FDj23E04PB",
+	"gfvyYHBwcf7Lbv0KqCYlB92NusVlkMpYrjJ/GUoxlZC8WKlcOON3UYqJvE5EleDzLXR8SCqHOeQLeThq",
+	"SZtxbytXWw5XMbfAbSeLgRyK84KQ3p18QrNP7WfNsG6xq8/pulwUbgfcQhw/vKiVsI6yvqZxeqR1I0Zb",
+	"pN8ukZu+/vjukqlqPqY8FraIWIKBtQ3ZT3zFxgIZT3BChko1kANtOaBRBupu6sf51z9KHR4Kk54H97YR",
+	"Sx2vwHES+BxU31kNdjMJtYaWRR/Mk6r5ohSZyL1Q39DjuPLCiHILxZUoeYHCGNVEZFfc2lKOK1t7Gkhe",
+	"e/E7k9OZMODWwZT/QBnvlTTs2yO/rgF7eARXasAeHLEfA7EP2PFREH7inxUv0EXkBndK4dqrSkb0hm8z",
+	"AycBqWJSKFuuaEGWO+EDkRYS7S2Ffkcp5u+FbkI2VRYjHfXBNTZGKqthM6alrhZYtgOxB6BcUPfAl/6Y",
+	"cb8gonPvV3Tn/l4BMas6PozXoNDLxg/i+HvMmpY+bhO9MWg4W9aNukWCuc6cQuYr6XxifogOtezFVNgg",
+	"ggZOfYONmHO1Cj6Sx7WIfq/w7Ybl8sqpEdIO2REzoEU4QgfXwpA9l+B0cmdA5Ap+B7giJT0TbQX6I5xI",
+	"FDybvVdhQ2dkthi/NmcgQcoOTKM31XR0awdVeY8afMml6sl7IFkwUZNhRTmXilsw43TpjVZPSOjmdSc4",
+	"B6MUFD/LphrsVqrHYEosPZVsypwo/54XxZvJwcmvXTPxP6RWAUnCgSYhs5E8oNb7IVCnWPIVuM+m7oIO",
+	"2TsxvtDZpU+BRC6ii3yTrN+rqXardgPczQqnZqI7kh0fHR3fi7KmvR4sDcsqy/jEgi5jhbKz4KrF9dMG",
+	"HkMG6/GRu54R1T6aO/rrTFNAAHskKL/jibiImz4zC64iW/jR0dEcbPQHBi2H49nDo/momcDoxxzENV53",
+	"oZLrb3ffvx/iX/f+664yv1fm97n53fw+/312797f/uP3/z7aLPVq2Yr6NfvajeeAVpDOtwUGovjCzLRl",
+	"OVjSkW2KxrP3/iCP8u5VmbgamCcXYnMtmYB1JG7jgeAK7BTN+EEbiygNKa+/96Wf5pTvf9sIiR/whbze",
+	"z4AND2GnwXxBdNuqk3mLtN+DxvFsjz+ckvekueSU4ojEJa/E022pJc1wJNZXcuW0X8ywrnUkbaJc3ThT",
+	"Y1P3n5HU6BSF+CPyT75gHJFST9IOky1VC9uth2YQq3/mx49itUc+Rlk0P6aybE6LJV8ZVufBpM2mm8Y4",
+	"17PDYF3+AoXQHlJkY6Id9yx5i/YtAeSVAKyJZE2m+4LkPea9Am16yA1DVxRTj7wFM5FFIXImEzkxc379",
+	"ROerC/mvnfmM8MxWt/dUqusGi1zLY/a4IDtedC4mSPzXHUg/AhuBH6R43/ol1KWcSpUO2UOenI90TKQo",
+	"oGpQMyPsejx7aw42vCL1csSkyHdvAj6GJVLTQkDy6eaUfyY3ludOwJkHoPQ59qxqRgWpc8DbRM6+Pfo2",
+	"XaRreTkVa7K9eYwBo6OjDHTXq2Hy7YixRRgg9JsuZ7olt6F3Ie6OFAG/RYPG7enLQc4JC2bvvOPn6HzW",
+	"2IcKaRu1JJ+L0pF6w7R2Ni8aYij6OrOTcZ35v22rfWo9qJp1RKfTzQp2bYIIcm+gbh0AHoqD4ps79WQV",
+	"oAm63njvEU3NCwumkweCsU3MODXMLKXNZiJnejJJFPPA+e6aSFw/DKH5M6g53Xj587WKgFKAd9MpN6Xg",
+	"RisgBV/rbfmqdn5OxNL7QOB3zhZ9HNnG3swN7ObR0cM0u1lwYzqs6Qwfo0V9Snm1UdvowZAAsauzJv8K",
+	"n/7kS3g3y87JyanYjBeTjbBSDakT+dJgs2mHac8HzGh2JcpcZrSTlOLasn9U3t+Wm3a9Otv2BBQn7hZF",
+	"7iEniAq9vLC87IdpgNx350a/9c+53xSdz+Xtq4sWtS9sTTMfYxzKeuhWRlP0G9KXl/9ci6y9sXPPTpIl",
+	"+w2nuscn8PcvwTjw8SQJyEZGUDrxLvKzGe/agtL/NFHqpXrX4uBFLAtrYofxIEKuoKAzeUnRvYtJEVxB",
+	"BJ6N8JERPpPO91nslgJ+f89QFsCb2uowcRo+LoKoLzj9XGRO6wa3ceSnIkl5aGZ6ccgX8gSgOobsNThm",
+	"6lR1H4pJhqyj0ECiKgilczqLhAojqKrD2FKrqTDW14NgOamfutvnOvrSWdxdwAR+lKiibmhjfHobZKIU",
+	"lYSigHqfr0QJ+FtXD4bsGS2HYECTwarI55wAapJKmpkwIf96xs2gzdO8SfPEsndt2y/0WO8YSKoq0t8S",
+	"opT0XfiXVh3ij55DhGnVJFavrcEsuvJIz8f2zxrPpGotKVmI0mgVE04UhEjorWnUCHG9kCU+0bF+IZn6",
+	"QgltZy0AIij507liPdExLHn1tupSUgFaVlvlPA7S83jP9hoXAFDFp5RP7BNKpIJEXsiZtL9NdAWVf5lW",
+	"kwKJs1K8sjNdyn+BT3Siy7HMc6HwqysuC8ro9glGyRSzJqBjwgVDvlaW0zPs7vmLp+z7bx/973sJ56fe",
+	"7e+oVwuMsA01h1u25AZRJHfi58RnYS7l4r5eIB++D8fl7C1bVsJDYZi0moGB7oUo0RPSWTi8cE8j3ua6",
+	"cOg+MZ+401Kqx+tI1yZj7r0LtccxkT0sbQv6QTppagQM52RccHVJqFeODJAZSShZ2J3AQ/gV+O7Yd5nE",
+	"hXF0eyWU/XEdi8h9GyIEPmCFCNkIsImYQwupFIFvhj8nupxqgCRdBzHy/5pqHWMaZbyYb16pFr4RZrtH",
+	"rnElIROlzpFPuP0hpSEozgw2yOkQ7mqhSpSz8aqleLCFQKQ6PdfLlEmophGVAowWoxkzHDAtswtuhcpW",
+	"fcwsrygkOEeNQ7qUKtdLrwE6RR5SGsZiWinmXlqm52PkuJBq2paC72x85ubHoRRT2tn2YV71X57/6U8i",
+	"l1xtUZpwW/2ez+FxBqkZRxAAj2aGtACqGOzLjR2EYe8DN422bGPuXcMzSMV7vB7Xi4JLJfJTsBc3HbsR",
+	"YsumKDBCuUMT4LJYCL0oRIvZoq9lCsbJ25IRw2al4NkMbLuGbpYAGNtWQOyBLrDo3VvD3szKNVoFCZLs",
+	"Kh42citxiTW+TJIf++0+r1B6rEdFtREqDafmYT63e8TsDBHvGxrkZmmzRLXB8kuh0GmXTpEufchpR2Ip",
+	"4nV7JHNaRpjC1p2IPdNbypdu7W7t7wsMPr21w+ihQDgG1F7L4rbrTu2iiblRrdrrCvXTTf7UNXaCnq/a",
+	"hINJxf6v1vNR7S6gUkAKOl7ZqRbGJyIlxCQPvGXr4a2xok+Dg6lQok4GCntSeaCUdDlaCv1zKUqWcSMG",
+	"IQXGcc0kzbshnqtkfjakJxRczmu8ZhMyHyJXzzdDcQ1oi44Lj5rl01SDBcOYprOqt4LqXnu+5ZpDqTHo",
+	"6+niTGFnOk97iZOgwq/dCRTSiHw7t9h6zM1Yl/tZVaScVs8hvuS+9ILbLdfXpemS8KQBV52cO92YRIMH",
+	"94gadj+XLYXTbyMk3iiJFUP4mG5ap7jq/osK7HRXelF0twIl0P0ZeIYe0Zc/pmbKEd3sFAOJzL0Nzg6G",
+	"YyK92ZlvdL7ukkQ3yixENgwc69ejD0Py+FKeKObuULq+72DUQvRtEHRrG4ST3C7PX8hCPJOTSUqUQ5LX",
+	"zrhlKH9zGr6YJJjX8/nCRp15JrIQvrIxIDW23t/NO7omNKJqfyUnSSXtZ/wCMgwxnRDSTK1mMFiHuhOk",
+	"JtoSWqefSv3i1g0G7NukAgqbAZfIpz/C/EIGugITe9bo7dR2Tt48nusc5zMIdYjbqg9zOv7kng2i+Ujr",
+	"ZwIgpRGkR58T3LG1MJuOxkS9t/uzJ17IwvauxMSEyIjxQesJ1Nix1A3a5zSqLH1sHOE/5/x6rXRyVzFl",
+	"34ybT5331O41vR76h/WFjABmmGMVCMhI6fiwyBEcFG5FIiD4743mhxv1J8Txg4V5BL+vCVivD57eC+ph",
+	"t9dr8UNLBs07z/4LPSUOAtAKd0x8AaC2LYSB4h5Ua8qKv4HbCvm2RkXxsSjK51M5Wk3DNWBOQj4mxy2q",
+	"PKWMAeg7KYnRDLaqhr7hoF9fNOE+x/2DT6XY66F3Ak7crJXIgozh2SzoBjF1pBLXLsV+K4Xg5Ut+JVhZ",
+	"KcO4L9KoO8gwJa6xoBGizDJqOPLwyAwbCW37m1fU9sRnkcDGgP7kRfGjo4d+omHi0jDoRuao0mik1le/",
+	"XJBpLKE2tl4BYBJRrMOZ97x/vbGb8txZBUtdGn+I1D2N5jTH0lxIu6oRgKjshb1rYJjBKB7oElorsBkv",
+	"qJSrppKpxkYzqVTpp9gyBUOEorAt4ErQVgKg1RBCHkqvqN2K+zN2d4YNOxoePWqgBxwnywBrp9CcX8NE",
+	"zt2Rt8zmyQrQLGAXGzWIj66vw2HX2MF+P7FgdOBTQRtFbwElyi0QiNyZjs11PGbHPpURKQOzGbsvTarz",
+	"1ngGkAVXq3paMvhnNPufKp9GhZmPjoYHPcspP3ng8SduKHsDotUTKzDxGi4VjmYGDKL5uGf4GSsEv0L/",
+	"ty5yaEgjSjYWM6lyakclrUG4/qhdj1ApqHdI0t0LrwAanunSCmOxDm8s7BJw+JfaL8fX/EMT0qhDqmNc",
+	"qT11rHDbaeLtKysVcRzFbFWqEyrB9hxpIcpMKMunwgyYVE47NVBGenx09J+srqkcslNk97723Dfx0hNg",
+	"zGbAHNsfQEgOiRv4LbJjL0W0gjuA0+OOX2ficY0xBqO6+VOVPEhvGJ0duxn9J01rHPKnh8wbQXoSI9Fg",
+	"ZQxm1m28sbPgf8ev0vVmnWX5nmFgUTWAeG8ibKfnAvK1CNgN5dKsjsVuzWXcqk952Ki6k4vv8dJokRU3",
+	"9ErZ5n0aKEw6mDa4HZSAU5s2Wx1+IVb+aXCgx4js0hLedvwGnST1/vVJOCqrllQHM+N5KsaNeXeEnARC",
+	"3+mtrFpolQ7l3bB8pG9+3Xp+m62b8cRNZqtC1MGraHc7Kr8xce/7ylz4ZK7NpoJ4T1ZraR11skfoJAV+",
+	"4q45GfFr97iYZJgG+o4VXM4FViyhXueEHfiet7r+OxZPhlhDSx1T/yjrTWIe28Knt6praml7g493JV8M",
+	"AezzqJ8GJ+vtneQ+wrd95RTHoBek9vTHJObfKcJ6OTUGnozBq976ki/vzDjzTcSbhZ9R4r+v53pTFySe",
+	"pdqPpE9iz6lQr4If7IYZ2C9KAY7X+1e8qARbcFmaKPUDuL37pxGFI/dUwnVzoXO++BVf9qF+5ytprFCi",
+	"rPHhu9cttBdNF+YWkfz0tfITSVFXaDmeoDD388csQOeRC5QIjgBloBsDe/DooVM5Syc+MS0saib54NFD",
+	"MGL8v48b2Ba/8vv/gsbF9Mfw/odv/Gep3sXNg6k37ifAlooLT/o4oiOMl6m8Eioubuiowb08O3FE/5i9",
+	"PLv6zomAcckBOGXIEIQ6QhQdBNjGlYfHMzVG/dZqivVDaodHYrdAR9ppeHaoAFhPFzk6OopMrcfsKOoX",
+	"EaZYuEuVB0eIESqXMXJNKNzphVTVr4ygo/xZo7j98b/0fYTckPsZN4IVwl0f46hoKt0Gz1aLmVBkBWpr",
+	"HjNjeUk+D4jVk+cJf8l0iT997Cy0udNgvttygb/7I+6vW7TjqJt8NGhA3Up70Bfs4x7rGkkheJ6soKkz",
+	"/CTAsWfCGN9pNdjLXCldqaxxTeMe0VXR1p50HlJw8JoziJaf1Eh8Ko35u56siSq/X4U3q1Oc3e1AW+uS",
+	"GkNETzz4dFRJ65eZ15CrxE9KEeMbgq3LMfVlgukN81RWFY3WAtrNZZE8kTfov7MzgZ5PAnc31AEyc19i",
+	"P8Ehe44NggAREwscqLwoDpckUpX3RA0A9YoVfpCNgcweDB7kWFsaixeCX6VbSvp9g5RnyB8QsozbfU+h",
+	"hBkdwLJk05Jn6LBPr7Y1RdY3kcHqQO8Lwsbot8j6WiDzTryPS+u7dzTrCdpSA2uCr6mpfkG9iTU5Ja9E",
+	"EuTfWXNrgWce+i7bUgOCHiQRC4pzAMIRnjH1tUTQo1Sseiayy+dtvXu4pRdCdUUjdQZ8d7k0l1R7rbRl",
+	"heb5CSLqOvZO37gV+x4rKcUY97ClltWnepSV2vb7i36lXHk6E+YFrCtKg6lBv2gfQy4MZP0Czpz2c+tY",
+	"vONzRRLMf8Kz3aXcjkhewIPEnMROH1ej6+autkpvJohIEXkOkQbAMZ1u09Qa2fUNsTe+0OqZNJdbaQ6p",
+	"Bzz5WnmaSr4fB+tJA067pW5WiVyxXNZgrh7oG2o4PCU40VIKKF7O93P65PpPaKwQ2QAg16mA/jBhKzZS",
+	"JVIQ2DDsi0Ap+x3cKZJb8ygSDtI61SOhibip0K32e113CW9Ma0v6cllBC/3WCtZJKczMh4Q8kEbanYsj",
+	"XXyGWlF3k9PFoj5xQGFbFOQLftSaaTb2v6NV8BqH3JstELhRaxcNoCsGJaUAchL6z+E9TyGxOHXmlZ5u",
+	"Yw8Att4oQYZfYaoKIH9YuzhhejLBqDSUNEbcjFpqjFdU2jKg8g3geu73PueFAGXT8Qu3tF+wUD7J5twk",
+	"z9pSSFEoo5umrTYgCJwQT555aR5SWtY0qrh/dNvQ3BLsUClUDiAy6JpH+1Y54d4Pem+u8w2P8O6+X+4k",
+	"tm2friy0QWnbncZRzvSSiWsfWUSkthAAFCofeBsAKfKEjSolr0/OTt/+MELXgwEkWaAEDkpO2tshWywF",
+	"Wwpx1inbtLHwiEqiMdaIq8ftfkHcYp9XPIRL1uH6586EoQQXvGhLXXo0jNjpa2SBcRxSWUgJQy6mi4LM",
+	"RfWbWamsq2O3ntr+lvsmdDxcN3dW5Fp8zEaXUuUjrxXLDEoyc+keBwwM1KbnfLEgIdTABd0JuBhc49sy",
+	"GWNveBtOXtNb3g5ZUPvg257xHnrCTmxJ8iUvPTn427CIvPu/rljbHqSkykcnIVboe8JgI2h+okM2Br3x",
+	"06BDgujOp2grdj0WH+euZ6OF7siiplKfHfCI/th3LkVigkp8tU7Vqm5xj3+1RZ145ivKdiGmYZmxDjer",
+	"A0Blu5YI0L3IahzjD1Vh2KMGSp1UCKEsPbJDLgphUcfbpdfeMJoRGDPtS8rCJ+TKTUYaOIlvOubL5Tl6",
+	"bO4YBsGiRFqtrwG6UcYE7HZLwQ78vqPgoYXtkQ1HeKa9UvZDE03Kc9KKWb2I6x/+ZAn7Yaf+hDn7fm0+",
+	"bf8v1j0/EuD7vlc3SP9GvDassJTW5/BBT5ABJVQuZ9SqPVm/3B/xyYMer6VFyRLTQJgV1zao9TgzrRrV",
+	"ORgayP0vQtc2j+8MXZdaoppbu+/4bjsBHdrnbOI0ol432DBAmQELTW6gyBJTHHVJSajDFg9LezpZC6jA",
+	"4MB0yKy9NVT1TZB/1wTievQonbiz/W7sOaOyAYba73783yp3lmejGRQEZMiKxaAzr1O+HXHGuauJwgkj",
+	"nhOITh9Al0wrI7LKEfw/cG3PW4Co8HPUnUpohcEt1sekE+kfNQLvyZ57uYTmznkafmPOr59jKt0ZZhq3",
+	"tbYKOaQW45OQO09ZeM1UYUrunfPVIJQbQAgOMqjdNY1rP9aD87uW06gE2JJO8Oj6mt1V2rJHR8cwjUdH",
+	"j+7BH01QItaAC4o23AyYnBB2pZ2VApvMEMNqQu4Q6E2cD9G7vIFwglqW9RxzaOLmQhjb/P7IznySuERI",
+	"AQJUgjJSTZ2hdsx8QDs0NwCmHi3E4ydJEwobblzM8AYZclhBYufn/FIgGOYaxpEVANNNGdT1BB8c7b4B",
+	"bem8/ipTZ1Sv4aucWkD2yfQ1hV7+tJ00T92diJ4YbCJkgZtMKjZxwnQuVdXohX40fNCLqmBO2w7Ezaj+",
+	"frD97Y867PQNsKW6yJaGENinbPEJrz3ruhH9i/IzAnYI+LSH7JRSZJrV3I+xGgPSA8REXrMRdtHcrPBe",
+	"19F4ZlsAr9M9O9/NdEH+dVGIudv5EzY65As5osoh9zcQNjTzvIbG8kDk7t/X6aySbsfk93OPZ9S7Cdsp",
+	"4aHeMWypSwhWxlzHMzSnAYKySIUYX4cZum5MJrNq//3tyDOp/qIm5H6xY88C9+5pX0Sm33qJC3D7k1CR",
+	"B+oP4Kn5StGO9UHodL91fd5LZazgUIpJkz7BZGyNJb6QEgLpLDvQhW8FF9yCE4xHcCPbnTpDaihBFQUs",
+	"EDlTzam6GPE3SDBOHVdvX8D+trpZJpWsc4MiY7xvu5Meo5KnGum7F9CzP9O9XtSWmN2ICpdGJ2vQ64PQ",
+	"/bLutOnbq/ol3jFUxQmFq1ZjJeioWoxOGq03QsNc3+GEr8yQjXK9VJ3eC606UfX1ksnXW7nT81VYHcOE",
+	"YTP2ur/TUHa5dkE658JsltElLzxF5vqpjALSDDHDutDZpXd85U6hNrbk1qn/i8rpjYTzBOSOZeomBePw",
+	"7+0mp238Myo3sLJ/d2SbEGLe2xWtt6WnQg9AHCArMUmGBAGLvL7gPpZkkrm9yKCeHwu6sKJ+8wLBPUyl",
+	"nUJKNnpLgjfZXUNnI6GbPYLwI7/rqGeCTtPB28813M0lnAImAFd88Ne3pPpveOdV2Ic7ho1gjBFsSGVE",
+	"v2XHfar3uuQdbu3uFL9vwU+ddnehAYQuHiDioQWjLcSQvYEqAV9Dh323OZTdpvACsmTG+oXl4yIm2Zk2",
+	"9jdQ6tMtSTvgWOKM1pEsofvor8cfRrsgKtPacLd2D31TF7C3S1vOGkFGQz7kCRuNK1nkowHjUckdDgB5",
+	"aCNI/nt9+tPz0W5FNFBbhkmerYibLfRIpLN3YjQtmpJvrJzqZFv4Oo/OydWtPaY3EcbxrUllq6xU75yD",
+	"wmjKL2lqy2aAwUAziPi6o7ZGa2ZcpxFBAQt1TuAHDq2J6E4O3yvMZzIDBGDBIYNAgh+C7r1wa8mH79Wm",
+	"IEq3O4VQqb/61J+6LAn+GH4zYJQyz0aXYvV3EHdAmHHF3X///cPf/j785j9SF4nW2LlczqtRc6le4vPH",
+	"O47XvyF1uufgZk+X2EAyUdzhN2KWIdqdKrjtkfo+XqV7iiFPiJgbqOlppkZh9847eE6hhfYe8W2WdfdK",
+	"qvZkLW9PW12KAZvzXPioKCZvdSkz2GgIQS8bIPDIeHVQ70r7qYcd+CPz2NYtvIzQRGiI9GwTMLhUoa0i",
+	"NIXmGi5bUBjc5wM2gsqmUciUmNSFTpAbTwWEiEBnBmz0YzUWpXIMbeQL4YrKWIAtwyHcwJRUJaiRHNSK",
+	"RkT8Uk1LYUyajG/dlj22NDoKOLe1+xNu5zXyba9owUReQ9TPLN12Yjm/rJ2O3FxKUErq2lD20rJcKODu",
+	"EGjBVHaPjb+ZNqDzVC2+L6X+lv0on1B8CNgdNgBhD46+BVHyENtXxxXWjx49/C4F8S94LsrbQGE8WUEu",
+	"zJDFRhBhSbFJyeduL4jkIpC2BlaBm/MzbkWyLWHd3CSEMR99/30UV3xwdLST5dAgnckMCWOfpEZtFG6C",
+	"lRcaSgyiThPSAPIpRKt888/2Dn4eajFhvgF8qs988g69ulhXqqyocpFHAfTH7BiQ5wwrhaWfT3aHescA",
+	"GNiaNJJu7Ej/hmwQp7UYkWnlyYxySmgWA0q64PQQ5MSoFXS72Aj/p/NHktgO6UI34VsS10OPiL7vT7BS",
+	"cxSlQhg+IUxIqtqB9T1GvdAdnmEzXUDK83slczFfaCuUrTcCkzegY4YE3DtAD2EjorL7kA4wct89Onow",
+	"AIhSzND4FvXHoGp4d9raZMGtZKAqwZvcg4PG4AeDg0dHD+D/H8L/f5v0xd0IWg/vxx7vG0KYpgEVkdJR",
+	"BwlNlroB4WILxZbGsoBtSNo1tryVE1I/Ddbq93N9jPml+FlZ7HfYTT8VKu9Xy9le+euTz1sqPAmQkivC",
+	"nexa2FmIiX2TOpnXOvcqDXRMw3ojUFc8WAvWDbK3M+Futc1mrFqEovYVy/RchJhj920meymh+pIhhVcP",
+	"MlXjrFmPbIIcpaMqP0nNYMGdHExtCZowc30lDMX2jJ4L4AKlMBU2Mm7BCtne9UpSHpuEeuFgOE3ktCpb",
+	"UIJ21P1Ky8buUdOVFKBOuR+5mnRI7G0QV3ap2VQz7YRmUXjWCo3isYgwjkjVZWtjfol/5FqB37taiNII",
+	"bHoRCt74GGp1k2xvya9aJubYTQiMUR+M43SucECB7UZNyORaMU1TBcmR7QUXvK5JhgX4KcSH01VpIpa7",
+	"dyZeN6xcd13WcNOma1ustn6udadGX0zOHl1fd6XkULWa7i9ZZxR3HRC4a7pItdyWLUlI1d1es17TCu8c",
+	"JPs11gscrO17P+rYe9tGGvcFsq0tHRAAa37JDUJgp7uYoiRr0/YIehETW+skAxSEEW59iPcQMEMTd53N",
+	"eM6s1mxSB9Bb0J7IY9WRDdDWwqF6lMh+v1yjB//6eMB+p+1PZe/H/Y6Y7TpDqJTdgqHtse7TvHdSk1CH",
+	"PfNLi+9qgqNMsTdVBNkt7WNfyoYo+15B1FeibFUqdioxC26MF6UbQQsMwCCON/A4vRCqe2IWIWikBkfw",
+	"Ecw3qj3+UMApbfc3mA5VK17M9dYa1l0B7l2DwO2QaPrR9TsUlfsjaioD6uEcuGg2yAO8DO2bELhJQEww",
+	"xDH+bLkg52uFRn+aVBBY2F8009WjD+z1XnVKH1kvyC6sSCmJGH9oNvwgWJc+CFJWlCkWDvc3UXNyzTPr",
+	"wRSdLVzkGS9zZ74ZmaPKUZdMQzPV7aJjSyRucDD31Q3rEVIrSsUhxeNx5IUE4TUBhB0lAvv3CcAEQun+",
+	"jW4vqHeIJ9fjVHoCkn/qgB6+nlLTKfMYU2U+bIYFCq2mogxbE1x13p749vhh3AlkPkTJp6aFeJUO576j",
+	"sybW7vYU9pkiudywOszDKFgjCDfZ6Rlz6FAU2zTfHn1bz0GaejRHWnPd0I0iTTROwrltevYTXaEDV2Bf",
+	"iQD5gw6IOPw+CA7m4IWG2bRV8UUC0bdkqTvM6o3EYDZeMQQZHrJTqvolGFtqisiQFTAlRF4jqHY0zisr",
+	"3vJyKna3GcOb34dL7jnnKJ5sv1sZJ2Jv+kS2IjjXiREW3mzWwJuxB7Df9B1NipLp3H12lFa/vz29gNhe",
+	"OlWBGmnkvrL4dkkJwqN/bnyzrjYtSj0WtYnfokBBMWifauWyrihZqyjI1wI6wLQoIazGexu2ufoq06Gr",
+	"e928pON508ns8agjSOhWKGRCKPPguoh7vKmWY5Q+eZqiDeV1VcfIYtDiWyDrTrUSATEx0f6KVjHjjtMK",
+	"xebSOEkWfB5CPa5hEiRWqeYlXyrGA/gPoAl3txFb2l2gymkWPEtnIyhxbU8x+rnFNsYdw92TBtNcsKVk",
+	"o2U9+s2VtoNGo0K3SPKPdV/PYsZNo4ENAQ9vohD7zWuiDie7byYsa9WSyYgLh1kQvlJoidRtAa15HmkJ",
+	"fYqVNZBLV65haOC+csV4IbkT1T1zhG1xgXHhtMu0vVqoDhwE0O2JBkQRVBZwZ3cnbvouK3R7Y6KMu4cG",
+	"syiqOLL6oLECTxn+7FIpRsRwLixvAcD+AcrjBSvkFeRfUOMmw4wQm9gMse4+kU7qjnm+1vprHdcilYQX",
+	"3rKcaWgqa3TfUByNsPscOzfHaq/1qt82gAV1FR9rm793OfJL3cwrDRofH6BcP6y6/WjcmUNCbbOdIVJF",
+	"slUUnem2SGKPhmh94HbXjqj/Wfgd2+dRGO/pSTfU2gz/gyaroe41wB3HUpC0niqXtlXpKXXRlAn5PFnP",
+	"ne7DA79O8otZKdVlKr0QM//uODUMW90iEkEDwOVODIlDwC11ywCIjWP0TGHW86VYpBIcRUoCB6lQJ00b",
+	"K50UVqwygo1FxitsD4QO5e7MpEi2VnvebCjtJp2OB+jJzh9jbw1nWaeHAHDxFLEATGBguqFcICReEp7Q",
+	"yaFvnQG4C+k8TNMT2DrUNmx1csBTvqti5ZNQEkqEL/10x+v+WwjLprq7FrFnnk7L89vi507UAKc6QFLs",
+	"ymHw6uyRs8CANyvCrxOdA4PIMrcYpx4X6cSElsN7oUs2cj8anURV44/dvZ/pqgxV8hG8FdS48JWPUXU9",
+	"43QKdTubOhemKhLFJoEHdbAJ62eT70m7Jd4FXYgUgwY6udqWXrmlE1vcknQ/vUZviGS//0aZMXV9kdt+",
+	"w2p9PP89XmlyIG/0t8MeaHrCxisburMr5s1uVilp2ehyNGCj+QiqxaYjdnehASheT9jx0YNv70Vy4btv",
+	"L/Gx46P5qHH/KKoZV/Ec3f/+w8fjwfGjT79e/jj/afqPDzu7ZdUb9K+9+kcUX5iZTknjuk6ntaVxXGvV",
+	"OTcqNBptwjhvKAmIxJ8I9WgwZBx/cVoNdjlDlvKYiX9WvGBaUVSjbivs0RYMKnyLym7pt9J9MR7XemP2",
+	"U6EEueESK6hQURHM0P6HPG+qF+majRQiU51mC21T25oFNCuJe+Q3RJWGtysm7F/CFtDHN0YK0YX+dBlj",
+	"o68PS92cn22nTXrK7PZORGQSKH79LfW2BPL0Bx+vc7Cl+rKFl/jLv39+0lKVWt/pDbJqXphetL/uOIrs",
+	"nlIwngP4H+VMOR5dirm+Wmst1IvM27OYMKrXBjcL/ReSni7MDgQuNZfGiLzGRwQW51t1CZ7HFZToCN3a",
+	"rnxvO9Sj5/nOW7OPSxEOpHkJ/MWg3U4qmbUJFSlflyFg6zQtm4GapQyUpKiKF10RcaLR93ivYNC2no6+",
+	"dIKKBfUk8gpIw3Kd9CpleiHT7eHQl+XtR6lCVEF7ENXQvK3QGS9YphepFofdoxo+HNbd8i24qblMwvqV",
+	"FsMuhsuccYUXprvxu7VhIoQZJGIRGuEUkZQnuvvqWws2W9sovpk0m2N6X71jILBi324JTaSVSLlSuk/Q",
+	"WF60RZ2oP6gsRB2EYdXipJ1+qDjMTUxPmDuGKDo1ZAHLwS3GDQZxLKwGyusnsZnaAJb+Xsmoh2JNkxA+",
+	"ocKfOF6EAACwQYGk62liWVZXs2lbB9FwJX2LKaWXboF4WDV9GuvM2Wij4gK5vuw9yCNwcoFmWedaYAyl",
+	"WZpyy+Yc5OKkNLNqkea5/QMiVk9xHykyEjzmG5ERblkhOLRGohBJP0dA078eexrjqEdbSAWmU8irFrFv",
+	"Mr1IXBtnmvw25vkJ5gLZGVdsxouJ9zzqRsjmUsGhwQKhnIfnjz1ERSEwq8hdqCEkcuG4E7EUJcs1FqlC",
+	"W3AEw2j+gEgOfwM3DieGP4sb6W5GNOKSHf87tHVn9Gc0ejpC6gz+Hi2ewT+Q0vfJdbKxzz+6nWtc9gH1",
+	"ykYIKGeLpQ/uRh6RwcFSFCmnHh2c+xbCrJAK5mZgFhCZSLPobh4WoLDNqBnNZRD5lWi7uxoInyGQFlSY",
+	"RIXAzuOvKyn2aklgZz665p3o8BX9gpaTsqn5XHSCYKmHaO3oenvbA8VQj3sW65uJ1d2oQJAqeLa+1z1U",
+	"v3aX4QBPtLQ4XLs5V6ElIHX+rJcw6G9xZL5aym+sX19MTGk5WC9wux+9o2naXYnrBtm1V8V2nsQwG4n5",
+	"WDibEz2mztYa7Sxr3VdnMSxpebKyawC5tx92i458IWzdyB31vqnWOeqoACoPOYc+pBpgfVjGFanAXgEe",
+	"9lRN11XHtWsxx8vQprWtVBYiqzdEp07S9DYe8BOY2/61O1N0tweU3oZUqB4lPG+WymBmd40yVqvQoE15",
+	"zLE/W/kO7defsH4HV/bvDuUaOnzuSyHDAU8LUVrTG/hcI+55kaPxXfssyYihbP5atkDvyFLP8XlNeZub",
+	"l6hPZyBvW/OxvhKE6wJZrCjURc7OSpiYqAwrq0IYxt1y42YsR4+afFVXY8hDvkHXn37p2ZmQafsSYcn0",
+	"hI1gsmYYnh2BowBOcrji86KuzgBDgI0oXDAasrehxDn+nhfFCPJ54OS4WjnC6uEM/9SHVImy9k2wN8Xp",
+	"56qJ082mJQJDasYjVPo130G4HbsZDK23EUpMpJ1DGz0y4BExSTp6R9gPD4ocarTc4f1DM5FD081i1S90",
+	"0Vq+lhWVkVeCatNOwMkSatoGzsj3ZU6jb4YeEi3T8xG7C+4XLEzCMiVzD0FVvxnVYErvlXu1T3mEsitR",
+	"GP8+gIvBERwHlBOZ4TdMO/nLQQJDSbZdaors4i/RQVLkonyviMVcCrEAxJUmpNI+KXnPlT1vsXKrL9Ml",
+	"1MdmaVbcFCfl6AdYiD6MSeaF6MfIzEIrI/beLirs0h43vhTimZxMEvaXo7EtRjZiO3IqLjB83gpYUIjt",
+	"cbdcTiaiHLBxovJyR40qzj2VVSkmqYoun6ECuRCOg9w/RrsrF8bpI/6ztAXm87G26zPwav/0gPbR70NS",
+	"LS/FRgAul+byAMgdhk2poD9HLrlewJCOoeXMCNsMjlFN4ZgXHMo7qHXpAF2chOK9LDV0Zf2zqfo/bxbj",
+	"/WmUfb+2v2i9/s+1m3hfXNMP2Yb0m4XPt5Ik8D0ArEFMPLyIp3mOkejuSo2o3RKQq9Dv13vOdqTFb6wo",
+	"Mc0UN/Rv+QGyPrekvwIPb6a+BiTbTa21lHY2F1ZmbSJtBV0zGXbQhRHB+7fUZW5OIEyL7WqPHdd8mO41",
+	"RSmpyfCZKORUjlOltmvp+u5VU2Hj1kXG8eAJL91/yMmKCCpCLwrYhBbZ26J1v0BdGxEDoy7WGIgRVxLa",
+	"UZPhKkung2J6jbG1wBiExAdZskJPe4BLuNfT+SbxDvAstigfPtiZbtfbUimxLcN5wVWKNC4QAMtpOZSF",
+	"HDXSDR1W5VTpslHJGjdQrcsetzr7myVC9Q/jYHGHAcLjjf6wiWnRcy1xFIBJSkefQeNukmyyMq8zOcRT",
+	"3gtvCtGK7n7WaN/Xp7DUVZE/Ec/ry729VAeS0yKihGj1BOOd1GwB+vzB4bC5zkVPf8OOOsGDiNdElynO",
+	"mI+4YVz3GXatp2Slq7x/+epOsx2jPoTieVZq4z0FCQfarTHgg97RBwU+XsT+t+aVnMsbOCnpsoLzBJEr",
+	"rF7vvNeoouPQgi/plHwacNLTDhUsNa9BRR9jW9of3r49OzweHjPBsxl17uUR6HqjSbdj9uhY3IWugS2H",
+	"23LEXlQlMLAgUPGucml9swJZAlr4Y0zVokb6ilm9aMDjPDpqwOM8+Hb3vP5ZiUq83SM2jWPQ0CO0Rjhy",
+	"Kwnwjr5OPTXlB2bY2d+wRmv7J+IboF6hebpTnD6hxyA7AvsdtTVKmhBpRGRfitAlyQP/zygzi/LI5vJ6",
+	"yKLuQfCbuSinPRKFn/mJpQo+Si53tgp5Bg/F+v/mGv8BfR/GKwBix34OvlqT6coCNlemleVS9cEH2xWX",
+	"9FVbN6gcvBJdWqT4rumQKnKW1t7WJDOESSq88ISK747Ptw61fAVfQzTGaX26xN4V7neFmNjHkTqObi/V",
+	"vGRJ/W+BPd53Y4JFreCTsGBF4PhdFCG6s5gwY3WmE768C8y2IgkQKfajmbWLEbvrWTV2WqD6ynv0vYke",
+	"QM7+9tUFfPkg8189CJCyb19dgCcJCren52dPGSmX98D/NntQ/ySMFWfUuTceDOA/kNn+IIP/T/prFqW+",
+	"Xp21LvsXzH7xcbmz8zf/3//PsMUIafdOMEVdQKxupFyOxVQq9Jf51glWFIVxfNfOxHuFBQx3DKO0tCFD",
+	"x2M8Jqwekc28+7oBeQaAUuC/9ztwdexUtPSKS9+4Yzusu3vI6f6FXl5YXvbygtvIRb818uOfc78pOtPr",
+	"21cXveXSnoMQ8VT690Cpz9ZQw+KY95iF4Jfh3niKB6HB84R6lfGW2pi4o5tU7Oz5T0jHENucabCIpTHV",
+	"mp12p/HLBqWB+35lrJjfSZcBRr9s1cZZVMCYwrDDe9WQsGamlyrqi8DN5eYNSM1HKiOyqhQXl3Lxiyjl",
+	"JGEkvEW1Uq3idQ/ZC12CgQpheeD1UbbXY684MarKa2TyG2HbDXxRplG1LkJZ5vUCrUHC1+h6MP65O4a9",
+	"PAv8JFlK1+fmOBLf/8X5RYplosA4ttRM2E1I8lJ6SR0dltQslE8F+fOkBRJJ2HM3d/u3J49CKFGahgvx",
+	"thWcmC61JZ2hAYqKTxO7ECqvtY0ZQXfs36WbqPNsdzBEKZ+0spT/dgssELde2aIq6k3QgkGdoOHdkP3K",
+	"F/yvbppV/Zx+X2dXB19fAjhQAUL60qsBBfQxo8obJa7B2N7tjUykRIRabcPXClSiJGLIQUjRl1g6m7Dg",
+	"xnZ3wiHa4O6sgC09W95EmbKgZaN/OiADnLBHjPgGw54NUNvjdpDdfXT04F467FoVreg07jtPTBEAQaZB",
+	"RDjC/o1e+Bu+cAc4TQv8HMA2QP2UW13ZJ/E04FpsrUWHW3Fhqfp/G5CNuytEkO7SmC8GYXNDUIv9Y2D9",
+	"Ume9b5LjVa3rb+lq2bczZ/9erDfs9Pwmcef20Tx1L71Qt0Dk+M4XXK3I1bW16d7HBiLI8f3vPwAsyDf/",
+	"mYACSWFa1wgmGMbyjOAY0rAgeSETyjrdwvtrwiNH/zlsIdU99094V0or2lCD2hvzoJ/SsFwrbNUdAgz4",
+	"CTYSdharb13uO5mXzqCFvp+PqUezE0emn1xACmxv6puXq/NKpWNMArSLbjrIBsnRwHXL3TDeh1QjfDAJ",
+	"pF1duFGpKZG+FDAzeBPMTfASAiT0e3AqfPoENsVEt2y+F2JuT0d4riOW6fkccfVzxAgXY/bzS8CCs9r3",
+	"UYEvNVtCD7gLTFJ9r96rb755N9PDb75hz+Mui9AEWwrDRqfQvk/+C2zvE/YEZs3evvnx+esRJgoiGGgj",
+	"efOOQVg/KP+Vino7D+GzkaeJnFvOcgA30eWKJkMN5L75BsyyZb1mtuTKnvi4im8DPgg9wMEzOmB6qaBT",
+	"UUgajQoEBu9VujX5QiozZM9ruoUKZ85GntXEbSl5YTRUX46ev+XT0ZBdCF/6mV0ybt6r0cvJfYDUH2G7",
+	"A2z7DIC5lNnklIJJITM7qvOz6yxMaJXPjRXlY1C+ccTXWgkc9oR9M4KThbwlzDtlP2MpIbsUKxO3ig06",
+	"rCwxow33+Zk760q5gx/9F5L33x1vHmFz1BXN2cdNQtU6mALYyRT0YrgFJwxLs8jn/17BsifQOrlusVIX",
+	"amDDW+r55DV58osuFoKXRMrkJ4XmwTRvbKFF5EE/ZbnOqrm7x+zu+Yun7PtvH/3vez6FzFg+LoTb8VyM",
+	"YBDvSCLLHzh5zaZHj46O5mY0YKMH5Bw5nj08mo8eMyP/JZq/WUepeq8CTNUaQlUrIBV7K+c0qpv6w4cP",
+	"v0dPm5XWqZoHeFXxerHTs5cHUWndwdUxiO+FUHwhD04OHg6Phg+pzhfYzmGdIU1A9eu4OAodSwGeUWKh",
+	"MdyAia4CW3H2ki7yITv36e7oi5bGijyU7keFBdxcCmjO6ti7Ey+w6S/zg5ODV9LU6ecLXvK5wO4hv6a7",
+	"808a2ddOWrjv/lkJaICKEdUoHwt4eSqQ+qHOh4UteXB0RGm4lvAqoBt4BjM9/B/ScerxmmIyiKxOsgvW",
+	"m+5EH5UadB/KH8POqDwOGb8nIbM2elQ7xr7UJZTul05EwxPgDmqbXtjaQ7ikKAmr+ZyXq/VaRvS1cKr3",
+	"MOCyDgXgFN2SJStjUnN3gk8NVrQvDz644Ym8D8ODhx/9n58OLdXELZKgpqcelHXBjQV+DqFRmAFGN5x0",
+	"QzyIHHE7IBMK63nhlqDdGMgz40WxSetvBdF6OLANkgdqBi0uEHNZP1yfJeYo/lHkvQU6X2l7m+JTIxp5",
+	"Dm0VkPBYF1pFoIqATHtbSgV5zhl6NLD+xB8HmG6ecSWocbEoVltIbi1ES/gnAx/cGzLfPjeIPiyucHob",
+	"XR+oPkVcEobIedCfD0XupRCLcHVQcxmyU29qktglxS7WbvBeYhdmjagx4GyAV75XiC4MPfmqshQKPUkg",
+	"pZq0fgrr36Dv1BHUjxw+Q+UayRe0zyfUy78z5W7llm5SvkT2U5PIgjW6eWu208073K1b09pZZZkRV6Lk",
+	"BZ2S8WXetuTKkFlbE5vvvEwEV+XSRsK9eRz/EPYUHugiZL2mxy2YqdRywkldSrlJyVyPGFyfRDd0260z",
+	"GK/wxZTlr0u0JdrmsJzprUJ/sJMAITx98EW1g3OR6TLvKMu7yu8SBjX7kN06gNA5RjRgCr26oBtE1Fno",
+	"KVHmOgJpUvt8ocumiQcFHUYINjokQ+/wI/7xqTHiaMhea8p3IFttUcorZw1dilVa4YyCgr9IseymekZ6",
+	"JwYkvwrNcxuG6dsIvNR77VcGt9lLCwaGIanmXXBY+hHz2k7vpOoGyEc/Eo+JAoq2yP5w0lBBGdhtad8J",
+	"7Uag2w2d3k2n1Sb1AnEl1BYj7AKCL/cBAw0fJWcEULZiI/hwhD0REDLKGV6Y5/x/L968RgB8bvnoxBm4",
+	"v+Mo7Hd0sfzO6m48v79Xv9+/fz/8zz088uQyYr+zUQMo1H1CeexMq5BWoKYDzDgKBaVQIBDI7i6GnIBF",
+	"oH+DRByBnKGHEBLd/lnJ7LJY3WM4Fcr6hZn8Uv8dBeXuBBTXwJLwp96PAL+lQKgJq0AgM+zTEDwOzQGc",
+	"2Qs/fk1/cHQyoT3cfJY6EcPj5/XfAUTEdyqGBlY4ytpspZriTKWahlniXh4/YgY727iH36vogJA8sDTC",
+	"UYbMR0N26lFKbZ0tCs4o9DW94sbeh1fcf/ls5IwY43Q/s1LZCQOfz3sFXZYNufKQenz3phT06Qkefxr1",
+	"9L16UuqlEaU5wScktA0cTYTNZiPf5HsEM0I4o1GAU4FYc+gKktIxL8CH9Bxv1A4W7jiEDP3U4GBwbUZE",
+	"+gRmW9XsvLFft+TqVlxbvP7364BX+4BJHkc5AOylZblGX5y7DW5PpTWimNyeyb3Ae7ms/XJpA0dcLwrK",
+	"BU1yMgyEQm25ULZcebcphEaRcYL1iDEBxwCMfyR4ZP0Ha8WgaNbEAM5NunhOU9tBEqHqdmbt4uTw0Mz0",
+	"Iq6gh64hGS/tCOMblDGIXns2Sj0+atMLqrLoZb9vqMU+/2b0j+dvW9/irqTOD3oNfBr8/Ej8g2D+jdyo",
+	"J+yKF5UYDdlPWNNUigWUyDpeM3LHO/I5iqWgJGR3ojNqhOP+/vn8VduMw4WrZxz0ijj29t8nH/52Mvzm",
+	"P5Kd1JoKxW31q60xIUdZylfHJ6+oqB/Zh7YNiHHhiKaaohvu9iSvZV1al7QDnfb7wuOTfzETpwWR/1YW",
+	"jg8CjVd70vbcVrGA5e53mj6IN/vwI/z3E/LAQqTSEV9aQzFgcMzUSmNZqU0G9gxGwV26qQtlt637ckLN",
+	"nj98SbcHrtWrRqmdHrS6NPwOfbb7ToS6heKG2AgmJ6f987e8tSKSHjuEZ2jMW2zcudOntm5bP8KBtWJ1",
+	"/YfBwaJKbPlZZf8wouzy6GutREzD+/cYRgTwFbkKn1K0N8jcbXSwyagOc0JWSd6rZ3IycWZPJ5Ua7CGN",
+	"QXxAFmFG5q0+QkL1vIUatP7OQkzolSFDGXgrWXDUksHZSG1zAtXzszpstlYleJybNh4DaDYRHM3t5dpT",
+	"PV9AA3HcSIpXownuPgnKLgUabLyL+2Y0CeIEMdlqVjxD5JmBI4BcmktMQ6iUIkQ78CfgMoJ3RtoYj8Eb",
+	"SinHoKf7L6YZuQnsWTGC/dy3XmT9wJFb44+ijcOP7j+ftsU6XntG85muLR5T+37ffpdJuhPH3Oe+7has",
+	"bnXdzuAwL+Vka9TpGTzwJW0NWQicxP6u1RuAcrPlii1ECTw6ZtFR55VxpXICFEZmywmK02rU/PeSSuFG",
+	"9S5FqqiF1K2vnnpsKcTQ8nI4/Ve7OqKXqtA8d5Jyl0YychJhxO76ilAIZpOphQdQioUurcjjZiyDALM2",
+	"Som89mCjzGYNxWGXoMe2OD31iem/5KJ5G0KUZiwVhxl18h3CZrPnmEVQCmEgB5fSCiB3bc2WeYoTuv9M",
+	"moU2Mh1jOiv1QhtIIoB7oAhwb4tj89YWI1EEnCoqSCCEvkJqJ9//dn/MuX/oSwadcQ57Vj20EjXMxoDJ",
+	"SZ0yxdVqELKUwR3/6Cgqh78S5YBFoaM9ZZ4F3cUfzB+rvvi3HlLyzOFHTOr4hO7OmxPpGhtc8MqI0UlI",
+	"1Z3rK6cCRnWuC17aIYR+qrl7cqqZxuwjJ9UgeIO8cMJlgf3mnJThY+CeQzaCv0YnkSJILTyvUNxRqvlU",
+	"Q/hpCDG5ubaCfrJ0zwXSgMDSmFOSKGKICKWr6Sww32ZOXMiFaTclfXk67AVerQoyUGDmWGrjJpRqD/9h",
+	"ENK21rKaMvtG+bvyGfXLcB0379U73yl1LDI9D63db5195LZpwHCXBnjQ7tRpl+JLU59bR3dDIPuP9NdW",
+	"3f3Lbu/bep17U+LLsKI9y6a1a09cZeShg5CvQjVOfdV0SdyVnqlrlOCIKQ8w6Efj0l1D23IPy+is2i5i",
+	"FMa5SzP8PXRX/v7TvURMB5kn1uTuypjAWhXIkAMVpRHiffAttGM3TX9GCdXLWp1gZykzYEupcr0cUKKn",
+	"GUCUEhjmkL2OJRB7GbXrV2wu5rp0ggx7urMHj76jkj5f4YBCjqA5uBLLupA4aiO8qRRg6WVbbPuGqUeD",
+	"9C+j6skerriXZydOl25Tj72wucmEbp5LmFwelK3eZLSvP1kwIpM9626UfXRrHvg2Kplnhcinok6TX9PY",
+	"CZoJZQjd/kYPxVYVegPxbz/35Uue7NqS9ne4Tz5DZty7ZsFQ5G3FNKaIw6QPWxqrESmoTS34gR7pdLYE",
+	"z9wulLbtPJnpLdyEIJ9vGcPQS+VksBPUlwBMWmvPBM1wcxb/9XMtXxq/X45FtXB74ll+NN/031cx70x3",
+	"Dk0Fk+rKj1CZSdBmpAGQ3auUrlRWZz2NCsFzyA0EGC/fagTr6+LeMtiDFzOrIPfUzaAlwAGT61hpFwD5",
+	"6nrAgAqz3q32CyZE70KLd+tudda7/YDgyEzvw8EQxtzcP4i50RkD3tKz1xfJFB5f19GaI4wezPEKWEez",
+	"rF5PWC4WQjlxu6LMXF/8DP/w/rlN0qCCo+658O7tddgVGT181kIKxJT7MuEUbca1UWMB/gK4UvuoDO3w",
+	"yoyXJW0C9GCIcuYuxervLRlzjwG9el4B92idIQzYISHu7x/+9vc/JiHuNpy+BgrZp1sRz2JP7kB/snBh",
+	"MTcdRHJrpZWHGdiqkZ75h77g5sMcVnve/BpkYb8R5UW9YX7bw0fNfT/8iB1g1hLuUil0tAN/mRy6hV9v",
+	"Ygvb0+jCLn02MewpcQtJrb54Jt32zetHQbjgndl0fxx9fh3pdDEdfOX5dNuoAbhRBNmYVNN83REYEChA",
+	"BiBkokYpHhkqrZGd1cCGu1WyRfS6SBHyr/G+T71U5t8UNqMV0fJ28oz2DeSZB2Lbiz8kNCebQdYHM8La",
+	"Io1dYYTxEGhJWjql9qnfHh0HZFqsi2ISS7Ig/a30LVyNZpwVeiqhLm8ONVUQ2KvrpzekwAXN4TOKAf+K",
+	"tgpOXhT7yHB8N9OMz9nLaKv9BtN2z0qpLtuvLjYBjL2UVIUpsbwYoYZGOMxvM1HkI4zD1XbxYzY6e3Px",
+	"lg2HQ3rdiAjAEG7m5n2/oGn1B8KJDfJ/09uNi9/z5S60MaSq1gC6tyWvNfh+z8/BeVdoY8HM4x5TpgFf",
+	"dSkWNs0AqKyzlSTJlix4ORWItfbzSyipNGxUO8kRZWx0aCy3FTQhNlZgy6PN++5f+TkvvH9HWz0jfb+H",
+	"Q6lLT63HRwlYzukthz3a5nK+wCc+5/7gGxK7Qy7SAcGpmYGnswHivgwQbksBIpLKKZJ5+31EAB1pgm9S",
+	"GpZrBPXZ3ENCZthqCb+lZ74gb6GG7PvlLQF+cM+Z1WG7/Hb7TxpbHsAwdlWd1ZCHLI142EA0ADAhBBYa",
+	"MKpaJzfmAHPrCUvPC0HsGw0eT6eTeFWk9sKlzPLQIP8vYpYH0bt5pO1Wedikz1d8QtdiG31/cat86971",
+	"ox9c706j/I+jzq/DKI/J4Cs3yrcQQ4o3tkEPbUUE+qKSKprHnsXVBjzOHmUWr82QrLmR/pwaH9/y5u48",
+	"6cOP0b86eInjTf/LyKSssejWc2qTTs09+2wiqnEfdhL2FxdWHTf15sS/m8yiHdsp6f5gwv86xN0GSX3l",
+	"Mq8TTSV5YtDzt4q+N+GpLxknpknsO1JcIwl9Nomno/0LAePw2eeQdWH0w4/+zw5SLmzxX0XEqXA0rSfT",
+	"Jt2ivfpsoq0m+e20+6WFWodt/JzyzG/TTmH2R9L31yHJmhT0dYuxnVSU5HR1p7ot1ZPVF7bZYAb7xusl",
+	"V91nk1ql3zZ/Fr513meQVzj04Uf4bwdJhRv6l7HESlpu4iTaa+Sqz2t3EU1vIc4vbmtt2bbPKY9gZ3YK",
+	"oz+MhL8OSRSRy1duTbVSTZJzpaqPWnDLsbtViJVAmKRu1h/XXqs8YJcOEOH8H8/fsiiIm84OQDL9Oczo",
+	"K6hN2rPQi0JVn03u1XULPDS6iMihPvDPIQjD6Icf/Z8dxOHPUavbv4jhlqgXa55Mm2CM9uqzycaoJ/FW",
+	"Mv7yhlvc3/rz0fpu8vI7tlNs/pGk/nVIziYxfe023I572ZnpHQZxuC3/JiRa/RG3GdtTbL/RqT7xe6qQ",
+	"DurBhhLhdQXs1+/biH8d1zgNkpLnz+vi/6+qAdRPXFW8CLP72u7caZ7H/S08mBtgdRCgjiVYJUKRkIbV",
+	"Da9bKKJKJhQT8FchDbbm5WqFNYSDZKfPSyEWpgERMmTPkuotNH+0zOoqm4lE6uHFSmXxzf5jdJr901Jj",
+	"HV9rU7Gf+KWgROGZYMuZLureJ/WZQTNmT2374+2HH4k2tyq552Kur8R+OMaX2mZcQ+PudtnTP5Jdt+G3",
+	"DHwX8vtCZTqvG7gKkYv8MXt5dvWd4w/jkmeXwpo2RK7AhXo0qbwVTR0upNpGVz+rhVT/3mT1Sng4tUBW",
+	"VjNEzkCQthSgxl+dqlpEHvS5Rz54JkMjTEKL8vsLAE9LqTCs67daK9/aSueCAZ6Q0wPF9UKWwjjpLA1D",
+	"OswxOZ9Dq3RGfNcXtqyLwrN9EehnqNST6muVac9KDvpKODTQjya6zIQ7lWrh/pnrpWpDm+nGcugnW+yT",
+	"DdShz26keDCg7WbKHUOE+zmBfTYwzmZ6yeZOi4xsGcvmfMUEOP2+MKfqIWywXqs/JueerKnNgz1rqziz",
+	"sXFaN3dccgOVSEP2RkWnp1Wxehy81TzLxMKK3P09dSZFKFnyT7jXQEUAOEsBZQMNYOy2mahavYAKNyrl",
+	"+kxqNwzenzft9eXGXaiW9tNrd2DpxF4hLJtq4FPOPnIbu4d2lHCAVFxG5UFQawpFaPOoAVeYDcxgpgvA",
+	"B0cQom2+nN3hj3fODK0X66wKEJQ4m0HaeTFkvbq97gqMxCGRv0AbV+o0Oin1/PP0bG16xD5fw9ZmuOez",
+	"dGttRHvC1m0rDISe9FlVSrsCCoJ66YOTXz+4A4cfEmlVZXFwcgA9Aq+OgX/TSOvHR874HDzwokn2VGDj",
+	"W9EQzIwTHg1CNAlFO65YQBTrEOOaaWMN6KGyjJshm7jVPO60u61QRhpNo5FauvlibB8H0AVTqa59f5FG",
+	"S7OgEMAHvnNNeAPB30brDOAK0Wc194k+pHht9EmdRLQ51188+wF3mec/UWsYOgjDVx6v0POyYaNJIUIw",
+	"fkxhMV8AEhsSFfRMBw4z13PhNFPq1TeMmyAtk0Ot99XGX2KxvseG0tN45b6o/dOHT/8vAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
