@@ -205,7 +205,6 @@ func (c *Controller) rolloutView(f *fleetState, rec *rolloutRecord, listening, n
 	v.is = func(rev *gateway.Revision) bool { return f.is(rev, &newest) }
 	v.complete = func(rev *gateway.Revision) {
 		rev.Intent, rev.Objects = f.intent.digest(), f.changedObjects()
-		f.last = f.intent
 	}
 	v.judge = func() (*gateway.RolloutFigures, string) { return f.judge(rec, v) }
 	return v

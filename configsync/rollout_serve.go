@@ -15,8 +15,10 @@ type rolloutState struct {
 	intent *intent // of the snapshot
 	// record is what the store says, or nil. It is never changed, only replaced.
 	record *rolloutRecord
-	same   bool    // the newest snapshot is of the latest revision
-	last   *intent // the last one of which that was so
+	same   bool // the newest snapshot is of the latest revision
+	// last is the intent with which that was so the last time, and of which content.
+	last   *intent
+	lastOf uint64
 	// stored are the files of revisions that nodes run, by content and keyID. Those of the
 	// latest revision follow the newest snapshot while that is the same.
 	stored map[uint64]map[string]*nginxconf.Tree
@@ -69,14 +71,13 @@ func (f *fleetState) newest() gateway.Revision {
 // is says whether the newest snapshot is of a revision: its files are the same but for the
 // endpoints of upstreams, or people want the same.
 func (f *fleetState) is(rev, newest *gateway.Revision) bool {
-	latest := f.record != nil && rev.Number == f.record.latest().Number
 	if sameShapes(rev, newest) {
-		if latest {
-			f.last = f.intent
+		if f.record != nil && rev.Content() == f.record.latest().Content() {
+			f.last, f.lastOf = f.intent, rev.Content()
 		}
 		return true
 	}
-	return rev.Intent == f.intent.digest() || latest && f.last != nil && f.last.digest() == f.intent.digest()
+	return rev.Intent == f.intent.digest() || f.last != nil && f.lastOf == rev.Content() && f.last.digest() == f.intent.digest()
 }
 
 // waves says whether nodes run what the record says, and not simply what is newest.
