@@ -33,6 +33,7 @@ type stream struct {
 	snap     *gateway.Snapshot
 	problems []gateway.Problem
 	nodes    map[string]gateway.Node
+	rollouts map[string]gateway.Rollout
 }
 
 // VisitStreamEventsResponse sends the stream.
@@ -84,6 +85,7 @@ func (st *stream) start() error {
 	st.snap = st.Control.Snapshot()
 	st.problems = st.server.problems(st.snap)
 	st.nodes = byName(st.server.nodes(st.snap))
+	st.rollouts = st.lastRollouts()
 	e := st.event(st.snap, len(st.problems))
 	e.Resync = st.lastID != "" && st.lastID != st.id(st.snap)
 	return st.send("snapshot", st.id(st.snap), e)
@@ -158,7 +160,7 @@ func (st *stream) look() error {
 		}
 	}
 	st.nodes = byName(now)
-	return nil
+	return st.lookAtRollouts()
 }
 
 func byName(nodes []gateway.Node) map[string]gateway.Node {

@@ -53,6 +53,11 @@ type Fleets interface {
 	// that it should have. Paths of the rendered tree are relative, all others absolute.
 	Tree(fleet, node string, desired bool) (map[string]string, error)
 	Problems() []gateway.Problem
+	// Rollouts lists those of a fleet, the newest first; Rollout is that of a revision, 0 the
+	// last one. Act does with that what actor says.
+	Rollouts(fleet string) ([]gateway.Rollout, error)
+	Rollout(fleet string, revision uint64) (gateway.Rollout, error)
+	Act(ctx context.Context, fleet string, action gateway.RolloutAction, actor string) (gateway.Rollout, error)
 }
 
 // Config connects the API with its parts. All fields are needed unless they say otherwise.

@@ -307,6 +307,7 @@ type fleets struct {
 	trees    map[string]map[string]string // by node
 	desired  map[string]string
 	problems []gateway.Problem
+	rollouts []gateway.Rollout // the newest first
 }
 
 func (f *fleets) Nodes(fleet string) ([]gateway.Node, error) {

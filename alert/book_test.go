@@ -161,6 +161,7 @@ func TestConditions(t *testing.T) {
 			{Object: override, Code: "nginx_value_refused", Source: "fleet shared"},
 			{Object: gateway.Ref{Kind: gateway.KindUpstream, Tenant: "acme", Name: "api"}, Code: "shrink_held", Message: "3 of 4."},
 			{Object: gateway.Ref{Kind: gateway.KindTenant, Name: "acme"}, Code: "host_taken"},
+			{Object: gateway.Ref{Kind: gateway.KindFleet, Name: "shared"}, Code: "rollout_failed", Source: "fleet shared", Message: "Revision 7 was taken back."},
 		},
 	})
 	var lines []string
@@ -174,6 +175,7 @@ func TestConditions(t *testing.T) {
 		`node_silent/shared/n4 warning "node n4 of fleet shared is silent" "Its agent does not report: what nginx runs there is not known."`,
 		`rollout_failed/Override/acme/big critical "override acme/big was refused by nginx" "unknown directive. (and 1 more like it)"`,
 		`shrink_held/Upstream/acme/api warning "upstream acme/api has lost endpoints all at once" "3 of 4."`,
+		`rollout_failed/Fleet/shared critical "fleet shared took a change back" "Revision 7 was taken back."`,
 	}
 	if !slices.Equal(lines, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))

@@ -117,6 +117,8 @@ func kindOf(p gateway.Problem) (gateway.AlertKind, gateway.AlertSeverity, string
 		return gateway.AlertCertificate, gateway.SeverityCritical, "has expired"
 	case "shrink_held":
 		return gateway.AlertShrinkHeld, gateway.SeverityWarning, "has lost endpoints all at once"
+	case "rollout_failed":
+		return gateway.AlertRolloutFailed, gateway.SeverityCritical, "took a change back"
 	}
 	if strings.HasPrefix(p.Code, "nginx_") && strings.HasSuffix(p.Code, "_failed") && strings.HasPrefix(p.Source, "node ") {
 		return gateway.AlertRolloutFailed, gateway.SeverityCritical, "was refused by nginx"

@@ -64,6 +64,8 @@ var platformRules = []rule{
 	{"SluiceNodeDrifted", `sluice_fleet_nodes{state="drifted"} > 0`, "5m", "warning", "{{ $value }} nodes of fleet {{ $labels.fleet }} have drifted", "See sluice fleet drift {{ $labels.fleet }}."},
 	{"SluiceRolloutFailed", `sluice_fleet_nodes{state="failed"} > 0`, "0s", "critical", "{{ $value }} nodes of fleet {{ $labels.fleet }} refused the configuration",
 		"They keep their previous one: see sluice status."},
+	{"SluiceRolloutTakenBack", `sluice_fleet_rollout{state="failed"} > 0`, "0s", "critical", "fleet {{ $labels.fleet }} took a change back", "See sluice fleet rollout status {{ $labels.fleet }}."},
+	{"SluiceRolloutPaused", `sluice_fleet_rollout{state="paused"} > 0`, "1h", "warning", "a rollout of fleet {{ $labels.fleet }} has been paused for an hour", "Resume or abort it: nothing else reaches the fleet."},
 	{"SluiceReloadFails", `increase(sluice_nginx_reloads_total{result="failed"}[10m]) > 0`, "0s", "warning", "nginx on {{ $labels.node }} did not reload", "See its error log."},
 	{"SluiceAlertsNotSent", `sum by (instance, receiver) (increase(sluice_alerts_sent_total{outcome=~"failed|refused"}[15m])) > 3`, "0s", "warning",
 		"alerts do not reach receiver {{ $labels.receiver }}", "See sluice alerts receivers."},

@@ -1,6 +1,7 @@
 package configsync
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -35,6 +36,13 @@ type Config struct {
 	// Signer and Numberer vouch for bundles. Without them agents get none.
 	Signer   Signer
 	Numberer Numberer
+	// Rollouts keeps how far rollouts are; see [Controller.Run]. Default: nothing is kept, and
+	// all fleets get changes on all nodes at once.
+	Rollouts Rollouts
+	// Author says who has written an object, or nothing. Default: nobody knows.
+	Author func(context.Context, gateway.Ref) string
+	// Version of this program. Another one may render other files of the same snapshot.
+	Version string
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -54,6 +62,7 @@ type Controller struct {
 	mu       sync.Mutex
 	snapshot *gateway.Snapshot
 	fleets   map[string]*fleetState
+	book     book
 }
 
 // fleetState is a fleet of the snapshot, or one that was removed while nodes still report for it.
@@ -65,7 +74,8 @@ type fleetState struct {
 	named       *gateway.Snapshot              // that names is made of
 	reloadEvery gateway.Duration
 	nodes       map[string]*node
-	renderings  map[string]*rendering // by factsKey
+	renderings  map[string]*rendering // what people want now, by factsKey
+	rolloutState
 }
 
 // New returns a controller without fleets; Apply brings them.
@@ -85,10 +95,13 @@ func New(cfg Config) *Controller {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, gateway.Outcome) {}
 	}
+	if cfg.Author == nil {
+		cfg.Author = func(context.Context, gateway.Ref) string { return "" }
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Controller{cfg: cfg, closed: make(chan struct{}), fleets: map[string]*fleetState{}}
+	return &Controller{cfg: cfg, closed: make(chan struct{}), fleets: map[string]*fleetState{}, book: newBook(cfg.Rollouts)}
 }
 
 // Close answers all waiting agents, so that the server that carries the handler can shut
@@ -121,15 +134,19 @@ func (c *Controller) renderAll(s *gateway.Snapshot) {
 	for _, o := range s.Fleets {
 		f := c.fleets[o.Name]
 		if f == nil {
-			f = &fleetState{name: o.Name, nodes: map[string]*node{}, renderings: map[string]*rendering{}}
+			f = &fleetState{name: o.Name, nodes: map[string]*node{}, renderings: map[string]*rendering{}, rolloutState: newRolloutState(c.book.files(o.Name))}
+			f.record = c.book.records[o.Name]
 			c.fleets[o.Name] = f
 		}
-		f.seen = c.cfg.View(o, s)
+		f.seen, f.plan, f.intent = c.cfg.View(o, s), o.Spec.Plan(), c.intentOf(o.Name, s)
 		f.exists, f.reloadEvery = true, o.Spec.ReloadBudget.Every
 		if f.reloadEvery <= 0 {
 			f.reloadEvery = DefaultReloadEvery
 		}
 		if c.renderFleet(f) {
+			changed = append(changed, f.name)
+		}
+		if c.placeAll(f) {
 			changed = append(changed, f.name)
 		}
 	}
@@ -139,7 +156,8 @@ func (c *Controller) renderAll(s *gateway.Snapshot) {
 		}
 	}
 	c.mu.Unlock()
-	for _, name := range changed {
+	c.nudge()
+	for _, name := range slices.Compact(changed) {
 		c.cfg.Changed(name)
 	}
 	c.publish()

@@ -91,6 +91,9 @@ func (c *Controller) sync(ctx context.Context, in protocol.SyncRequest) (protoco
 func (c *Controller) takeReport(report gateway.NodeReport) (protocol.SyncResponse, <-chan struct{}, error) {
 	c.mu.Lock()
 	f, err := c.find(report.Fleet)
+	if err == nil {
+		err = c.known(f)
+	}
 	if err != nil {
 		c.mu.Unlock()
 		return protocol.SyncResponse{}, nil, err
@@ -103,6 +106,7 @@ func (c *Controller) takeReport(report gateway.NodeReport) (protocol.SyncRespons
 	out := protocol.SyncResponse{Desired: r.tree.Digest, ReloadEvery: f.reloadEvery, UploadTree: upload}
 	changed := r.changed
 	c.mu.Unlock()
+	c.nudge()
 	c.cfg.Changed(report.Fleet)
 	c.publish()
 	return out, changed, nil

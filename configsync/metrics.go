@@ -20,6 +20,9 @@ var nodeStates = []gateway.NodeState{gateway.NodeSilent, gateway.NodeFailed, gat
 func (c *Controller) Describe(ch chan<- *prometheus.Desc) {
 	ch <- nodesDesc
 	ch <- reloadsDesc
+	ch <- revisionDesc
+	ch <- rolloutDesc
+	ch <- changedDesc
 }
 
 // Collect implements prometheus.Collector. Every state of a fleet is there, so that an
@@ -27,6 +30,7 @@ func (c *Controller) Describe(ch chan<- *prometheus.Desc) {
 func (c *Controller) Collect(ch chan<- prometheus.Metric) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.collectRollouts(ch)
 	now := c.cfg.Now()
 	done, failed := map[string]uint64{}, map[string]uint64{}
 	for _, name := range slices.Sorted(maps.Keys(c.fleets)) {

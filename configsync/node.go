@@ -19,6 +19,7 @@ type node struct {
 	rendering *rendering
 	tree      *protocol.NodeTree // what it uploaded last
 	problem   *gateway.Problem   // of its last failure
+	tally     tally              // what its clients and endpoints answered
 }
 
 // Nodes lists the nodes of a fleet that have reported, by name.
@@ -31,7 +32,7 @@ func (c *Controller) Nodes(fleet string) ([]gateway.Node, error) {
 	}
 	now, list := c.cfg.Now(), make([]gateway.Node, 0, len(f.nodes))
 	for _, name := range slices.Sorted(maps.Keys(f.nodes)) {
-		list = append(list, f.nodes[name].view(now))
+		list = append(list, f.view(f.nodes[name], now))
 	}
 	return list, nil
 }
@@ -40,11 +41,11 @@ func (c *Controller) Nodes(fleet string) ([]gateway.Node, error) {
 func (c *Controller) Node(fleet, name string) (gateway.Node, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, n, err := c.findNode(fleet, name)
+	f, n, err := c.findNode(fleet, name)
 	if err != nil {
 		return gateway.Node{}, err
 	}
-	return n.view(c.cfg.Now()), nil
+	return f.view(n, c.cfg.Now()), nil
 }
 
 // Forget drops a node that is gone for good. One that still reports comes back.
@@ -63,8 +64,12 @@ func (c *Controller) Forget(fleet, name string) error {
 	return nil
 }
 
-func (n *node) view(now time.Time) gateway.Node {
-	return gateway.Node{NodeReport: n.report, State: n.state(now), Desired: n.rendering.tree.Digest, DesiredSince: n.rendering.since}
+func (f *fleetState) view(n *node, now time.Time) gateway.Node {
+	out := gateway.Node{NodeReport: n.report, State: n.state(now), Desired: n.rendering.tree.Digest, DesiredSince: n.rendering.since}
+	if f.record != nil {
+		out.Revision = f.record.number(n.report.Node)
+	}
+	return out
 }
 
 // state sums a node up, the worst first.
@@ -88,13 +93,13 @@ func (n *node) state(now time.Time) gateway.NodeState {
 func (c *Controller) update(f *fleetState, report gateway.NodeReport) (r *rendering, upload bool) {
 	n := f.nodes[report.Node]
 	if n == nil {
-		n = &node{}
+		n = &node{tally: tally{}}
 		f.nodes[report.Node] = n
 		c.cfg.Log.Info("a node joined", "fleet", f.name, "node", report.Node, "nginx", report.Facts.NginxVersion)
 	}
 	report.ReportedAt = c.cfg.Now()
 	n.report, n.key = report, factsKey(report.Facts)
-	n.rendering = c.renderingFor(f, report.Facts)
-	n.problem = failureProblem(n, f.name)
+	c.place(f, n)
+	n.problem = failureProblem(f, n)
 	return n.rendering, report.Fingerprint != "" && (n.tree == nil || n.tree.Fingerprint != report.Fingerprint)
 }

@@ -16,6 +16,9 @@ import (
 // maxOutcomes bounds the body of a batch.
 const maxOutcomes = 8 << 20
 
+// maxServerName is the longest name of a server, a wildcard or the catch-all.
+const maxServerName = 300
+
 // serveOutcomes takes in how a node's exchanges with endpoints ended.
 func (c *Controller) serveOutcomes(w http.ResponseWriter, req *http.Request) {
 	var in protocol.Outcomes
@@ -25,15 +28,16 @@ func (c *Controller) serveOutcomes(w http.ResponseWriter, req *http.Request) {
 	}
 	q := req.URL.Query()
 	c.mu.Lock()
-	f, _, err := c.findNode(q.Get("fleet"), q.Get("node"))
+	f, n, err := c.findNode(q.Get("fleet"), q.Get("node"))
 	var names map[string]gateway.UpstreamKey
-	if err == nil {
-		names = f.upstreamNames()
-	}
-	c.mu.Unlock()
 	if err == nil {
 		err = checkOutcomes(&in)
 	}
+	if err == nil {
+		names = f.upstreamNames()
+		n.tally.add(&in)
+	}
+	c.mu.Unlock()
 	if err != nil {
 		fail(w, err)
 		return
@@ -61,6 +65,14 @@ func checkOutcomes(in *protocol.Outcomes) error {
 	total := 0
 	if len(in.Endpoints) > protocol.MaxEndpoints {
 		return fmt.Errorf("outcomes of %d endpoints: %w: at most %d in a batch", len(in.Endpoints), gateway.ErrInvalid, protocol.MaxEndpoints)
+	}
+	if len(in.Answers) > protocol.MaxServers {
+		return fmt.Errorf("answers of %d servers: %w: at most %d in a batch", len(in.Answers), gateway.ErrInvalid, protocol.MaxServers)
+	}
+	for _, a := range in.Answers {
+		if a.Count < 1 || a.Errors < 0 || a.Errors > a.Count || len(a.Server) > maxServerName {
+			return fmt.Errorf("answers of %.100q: %d of them %d errors: %w: give a count from 1", a.Server, a.Count, a.Errors, gateway.ErrInvalid)
+		}
 	}
 	known := []gateway.Failure{"", gateway.FailureConnect, gateway.FailureTimeout, gateway.FailureReset, gateway.FailureMalformed}
 	for _, e := range in.Endpoints {

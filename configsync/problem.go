@@ -18,9 +18,13 @@ func (c *Controller) Problems() []gateway.Problem {
 		if !f.exists {
 			continue
 		}
-		for _, r := range f.renderings {
+		for key, r := range f.renderings {
+			if key == factsKey(gateway.NodeFacts{}) && len(f.renderings) > 1 {
+				continue // no node has these facts
+			}
 			list = append(list, r.problems...)
 		}
+		list = append(list, f.rolloutProblems()...)
 		for _, n := range f.nodes {
 			if n.problem != nil {
 				list = append(list, *n.problem)
@@ -45,17 +49,17 @@ func (c *Controller) publish() {
 
 // failureProblem puts a node's refusal on the object whose text stands on the line that
 // nginx names, or on the fleet.
-func failureProblem(n *node, fleet string) *gateway.Problem {
+func failureProblem(f *fleetState, n *node) *gateway.Problem {
 	fail := n.report.Failed
 	if fail == nil {
 		return nil
 	}
 	p := &gateway.Problem{
-		Object: gateway.Ref{Kind: gateway.KindFleet, Name: fleet},
+		Object: gateway.Ref{Kind: gateway.KindFleet, Name: f.name},
 		Code:   "nginx_" + strings.ReplaceAll(fail.Step, "-", "_") + "_failed",
 		Source: "node " + n.report.Node,
 	}
-	if tree := n.rendering.find(fail.Digest); tree != nil && fail.File != "" {
+	if tree := f.bundle(n, fail.Digest); tree != nil && fail.File != "" {
 		if owner, ok := tree.Owner(fail.File, fail.Line); ok {
 			p.Object = owner
 		}
@@ -64,7 +68,7 @@ func failureProblem(n *node, fleet string) *gateway.Problem {
 		p.Field = "spec.nginx"
 	}
 	p.Message = fmt.Sprintf("node %s of fleet %s did not apply bundle %s at step %s: %s. %s",
-		n.report.Node, fleet, fail.Digest, fail.Step, fail.Message, advice(fail, p.Object))
+		n.report.Node, f.name, fail.Digest, fail.Step, fail.Message, advice(fail, p.Object))
 	return p
 }
 

@@ -20,9 +20,43 @@ type rendering struct {
 	problems []gateway.Problem
 	since    time.Time         // when tree became the desired one
 	past     []*nginxconf.Tree // newest last
-	changed  chan struct{}     // closed when tree changes
 	sealed   map[seal]sealed
+	changed  chan struct{} // closed when tree changes, or a node should run other files
+	shape    string        // of tree
+	told     []string      // digests that tree had, the newest last
+	hold     bool          // nodes keep what they have: there is nothing to give them
 }
+
+// keepTold is of how many bundles it is known which revision they belonged to: endpoints may
+// change several times before a node that may reload every 10 s runs any of them.
+const keepTold = 256
+
+// set makes tree the desired one, and says whether that is news.
+func (r *rendering) set(tree *nginxconf.Tree, now time.Time) bool {
+	if r.tree != nil && r.tree.Digest == tree.Digest {
+		return false
+	}
+	if r.tree != nil {
+		r.past = append(r.past, r.tree)
+		r.past = slices.Clone(r.past[max(0, len(r.past)-keepTrees):])
+	}
+	r.tree, r.since = tree, now
+	r.told = append(r.told, tree.Digest)
+	r.told = slices.Clone(r.told[max(0, len(r.told)-keepTold):])
+	r.wake()
+	return true
+}
+
+// wake answers the agents that wait for news.
+func (r *rendering) wake() {
+	if r.changed != nil {
+		close(r.changed)
+	}
+	r.changed = make(chan struct{})
+}
+
+// runs says whether a bundle with the digest was desired here.
+func (r *rendering) runs(digest string) bool { return digest != "" && slices.Contains(r.told, digest) }
 
 // renderFacts keeps the facts that the renderer looks at, so that nodes which differ in
 // nothing else share a rendering.
@@ -46,7 +80,13 @@ func (c *Controller) renderFleet(f *fleetState) bool {
 	for _, n := range f.nodes {
 		used[n.key] = true
 	}
-	if len(used) == 0 {
+	for key, facts := range f.peerFacts() {
+		used[key] = true
+		if f.renderings[key] == nil {
+			f.renderings[key] = &rendering{facts: renderFacts(facts)}
+		}
+	}
+	if len(used) == 0 || !f.plan.AtOnce { // what a revision is compared by, whichever nodes have reported
 		key := factsKey(gateway.NodeFacts{})
 		used[key] = true
 		if f.renderings[key] == nil {
@@ -78,19 +118,21 @@ func (c *Controller) renderingFor(f *fleetState, facts gateway.NodeFacts) *rende
 
 // render brings r up to the snapshot and says whether its bundle changed. mu is held.
 func (c *Controller) render(f *fleetState, r *rendering) bool {
-	tree, problems := nginxconf.Render(f.seen, f.name, r.facts)
+	tree, problems := c.produce(f, r.facts)
 	r.problems = problems
-	if r.tree != nil && r.tree.Digest == tree.Digest {
+	if !r.set(tree, c.cfg.Now()) {
 		return false
 	}
-	if r.tree != nil {
-		r.past = append(r.past, r.tree)
-		r.past = slices.Clone(r.past[max(0, len(r.past)-keepTrees):])
-		close(r.changed)
-	}
-	r.tree, r.since, r.changed = &tree, c.cfg.Now(), make(chan struct{})
+	r.shape = tree.Shape()
 	c.cfg.Log.Debug("rendered a bundle", "fleet", f.name, "digest", tree.Digest, "files", len(tree.Files), "generation", c.snapshot.Generation)
 	return true
+}
+
+// produce makes what nodes with these facts would run if they ran the newest snapshot. What is
+// found to be wrong with it before it becomes a revision is put right here. mu is held.
+func (c *Controller) produce(f *fleetState, facts gateway.NodeFacts) (*nginxconf.Tree, []gateway.Problem) {
+	tree, problems := nginxconf.Render(f.seen, f.name, facts)
+	return &tree, problems
 }
 
 // find returns the bundle with the digest, if it is still known.

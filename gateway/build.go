@@ -74,11 +74,12 @@ func (b *builder) report(p Problem) {
 	b.problems = append(b.problems, p)
 }
 
-// checkFleets reports tenants that name a fleet that does not exist.
+// checkFleets reports what is not possible of fleets, and tenants that name one that does not exist.
 func (b *builder) checkFleets() {
 	known := map[string]bool{}
 	for _, f := range b.in.Fleets {
 		known[f.Name] = true
+		b.checkFleet(f)
 	}
 	for _, t := range b.in.Tenants {
 		for i, f := range t.Spec.Fleets {

@@ -30,6 +30,10 @@ func TestSiteHasNoProblems(t *testing.T) {
 var problemCases = []problemCase{
 	{name: "a fleet that does not exist", edit: func(s *site) { s.acme.Spec.Fleets = []string{"shared", "nosuch"} },
 		want: "Tenant acme: spec.fleets[1]: fleet_unknown, found by build", says: `There is no fleet "nosuch"`},
+	{name: "waves that leave nodes out", edit: func(s *site) { s.shared.Spec.Waves = []gateway.Wave{{Count: 1}, {Percent: 50}} },
+		want: "Fleet shared: spec.waves: waves_invalid, found by build", says: `some nodes would never get a change: end with 100%`},
+	{name: "a gate that is none", edit: func(s *site) { s.shared.Spec.Gates.MaxErrorRatioDelta = 5 },
+		want: "Fleet shared: spec.gates.maxErrorRatioDelta: gate_invalid, found by build", says: `0.05 is in force: write a share from 0 to 1`},
 	{name: "a share of errors that is none", edit: func(s *site) { s.acme.Spec.Alerts = &gateway.TenantAlerts{MaxErrorRatio: 5} },
 		want: "Tenant acme: spec.alerts.maxErrorRatio: alerts_invalid, found by build", says: `write a number from 0 to 1`},
 	{name: "an upstream of no tenant", edit: func(s *site) { s.Upstreams = append(s.Upstreams, upstream("ghost", "api")) },

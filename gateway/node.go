@@ -97,6 +97,8 @@ type Node struct {
 	NodeReport
 	State   NodeState `json:"state"`
 	Desired string    `json:"desired"`
+	// Revision that the desired bundle belongs to. 0: its fleet has no number yet.
+	Revision uint64 `json:"revision,omitempty"`
 	// DesiredSince is when this bundle became the desired one.
 	DesiredSince time.Time `json:"desiredSince,omitzero"`
 }

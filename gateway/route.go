@@ -110,6 +110,10 @@ type Fleet struct {
 }
 
 // FleetSpec says how changes reach the nodes of a fleet.
+//
+// A fleet that sets none of Waves, Bake, Gates and Drain gets each change on all its nodes at
+// once. One that sets any of them gets changes by waves, with the defaults of the others.
+// Changes of endpoints go to all nodes at once in either case.
 type FleetSpec struct {
 	ReloadBudget ReloadBudget `json:"reloadBudget,omitzero"`
 	// Mode is how much of nginx's configuration Sluice writes. Default: include.
@@ -117,6 +121,17 @@ type FleetSpec struct {
 	// WorkerShutdownTimeout is how long workers may go on with old connections after a reload;
 	// then nginx closes those. Default: for as long as clients keep them. Mode full only.
 	WorkerShutdownTimeout Duration `json:"workerShutdownTimeout,omitempty"`
+	// Waves are how many nodes run a change in turn, such as [1, 10%, 100%], which is the
+	// default: counts before percentages, increasing, 100% at the end.
+	Waves []Wave `json:"waves,omitempty"`
+	// Bake is how long each wave runs a change before the next one gets it. Default 30s. Longer
+	// where there are few requests: what fails shows only when somebody asks for it.
+	Bake *Duration `json:"bake,omitempty"`
+	// Gates say when a wave is worse than the nodes that do not have the change.
+	Gates Gates `json:"gates,omitzero"`
+	// Drain is how long the health address of a node answers 503 before a change is applied, so
+	// that LVS takes it out. Default: not at all.
+	Drain Duration `json:"drain,omitempty"`
 }
 
 // FleetMode says whose nginx.conf is.

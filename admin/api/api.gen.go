@@ -796,6 +796,18 @@ type Respond = gateway.Respond
 // Retry How often, and why, a request is tried on another endpoint.
 type Retry = gateway.Retry
 
+// Rollout How one revision reaches the nodes of a fleet.
+type Rollout = gateway.Rollout
+
+// RolloutCounts defines model for RolloutCounts.
+type RolloutCounts = gateway.RolloutCounts
+
+// RolloutFigures What the wave was judged by.
+type RolloutFigures = gateway.RolloutFigures
+
+// RolloutWave defines model for RolloutWave.
+type RolloutWave = gateway.RolloutWave
+
 // Route Sends requests for hosts and paths to upstreams.
 type Route = gateway.Route
 
@@ -1064,6 +1076,9 @@ type Version struct {
 	Reason   string  `json:"reason,omitempty"`
 	Revision int64   `json:"revision"`
 }
+
+// Wave A number of nodes such as 1, or a percentage of them such as 10%.
+type Wave = gateway.Wave
 
 // WriteResult defines model for WriteResult.
 type WriteResult struct {
@@ -1552,6 +1567,15 @@ type ServerInterface interface {
 	// DownloadTree Download the files of a node
 	// (GET /fleets/{fleet}/nodes/{node}/tree.tar.gz)
 	DownloadTree(w http.ResponseWriter, r *http.Request, fleet FleetName, node NodeName, params DownloadTreeParams)
+	// ListRollouts List the rollouts of a fleet
+	// (GET /fleets/{fleet}/rollouts)
+	ListRollouts(w http.ResponseWriter, r *http.Request, fleet FleetName)
+	// ActOnRollout Pause, resume, abort or promote the rollout under way
+	// (POST /fleets/{fleet}/rollouts/current/{action})
+	ActOnRollout(w http.ResponseWriter, r *http.Request, fleet FleetName, action string)
+	// GetRollout Read a rollout
+	// (GET /fleets/{fleet}/rollouts/{rollout})
+	GetRollout(w http.ResponseWriter, r *http.Request, fleet FleetName, rollout string)
 	// ListHealthEvents The evidence ledger of this node
 	// (GET /health/events)
 	ListHealthEvents(w http.ResponseWriter, r *http.Request, params ListHealthEventsParams)
@@ -2478,6 +2502,102 @@ func (siw *ServerInterfaceWrapper) DownloadTree(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.DownloadTree(w, r, fleet, node, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListRollouts operation middleware
+func (siw *ServerInterfaceWrapper) ListRollouts(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "fleet" -------------
+	var fleet FleetName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fleet", r.PathValue("fleet"), &fleet, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fleet", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListRollouts(w, r, fleet)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ActOnRollout operation middleware
+func (siw *ServerInterfaceWrapper) ActOnRollout(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "fleet" -------------
+	var fleet FleetName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fleet", r.PathValue("fleet"), &fleet, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fleet", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "action" -------------
+	var action string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "action", r.PathValue("action"), &action, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "action", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ActOnRollout(w, r, fleet, action)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetRollout operation middleware
+func (siw *ServerInterfaceWrapper) GetRollout(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "fleet" -------------
+	var fleet FleetName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fleet", r.PathValue("fleet"), &fleet, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fleet", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "rollout" -------------
+	var rollout string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "rollout", r.PathValue("rollout"), &rollout, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "rollout", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetRollout(w, r, fleet, rollout)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4768,6 +4888,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}/drift", wrapper.GetDrift)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}/tree.tar.gz", wrapper.DownloadTree)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/diff", wrapper.DiffNodes)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/rollouts", wrapper.ListRollouts)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/rollouts/{rollout}", wrapper.GetRollout)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/fleets/{fleet}/rollouts/current/{action}", wrapper.ActOnRollout)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/snapshot", wrapper.GetSnapshot)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/upstreams", wrapper.ListUpstreams)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/certificates", wrapper.ListCertificateViews)
@@ -5678,6 +5801,127 @@ type DownloadTreedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DownloadTreedefaultApplicationProblemPlusJSONResponse) VisitDownloadTreeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRolloutsRequestObject struct {
+	Fleet FleetName `json:"fleet"`
+}
+
+type ListRolloutsResponseObject interface {
+	VisitListRolloutsResponse(w http.ResponseWriter) error
+}
+
+type ListRollouts200JSONResponse struct {
+	Items []Rollout `json:"items"`
+}
+
+func (response ListRollouts200JSONResponse) VisitListRolloutsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRolloutsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListRolloutsdefaultApplicationProblemPlusJSONResponse) VisitListRolloutsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnRolloutRequestObject struct {
+	Fleet  FleetName `json:"fleet"`
+	Action string    `json:"action"`
+}
+
+type ActOnRolloutResponseObject interface {
+	VisitActOnRolloutResponse(w http.ResponseWriter) error
+}
+
+type ActOnRollout200JSONResponse Rollout
+
+func (response ActOnRollout200JSONResponse) VisitActOnRolloutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActOnRolloutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ActOnRolloutdefaultApplicationProblemPlusJSONResponse) VisitActOnRolloutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRolloutRequestObject struct {
+	Fleet   FleetName `json:"fleet"`
+	Rollout string    `json:"rollout"`
+}
+
+type GetRolloutResponseObject interface {
+	VisitGetRolloutResponse(w http.ResponseWriter) error
+}
+
+type GetRollout200JSONResponse Rollout
+
+func (response GetRollout200JSONResponse) VisitGetRolloutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRolloutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetRolloutdefaultApplicationProblemPlusJSONResponse) VisitGetRolloutResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7615,6 +7859,15 @@ type StrictServerInterface interface {
 	// DownloadTree Download the files of a node
 	// (GET /fleets/{fleet}/nodes/{node}/tree.tar.gz)
 	DownloadTree(ctx context.Context, request DownloadTreeRequestObject) (DownloadTreeResponseObject, error)
+	// ListRollouts List the rollouts of a fleet
+	// (GET /fleets/{fleet}/rollouts)
+	ListRollouts(ctx context.Context, request ListRolloutsRequestObject) (ListRolloutsResponseObject, error)
+	// ActOnRollout Pause, resume, abort or promote the rollout under way
+	// (POST /fleets/{fleet}/rollouts/current/{action})
+	ActOnRollout(ctx context.Context, request ActOnRolloutRequestObject) (ActOnRolloutResponseObject, error)
+	// GetRollout Read a rollout
+	// (GET /fleets/{fleet}/rollouts/{rollout})
+	GetRollout(ctx context.Context, request GetRolloutRequestObject) (GetRolloutResponseObject, error)
 	// ListHealthEvents The evidence ledger of this node
 	// (GET /health/events)
 	ListHealthEvents(ctx context.Context, request ListHealthEventsRequestObject) (ListHealthEventsResponseObject, error)
@@ -8348,6 +8601,86 @@ func (sh *strictHandler) DownloadTree(w http.ResponseWriter, r *http.Request, fl
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(DownloadTreeResponseObject); ok {
 		if err := validResponse.VisitDownloadTreeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRollouts operation middleware
+func (sh *strictHandler) ListRollouts(w http.ResponseWriter, r *http.Request, fleet FleetName) {
+	var request ListRolloutsRequestObject
+
+	request.Fleet = fleet
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRollouts(ctx, request.(ListRolloutsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRollouts")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListRolloutsResponseObject); ok {
+		if err := validResponse.VisitListRolloutsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ActOnRollout operation middleware
+func (sh *strictHandler) ActOnRollout(w http.ResponseWriter, r *http.Request, fleet FleetName, action string) {
+	var request ActOnRolloutRequestObject
+
+	request.Fleet = fleet
+	request.Action = action
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ActOnRollout(ctx, request.(ActOnRolloutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ActOnRollout")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ActOnRolloutResponseObject); ok {
+		if err := validResponse.VisitActOnRolloutResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRollout operation middleware
+func (sh *strictHandler) GetRollout(w http.ResponseWriter, r *http.Request, fleet FleetName, rollout string) {
+	var request GetRolloutRequestObject
+
+	request.Fleet = fleet
+	request.Rollout = rollout
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRollout(ctx, request.(GetRolloutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRollout")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetRolloutResponseObject); ok {
+		if err := validResponse.VisitGetRolloutResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -9578,353 +9911,378 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5P1rcxu3si8OfxWUzqqynUVT8i37RKpVu2RbXvGJY6skJXmeir1NcAYksTUEmAEoinH83f+F7gYGQ2LI",
-	"GYmKvZIXiSlyLrg0+t6//rSX6elMK6Gs2Tv8tDcRPBclfDy54GP3by5MVsqZlVrtHe5dTAQrxZU0Uium",
-	"R8xOBNPD/xWZZVKx3+bacnclm/Ly0vTYSJds8Hr08Edus8mgv9fbM9lETLl7sF3OxN7hnrGlVOO9z58/",
-	"9/ZmvORTYWkEL0Rp5Uhm3Iq3fCrWB+O+9YPIqovda6T7fcbtZK+3p+DmveiKvd5eKX6by1Lke4e2nIt4",
-	"XP8oxWjvcO//7FdLs4+/mv03Wo1hLG60L8vl2VytD+vFhKuxYErbiVTjI1YKOy8VjFKMRm6p7IRb+HtR",
-	"SivYQs+LnE34VTX03+aiXFZjz/FV8TBzMeLzwu4djnhhRM8v51DrQnAFA3xVCGG3L93IXdawaPDbjZcr",
-	"LNXrEVDA+jh+gQXQqliyxUSomJ6MlUXBJtwwO5GGOXoMg0Q6rYbpSWwjgblhvNVKNAxl8M0A98PUx1MK",
-	"Jg1Tmpl5NvGDW0YrlhiMe01iRELNp3uHv+59s/ehlxjeGzmVdn1gx5ZNtbG4DFOuln32EjefPTo4aCKZ",
-	"Ah6WpJhHBwe9vSm/llM3nEcH8KdU9GcYmVRWjEUJQ3ur8xaHUOm86fS5nzbS0fpyvLsSZSnbvFfTlQ3v",
-	"9j/fno5PdSGz5fYBzeC6huHgj7cfzJmet+GMpbusYSjw22644YVQXLXgNhauaxgP/nj7pflpZmwp+HT7",
-	"cOZ0ZcOA/M+7WKPP7hlmppURKGHLUpfuQ6aVFQpOPp/NCieipFb7s1IPCzH95/8aDVKm3QvhqS91Np+6",
-	"R8JbV1iuEz4LoSxblFqNe2wh7YRxZiwfFoJlcIY/94A1W6E2DLDbwIDVnwnjWFBiWC+1Ej2mSxrPAEXe",
-	"oMcWMF4QkUPBcq2AmBOaSurldNk+XPMZXkvjcXccZ/jyijNnpeBW5Hu9vfks959UBhLdfc5FIdy36/y7",
-	"B0+7Ei8mIruElcpz6R7Pi9NSz5zy4badpHV97qelHgrDxJUol0yofKYlHpFZdOenvaHOl+vUfCbG84KX",
-	"TFzPSmFAMbt/dvL4AWoZ07mxbOokEayrRBE7kqWx7Nun7Af53J8E9/Q+m1g7A/nnXr82RXE9E1lCRJ1b",
-	"budGGHZ/8PjgYPCAcZWz0i0affXwyXffDWhImZ4ry7hxAjUTxlTijC50ZMC4IhE8wJe+1XbgBLERdmWU",
-	"0ooprM+MWytKN57/+fXRw2cffj14+B3+7/7DlS8e/Pc/UvOjL3hZ8mU137d605SjqdanN+KymJeC3eds",
-	"WOjs8mEhjX3w5w1+xItifdyvcFTG6euclXpB2ii/FIyrQH0s1wtV7cwTN9ZNOkLtRKZJ/9P6kFeWFJiS",
-	"O/0gQ92hoNVyazwuZ9kqZaI2Bm/XJrFJ3zu9CQcWRDM+1k8MtHKa8z3DeJ6XQJIbX1tNQCppJS/S5AFC",
-	"Jl5TWGmnTIrFIRvM1aXSCzVg90kze8DGwhrmBI0w1rC5srLAASM19dgghzvgOqWVYEMx0qVw03iv8FT7",
-	"U/Xe2Quer9G7HAdz/3xITsWK8grnsomPv5yXwP73wGCzCU36XXKlB/uDbeylFEG4JNRgRj+zxUQbwQqp",
-	"LpnVTFqnFRsrSre0bnqwVqbPSpFLs/q2YCD19kppEtrBOa7f2gkZulHWtnPIs8uIeW0/IkaUVzITKbOa",
-	"DMKJ4IWdMLrQTYibS5EzPtRzW6dad40oHaOBFSlEfwutWjkVem677C8+41NKg/BDizbYbe6gB9o4u3hz",
-	"7tg3kmbQsu4ZRxVWZxotO2mP2MBms8Eh4yzTSgmQyLjgeiaUgfe8V0TUR2zg5jg4xBWwXOW8zFdXjSuz",
-	"EKVh5ydnP79+++8jNgBKGByyU/xzujS/FfSQcSmElWpcPy9uKm4NM/d/90pQAHNp3B67u5NHaG5Eub5c",
-	"b/QYaMlxNj23jLMZN2ahy9wpNzKboJGr2UKXFT0dxpssDZvPUBxKG+bHWaHHUgGdOmnJl30Ggws0MOXX",
-	"b4Qau0P6fw9SJmedj/b2rh+O9UP6csytcM+M9ZroiodyOtOlJdk1cTdIO5kP+5me7ptiLjPxkB5Bf+7T",
-	"n/Dm40KUCY79TjkVVKH8QDoweiqccsLMBLRAx8mYHvXYqNRTOP5DMZZKueNJ/ECofF19yoXlskiR87IH",
-	"rB40TatZrtPKj8qd9v9pb6TLKbd7h3tOQ3zojlVSNORpy8Ogv8rPEV8t8VvjLBNuWKEdq3HngxXciQIc",
-	"Hm5/pt1D+JhLlRznpVR5rNN6fvXRHf7AhD4OuVNoZ1xJR9xGz8tMfMxRSBiry/BHXsoR2GS6KPTcfnTc",
-	"FZRhZ9N/NLIQYLLV/WtmUkp1+XEiCnel4dNZIZJnBhwDaYZo+NIwoxtEhdHFFe7HOmc3TpWWdhkvw4KX",
-	"jkTcSEtpZcbTZ9hIhRy63S6bOR6dlHZj5tMpL5fJ38jSTU8cNlllolSmz46HxulFI10igQ6Fow5gGCBl",
-	"C27dUBOr9Dk2Wn91BEnEES1QtJLVZKqh+/WgffrQkmPA2d4xrzgTmZBXKQb7vV44QU2/g9LlbjCoDzje",
-	"zl5bw346ewPnyIisdPoTL8FJ69jKQiXYRalnM5E4xMf4cEs7tZBFAc8ZCmZ1kR+yUozmRuQ9ZrVmusjB",
-	"nnGfwXm3l9IMhPcFrLEm2GTHBJgzEKYzy/D89ZgcudfnMk8eEEWuj8TJseXy2HYg8UyjFuBPkrMrenue",
-	"8PY8MZv0eRIpMv/F8TLOpsIYPqb5jbVFf6ubT7uhef3Ej8wUHIRULtXY8sJ9XIhMuzGCsyI1wAWXTv5v",
-	"3WcnpHGbhYKN9k7ghLs0PnawEXSVX8zqrb1AZ13OVjgLOzxjs1mxJOMwtV9OTzFWzNzxQq1lOFd5ISpy",
-	"VEyNpbq+Z5jTwZ1+Y9ZPFe9AeLkcC5NmrSNZpKm7kCr+ITpiRGtpTm3FLKYjxxxHy4c4Q5CH7s7eXkZK",
-	"0KiQM2CdhQYpitenvfoxLdCM6IXVmHpuXdoSQLxRO97/MzQ9t7qv6nuKw4WPwZ2xycJ4F6z2Kb9+jXc8",
-	"hijEqgtjVs5xOzc97hQuWl1qP6gPCWfBc15wkvIdvHQvJlqDw2fqtLPYcQDqfUmxz3WaJ4d/RF+lnqv8",
-	"Y6mHUqWJpg0h+FnsjgaiiGt3D+aVMM4OZZxc/PcMm2iDctaJQpYV0u0bSEN34TkMgEkDv1ZrCQyXm0tQ",
-	"eTjd9l7FEV6w1eqLTJ7b57DOpeD5O1Usva9+7cDT1WcUyq7xJKnst0/hdCcfErGUXJTySuSvSj3dalVH",
-	"lyZ09HjlU0Kq4ENRbD1Yb/CqSPpvj5a4ed5qEcxMZNteFU3v3F0OLJfbuelyI95Q053bTI8c+Rs0nq3U",
-	"Qo9oRVsrbIj0ba8E+PgWLFpLhv+iZljdwVk/px3swPKzOqdYTxLJJhw9E6cnP/ZWMzScjS6KEYYh4FfF",
-	"BM8mTBozFyWbz5jVPTacW+806VEoU9uksos84niO3siNBFVdSV5jkzLTy1Iv0CRXZLKTg642C8Ocnu/4",
-	"VOUFk4bxomAv357TrW4ZbM3Vv9VzfymW6VWdlfLKvflSLGlt2f3TH16cs//zf3sMPzxy7PX85AV79MCZ",
-	"PW48C4zkgfGjnOHHHA0fUrwJvUlgbL9Xg/toHT0YkG+qF+4e8uyyxy6FmJGvwupS5G4oyI43n4O6d8BN",
-	"sDv1A53ezQkIzCjh6eS1TQenBLhjiYr77BddXoqcua+8j0YaWOMek2MFyxT9QAu6ridsMQLjUWRckclJ",
-	"rxk1OUpGUo1FOStlygw7//744eNn3yaSqBx5TcR1OugBpzRJyZdi+arDC2fzYSEzIOf756c/vH6w6bVw",
-	"nNYf6Uz7cNq6nTOl7fHI4lTamSRK2+cQcdmFh+hz9xOAdHonZ+BnKRapqEtMFBCcW5BBHLE/pvRinZ7r",
-	"XHnNAeBsfa8UOoKQNtIYKe5BKmCk+nl/mE/PWno/Tj9y3xPnoawNZ9GklKqbq28NcuMiyAsMUU24ys2E",
-	"XwoTue17TFzzzDKtKHi8kEWe8TI3MFutBANtryMpN7l7KIvENITppFlLnWxjwp3iU1Mj2Ylil1DBMIJk",
-	"mpzqtfSieyaEnPxeVPaFoxfw+XWWy3PDh4VoJmY8FFJVkSjrlIEjIG2/EU6CsMVk6Wk2kbgZC86gMpIK",
-	"aTwLoMF4YoyXKNr1lPn7onYuO1h5x+bShBPriDUiHVNTgby+FE4nBQvXeQRv0B+jJ3tVB7bY7aWzHqd8",
-	"ieoiDag+lhQjniYjDQNa7AG5basJVvG6K17IPH4BhBSBsQxYIcBmdeOSFLGa8CsB4XnQYd+DqKaROwbq",
-	"jnhIBdAWH1+PP7ZhYCuEMsUMy4y31qwqMtihQNFzyiVf0W388Us758LPr9UZ+VHSF0JCcsNDAlde/0np",
-	"XLRJTakZ9zGZPF8yd/JEMvkE0ihNQzDHHYCKJaTd/96BnhxIjfVtcTb7B1VcgcZWZw/VbqSXPqyzX7kU",
-	"G3lZF58pzVn5fOmRLgpnUUHIFmhfaYjpLkptRQ9zq7mTh+y1GmMKzutwQChrDSyOHjniQxmCD6C+92l6",
-	"lHcQIqXunYchtRv1DAWB1lL4WE3So1TMjU3Fmyi/pRQYND1iHFSSHuNoGeFkJeRW+qHQTKY8F7gIlMfY",
-	"GL1d4VK0KoMeG5wjJQ2coTc4B3Nt0C0EBDrKjGcNznCYVWpLHddFZabascHlfChKJaww+5THNGiKRdYd",
-	"JzHd0jtbcq6Y8nbHul7K0UiUghzDIdiV5xAbrXJASzHVVw05oC+lyTQFKTsI1ncKArmZIIKpKys5PVTk",
-	"SOsTvXAkNZXXwlT5ctqpIKbPTpx2WSxByuhRvD+D3ns1EDbLHRXlygzgaYMpV3NehORKOAlTqeJBP1oL",
-	"jirTcYqviAO4oVKWnfercDyOkBCknC3XZ+9G7PzsZ1aKTDvFGNPJpC6lXcKgoXhGyPHE2cDumL9XKGBJ",
-	"DQwLmDrYKpkVfu4Jms9kH5LhlFsVd8g+Tqyd9T/abNav/dhnF5Cjw8tswgpp4JgXYuS0HZmLYPQLlVM2",
-	"Wd7gwPJ0u+JV16VdnxF7K0QucjZXhTC4Nu557t3nZz/3SN/1S4dpa3YiZMkozh1KP7599uzJs21Ja5Qf",
-	"UDbn0XPmrwFBByerv+TToqYSDjx36EWZTcCQ94XN9vER/UyrUX9TqHdFwrqJ65Gfbe2Fx0Apx8fHx8zq",
-	"MWjosY14vNfbcz/u9fbOz37erl8B1aTkoDtRtzgMUhnLVeYPQynGEpIZ5yoXzvidlWIkrxNRJfh+Ax3v",
-	"k8ph9vlM7g8a0mjc28rlhs1VzE1w085iIIfiviCktyej0OhT61kxrFus6gkdl/PCrYCbiOOH55US1lLW",
-	"VzROlzQuxGCD9NsmctPHH99dMjWfDimvhc0ilmBgbn32I1+yoUDGE5yQoXIN5EBTTmiUkbqd+nH81U2p",
-	"zUNh0nHjLmqx1OESHCeBz0E1ntVgN5NQq2lZ9MU0qZrPSpGJ3Av1NT2OKy+MKNdQXImSFyiMUU1EdsWt",
-	"LeVwbitPA8lrL34ncjwRBtw6WAIQKOO9koY9PfDz6rEnB3CkeuzxAfshEHuPPToIwk/8NucFuojcw51S",
-	"uPKqkhG94dtMz0lAqqAUypZLmpDlTvhApIVEe0Ph30GK+Xuhm5BNc4uRjmrjagsjldWwGONSz2dYxgOx",
-	"B6BcUPfAl37EuJ8Q0bn3K7p9f6+AmFUVH8ZjUOhF7YY4/h6zpoWP20RvDBrOhnmjbpFgrhOnkPnKOp+o",
-	"H6JDDWsxFjaIoJ5T32Ahplwtg4/kqBLR7xW+3bBcXjk1Qto+O2AGtAhH6OBa6LMTCU4ntwdEruB3gCNS",
-	"0jXRUqA/wolEwbPJexUWdEJmi/FzcwYSpPDAMDpTTUu3dlCVd6jBl1yqjrwHkgcTNRpWlFOpuAUzTpfe",
-	"aPWEhG5et4NTMEpB8bNsrMFupfoMpsTCU8m6zIny8XlRvBvtHf7aNjP/Q2oWkDQcaBIyHckDar0fAnWK",
-	"BV+C+2zsDmif/SKG5zq79CmRyEV0ka+T9Xs11m7W7gH3s8KpmeiOZI8ODh49iLKovR4sDcvmlvGRBV3G",
-	"CmUnwVWL86cFfAQZrY8O3PGMqPbZ1NFfa5oCAtghQfkVT8RF3PCZmXEV2cLPDg6mYKM/Nmg5PJo8OZgO",
-	"6gmN/pm9uObrPlR2/fP++/d9/PTgv+8r88fc/DE1f5g/pn9MHjz45z/++J+D9dKvhqWoXrOr1TgB9IJ0",
-	"/i0wEMVnZqIty8GSjmxTNJ699wd5lHevysTRwDy5EJtryAysInFrFwRXYKtoxvfaWERtSHn9vS/9OKf8",
-	"/9tGSPwDX8nr3Tyw5iFs9TBfIN0062TeIq13r7Y9m+MPx+Q9qU85pTgicckr8WJTakk9HIn1llw57Rcz",
-	"risdSZsodzfO1FjX/SckNVpFIf6M/JMvGEek1JO0w2RDFcNm66EexOqe+fGDWO6Qj1EWzQ+pLJvjYsGX",
-	"hlV5MGmz6aYxztXsMJiXP0AhtIcUWRtoyzVLnqJdSwB5JQB7Ilmj6X4geY95r0CbHoLD0BHF1CNvwYxk",
-	"UYicyUROzJRfP9f58lz+vjWfEa7Z6PYeS3VdY5ErecweJ2TLi87ECIn/ugXpR+AjcEOK960eQl3KsVTp",
-	"kD3kyflIx0iKAqoINTPCrsazN+ZgwytSL0eMinz7IuBlWDI1LgQkn64P+SdyY3nuBJy5B0qfY8+qYlSQ",
-	"Oge8TeTs6cHTdNGu5eVYrMj2+jYGzI6WMtAdr5rJtyXGFmGC0D1t9nRDbkPnwtwtKQJ+iXq109OVg5wR",
-	"NszOecdP0f6ssA8V0jYqST4VpSP1mmntbF40xFD0tWYnwyrzf9NS+9R6UDWriE6rkxXs2gQR5N5A3fgA",
-	"uCgOiq+v1PNlgCpoe+K9RzQ1LiygTm4IxjYx49Qws5A2m4ic6dEoUdwD+7ttIHE9MYTmT6EGde3lJysV",
-	"AaUA76ZTbkrBjVZACr722/Jl5fwciYX3gcB9zhY9imxjb+YGdvPs4Ema3cy4MS3mdIqX0aQ+p7zaqG10",
-	"YEiA4NVak3+DV3/2Jb3rZejk5FRswovRWlipgtiJfGmw2LTCtOY9ZjS7EmUuM1pJSnFtWD8q92/KTbte",
-	"nm66AooVt4sid5ETRIVenFtedsM4QO67daEv/HXunqL1vly8OW9Q+8LS1PMxhqGsh05lNES/IF15+U+V",
-	"yNoZO/fsJFnCX3Oqe7wCf/4SjAMvT5KArGUEpRPvIj+b8a4tgAJIE6VeqF8aHLyIbWFN7DDuRUgWFHQm",
-	"Lym6dzEpgiuIwLMBXjLAa9L5PrPtUsCv7ynKAnhTU10mDsPHRRAFBoefi8xp3eA2jvxUJCn3zUTP9vlM",
-	"HgJ0R5+9BcdMlaruQzHJkHUUGkhUBaF0TmeRUGEEVXUYW2o1Fsb6ehAsL/VDd+tcRV9ai7tzGMAPElXU",
-	"NW2Mj2+DVJSiklAUUK3zlSgBj+vqcZ+9pOkQLGgyWBX5nBPATVJJMxEm5F9PuOk1eZrXaZ5Y9rZl+5ku",
-	"6xwDSVVF+lNClJI+C79r1SL+6DlEGFZFYtXcasyiLY/0fGz3rPFUqsaSkpkojVYx4URBiITemkaRENcz",
-	"WeIVLesXkqkvlNB22gAogpI/nSvWES3Dkldvoy4lFaBnNVXS40M6bu/pTuMCJ6rUxVQoe6EvESIxWYza",
-	"BWWhVr/atNFdHojQvUmJmqfdI8n8aCy3OGR16Ioa5hHNM32ftGxByAmQaNka28Fd/byhDs4NFXULcOtK",
-	"2xL9xMMZV/sTL3y8zEkXdVnq8gWtkk8jkgrStyFT1n4c6TnUe2ZajQpkSXPF53aiS/k7eMJHuhzKPBcK",
-	"f7risqA8fp9WlkwsrMN6Jhxv5GFnOV3D7p+9esG+e/rsvx4kXN56u5ermi2IvybsJI77C1iiW1GU4hNo",
-	"LuXsoZ6h9H0Ih9RZ2bacCw+IYtLKJaY3zESJ/q/WKsErdzWirq6qBO0H5tO1Ggo0eRXfXBfHnVeh8jMn",
-	"csalbcDASKfKDUDMHA4Lri4J+8yRAYogCYUq208RoZjgu2OPdRIdyNHtlVD2h1VEKvdriAv5MCXipCPM",
-	"KiJPzaRSBMEaPo50OdYATLsKZeX/GmsdI1tlvJiuH6kGaRFGu0NZcSUh/6iqjEjwM0hkCeYSgwVymqM7",
-	"WqgI52y4bCgZbSAQqY7P9CLlCFDjiEoBTI3RiBk+MK2pFdwKlS27GNdePUxwjgqNdiFVrhde73fmGySy",
-	"DMV4rph7aZkej5HDQqpxU+HFwtlsbnwcCnClnWx+zJvu0/O3/ihyydUGVRmX1a/5FC5nkJBzAGkP0ciQ",
-	"FkABh3W5sVs4rH3gptGSrY29bVAOqXiHx+N6VnCpRH4MXoJ1XSrC7VkXBU7HcIcLHFUzoWeFaDBW9bVM",
-	"gXl5D0LEsFkpeDYBi76mkSdg5jaVjXt4E4Q68D4Qb1znGm3BBEm2FQ9rGbU4xQpVKMmP/XKfzVF6rMbC",
-	"tREqDarnwV43+0HtBPse1OyG9YJ2UgstvxQKXbXpxPjSBxq3pBMjarvHs6dphCFsXIk4HrGhaO3WTvbu",
-	"HuDgyV3ZjA4KhGNAzRVMbrnuVY65mBtVSrqeo366zp/aRszQ31kZ7jCo2OvZuD+q2fFXCig8wCM71sL4",
-	"9LOEmOSBt2zcvBVW9Lm3NxZKVClgYU3mHh4nXYSYwoBdiJJl3IheSHxyXDNJ8+4RJyqZlQ9JKQWX0wq1",
-	"24R8l8jB901fXAPmpuPCg3rRPFXewWNM0nZqT1/utWcbjjkUmIO+ni7JFXai09ZoGlr6rduBQhqRb+YW",
-	"G7e5HuF0t82LlKvyBKKK7kcvuN10fTWiLglVHND1yaXXjknUeHCHWHH7fdlQLn8R4TFHqcuYuIFJxlVi",
-	"s+4+qcBOtyWVRWcrUAKdn55n6BF9+W2qJ5rRyU4xkMjcW+PsYDgmktqd+Ub76w5JdKLMTGT9wLF+PfjQ",
-	"Jz8/ZQdjxhYVafg+Vg1E3wREuLJAOMjN8vyVLMRLORqlRDmk9m2NVoeiR6fhi1GCeZ1MZzbqzzSShfD1",
-	"rAGvs/H8rp/RFaEReXyUHCWVtJ/wB8grxSRSSC62msHDWlQbITXRktA8/VCqFzcuMCAgJxVQWAw4RD7p",
-	"FcYX6g7AU0XA1b7DV9M+efN4qnMcTy9Un26qOc1p+5Nr1ovGI60fCUDVRkAuXXZwy9LCaFoaE9Xa7s6e",
-	"eCUL27n+FtNgI8YHDUhQY8cCR2iiVKut9RkRCAI75dcrBbPbSmi75ll9br2mdqdFFa+8H7kLUAgwwxxr",
-	"f0BGSseHRY4QsXAqEmHg/2wMR1yovyB6I0zM4zZ+TXCKXVAUX5Hrf6fH4vuGvKlfPPsv9Jg4CIQe7pn4",
-	"AEBFYwj+xZ3IVpSVxkhOVL65MRaOl0WxXZ/A02garsCxEv41OW5R5Sll3IaglZIYjWCjaujjNH5+0YC7",
-	"bPf3PoFmp5veCi5zvUImCzKGZ5OgG8TUsb7zCDD9fJ6PO7Pg78GvawUm2IIagk8zPQZRW8wkxu9YIfgV",
-	"erx0kUMjElGyoZhIlVMbImkNwrRHbVqcsZDwSTuzaSdVbYCuMNGldSY+1FsNhV0A/vpC++n42m5oPhl1",
-	"xjT9VCLe5w7ks2O8SaRGCDEkPMXaWUAI1cCtz7mbVO7/jUlTG4+wx6epWkj45hK13jxxJ6GUOtgFuX3U",
-	"QpriclCkv5KmG23MEJ753NvTQ4SQ2BYhjtavS2ZDOW+IrpkJz1NhFUzwIYgWQDxzrJLNZ1qlvcc3zFPv",
-	"msizmkhjqy4gcXfLeSEqf2m0ui35bUzcuz4y5z5rZL2bGZ6T5UoksYovhhY24JpoGwaMX7vDySQ9g9Dw",
-	"qODSqcvgXoLEd8dtwd2x0dvUskoruLcaCia6O/Zv4mbb5LG/VQFFQ78NvLwt+aLXaZdb/SLY9bf3y3in",
-	"8uaZk+uMXpBa09fGzEXekLTEx6IxQO3zebWiKC04dtG54fiEUwTd3Q1NEkd6e+CkllHl9tuPchXkBb1t",
-	"8D6AXDt/89PrFycfT96evXvz8eLdDydvnXoKcEsjWbTAosE30Th7fh1S6/dDEpztGPGXnB4CV8YoQxe+",
-	"NsfbH6e++3O9Qi/K0PaFN++qyrHTVJ+INCXvOHvhTTBdb5gq+6oU4Ct5eMWLuWAzLksTRWtBWro/jSgc",
-	"u0hlxtYnOuWzX/FlH6p3vpHGCiXKCsi7fYJ5c3VrYW4RfEuzJT+QFHWFXtEJCnO3H7GAcUZeCyI4Qv4A",
-	"2Hz2+NkTZ2uUTv3ATI6oC+DjZ0/AM+X/flQDIfiVP/wdOs7Sh/7DD9/471JNZ+sbUy3cjwACFFcIdPEd",
-	"RWAcY3klVJyF3lIDfn166Ij+iL0+vfrWsYJhyQHhos8QLTiCfuwFfL2lxzEzFZj4xrT31U1qxrFht4Cx",
-	"OejfHq5mNcJ7cHAQ2UpH7CAC9g9DLNyhykO80giVyxhiJFRYdIIU6pbv3VJ+r1Dc7vhf+jxCOPdhxo1g",
-	"hXDHxzgqGku3wJPlbCIU1iXm2pojZiwvCZEFwmvUcB3vdLIKbj1i3LKp0wC/3XCAv/0zzq+btOOo63w0",
-	"aJDtajDQfeNdlasaXSF4nix1qJJyJOBmZ071oBaZATyZK6XnKqsd07i577xo6is5DVFzPOYMAlyHFWSa",
-	"SoOzruZXocnkZ+FdYCnO7lagqcdEBfagRx4lOCp59NPMK2xM4ieliIHowFfAMVo9Qh1pmkqEoKc1oCtz",
-	"WSR35B3W3NqJMACIRijchlr3Ze5HbATXZyfYyQWgCzEnmepAYg9nIrtwR9QAmJxYigUBVGT2YDAix9rQ",
-	"EboQ/CrdC9CvG2QpQshPyDLu0zyGWlOEJpUlG5c8E6ycq4ZcysasNt/tA8u4CNqOOlrfIlFjhsw78T4u",
-	"rW+zUE8BbsrmqQi+oqbqBdUiVuSUPBJisV5F0aEDUVT6sjv0LLkCJwOxU0Sm+q/HB5NIZE76tRqLNpGa",
-	"pk63CM8YeaymfOneD92xpa0SYoVbr0Lk1PS9Gg0CyfEYLzuCG9+s/m1JQViJaUX7l5zNOyVWY308NDy2",
-	"pQaoOsjbhMq+PnsJUEJ4RqmhJKILpcKDE5FdnjQ1yeGWXggJ7bVsBbBbc2kuqcjZrVGheX6I0LVOPNMv",
-	"jmJ9M5OUYYPr0lA06qPr5Vxtuv+8W81Unk4+eAXzijIPKnQtWseQfgCJlgDopv3YWtZL+PB8QniPeLa9",
-	"ZtoRySu4kISL2OrjrbW33Na/6N0IoR8izznSAEQG+t3Kovz5XPtBq5fSXG6kOaQeCKVo5Wkq+X58WEca",
-	"cNYJtY1KpOfkskJN9YjakDbvKcGpBqWAKuF8N7tPsZeExQGhpeCguWdYWIq16HQKaxoe+ypQym4f7gyB",
-	"blV55Rz6yjeWcY5KYSY+XubRJPobnnR+BwWT7pSlKyZ9HFVhbxA8s/6pFUOrrU1Li+stPnJndlbgFI2t",
-	"JGDPGVTYAdJHaMKGZzAFR+JUxTd6vOnoAuJ4rQ4X7sLIPcBfWDs7ZHo0wmp1qPCKOA31lRguKdO/R9ns",
-	"wJHc/T4FgFBV07E1N7WfsVo8yYLcIE+bMupQYKILrClVOggDn9bkvsAbQ4R/RVuNmyo3PZpbwt4phcoB",
-	"SQXDRug7UE7wdsOfm+p8LVqxvfmV24lNy6fnFnqBNK1ObSsnesHEtQ/XI1xZyIYQyqmFsQ/6kA3mSl4f",
-	"nh5ffD9At44BOFWghEYfdG9vJhusMFsKcdoq+a428YhKomesEFeH0/2KuMUuj3gI5a1i1k+decg40Cge",
-	"tIUuPSRE7FA3ssAYI6kTpCAhF9NFQaa4+miWKmvrNK+Gtrvpvgtt/1ZNySW5bY/Y4FKqfOA1VplBhVou",
-	"3eUABIGa7pTPZiSEauCYW1EHQ9hhU2JXHGloAourRyKa6/ar+EbTNT76QQCCDTmPFAGh4EkTII8PrVQF",
-	"PJsD6FQI5iTEEv16GAgHrUy0MCHpjZ97LfLltl5FS7Htsng7t10bTXRLUilVPmzBCPTbvnUqEq3q+Ggd",
-	"q2XV5x0/NUVEeeYLbLbBhmHVpQ4nqwVKY5wfuXIQAaQSWI1j/KFIBhu1QOWHCuGphS90z0Uh7AqOQYPO",
-	"ecNIUWDMtC4p65vgG9cZaeAkvvOWrx7m6A27ZxgE4hJZhr4k4kbZPLDaDfULcH9LwUMT2yEbjkA9O2Uw",
-	"h06SBF6tFbN6FqeD/8Xyl8NK/QVTmP3cfBbz36yFfCTAd32ubpANi6BlWHAmrU+MhcYYPco2XUyoX3my",
-	"nLM77JFH/l1J2ZMlpigxK65tUOtxZFrVihUw7JL7O0LrMg9yDK2HGiLGG1vQ+JYzASLZJ7TiMKKGL4ia",
-	"rwx1zA81Z9joRZeUodtv8H40pzo21Fj39kyLtONb4zXfBP52Pau3FplLJ5VtPhs7zvatIYJ2Ox//b547",
-	"y7PWEQmCXWTFYkCfFxWgInsHWRIE65eCvTXihDBFuuBbZFoZkc0dwf8b53bSgMuD36PuVEI/CG6xXKAG",
-	"oxBCFs9qSQ3JxnO5hA7HeRqNYMqvTzDN81SUmWjwDkd1FVVsZSh8IQPjlmmViSM4Wxyx36d82QtNBiG8",
-	"Cenl7phW439ysJr4sG06bsBukc7c6m5I1Xh2fc3uK23Zs4NHMIxnB88ewIc6RguroadEC256TI4IwNFO",
-	"SoGdVohh1RFICAMkzjV5Vp9XMpujggCY8muCTWmY1gnmJ8UddjBu/N2BnbAZbp3ECmvCl4GqOk3tkbaM",
-	"vEcrNDWAKB5NxMPJSOOxijdPRKqzRqyad8iQwwwSKz/llwIRIVcgX6wArGrK7q8G+Phg+wloSjX3R5na",
-	"g3oNX+XUB7FLFrop9OLHzaR57M5EdEVvHTAI3GRSsZETplOp5rWG4Af9x52oCsa0aUPciKrfe5vf/qzF",
-	"St8AaqeNbKkJgV3KFp+M3bHMFcGQKPclQCmAT7vPjin9qF7ceoQo2pB6IUbymg2wleR6weuqjsYz24D6",
-	"nG5c+ctEF+RfF4WYupU/ZIN9PpMDArpwn4GwoaPlNXRXByJ3f1+nM3babZNfzx3uUedOZMcECnrPsIUu",
-	"IZAYcx3P0JwGCMoiFQl9HWboqjGZzFj+z7cjT6X6m5qQuwVQPQ3c++ZpP6vlV8DtD0O5Iqg/AC815Nll",
-	"e9zRETrdb51U9FoZK3gOqgAO+hAT3TXmGkG6BqSabIHYvRVmbgNYLm7BjWx3ao+onRo9EQVMEDlTxana",
-	"GPE3SN5ObVdnX8DulrpewpeswTRgn8N5255QGpXjVXDXndCO/Z7u9KA2xOwGVFQ3OFzBH++FFpBVu0nf",
-	"Y9RP8Z5hcDtW9VrIi++zwXw2OKz1nwhdY32bD740fTbI9UK1ei/0q0TV10smXwvods9XCLYME4bF2On6",
-	"jkNJ8MoBaZ2nsl7imTzwFJnrpjIKSOHE7PVCZ5fe8ZU7hdrYklun/s/mltF2EbljHwaTqmr/z3aT0zL+",
-	"FZUbmNl/OtBHCDHv7IhWy9JRoZ/NCilAVmKSDAkCFnl9wX0sySRza5EB2AEWy2Fn7/UDBOcwlRIK6e7o",
-	"LQneZHcMnY2EbvYI0Yz8roOOCTp1B28313A7l3CqfRK44oO/vqGMYs07r8I63DNsAM8Y+PTqbtOOmzXv",
-	"dMpb3NrtKX7Xgp/azW5DqgitLEDEQx9CW4g+ewcVGL4+EZtPcygJT2FZZMls8nPLh0VMshNt7EdQ6tN9",
-	"OVvA+uGIVoH9oAXnr48+DLYh9qW14Xbo911TF7DBSVPOGiHoQj7kIRsM57LIBz3Go3JGfADkoQ0g+e/t",
-	"8Y8ng+2KaKC2DJM8GwEIG+iRSGfnxGgaNCXfXTjVzrXwNTStE58bGy2vAy7jW5PKVjlXnXMOCqMpv6Su",
-	"LZseBgNNL+Lrjtpq/YlxnkYEBSzUkIEfOPTnoTPZf68wn8n0EH4IHxkEEtwIuvfMzSXvv1frgijd8xNC",
-	"pf7oU5PmsiQ0WLinxyidnQ0uxfJfIO6AMONqxv/514d//qv/zT9SB4nm2LoU0atRU6le4/WPtmyvf0Nq",
-	"d8/AzZ4uf4FkorjNbcQsQ7Q7VczcIS19uEw31kKeEDE3UNPTTI3C7q1X8IxCC82N0pss6/ZVas3JWt6e",
-	"troUPTblufBRUUzealMCsIaPTy/rISjOcLlXrUrzrocV+DPz2FYtvIyQbugR6dEmUEGp+l1FSBX1OVw2",
-	"IFy473tsAFVHg5ApMaqKkCA3noozOSq+PTb4YT4UpXIMbeCLDIu5saIMqLnuwZRUJaibGtThRkT8Wo1L",
-	"YUyajG/dmzy2NFoKOLe0uxNuZxUQaKdowUheQ9TPLNxyIlSCrJyO3FxKUEqqulv22rJcKODuEGjBVHYP",
-	"Fb6eNqDzFM6BL1N/yn6Qzyk+BOwO+yGwxwdPQZQ8wR7OcfX6s2dPvk0hnguei/I2MCPPl5AL02exEUQ4",
-	"Z2xU8qlbCyK5CMGuhgPhxvySW5HszVf1eghhzGfffRfFFR8fHGxlOfSQ1mSGhLFLUiNU+ZsACQZ8/V4E",
-	"vC8NAEFCtMp3wGxuY+eE+3SWBBkCNEmf+eQdelUhtFRZMc9FHgXQj9gjZuelMqwUlm4fbQ/1DgFNsTFp",
-	"JN3dkP6GbBCntRiRaeXJjHJKaBQ9SrrgdBHkxKglgP+vhf/T+SNJ3IyUVLyAMUJf3urRA6LvhyOsohxE",
-	"qRCGjxAewFftwPyOUC90m2fYRBeQ8vxeyVxMZ9oKZauFwOQNaCAgDeMWkVnYgKjsIaQDDNxvzw4e99iz",
-	"gyeUofEU9ceganh32spgwa1koCrBm9y9vdrD93p7zw4ew/+fwP+fJn1xa7pduxPnzscOz5vPrOtw3s7r",
-	"EPxQgqaN1865nYCZHUyDv5p79Wwld+8v412Fif1Ng8e+oGen56qVR3a1xqGwIpW+iCp91M1Wec3KdCmY",
-	"tum2/3B+E2lc1zyzHvulZAtZ5Bkvc+O0OJlj6m9VhQDtWjY7LTcYt07WUMLQqtMBuk6C1/QoEuwg2UZQ",
-	"tKpEwCHxMXXCzHF/oySBFKJ4cB12pSP+5OcWYJGrXupWwXz0Pn9Y17QLrcaiDEsTpB/Ve7Onj57EyMPT",
-	"PrXGHRfiTdpD8gvtNbF2t6awzuQc4YZVlhMj+0cQzJu0R5DsSPBAfgwHT6sxSFM9zZEW5EYm0/9iv/Zt",
-	"Mx6e6znqRAJhhEMVLVoHsUerF3S2oNgh5mODQhYJRA8BXfWw0WuxdjZcUqf2PjumRHpC3aK2CwxZAVNC",
-	"5BXgUztHiHvcBS/HYjuQOZ78Llxyx278eLDdTmWc27DGaTYDzlW+RgtvNitYc9hlyC/6JrW3KUOiy4rS",
-	"7He3pudgLqe9f4SbnPtk/dv5+YQHu1n7ZVVtmpV6iIoAZlWlFaib9u9MJOnkKzYSMC2KsVQQCv0mUIt0",
-	"V9tGrOqW+007s8OtjhDsGpHbqOjfY4EhTNu6Wo6Or3R77yZQo2VldsYYa7cAAhtrJQIISQJun2Yx4Y7T",
-	"CsWm0jhJRj0D7ESoo6rySGLid17yhWI81NMC+Fn7jLsGdGNUOc2MZ2kHnxLX9hgdCskYGeE/wYrh6kmD",
-	"nmNsWlFriic9eFaP0LWqSZJLuP18ZhNuanjlhJO2DprmF68Okpbs79Hcer9h4jCKuIFw+wk0uk7TEvoY",
-	"k9UgPFWulKXhunLFeCG5E9Udw+62OEdXSxoqozkB76LC0PMYgSMNRXqoLFT4aO1Aten0xkQZ9ycJZlGU",
-	"xGf1Xm0GnjL83qW89sRwzi1vwOv7HipOBCvkFbg0CaffMCPEerlTrLuPpJO6Q56vdHpYLRVLxbXCWxYT",
-	"DW1rjO62kWGc2/exdS+E5vTJ6m09mFBb8bGy+DuXIz9XvRvSGJfxBsrVzeoxowl6KAISllAuYCfUNDzV",
-	"GYD2NAGSepP+F10QrFa2qPte+BXb5VYY7+lJ909YD6uCJqshlVw4W9Awq2MpSFrPPJe2UekpdVGXCfk0",
-	"WSKRhg2Hu5P8YlJKdZmK2GEw7Z5TwwzYSFjcU6uJvBdXmVItZIVwqg0xzoUTk4CiKmapmKFISeAgFao8",
-	"BGOlk8IK0C2HIuNzRDNHFOn2zKRIdtI4qbescoNOl0Lr0dabEQp4UW9uGT0CsPRSxALIG4HphgycEMuk",
-	"Et3DfY/0C6VM6dCm6YgVF9KFNjo54CrfRAcS9RuUCJ9N7bbX/VsIy8a6vRaxY55O0/PL4sdO1AC72kNS",
-	"bMth8OjskLPAA29W11LlDgQGkWVuMk49LtKNPxs275Uu2cDdNDiMCjGO3Lmf6HkZCk+iinFIG+NLj0De",
-	"do/TWQnNbOpMmHlht/RZ32ITbm4afp52S/wSdCFSDGqAf2pTxHJD44i4A9VuWkvdEBxy932RYur6Iqf9",
-	"hgUw59TRd2dHmhzIa+04sGWDHrHh0nqUQK6YN7vZXEnLBpeDHhtMB5CAOR6w+zPtW8o+Onj89EEkF759",
-	"eomXPTqYDmrnz7gh1BPjDh5+9+HTo96jZ59/vfxh+uP43x+2gvtXC/T7Tv0jis/MRNuG5umY+tbYwS5O",
-	"X2ydhxb6StWR0daUBAS3TIR6NBgyjr84rQabMiBLOWLitzkvmFYU1agwuX0Bk0GFbza3G+CF20/GQ8Wt",
-	"jT5qjp6YwRwVFcEMrX9InaAUrBoFzZsxcUNkqtVooUtWE/5mPTm/vTIXJ+/eLj+3e1ZoAPRbe1KtgX43",
-	"umxugB+a973cTJu+2el270Sthz5R/OpbqmUJ5Ok3vt5LvzmhuYGX+MO/e37SkOhdnek1sqofmE60v+o4",
-	"iuyeElqfibzn83Ydj6Zm7N1sluYc9e/1gsBOwOjgTTZHKQDSNOnpygrpuJnjUlNpjMgryBFgcR6ZXvA8",
-	"TkoO3Xubu1PubIU6tLjcemp2cSjChtQPgT8YtNpJJbMyoSLl6zIEbJ2mZTNQs5SBLC8150XbItPo6Ts8",
-	"V/DQphY0kOKnvLUKFevBHJaG5TrpVcr0TKa7IaAvy9uPVTcKtPXdd6FXQaEzXrBMz1IdWdpHNdp0j61b",
-	"vgU3tqEX7y8UEICwi+EyZ1zhgWlv/G7s7wJhBonwHkY4RSTliW4/+8Yc6MauL+9G9V4+cZNvmLFHMEcT",
-	"aSlSrpT2AzSWF01RJ2pnJAtRBWHYfHbYTD+Ub+kGpkfMbUMUneqzUB7lJuMeBnEsaLvt+GLoIQC9A3ow",
-	"9fdKRi1DKpqE8AlVqsTxIqypgQUKJB01XYFMx7Zm06aGR+FIetR2pRdugrhZFX0a68zZaKHinNOu7D3I",
-	"I3BygWZZ5VpgDIU8drvBuyUXZ+hJnOa53QMiVo9xHSkyEjzma5ERblkhOKCNU4ikmyOg7l+PPY1x1KMp",
-	"pALDKeRVg9g3mZ4ljo0zTT4OeX6IuUB2whWb8GLkPY+6FrK5VLBpMEH375DnR77qC3q/Q1+sue1DIhc+",
-	"dyQWomS5xrxv6FGE9WX1G4jk8B6OTWHdH3hb3PdrPaIR4zL4+9DWndDH6OnpCKkz+Dt0pAP/QErfJ9fJ",
-	"2jr/4Faudth71NoPq6qdLZbeuBv2916IIuXUo41zv0KYFVLB3AjMDCITaRbdzsMCFLYeNaOx9CK/Ei13",
-	"WwPhDgJpDQ1esVR+21Kj5Vz3DuzAkiio+2x7OlzpV5uyqTn1q9iWIFw9orGB0e1tDxRDHc5ZrG8mZgey",
-	"t1srHij92/ped1H12m2GA1zR0DVk5eRchS4b1EynmkKvu8VB5FotrJ9fTExpOVhNcLMfvaVp2l6Ja1cF",
-	"v1PFdpqEBRiI6VA4mxM9ps7WSgfQNmb131yZlb+L50u7gjl1+8du0JHPha36TqLeN9Y6Rx0VcBoh59CH",
-	"VEOlLHQzRBXYK8D9jqrpquq4ciymeBiatLalykJk9YaAb0ma3sQDVnoBb0vR3RxQugipUB1KeN4tlMHM",
-	"7qpwv1KhQZvyZfx/tfIdWq+/YP0Ozuw/HR0pNM3ZlUKGDzwuRGlNZyxBjVCCRY7Gd+WzJCOGsvkr2QLt",
-	"WEo9xes15W2uH6IuYNvetuZDfSWoVBKyWFGoi5ydljAwMTfQX9kw7qYb4xsfPKvzVT0fQh7yDYC0u6Vn",
-	"Z0Km7cu3vqX0AAZr+uHaATgKos7RoToDDAE2oHDBoM/Q07v6Oy+KAeTzwM5xtXSE1cEZ/rkLqRJl7Zpg",
-	"bwp9yVUd+o6NS8Ra0YxHQI8rvoNwOrYzGJpvLZSYSDuHzhRkwGMRMnTdRYgVjzMWarTc5v1bM5GPReh+",
-	"3T500Vi+lhVzI68E1aYdgpMl1LT1nJHvy5wG3/Q9ykCmpwN2H9wvWJiEZUrmAeIUfTOo6pPfK/dqn/II",
-	"ZVeiMP592OkbnuA4oBzJDH9h2slfDhL4CFjJQlNkF+9EB0mRi/K9IhZzKcQMOhLXq5R3Sck7ruy5wMqt",
-	"rkyXgFTqpVkxznTK0Q8l2l0Yk8wL0Y2RmZlWRuwcgT2s0g4XvhTipRyNEvaXo7ENRjbCpXAqLjB82mBt",
-	"w3Ub427Y8rnHhonKy61Nfd3YU1mVItVn+txnqEAuhOMgDx+h3UXdY/13aQvM52Nt1mfg1f7qHq2jX4ek",
-	"Wl6KtQBcLs1l1NQ2pYL+FLnkOmGtOIaWMyNsPThGNYVDXnAo76BuQD10cRIw3qLU0Ojor6bq/7RejPeX",
-	"Ufb93P6m9fo/VW7iXXFN/8gm8KwsfL+RJIHvQS+tz73KdD/Oc4xEt1dqROWWgFyFbnfvONuRJr82o8Qw",
-	"U9zQv+V7yPrckP4KPLye+hrAoda11lLayVRYmTWJtCU0omHYlAqeCN6/hS5zcwhhWuwA9chxzSdp+HZK",
-	"SU2Gz0Qhx3KYKrVdSdd3rxoLG6OBG8eDR7x0/5CTFRFUhJ4VsAgNsrdB636Fujbi30SN4TAQI64kdHgj",
-	"w1WWTgfF9BpjK4HRC4kPEhuDtxfc7vW0v0m8A9yLDcqHD3amO2A1VEpsynCecZUijXPNRmIBWg5lIUe9",
-	"qULTIjlWut4qP+5JVJU9bnT210uEqhvjYHGLB4TLay2XEsOi6xriKLwomqLPoHHXSTZZmdeaHOIh74Q3",
-	"hWhFez9rtO6rQ1joeZE/FyfV4d5cqgPJaRFRQrR6hPFOwi+F1hmwOWyqc9HR37ClTnAv4jXRYYoz5iNu",
-	"GNd9hlXrKFnpKO9evrrdbIZ9DKF4npXaeE9BwoF2a1jFoHd0AVaMJ7H7pXkjp/IGTko6rOA8QeQKq1eb",
-	"WdSq6Dh0tUg6JV8E6MG0QwVLzasGFkfY6en7i4vT/Uf9R0zwbELNsHiEY1jre+eYPToWt6FrYBevphyx",
-	"V/MSGFgQqHhWuQydUmUJAHxHmKpFvSmxTXIMj/PsoAaP8/jp9nH9NhdzcbFDbBrHoKHtToVw5GZifLW/",
-	"r1NPDfmx6bf2N6zQ2u6J+AaoV2iebhWnz+kybL0JEOJN2OMjIo2I7EsRgMc9luaEMrMoj2wqr/ssAuSG",
-	"e6aiHHdIFH7pB5Yq+Ci53N7dFC6K9f/1Of4boFSHS8A2RIhUX63J9NwCNlemleVSdcEH2xaX9FVbN6gc",
-	"vBJtUId9I0JIFTlNa28rkhnCJHM88AQ06bbPd+OxfAk/QzTGaX26RDhYd18hRvYoUsfR7aXqhyyp/82w",
-	"beJ2TLCou2ISFqwIHL+NIkRnFhNmrM50wpd3jtlWJAEixX4wsXY2YPc9q0bwUqqvfEC/m+gC5OwXb87h",
-	"x8eZ/+kxeJXcql68OQdPEhRuj89OXzBSLh+A/23yuLolPCvOqHNv3OvBP5DZ/jiD/yf9NbNSXy9PG6f9",
-	"M2a/+Ljc6dm7/9//nyFqL2n3TjBFwLpW11Iuh2IsFfrLPBqpFUVhHN+1E/FeYQHDPcMoLa3P0PEYPxNm",
-	"j8hm3n1dgzwDQCnw3/sVuHrkVLT0jEuPhbsZfNtdRC1Jzy0vO3nBbeSi3xj58de5e4rW9Hrx5ryzXNpx",
-	"ECIeSndY4WpvDfUAi3mPmQl+Gc6Np3gQGjxPqFcZb6iNiZskSMVOT35EOobY5kSDRSyNma/Yafdqd9Yo",
-	"Ddz3S2PF9F66DDC6s1EbZ1EBYwrDDs9VTcKaiV6okKi+ZNxcrp+A1Hgk9PEuxfmlnP0sSjlKGAkXqFaq",
-	"ZTzvPnulSzBQISwPvD7K9jryihOjqrxaJr+p5aSuGPiiTKNqnYeyzOsZWoOEr9F2Y/x19wx7fRr4yY2b",
-	"w8YkvvuD87MUiQbPx7GlZsJqQpKX0gvqLrGg/jt8LMifJy2QSMKeu7nbvzl5FEKJ0tRciLet4MR0qQ3p",
-	"DDVQVLya2IWA/tekbUwIumP3Lt1EnWezgyFK+aSZpfy3G2CBuPXKVmjzvQpa0KsSNLwbslv5gr/rplnV",
-	"J3R/lV0dfH0J4EDlTDCgYVADCmgNQJU3SlyDsb3dG5lIiQi12oavFKhEScSQg5CiL7FwNmHBjW3vhEO0",
-	"we1ZATU4iHXMSJ8pC1o2+qcDMsAhe5bo+w8ryO4/O3j8IB12nReN6DTuN09MEQBBpkFEOML+SC/8iC/c",
-	"Ak7TAD8HsA1QP+VmV3ZJPG3VhhUdaFUn1g1ANu6sEEG6Q2O+GITNDUEtdo+B9XOV9b5OjleVrr+hUUzX",
-	"Zjfd2xvdsHnau8SZ20U/op20F9oAkfNLKa1oQsiJmjUlJASAPGqFnd6CMx2/wT5Uzjrzne98I7zSGW/Q",
-	"NuaIWnw51mu68UBc7eaeUHm5PJurdDxFgCRtJ2/XlpceXHVsCs/7kOqjCOqvtMtz91TqKOMsefcB3gRj",
-	"E7yEYADdDwb058+gP490w+J7hu3WdIBnbcAyPZ0ihnyOeNhiyH56DbhnVlOlPP6o2YLbbMLOMSHzvXqv",
-	"vvnml4nuf/MNO4mbdEAPNSkMGxzP7USX8newMw/Zcxg1u3j3w8nbASbFIfBlLVHxnkEIOyh1lYpag/Xh",
-	"u4GniZxbTl00dbmkweAWm2++ARNkUc2ZLbiyhz6G4LvI9UILOfAC9pheONIaLkOCZJQM33uv0p3tZlKZ",
-	"Pjup6BaqeTkb+GMVdzXhhdFQaTg4ueDjQZ+dC1/mmF0ybt6rwevRQ4CPHyC0P3YNA3BYyuJxAnBUyMwO",
-	"qlzkKuMQOi1yY0V5BIomPvGtVgIfe8i+GcDOQo4O5liyn7Bsjl2KpYk7DQV9TZaYvYXr/NLt9Vy5jR/8",
-	"N5L3vxwfGmBvnSWN2ccIQoU2qL3YCAd0QDgFhwzLkMi//V7BtEfQeatqJ1IVJWC/JGoR67VW8gHOZoKX",
-	"RMrkE4TeUzRuSLT25EG3slxn86k7x+z+2asX7Lunz/7rgU+XMtDW0614LgbwEO80ISsX2LSpdJNnBwdT",
-	"M+ixwWNyBDyaPDmYDo6Ykb+L+j2riEzvVYBkWkFjagRfYhdySk91Q3/y5Ml36FWy0jq1ag+PKh4vdnz6",
-	"ei8qI9u7egSiaiYUn8m9w70n/YP+E6ppBbazX2UDEyj7KgaMQidKgCKUWFQLJwDafVZ7MdFF3mdnPrUb",
-	"/a7SOKvZl6lHSfTcXAro7ePYuxMvsOiv873DvTfSVKnWM17yqcBOGb+mmzuOapnGTlq4336bC+ifg9HD",
-	"KPcIeHkqaPihyv2EJXl8cEApp5awGaCZXAYj3f9fkufV8+piMoisVrIL5ptuZBil1bd/lN+GrRFofGT8",
-	"noTMWmtx5hj7QpdQpl46EQ1XgOujaXhhaffhkKIknE+nvFyuda8FvwKn2gYD7tlQ7EyRHFmyMiY1dyb4",
-	"2GD19mLvg3s8kfd+uHD/k//4ed9S/dcsCeB57AFIZ9xY4OcQBsTW8+Cbd9INsQ9yxKiArB+sXYVTgjZS",
-	"IM+MF8U6rV8IovWwYWskD9QMmnUg5rK6uNpLzMf7s8h7A0y80vY2hZZG1GL6TdV+cFkbWkVQhoDCeltK",
-	"BXnOGVrvWGvhtwPMFM+4EtQ4mxXLDSS3Eo4krI+eD2T12bu4ja27BAsJnN5GxwcqLRGDgyFK3NJdiCL3",
-	"UohZODqoufTZsTerqua42JOx0m7wXGKLXI0IKWBYwyvfK0TShWaG87IUCr0mIKXqtH4M81+j79QWVJfs",
-	"v0TlGskXtM/n1AqyNeVu5JZuUL4c9HOdyILltX5qNtPNL7hat6a107kN3fl9D2MqabYlVyb0XvXERhd5",
-	"gpvn0kbCvb4d/xb2GC5oI2S9psetI0ffXsFJXUovSclcj45b7UQ7JNeNIxhS72bKaNcl2hJNY1hM9Eah",
-	"39tKgBCK3fui2gH1eG4ny9vK7xIeanYhu3UAXHOMqMcUejBBN4ios9BjosxVtM2k9vlKl3UTD4oXjBBs",
-	"sE+G3v4n/PC59sRBn73VFNsnW21WyitnDV2KZVrhjAJgP0uxaKd6RnonBt++Cs1zE17nRQTU6T3US4PL",
-	"7KUFA8OQVPM2mCPdiHllpbdSdQ3QohuJx0QBBUpkfzhpCC16b037TmjXgrrYlza1mk6rTeoFQpW6cAbq",
-	"Q+BkzQfiF0rGQBluRFaCjwN9D1SUCMWDffaTEbmPXEJlFLjTIpMMO2AvhLhMn4cTP6gLHNMX5H71oeyY",
-	"C+KS9yjkU7Gt25OGW0W37CDm6D1EB7mINURK8//wuRc0w/p+vBWLlTW4G11o/T3tFaKdDOC1MXORR69u",
-	"2K8+ew1m4TUqvZCJgKBB7mA7hcnDid52E3/kl4LxlW2Eln5w6Dh6Q+AEJ7c0db73P8n8M57uQtg0pncN",
-	"7BkeUHhnnbSIsXeEovD03fkF6/f7+6W40pdisH6cX8Jr1ihoo3g7NsQoglSrW6Ayv6Xt+TQRjoXdHEPM",
-	"9W72bW5EgUGv9EZdCbXBG3YOEd+HALyIl5JXGFQMxQbw5QAbsSBOnWO3WFzx/87fvcWuG9zyweF79V79",
-	"gU9hf6Cv+w9WtQD747364+HDh+E/d/HAy+0B+4MNaujE7hsqnmFahVwmNe5hmmPVZVuJRSX/70dMDx3N",
-	"ZGsQsiKGaiC79re5zC6L5QOGQ6FSAxjJz9XnKBPgXoCODroh3uodunAvZV+YMAtET8TmMMH1W3+AOxtw",
-	"81v6wNHbj4dm5WVSjfFFUo3DS3ApHj0LrdP/cNsRrS/uLpZTuY2V+aDPjj2ysa0yzMGpjz77N9zYh/CK",
-	"h69fDthYWONsaLNU2SED3/l7JRW4kjAkgpvvO76l4JIPcffSSMnv1fNSL4wozSFeIaHV6GAkbDYZ9Ahc",
-	"dAAjQgi0QYBggvyU0EkoZaufgy/+BA/EFl7h2LLMa33pcW5GRHYZZmhWHKS2XrfUjp0kwNP7sAqSNz8w",
-	"KVgob4i9tizXGNNwxOzWVFojitHtmdIrPFaLKr6RdhSJ61lB+eNpPRBkD+BRCGXLpVcBIZ0CFVDwwkWt",
-	"9P0lIbLlv1gpIEfVMgZ9r9PFCQ1tC0mESv2JtbPD/X0z0bMYdQM6DWW8tAOME5Nii9FPNkhdPmiyr+Zl",
-	"0UkWrbkXfM7e4N8nF41vcUdS53udHnwc4qVI/L3gRhu4px6yK17MxaDPfsQ6yFLMoKze8ZqB296Bz2su",
-	"BRUuuB2dUPMs9/mnszdNIw4HrhpxULfjDh7/c/jhn4f9b/6R7L5YV7Q/3KHuB5SlPKJG8oiK6pJdeC1A",
-	"YQxbNNYUJXanJ3ksq3LcpD/N6fuvfE+DL2YsNXTxuJWN5IPpw+WOrGYwjUL/h6Quhn/sf4J/N2rLzhTA",
-	"8mdwcFfGdzlXTcowrtJNXdHbfYavR9Qg/sOXdB/jXL1+lLY4m1zDfoXu7LwToW6guD42j8op+HlywRur",
-	"qOmyfbiGnnmLhTtz+tTGZetGODBXROT40NubzRNLfjq3fxpRtrn0rVYipuHdexsiAviKQi4vKGsmyNxN",
-	"dLDOqPZzQmNKnquXcjR6S96frSo1mDMak6EAjYgZmTfGWggJ+BZq0Oo7CzGiV4aqBuCtZIBRGxdnIzWN",
-	"CVTPO3V8b6xk8thYTTwGELAiCKvby7UXejrjoFXAQlLeD1rQ7pug7FLA1saruGtGkyBO9Dw2mRUvEa2q",
-	"5wggl+YS07nmShEKJrgDcBrByy1tjOHiDaWUQ9nT/RfTjNwAdqwYwXruWi+y/sHYy/9OhFATbex/cv9s",
-	"VbfqEY8omzD089Sq6rng2/OPSoF1BQDy7oO2dUp5pcuxAFrZa+8yHOlyrKEvyg5MdPd+f4ApxwF8kjDy",
-	"sQYbsIMelZ7K7rgcUnUzed5+SUgZIgGzSzLcroe42bUj2f28lKONyQ4v4YIvaZrJQuAgdseF3gFapi2X",
-	"bCZKEGmxRIuaWw3nKifMdpRNnNCOrUZDaScZfO6p3gNLoAWQMfzVUw8GT9A18meMp9eQBAbGLCB6jTUi",
-	"mNTUhQknqFn0dUc+aHIjy9VoEQeXfwO3PYNZt+a2axXMEevfBZ9xDwLoqtpLQArCfCPp0lIbr+2xLYXo",
-	"W172x783a+h6oQrNc6c8blPSB05JGrD7HlgB8uTI+4ADLsVMl1bkcU+zXkArHaS0wOY8JplNarr0Nt0X",
-	"u8t1VLHHv8tZneOFBJChVBxG1MqdDovNTjBBsRTCQHkPZSxCWvyKef8CB/TwpTQzbWQ6feW01DNtID8R",
-	"eJ0i3NoNvv5bO1GIImBX0WYIFPmlORqW426LW2LpDiQMwrLWIjWPn0IndlPnMyUULmt1iE2lTI8tpMr1",
-	"okd5r6YHwYYeEyrvs7dx3gR7HXXqV2wqprpc9nw7d/b42bdUzecLPlBRJFQO7rhVqCGOOgivGxRYddkU",
-	"orphJlYvfWfc+7+9Rf369NCd/6Yj7UMvNxnQzVMrk9ODitWbPO3rz52MyGTH1h/lANxa8F1E1fKsEPlY",
-	"VFUDK1yGUJlQ1tHpr7VPbIxMrIH97ea8fMmdXZnS7jb3+R0kCv5Sr5+KnCaYjRBxmPRmS2M1ggQ1GTjf",
-	"0yWt9paQmZv9hZtWnlSLBm5CaM+3dEXqhRIlIp5dAiYppUNdCY/KcHMW//VzLV8Vv1uORaWBO+JZ/mm+",
-	"378v6t6a/R36CSbVlR+gUJVQzUgDoJIXpfRcZVXywqAQPIcUH0Dw8l1GsNwwbiuD7XcxQQJSMN0IGvyU",
-	"MLiWhYcBi68qjwyAMKuNar9gfvg2oHg370YnklsP8HFO9C7SYsMz19cPXOe0xwC19PLteTIS78tcGjP1",
-	"0OoaLoF11FEG9IjlYiaUE7dLyo/zteDwh7cp1kmD6q/alwa4t1fRE2T08F0DKRBT7sqEU7QZl4oNBcCN",
-	"wpHaRaFsi1dmvCxpEaD9QpT6cimW/2pIfDkC6386B+7ROEJ4YIu8ln99+Oe//py8lttw+gojZIeMnvZi",
-	"V0nstLNwYDFDFERyY+GZR13YqJGe+ou+4OLDGJY7XvwKc2K3gaFZtWB+2cNX9XXf/4TNX1YCOalMGFqB",
-	"v00qzMzPN7GEzVGcsEp3JoY9JW4gqeUXT4jZvHjdKAgnvDUp5s+jz68jKyamg688LWYTNQA3itAak2qa",
-	"z/4HAwIFSA+ETNQjRY8wGJ7WyE4rTMPtKtksel2kCPnXeN+nXijzH4oi0ghmeTt5RusG8sxjsO3EHxL6",
-	"kk0gGsmMsLZIQ3kYYTz6WZKWjqlz6tODRwGUlqp+JFZWQBZL6bu3Gs04K/RYQnXMFEojbAnAUOlY2b+F",
-	"Pacx3KEY8K9oKmjlRbGLRKVfJprxKXsdLbVfYFruSSnVZfPRxf5/sZeSaqEkVlsj8tIAH/NxIop84K6W",
-	"trKLj6LaNbxuQARgCDJz/byf07C64wLFBvl/6OnGye/4cBfaGFJVK+zc25LXCnK/5+fgvCu0sWDmcQ+x",
-	"U0PzuhQzm2YAVJ3VSJJkSxa8HAsMkv/0GiqjDBtUTnIEXRvsG8vtHPoPGyuw29H6efevvMsD79/RVJZE",
-	"v+9gU6oKMp/XVME4p5cc1miTy/kcr7jL9cE3JFaHXKQ9QpczPU9nPYTB6WEFqwKAKJVTJPP264h4QtIE",
-	"36Q0LNeIcbS+hgRUsdESvqBrviBvoV7sO66t92iMO06QDMvll9t/U1vygA2yLZuxQoBkaQDIWjoKYCsh",
-	"zlIPQOgrN2YPU2Qp78YLQWwZDR5Pp5N4VaTywqXM8gsviv4mZnkQvetb2myVh0W6uxxyOhab6PuLW+Ub",
-	"164b/eB8txrlfx51fh1GeUwGX7lRvoEYUryxCYlpI0DSF5VU0Th2LK7W0IJ2KLN4ZYZk9YX0+1T7+pYn",
-	"d+tO73+K/mrhJY4X/W8jk7LapBv3qUk61dfszkRU7TxsJewvLqxaLurNiX87mUUrtlXS/cmE/3WIuzWS",
-	"+splXiuaSvLEoOdvFH3vwlVfMk5Mg9h1pLgCBLkziaej9QsB4/DdXci68PT9T/5jCykXlvjvIuJU2JrG",
-	"nWmSbtFa3Zloq0h+M+1+aaHWYhnvUp75ZdoqzP5M+v46JFmdgr5uMbaVipKcrmpS1yi+zvCSL4lf7Eaw",
-	"a/hictXdmdQq/bL5vfBd8+5AXuGj9z/Bvy0kFS7o38YSK2m6iZ1okk9+he5MOBFNbyDOL25rbVi2u5RH",
-	"sDJbhdGfRsJfhySKyOUrt6YaqSbJuVLVRw0w7tjsK8RKIExS9emP2wurPEAQ9hDl9t8nFywK4qazA5BM",
-	"fwoj+gpqk3Ys9KJQ1Z3JvapugYe+HxE5VBt+F4IwPH3/k//YQhz+FHW5/ZsYbol6sfrONAnGaK3uTDZG",
-	"7Yg3kvGXN9zi1tZ3R+vbycuv2Fax+WeS+tchOevE9LXbcFvOZWumtx/E4ab8m5Bo9WecZuzWsflEp1rE",
-	"76hCOqgHa0qE1xWw4YXvIP51HONkQ4fjPD+piv+/qn5YP3I150UY3dd25o7zPEaZ9yBDAKxHrWyh1E8J",
-	"jyIhDat6XTdQxDyZUExgJYU02KmYqyXWEPaSjU+h8wqiNYbuai+T6i30wrTM6nk2EYnUw/OlyuKT/efo",
-	"NLunpdo8vtYea9ApAhOFJ4ItJrqoOhBUewa9qT217Y63738i2tyo5J6Jqb4Su+EYX2qZcQ61s9tmTf9M",
-	"dt2E39JjM1FmQtmHQmU6r/rZCpGL/Ii9Pr361vGHYcmzS2FNQ8uUigt16JtyK5ran0m1ia5+UjOp/rPJ",
-	"6o3gV8jyA1lZzRA5AxtlpAA1/u5U1SDyoO0/8sFTGfqCElqUX18AeFpIhWFdv9Ra+QYzOhcM8IScHojd",
-	"x4yTztIwpMMck/M5dI5nxHd9YcuqKDzdFYHeQaWeVF+rTHtZctBXwqaBfjTSZSbcrsxn7s9cL1QT2kw7",
-	"lkO3bLBP1lCH7txI8WBAm82Ue4YI9y6BfdYwziZ6waZOi4xsGcumfMkEOP2+MKfqIGywXqs7XOaOrKn1",
-	"jT1tqjizsXFa9bpccAOVSH32TkW7p1WxPAreap5lYmZFHiCAQ8mSv8K9BruxMXigMwVgU7H5aKJq9Rwq",
-	"3KiU647Ubnh4d96005cbd6AaunGvnIGFE3uFsGysgU85+8gt7A66c8IGUnEZlQdBrSkUoU2jPjphNDCC",
-	"iS4AtxZBiDb5craHP35xZmg1WWdVgKDE0fTSzos+69T8dltgJA6J/A262lLj1VGpp3fTwrbuEbu7/rX1",
-	"cM+dNK+tRXvC0m0qDIQW/dm8lHYJFAT10nuHv35wGw43EmnNy2LvcA9afV09Av5NT1rdPnLG5+CBF3Wy",
-	"pwIb31GCYGac8KgRokko2i/WUIRDjGuijUUkZVnGvaFN3Hk/6iZaUokovbOWWrr+YuwCBdAFAOVMbQJq",
-	"nYmCQgBf+AYU4Q0EJxvNM4ArRN9V3Cf6kuK10TdVEtH6WH/27AfcZZ7/RB0eaCMMX3q8Qs/L+rVeYwjB",
-	"uN6qjlt2DkhsSFTQQh44zFRPhdNMqeVWP+5lskg+arXNON6JxfoeG0qP45n7ovbPHz7/fwEAAP//",
+	"5P17cxs3sjeOvxWUnnPKdpamJDvOeSLX1in5tvETx1ZZSvz7VewTgjMgiaMhwB1gRHEdv/dvobuBwZAY",
+	"ckaiY2/yx25kcojBpdH3/vTHg0zPF1oJZc3ByceDmeC5KOHP5xd86v6bC5OVcmGlVgcnBxczwUpxJY3U",
+	"iukJszPB9Ph/RWaZVOyflbbcPcnmvLw0AzbRJRu9nNz/idtsNhoeDA5MNhNz7ga2q4U4ODkwtpRqevDp",
+	"06fBwYKXfC4szeCpKK2cyIxb8ZrPxeZk3Kd+Eln9sHuNdN8vuJ0dDA4U/PggeuJgcFCKf1ayFPnBiS0r",
+	"Ec/rP0oxOTg5+D+H9dYc4rfm8JVWU5iLm+2zcvW2UpvTejrjaiqY0nYm1fQxK4WtSgWzFJOJ2yo74xb+",
+	"vSylFWypqyJnM35VT/2flShX9dxzfFU8zVxMeFXYg5MJL4wY+O0ca10IrmCCLwoh7O6tm7jHWjYNvrvx",
+	"doWtejkBCticxzvYAK2KFVvOhIrpyVhZFGzGDbMzaZijxzBJpNN6mp7EthKYm8ZrrUTLVEbfjPA8THM+",
+	"pWDSMKWZqbKZn9wq2rHEZNxrEjMSqpofnPx68M3Bh0Fieq/kXNrNiZ1aNtfG4jbMuVoN2TM8fHZ8dNRG",
+	"MgUMlqSY46OjwcGcX8u5m87xEfxTKvpnmJlUVkxFCVN7rfMOl1DpvO32ua+20tHmdry5EmUpu7xX05Mt",
+	"7/Zf356Oz3Qhs9XuCS3guZbp4Je3n8xbXXXhjKV7rGUq8N1+uOGFUFx14DYWnmuZD355+635eWFsKfh8",
+	"93QqerJlQv7rfezRJzeGWWhlBErYstSl+yPTygoFN58vFoUTUVKrw0Wpx4WY/+1/jQYp0+2FMOoznVVz",
+	"NyS8dY3lOuGzFMqyZanVdMCW0s4YZ8bycSFYBnf40wBYsxVqywT7TQxY/VthHAtKTOuZVmLAdEnzGaHI",
+	"Gw3YEuYLInIsWK4VEHNCU0m9nB47hGc+wWtpPu4Xpxm+vObMWSm4FfnB4KBa5P4vlYFEd3/nohDu003+",
+	"PYDRrsTTmcguYafyXLrheXFW6oVTPtyxk7Rurv2s1GNhmLgS5YoJlS+0xCuyiH758WCs89UmNb8V06rg",
+	"JRPXi1IYUMzuvn3+4B5qGfPKWDZ3kgj2VaKIncjSWPbdt+xH+cTfBDf6kM2sXYD8c6/fWKK4XogsIaLO",
+	"LbeVEYbdHT04OhrdY1zlrHSbRh/df/j99yOaUqYrZRk3TqBmwphanNGDjgwYVySCR/jS19qOnCA2wq7N",
+	"Uloxh/1ZcGtF6ebzP78e33/04dej+9/j/929v/bBvf/+j9T66ANelnxVr/e13rbkaKnN5U24LKpSsLuc",
+	"jQudXd4vpLH3/rjJT3hRbM77Bc7KOH2ds1IvSRvll4JxFaiP5Xqp6pN56Oa6TUdo3Mg06X/cnPLalgJT",
+	"crcfZKi7FLRbbo+n5SJbp0zUxuDt2iQO6QenN+HEgmjGYf3CQCunNd8xjOd5CSS59bX1AqSSVvIiTR4g",
+	"ZOI9hZ12yqRYnrBRpS6VXqoRu0ua2T02FdYwJ2iEsYZVysoCJ4zUNGCjHH4BzymtBBuLiS6FW8Z7hbfa",
+	"36r3zl7wfI3e5TiY+8+H5FKsKK9wLdv4+LOqBPZ/AAabTWjSb5I7PToc7WIvpQjCJaEGM/qaLWfaCFZI",
+	"dcmsZtI6rdhYUbqtdcuDvTJDVopcmvW3BQNpcFBKk9AOznH/Nm7I2M2ycZxjnl1GzGv3FTGivJKZSJnV",
+	"ZBDOBC/sjNGDbkHcXIqc8bGubJNq3TOidIwGdqQQwx20auVc6Mr2OV8c42NKg/BTiw7YHe5oANo4u3h1",
+	"7tg3kmbQsu4YRxVWZxotO2kfs5HNFqMTxlmmlRIgkXHD9UIoA+95r4ioH7ORW+PoBHfAcpXzMl/fNa7M",
+	"UpSGnT9/+8vL1/94zEZACaMTdob/nK/MPwsaZFoKYaWaNu+LW4rbw8z9v3slKIC5NO6M3a+TV6gyotzc",
+	"rld6CrTkOJuuLONswY1Z6jJ3yo3MZmjkarbUZU1PJ/EhS8OqBYpDacP6OCv0VCqgUyct+WrIYHKBBub8",
+	"+pVQU3dJ/+9RyuRs8tHBwfX9qb5PH065FW7MWK+Jnrgv5wtdWpJdM/cDaWfVeJjp+aEpKpmJ+zQE/fOQ",
+	"/glvPi1EmeDYb5RTQRXKD6QDo+fCKSfMzEALdJyM6cmATUo9h+s/FlOplLuexA+EyjfVp1xYLosUOa8G",
+	"wOpB07Sa5Tqt/Kjcaf8fDya6nHN7cHLgNMT77lolRUOetjwM+qv8GvHVEj81zjLhhhXasRp3P1jBnSjA",
+	"6eHxZ9oNwqdcquQ8L6XKY53W86vf3OUPTOi3MXcK7YIr6Yjb6KrMxG85CgljdRn+kZdyAjaZLgpd2d8c",
+	"dwVl2Nn0vxlZCDDZmv41MyuluvxtJgr3pOHzRSGSdwYcA2mGaPjKMKNbRIXRxRWexyZnN06VlnYVb8OS",
+	"l45E3ExLaWXG03fYSIUcutspmwqvTkq7MdV8zstV8juydNMLh0NWmSiVGbLTsXF60USXSKBj4agDGAZI",
+	"2YJbN9XELn2KjdZfHUEScUQbFO1kvZh66n4/6Jw+dOQYcLf3zCveikzIqxSD/UEvnaCm70Hpcj8wqA84",
+	"3s5eWsN+fvsK7pERWen0J16Ck9axlaVKsItSLxYicYlPcXBLJ7WURQHjjAWzushPWCkmlRH5gFmtmS5y",
+	"sGfc3+C8O0hpBsL7AjZYExyyYwLMGQjzhWV4/wZMTtzrc5knL4gi10fi5thydWp7kHimUQvwN8nZFYMD",
+	"T3gHnphN+j6JFJm/c7yMs7kwhk9pfVNt0d/q1tNtal4/8TMzBQchlUs1tbxwfy5Fpt0cwVmRmuCSSyf/",
+	"d56zE9J4zELBQXsncMJdGl87OAh6ym9m/dZBoLM+dyvchT3escWiWJFxmDovp6cYKxbueqHWMq5UXoia",
+	"HBVTU6mu7xjmdHCn35jNW8V7EF4up8KkWetEFmnqLqSKv4iuGNFamlNbsYjpyDHHyeo+rhDkofvl4CAj",
+	"JWhSyAWwzkKDFMXn0179mBZoRfTCek4Dty9dCSA+qD2f/1s0PXe6r5pnitOFP4M7Y5uF8SZY7XN+/RJ/",
+	"8QCiEOsujEVZ4XFuG+4MHlrfaj+pDwlnwRNecJLyPbx0T2dag8Nn7rSz2HEA6n1Jsc9NmieHf0Rfpa5U",
+	"/lupx1KliaYLIfhV7I8Goohrfw/mlTDODmWcXPx3DJtpg3LWiUKWFdKdG0hD9+A5TIBJA9/WewkMl5tL",
+	"UHk4/ey9iiO8YKs1N5k8t09gn0vB8zeqWHlf/caFp6ffUii7wZOkst99C7c7OUjEUnJRyiuRvyj1fKdV",
+	"HT2a0NHjnU8JqYKPRbHzYr3CpyLpvzta4tZ5q00wC5HtelW0vHP3OLBcbivT54f4g4bu3GV55MjfovHs",
+	"pBYaohNtrbEh0re9EuDjW7BpHRn+04Zh9Rnu+jmdYA+WnzU5xWaSSDbj6Jk4e/7TYD1Dw9noophgGAK+",
+	"VUzwbMakMZUoWbVgVg/YuLLeaTKgUKa2SWUXecRphd7IrQRVP0leY5My08tSL9EkV2Syk4OusQrDnJ7v",
+	"+FTtBZOG8aJgz16f00/dNtiGq3+n5/5SrNK7uijllXvzpVjR3rK7Zz8+PWf/5/8OGP5x7Njr+fOn7Pie",
+	"M3vcfJYYyQPjRznDjzkaPqF4E3qTwNh+r0Z30Tq6NyLf1CD8esyzywG7FGJBvgqrS5G7qSA73n4Pmt4B",
+	"t8D+1A90+nluQGBGCU8nbxw6OCXAHUtUPGTvdHkpcuY+8j4aaWCPB0xOFWxT9AVt6KaesMMIjGeRcUUm",
+	"J71m0uYomUg1FeWilCkz7PyH0/sPHn2XSKJy5DUT1+mgB9zSJCVfitWLHi9cVONCZkDOd8/Pfnx5b9tr",
+	"4TptDulM+3Db+t0zpe3pxOJSupkkStsnEHHZh4foU/8bgHT6We7AL1IsU1GXmCggOLckgzhif0zp5SY9",
+	"N7nyhgPA2fpeKXQEIW2kMVLcg1TASPXz/jCfnrXyfpxh5L4nzkNZG86iSSlVN1ffWuTGRZAXGKKacZWb",
+	"Gb8UJnLbD5i45pllWlHweCmLPONlbmC1WgkG2l5PUm5z91AWiWkJ00mzkTrZxYQ7w1FTM9mLYpdQwTCC",
+	"ZNqc6o30ojsmhJz8WdT2haMX8Pn1lsuV4eNCtBMzXgqp6kiUdcrAYyBtfxBOgrDlbOVpNpG4GQvOoDKS",
+	"Cmk8C6DJeGKMtyg69ZT5+7RxL3tYeafm0oQb64g1Ih3TUIG8vhRuJwULN3kEb9Efo5G9qgNH7M7SWY9z",
+	"vkJ1kSbUnEuKEc+TkYYRbfaI3Lb1Aut43RUvZB6/AEKKwFhGrBBgs7p5SYpYzfiVgPA86LDvQVTTzB0D",
+	"dVc8pAJoi8M3449dGNgaocwxwzLjnTWrmgz2KFB0Rbnka7qNv35p51z4+qV6S36U9IOQkNwySODKm18p",
+	"nYsuqSkN4z4mkycr5m6eSCafQBqlaQnmuAtQs4S0+9870JMTabC+Hc5mP1DNFWhuTfZQn0Z668M++51L",
+	"sZFnTfGZ0pyVz5ee6KJwFhWEbIH2lYaY7rLUVgwwt5o7echeqimm4LwMF4Sy1sDiGJAjPpQh+ADqe5+m",
+	"R3kHIVLq3nkSUrtRz1AQaC2Fj9UkPUpFZWwq3kT5LaXAoOljxkElGTCOlhEuVkJupZ8KrWTOc4GbQHmM",
+	"rdHbNS5FuzIasNE5UtLIGXqjczDXRv1CQKCjLHjW4gyHVaWO1HFdVGbqExtdVmNRKmGFOaQ8plFbLLLp",
+	"OInplt7ZkXPFlLc/1vVMTiaiFOQYDsGuPIfYaJ0DWoq5vmrJAX0mTaYpSNlDsL5REMjNBBFMU1nJaVCR",
+	"I63P9NKR1FxeC1Pny2mngpghe+60y2IFUkZP4vMZDd6rkbBZ7qgoV2YEo43mXFW8CMmVcBPmUsWTPt4I",
+	"jirTc4kviAO4qVKWnfercLyOkBCknC03ZG8m7PztL6wUmXaKMaaTSV1Ku4JJQ/GMkNOZs4HdNX+vUMCS",
+	"Ghg2MHWxVTIr/NwTNF/IISTDKbcr7pL9NrN2MfzNZoth48shu4AcHV5mM1ZIA9e8EBOn7chcBKNfqJyy",
+	"yfIWB5an2zWvui7t5orYayFykbNKFcLg3rjx3LvP3/4yIH3Xbx2mrdmZkCWjOHco/fju0aOHj3YlrVF+",
+	"QNmeR8+ZfwYEHdys4YrPi4ZKOPLcYRBlNgFDPhQ2O8QhhplWk+G2UO+ahHUL1xO/2sYLT4FSTk9PT5nV",
+	"U9DQYxvx9GBw4L48GBycv/1lt34FVJOSg+5G3eIySGUsV5m/DKWYSkhmrFQunPG7KMVEXieiSvD5Fjo+",
+	"JJXDHPKFPBy1pNG4t5WrLYermFvgtpPFQA7FfUFI705Godmn9rNmWLfY1ed0Xc4LtwNuIY4fntdKWEdZ",
+	"X9M4PdK6EaMt0m+XyE1ff3x3yVQ1H1NeC1tELMHA2obsJ75iY4GMJzghQ+UayIG2nNAoI3U39eP86x+l",
+	"Dg+FSc+Du2jEUscrcJwEPgfVeFaD3UxCraFl0QfzpGq+KEUmci/UN/Q4rrwwolxDcSVKXqAwRjUR2RW3",
+	"tpTjytaeBpLXXvzO5HQmDLh1sAQgUMZ7JQ379siva8AeHsGVGrAHR+zHQOwDdnwUhJ/4Z8ULdBG5wZ1S",
+	"uPaqkhG94dvMwElAqqAUypYrWpDlTvhApIVEe0vh31GK+Xuhm5BNlcVIR31wjY2RymrYjGmpqwWW8UDs",
+	"ASgX1D3wpT9m3C+I6Nz7Fd25v1dAzKqOD+M1KPSy8YM4/h6zpqWP20RvDBrOlnWjbpFgrjOnkPnKOp+o",
+	"H6JDLXsxFTaIoIFT32Aj5lytgo/kcS2i3yt8u2G5vHJqhLRDdsQMaBGO0MG1MGTPJTid3BkQuYLfAa5I",
+	"Sc9EW4H+CCcSBc9m71XY0BmZLcavzRlIkMID0+hNNR3d2kFV3qMGX3KpevIeSB5M1GhYUc6l4hbMOF16",
+	"o9UTErp53QnOwSgFxc+yqQa7leozmBJLTyWbMifKx+dF8WZycPJr18z8D6lVQNJwoEnIdCQPqPV+CNQp",
+	"lnwF7rOpu6BD9k6Mz3V26VMikYvoIt8k6/dqqt2q3QB3s8KpmeiOZMdHR8f3oixqrwdLw7LKMj6xoMtY",
+	"oewsuGpx/bSBx5DRenzkrmdEtY/mjv460xQQwB4Jyu94Ii7ips/MgqvIFn50dDQHG/2BQcvhePbwaD5q",
+	"JjT6MQdxzdddqOz6293374f4173/vqvM75X5fW5+N7/Pf5/du/e3//j9f442S79atqJ+zb524zmgF6Tz",
+	"b4GBKL4wM21ZDpZ0ZJui8ey9P8ijvHtVJq4G5smF2FxLZmAdidt4ILgCO0UzftDGImpDyuvvfemnOeX/",
+	"3zZC4gd8Ia/3M2DDQ9hpMF8g3bbqZN4i7fegcTzb4w+n5D1pLjmlOCJxySvxdFtqSTMcifWWXDntFzOu",
+	"ax1Jmyh3N87U2NT9ZyQ1OkUh/oj8ky8YR6TUk7TDZEsVw3broRnE6p/58aNY7ZGPURbNj6ksm9NiyVeG",
+	"1XkwabPppjHO9ewwWJe/QCG0hxTZmGjHPUveon1LAHklAHsiWaPpviB5j3mvQJsegsPQFcXUI2/BTGRR",
+	"iJzJRE7MnF8/0fnqXP5rZz4jPLPV7T2V6rrBItfymD1OyI4XvRUTJP7rDqQfgY/AD1K8b/0S6lJOpUqH",
+	"7CFPzkc6JlIUUEWomRF2PZ69NQcbXpF6OWJU5Ls3AR/DkqlpISD5dHPKP5Mby3Mn4MwDUPoce1Y1o4LU",
+	"OeBtImffHn2bLtq1vJyKNdnePMaA2dFRBrrr1TD5dsTYIkwQ+k2XM92S29C7MHdHioDfokHj9vTlIG8J",
+	"G2bvvOPn6HzW2IcKaRu1JJ+L0pF6w7R2Ni8aYij6OrOTcZ35v22rfWo9qJp1RKfTzQp2bYIIcm+gbh0A",
+	"HoqD4ps79WQVoAq63njvEU3NCwuokweCsU3MODXMLKXNZiJnejJJFPfA+e6aSFxPDKH5M6hB3Xj587WK",
+	"gFKAd9MpN6XgRisgBV/7bfmqdn5OxNL7QOB3zhZ9HNnG3swN7ObR0cM0u1lwYzqs6Qwfo0V9Snm1Udvo",
+	"wZAAwauzJv8Kn/7kS3o3y9DJyanYjBeTjbBSDbET+dJgs2mHac8HzGh2JcpcZrSTlOLasn9U7t+Wm3a9",
+	"Otv2BBQr7hZF7iEniAq9PLe87IdxgNx350Zf+Ofcb4rO53Lx6rxF7Qtb08zHGIeyHrqV0RT9hvTl5T/X",
+	"Imtv7Nyzk2QJf8Op7vEK/P1LMA58PEkCspERlE68i/xsxru2AAogTZR6qd61OHgR28Ka2GE8iJAsKOhM",
+	"XlJ072JSBFcQgWcjfGSEz6TzfRa7pYDf3zOUBfCmtrpMnIaPiyAKDE4/F5nTusFtHPmpSFIempleHPKF",
+	"PAHojiF7DY6ZOlXdh2KSIesoNJCoCkLpnM4iocIIquowttRqKoz19SBYXuqn7va5jr50FnfnMIEfJaqo",
+	"G9oYn94GqShFJaEooN7nK1ECHtfVgyF7RsshWNBksCryOSeAm6SSZiZMyL+ecTNo8zRv0jyx7F3b9gs9",
+	"1jsGkqqK9LeEKCV9F/6lVYf4o+cQYVo1idVrazCLrjzS87H9s8YzqVpLShaiNFrFhBMFIRJ6axpFQlwv",
+	"ZIlPdKxfSKa+UELbWQugCEr+dK5YT7QMS169rbqUVICe1VZJj4P0PN6zvcYFnqtSF3Oh7IW+RIjEZDFq",
+	"H5SFRv1q20H3GRChe5MSNU+7R5L50VhuccKa0BUNzCNaZ/p30rIlISdAomVnbAf39JOWOjg3VdQtwK0r",
+	"bUf0Ew9nXJ9PvPHxNidd1GWpy6e0Sz6NSCpI34ZMWfvbRFdQ75lpNSmQJVWKV3amS/kv8IRPdDmWeS4U",
+	"fnXFZUF5/D6tLJlY2IT1TDjeyMPOcnqG3X374in7/ttH/3Uv4fLWu71c9WpB/LVhJ3E8X8AS3YmiFN9A",
+	"cykX9/UCpe99uKTOyrZlJTwgikkrl5jesBAl+r86qwQv3NOIurquEnSfmE/XainQ5HV8c1Mc996F2s+c",
+	"yBmXtgUDI50qNwIxczIuuLok7DNHBiiCJBSq7L5FhGKC74491kl0IEe3V0LZH9cRqdy3IS7kw5SIk44w",
+	"q4g8tZBKEQRr+HOiy6kGYNp1KCv/r6nWMbJVxov55pVqkRZhtnuUFVcS8o/qyogEP4NElmAuMdggpzm6",
+	"q4WKcM7Gq5aS0RYCker0rV6mHAFqGlEpgKkxmjHDAdOaWsGtUNmqj3Ht1cME56jRaJdS5Xrp9X5nvkEi",
+	"y1hMK8XcS8v0fIwcF1JN2wovls5mc/PjUIAr7Wz7MK/6L8//9CeRS662qMq4rX7P5/A4g4ScI0h7iGaG",
+	"tAAKOOzLjd3CYe8DN422bGPuXYNySMV7vB7Xi4JLJfJT8BJs6lIRbs+mKHA6hrtc4KhaCL0oRIuxqq9l",
+	"CszLexAihs1KwbMZWPQNjTwBM7etbNzDmyDUgfeBeOM612gLJkiyq3jYyKjFJdaoQkl+7Lf7bYXSYz0W",
+	"ro1QaVA9D/a63Q9qZ9j3oGE3bBa0k1po+aVQ6KpNJ8aXPtC4I50YUds9nj0tI0xh607E8YgtRWu3drL3",
+	"9wAHT+7aYfRQIBwDaq9gctt1p3bMxdyoVtJ1hfrpJn/qGjFDf2dtuMOkYq9n6/modsdfKaDwAK/sVAvj",
+	"088SYpIH3rL18NZY0afBwVQoUaeAhT2pPDxOuggxhQG7FCXLuBGDkPjkuGaS5t0Qz1UyKx+SUgou5zVq",
+	"twn5LpGD75uhuAbMTceFR82ieaq8g2FM0nbqTl/utW+3XHMoMAd9PV2SK+xMp63RNLT0a3cChTQi384t",
+	"th5zM8LpflYVKVflc4gqui+94HbL9dWIuiRUcUDXJ5deNybR4ME9YsXdz2VLufxFhMccpS5j4gYmGdeJ",
+	"zbr/ogI73ZVUFt2tQAl0fwaeoUf05Y+pmWhGNzvFQCJzb4Ozg+GYSGp35hudr7sk0Y0yC5ENA8f69ejD",
+	"kPz8lB2MGVtUpOH7WLUQfRsQ4doG4SS3y/MXshDP5GSSEuWQ2rczWh2KHp2GLyYJ5vV8vrBRf6aJLISv",
+	"Zw14na33d/OOrgmNyOOj5CSppP2MX0BeKSaRQnKx1QwG61BthNREW0Lr9FOpX9y6wYCAnFRAYTPgEvmk",
+	"V5hfqDsATxUBV/sOX23n5M3juc5xPoNQfbqt5jSn40/u2SCaj7R+JgBVGwG59DnBHVsLs+loTNR7uz97",
+	"4oUsbO/6W0yDjRgfNCBBjR0LHKGJUqO21mdEIAjsnF+vFczuKqHtm2f1qfOe2r0WVbzwfuQ+QCHADHOs",
+	"/QEZKR0fFjlCxMKtSISB/70xHHGj/oTojbAwj9v4NcEp9kFRfEGu/71eix9a8qbeefZf6ClxEAg93DHx",
+	"BYCKxhD8izuRrSkrrZGcqHxzaywcH4tiuz6Bp9U0XINjJfxrctyiylPKuA1BJyUxmsFW1dDHafz6ogn3",
+	"Oe4ffALNXg+9E1zmZoVMFmQMz2ZBN4ipI5WueCn2Wx8GL1/yK8HKShnGfWlO3UeIKXGNZayQWyCjtjMP",
+	"j8ywkca4v3lFzW987hBsDOhPXhQ/OnroJxomLg2DnnSOKo1Gan31yzmZxhIqousVABIVxTqcec/7V5m7",
+	"Kc+dVbDUpfGHSD30aE5zLMiGZLsa94mKndi7BnIdjOLhTaHBBpvxggr4aiqZamw3lEqQf4qNczBEKArb",
+	"AqkFzUUAUA8bCUDBHTXdcX/G7s6wYUfDo0cNzIjjZPFn7RSa82uYyFt35C2zebICDBPYxUbl6aPr63DY",
+	"NWK0308sEx74BOBGqWPABnMLBCJ3pmNzHY/ZsU9gRcrAHNbuS5PqbWs8A8iCq1U9LRn8M5r9b5VPo3Lc",
+	"R0fDg55FtJ883PwTN5S9AdHqiRWYbg+XCkczAwY5HLhn+BkrBL9C/7cucmhLJEo2FjOpcmpKJq3Bpg1R",
+	"0yahUoD/kJq9F14BNDzTpRXGYvXlWNgldGNYar8cj/QArWijPrmOcaX21LHCbaeJt6+sVMRxFLNVqU6o",
+	"8N5zpIUoM6EsnwozYFI57dRA8fDx0dF/srqSdshOkd17xAHfyk1PgDGbAXNsfwAhOSRu4LfIjr0U0Qru",
+	"AE6PO36dicc1shyM6uZP2AggvWF0duxm9J80rXHImh8ybwTpSYw/hPVQmE+58cbOgv8dv0pXGXaW5XsG",
+	"/0XVAOK9ibCdngvI0iM4P5RLszoWuzWDdas+5cHC6n4+vtNPo1Fa3NYtZZv3aaMx6WDa4HZQ2lVt2mx1",
+	"+IVY+afBgR4jns+udJ1o//qkmZVVS6qDmfE8FePGbEvCywKh7/RWVi20Sofyblg01Dercj2r0dYtmeJW",
+	"w1Uh6uBVtLsdld+YuPd9Zc59Ct9ma0m8J6u1tI462SP0EwM/cdecjPi1e1xMMkwD3ecKLucC69RQr3PC",
+	"DnzPW13/HUtmQ6yhpXqtf5T1JjGPbeHTW1WztTQ/wse7ki+GAPZ51E+Dk/X2TnIf4du+copj0AtSe/rS",
+	"mErkLRmkfCpas4WCgaQoZQaibOhpdnzCWeXu1y0dayd6dxS7kd7qztvPch1xC0Mf8D7Avzx/9fPLp89/",
+	"e/767ZtXv128+fH5a6ZLxL6byKIDMBi+ieY58PuQ2r8fk0iZpwiG59RAeDKGfLvwhZLeGXTmW/E3y6Wj",
+	"chlfBfmmLuM9SzXtSVPynlPJXgU/4g3rFl6UAhzX9694UQm24LI0UeoMSEv3TyMKxy5SZQrNhc754ld8",
+	"2Yf6na+ksUKJsu6q0L3apx1qoDC3yIRIsyU/kRR1hcb9CQpzP3/MAuAkuZCJ4AiGCXqYsAePHjqVvXTq",
+	"B6bVRS1ZHzx6CEag//dxAxHmV37/X9D+m/4Y3v/wjf8s1QG8eTD1xv0EiGxxuVYfR36EjDSVV0LFJUEd",
+	"NeCXZyeO6B+zl2dX3zlWMC45wA0NGUK3Rzi8gwB2uvKgkqbu7LC1Bmn9kNpBxdgtMMV2Gu4d6mbW022O",
+	"jo4iU/UxO4q6rIQpFu5S5cGRZITKZYz3FMrdeuG79Su+6Si/1yhuf/wvfR8ht+Z+xo1ghXDXxzgqmkq3",
+	"wbPVYiYUWdHamsfMWF6SzwhyHchzh790sgp++thZuHOnAX635QJ/90fcX7dox1E3+WjQILsVxKEv3ceN",
+	"1jW6QvA8WXdWZ0hKaGKQOdWD+hUHfwNXSlcqa1zTuNN6VbQ1+Z2HFCa85gyyDU5q/EqVRspeT3ZFk8mv",
+	"wrslUpzd7UBbw58aeUdPPGR7VH/ul5nXQMXET0oRo4KCr4Bj6tAEdaR5KiuNRmuBuueySJ7IG/R/2plA",
+	"zzG1RDDURzVzX2JXziF7jm21AEcWC0SoKC8ONyVSvfdEDQCQjHWxkM2CzB4MRuRYW9rzF4JfpRuz+n2D",
+	"lHHIvxCyjJvmT6HwHx3osmTTkmcY8EivtjXF2Ldewppa70tze2tukzW3QOadeB+X1ve8adZjtKVW1gRf",
+	"U1P9gnoTa3JKXgmx3Cxp69EOLqpD3F9ISK5he0EiC8IE/teDo1kkMmfDRsFbl7B5W9txxMqNPFZzvnLv",
+	"Z04mSFtXJwi3X4XIyf1bzwZRPXncvCDq/bBd/duRD7aWYBCdX3I1b5RYT7zgofu8LTXghkISvaA4H+C6",
+	"4R2l7r4I9ZbK1ZiJ7PJ5W8cybumFUF3USB0DuzWX5pIQJ9weFZrnJ4gj7sQzfeMo1neWShk2uC8tFfw+",
+	"1ams1Lbfn/crYM3TmWAvYF1RGlgNdUj7GHLBIOsd0DW1n1vH4jWfK5UQ3hOe7QawcETyAh4k4SJ2+ngb",
+	"vYZ3NZN7M0EcnshzjjQAgZlhvxpVfz83vtDqmTSXW2kOqQciWVp5mkq+HwfrSQPOOqEefolcyVzWENa+",
+	"vQHUMHlKcKpBKQCyId/P6VPoK2FxQGQvOGjuGBa2YiNVKAX8D8O+CJSy38GdIdCvRDpOdUpokm4qdKv9",
+	"Xo+FkyQ+j7lL+n5ZKdWi+MBRTkphZj4k6uGD0uEMHOn8M1TIu5ucLpH3iTMKm0EhX/Cj1kyzsf8drbrX",
+	"OOTebLnAjVp7BwFdMSipBmin0HUT73kKf8qpo6/0dBt7gBYTDeAF+BWmagHekbWLE6YnE8zKgJLeiJtR",
+	"I6Hxikq7BlS+BFzP/d7nfBGMdjp+55b2C8KDJNmcm+RZWwo1CmV0s7XVxgSBE/IpZl6ah5SuNY047qLf",
+	"NjS3BLZWCpUDdBaGptA/oZxw7wc4Otf5RkRkd7dDdxLbtk9XFpo/te1O4yhnesnEtY+sIz5lCIAL5VTP",
+	"2M99wkaVktcnZ6cXP4zQdWQAPxsoodXPPThYyBZLz5ZCnHXKtm4sPKKSaIw14upxu18Qt9jnFQ/hwvUm",
+	"JXNnglKCF160pS49BlDstDeywDgmqSykhCEX00VB5r76zaxU1tUxX09tf8t9E/q8rpurK3INP2ajS6ny",
+	"kdeKZQYlybl0jwPyD2rTc75YkBBqoCHvhJkNoY1tmbxxNKMNHbQZ7WgHaqljKG3P+AgLIca2JLlTlIUC",
+	"NG0IbD58U1dsbg/SU+WvkxAr9B1isB00P9HBTKU3fhp0SJDe+RRtxa7H4uPc9Wy00B1VBFTqtgMU1h/7",
+	"zqVItNzjq3WqVm+CQYp/tUVdeeYrKnfhRGKZvQ43qwMsb7uWCIDlyGoc4w9VkdiZC0r9VAiBLT2ySS4K",
+	"YdeAa1r0xxtGowJjpn1JWfiE17vJSAMn8a0WPVwER4/bHcMg2JdIK/c1cDfKGILdbilYg993FDy0sD2y",
+	"4QjFuVfJSmgdTHl+WjGrF3H9z5+sYCXs1J+wZsWvzZet1AkrXSb4NRW5BHTnPtUukQDf9726QfkDolRi",
+	"hbG0PocVOiENKKF4iXC8LfX7/XHuPNT7WlqgLDENillxbYNajzPTqlGdhqGd3P8i9Kr0qPbQa64lKr21",
+	"55jvMRYw8X3OMk4j6vCFbVKUGbDQ2guKjDHFV5eUhD1s8bC0p1O2gGoMDkyHzPJbA/TfBO98TSCuR//S",
+	"iWvb78aeM4obEND97sf/q3JneTZa4EFAjaxYTBrgdcmDI844dztROGTEcwKR6gNolGllRFY5gv8Hru15",
+	"CxAbfo66UwkNgLjF+rB0IcmjRuJEstNoLqGlfZ6Gn5nz6+eYSnqGmfZtDf1CDnWI34yFr1xrpspTcvuc",
+	"rwah3AZCqFBB4K5pXPu0nlyxazmNSpgt6SCPrq/ZXaUte3R0DNN4dPToHvzRBOViDbisaMPNgMkJIfba",
+	"WSmwtRYxrCbkFIE+xfksvct7CCerZVnPMQcqbqmGsenvj+zMF0lIhNQgQDEoo9bUD2/HzAe0Q3MDLSSi",
+	"hXj8MGlCYc+Ni3neIEMOK0js/JxfCoQAXsP4sgKaE1AFQT3BB0e7b0BbOru/ytQP2mv4KqfGt30y3U2h",
+	"lz9tJ81TdyeiJwabCHHgJpOKTZwwnUsF2MwRVT3oRVUwp20H4mZUfz/Y/vZHHXb6BthqXWRLQwjsU7b4",
+	"hO+euAaIfkf5NQE7B3zaQ3ZKKU5NNIPHWI0E6R1iIq/ZCHsHbyIcrOtoPLMtMP/pTsXvZrog/7ooxNzt",
+	"/AkbHfKFHFHlnPsbCBtaGF8P2LjCGk737+t0VlC3Y/L7uccz6t168pRQoO8YttQlBCtjruMZmtMAQVmk",
+	"QqSvwwxdNyaTWdH//nbkmVR/URNyv4jZZ4F73zy1aL3EC7j9SahIBfUH8AR9pXTH+jh0ut86cemlMlZw",
+	"KEWmSZ9gMr3GfCZICYF0lh2Y6rcCSW9BR8cjuJHtTv1wNZRgiwIWiJyp5lRdjPgbJIinjqu3L2B/W90s",
+	"E0zWeUKRPd633UmrUclf3d+gF7y9P9O9XtSWmN2ICvdGJ2sNJwah52/dX9g3lfZLvGOoihkKt63GSuhR",
+	"tRidNBoOhTbhvq8TX5khG+V6qTq9FxoUo+rrJZOvN3Sn56sQO4YJw2bsdX+noex47YJ0zoXZLCNNXniK",
+	"zPVTGQWkiWKGfKGzS+/4yp1CbWzJrVP/F5VldFxE7gjTYFIwJv/ebnLaxj+jcgMr+3dHdgoh5r1d0Xpb",
+	"eir0AEQDshKTZEgQsMjrC+5jSSaZ24sM8CywIA8RJTYvENzDVNoppNSjtyR4k901dDYSutkjCEvyu456",
+	"Jug0Hbz9XMPdXMIpYA5wxQd/fUupxoZ3XoV9uGPYCMYY+RTufsuOu/Pvdck73NrdKX7fgp/6i+9Cwwi9",
+	"i0DEQ+NZW4ghewNVHr4GkpeCVYpD2XkKLyNLZqyfWz4uYpKdaWN/A6U+3Yi5A44rzmgdyRV6Lv96/GG0",
+	"C6I1rQ13a3fSN3UBO1q15awRZDrkQ56w0biSRT4aMB6VTOIAkIc2guS/16c/PR/tVkQDtWWY5NmKONtC",
+	"j0Q6eydG06Ip+Xbyqf7dha/T6Zxc3dpZfxNhH9+aVLbKSvXOOSiMpvySprZsBhgMNIOIrztqazSkx3Ua",
+	"ERSwUKcGfuDQkI3u5PC9wnwmM0AAIhwyCCT4IejeC7eWfPhebQqidJNnCJX6q09d+cuS4L/hNwNGKfNs",
+	"dClWfwdxB4QZV0z+z98//O3vw2/+I3WRaI2dyx29GjWX6iU+f7zjeP0bUqf7Ftzs6RIbSCaK+5pHzDJE",
+	"u1MF0z1S38erdCdF5AkRcwM1Pc3UKOzeeQffUmiBsriShQdpy7p7JVx7spa3p60uxYDNeS58VBSTt7qU",
+	"GWw0RKGXDRB4Z7w6qHel/dTDDvyReWzrFl5GaDo0RHq2CRhoqrBXERpGcw2XLSga7vMBG0Fl0yhkSkzq",
+	"QifIjacCUERgNAM2+rEai1I5hjbyhYxFZSzA9uEQbmBKqhLUPhNqfSMifqmmpTAmTcbtCBEdMWliS6Oj",
+	"gHNbuz/h9rZGfu4VLZjIa4j6maXbToRjkLXTkZtLCUpJXdvLXlqWCwXcHQItmMrue0Nspg3oPIWl4Evh",
+	"v2U/yicUHwJ2hw1w2IOjb0GUPMSm/XGF/KNHD79LtbgQPBflbaBMnqwgF2bIYiOIsNTYpORztxdEchFI",
+	"YQNrws35Gbci2Yy1bu4TwpiPvv8+iis+ODrayXJokM5khoSxT1KjNiI3wYoMDVUGUacVaQD5F6JVvuVx",
+	"e99SDzWaMN8APthnPnmHXl1sLVVWVLnIowD6Y3YMyIuGlcLSzye7Q71jAMxsTRpJt7Olf0M2iNNajMi0",
+	"8mRGOSU0iwElXXB6CHJi1Aq6vWyE/9P5I0lsjnShm/CN2OuhR0Tf9ydYqTmKUiEMnxAmKlXtwPoeo17o",
+	"Ds+wmS4g5fm9krmYL7QVytYbgckb0DFGAu4joL+wEVHZfUgHGLnvHh09GABEL2ZofIv6Y1A1vDttbbLg",
+	"VjJQleBN7sFBY/CDwcGjowfw/w/h/79N+uJuBC2J92OP9w0hfNOAokjpqIOEJmPdgKCxhWhLO23A9iTt",
+	"Ght9y0koQQeshX6ujzG/FD8ri/0+u+mnQuX9ajnbK3998nlLhScBsgIwABTedyzsLMTEvkmdzGude5UG",
+	"OgZivRGoKx5sB+sG2cVMuFttsxmrFqGofcUyPRch5th9m8leSqi+ZEjh1YNM1Thr1iPTIEfpqMpPUjNY",
+	"cCcHU1uCJsxcXwlDsT2j5wK4QClMhe3bW7Betnd9k5THJqFeOBhOEzmtyhaUpx11v9KysXvUdCUFqFPu",
+	"R64mHRK7COLKLjWbaqad0CwKz1p5iTliAgGzPAusy9bG/BL/yLUCv3e1EKUR2PQlFLzxMdTqJtnekl+1",
+	"AlmIOjDm4TPSucIBBbkbNSGTa8X0TRUkR7YXXPC6JhkW4KcQH05XpYlY7t6ZeN2wdd11WcOtm65t4dr6",
+	"GdedSn0xOXt0fd2VkkPVarq/ap1R3HVA4K7pItVyW7YkIbV3e816TSu8c5DsV1ovcLC27/2oY+9tS2nc",
+	"F8i2tnQAgV4LS24QAj7dxRclWZu2R9CjmNhaJxmgIIz6NoR4DwEzNPsOsBnPmdWaTeoAegtaF3msOrIB",
+	"2lo4VI+S2u+Xa/TgXx8P2O+0/ans/bjfEbNdZwiVslsw5H2vhzTvndQk1GHP/NLiu5rgKFPszRZB1kv7",
+	"2JeyYZcJryDqK1G2KhU7lZgFN8aL0o2gBQZgEMceeJxeCNU9MYsQNFKDI/gI5hvVHn8o4JS2+xtMh6oV",
+	"L+Z6aw3rrgD3rkHgdkg0/ej6HYrK/RE1lQH1cA6cNxtEAl6G9k043CQgJhjiGH+2XJC3a4VGf5pUEFjY",
+	"XzTT1aMP7PVedUofWS/ILqxIKYkYf2g2vCFYlz4IUpbQRtZYONzfRM3JNc+sB8N0tnCRZ7zMnflmZI4q",
+	"R10yDc2Et4uOLZG4wcHcVzesR0itKBWHFI/HkRcShNcEEHaUCOzfJwATiKj7N7q9oN4hnlyPU+kJyP+p",
+	"A3r+ekpNp8xjTJX5sBkWKLSaijJsTXDVeXvi2+OHcSec+RAln5oW4lU6nPuOzppYu9tT2GeK5HLD6jAP",
+	"o2CNINxrp2fMoUNXbNN8e/RtPQdp6tEcac11QzeKNNE4Cee26dlPdIUOXIF9VQLkDzog4vD7IDiYgxca",
+	"QfBbvMeRQPQtieoOy3ojMZiNVwxBoofslKp+CYaYmoIyZAVMCZHXCLgdjfPKigteTsXuNnt48/twyT3n",
+	"HMWT7Xcr40TsTZ/IVgTuOjHCwpvNGvg29sD2m76jSVcynbvPjtLq97en5xDbS6cqUCOZ3FcW3y4pQXj0",
+	"z41v1tWmRanHojbxWxQoKAbtU61c1hUlaxUF+VpAB5gWJYTVeG/DNldflfSBtDbv6XjedDJ7POoI0rsV",
+	"ypoQyjw4MuJWb6rlGKVPnqZoQ3ld1TGyGHT6FsjIU61EQExMtH+jVcy447RCsbk0TpIFn4dQj2uYBIlV",
+	"qnnJl4rxAP4DaNDdbcSWdi+ocpoFz9LZCEpc21OMfm6xjXHHcPekwTQXbKnqwYnAxpUeTXjQaNTpFkn+",
+	"se7rWcy4aTRwIuDoTRRpv3lN1Ohk99mEZa1aMhlx4TALwlcKLcG6LaA1zyMtoU+xsgZy6co1DA3cV64Y",
+	"LyR3orpnjrAtzjEunHaZtlcL1YGDAJo+0YAogspCDRjdrcsQ3d6YKOPuucEsiiqOrD5orMBThj+7VIoR",
+	"MZxzy1sAzH+A8njBCnkF+RfUuMwwI8QmNkOsu0+kk7pjnq+1vlvHtUgl4YW3LGcamiob3TcURyPsPsfO",
+	"zeHaa73qtw1gQV3Fx9rm712O/FI3s0uD/scHKNcPq26/G3dWkVDbbGeIVJFslUZnui2S2KMhYB+43bUj",
+	"6n8Wfsf2eRTGe3rSDeU2w/+gyWqoew1wx7EUJK2nyqVtVXpKXTRlQj5P1nOn+yjBr5P8YlZKdZlKL8TM",
+	"vztODcNWz4hE0ABwuRND4hBwS93yAWLjGD1TmPV8KRapBEeRksBBKtRJ08ZKJ4UVwP2PRcYrbO+EDuXu",
+	"zKRIthZ83myo7iadjgfoyc4fY28UZ1mnhwBw8RSxAExgYLqhXCAkXhKe0Mmhb30CuAvpPEzTE9g61DZs",
+	"dXLAU76raOWTUBJKhC/9dMfr/lsIy6a6uxaxZ55Oy/Pb4udO1ACnOkBS7Mph8OrskbPAgDcrwq8TnQOD",
+	"yDK3GKceF+nEhJbDe6FLNnI/Gp1EVeOP3b2f6aoMVfIRvBXUuPCVj1F1PeN0CnU7m3orTFUkik0CD+pg",
+	"E9bPJt+Tdku8C7oQKQYNdHK1Lb1ySye9uCXvfnrt3hDJfv+NYmPq+iK3/YbV+nj+e7zS5EDe6E+IPez0",
+	"hI1X1kOac8W82c0qJS0bXY4GbDQfQbXYdMTuLjQAxesJOz568O29SC589+0lPnZ8NB817h9FNeMqnqP7",
+	"33/4eDw4fvTp18sf5z9N//FhZ7ezeoP+tVf/iOILM9MpaVzX6bS29I5rrTrnRoVGu00Y5w0lAZH4E6Ee",
+	"DYaM4y9Oq8EudchSHjPxz4oXTCuKatRNijzagkGFb1HZLf1Wui/G41pvzH4qlCA3XGIFFSoqghna/5Dn",
+	"TfUiXbORQmSq02yhbXBbs4BmJXGP/Iao0vB2xYT9S9gC+vjGSCG60J8uY2z09WGpm/mz7bRJT5nd3omI",
+	"TALFr7+l3pZAnv7g43UOtlRftvASf/n3z09aqlLrO71BVs0L04v21x1Hkd1TQi9okQ98kaHj0aWY66u1",
+	"1kK9yLw9iwmjem1ws9B/IenpwuxA4FJzaYzIa3xEYHG+VZfgeVxBiY7Qre3697ZDnZWCDrdmH5ciHEjz",
+	"EviLQbudVDJrEypSvi5DwNZpWjYDNUsZKElRFS+6IuJEo+/xXsGgbT05fekEFQvqSeQVkIblOulVyvRC",
+	"ptvDoS/L2491ez609d1noXlboTNesEwvUi0qu0c1fDisu+VbcFNzmYT1Ky2GXQyXOeMKL0x343drw0sI",
+	"M0jEIjTCKSIpT3T31bcWbLa2wXwzaTY39b56x0Bgxb7dEppIK5FypXSfoLG8aIs6UX9XWYg6CMOqxUk7",
+	"/VBxmJuYnjB3DFF0asgCloNbjBsM4lhYDZTXT2IztQEs/b2SUQ/FmiYhfEKFP3G8CAEAYIMCSUddKKEs",
+	"q6vZtK0DbLiSvsWU0ku3QDysmj6NdeZstFFxgVxf9h7kETi5QLOscy0whtIsTbllcw5ycVKaWbVI89z+",
+	"ARGrp7iPFBkJHvONyAi3rBAcWiNRiKSfI6DpX489jXHUoy2kAtMp5FWL2DeZXiSujTNNfhvz/ARzgeyM",
+	"KzbjxcR7HnUjZHOp4NBggVDOw/PHHqKiEJhV5C7UEBK5cNyJWIqS5RqLVKFpK4JhNH9AJIe/gRuHE8Of",
+	"xY2QNyMaccmO/x3aujP6Mxo9HSF1Bn+PFt3gH0jp++Q62djnH93ONS77gHqdIwSUs8XSB3cjj8jgYCmK",
+	"lFOPDs59C2FWSAVzMzALiEykWXQ3DwtQ2GbUjOYyiPxKtN1dDYTPEEgLKkyiQmDn8deVFHu1JLAzH13z",
+	"TnT4in5By0nZ1HwuOkGw1EO0dnS9ve2BYqjHPYv1zcTqblQgSBU8W9/rHqpfu8twgCdaWhyu3Zyr0BKQ",
+	"On/WSxj0tzgyXy3lN9avLyamtBysF7jdj97RNO2uxHWD7NqrYjtPYpiNxHwsnM2JHlNna412lrXuq7MY",
+	"lrQ8Wdk1gNzbD7tFRz4Xtm7Ej3rfVOscdVQAlYecQx9SDbA+0N4dVWCvAA97qqbrquPatZjjZWjT2lYq",
+	"C5HVG6JTJ2l6Gw/4Ccxt/9qdKbrbA0oXIRWqRwnPm6UymNldo4zVKjRoUx5z7M9WvkP79Ses38GV/btD",
+	"uYYOn/tSyHDA00KU1vQGPteIe17kaHzXPksyYiibv5Yt0Duy1HN8XlPe5uYl6tMZyNvWfKyvBOG6QBYr",
+	"CnWRs7MSJiYqw8qqEIZxt9y4GcvRoyZf1dUY8pBv0PWnX3p2JmTavkRYMj1hI5isGYZnR+AogJMcrvi8",
+	"qKszwBBgIwoXjIbsIpQ4x9/zohhBPg+cHFcrR1g9nOGf+pAqUda+CfamOP1cNXG62bREYEjNeIRKv+Y7",
+	"CLdjN4Oh9TZCiYm0c2ijRwY8IiZJR+8I++FBkUONlju8f2gmcmi6Waz6hS5ay9eyojLySlBt2gk4WUJN",
+	"28AZ+b7MafTN0EOiZXo+YnfB/YKFSVimZO4hqOo3oxpM6b1yr/Ypj1B2JQrj3wdwMTiC44ByIjP8hmkn",
+	"fzlIYCjJtktNkV38JTpIilyU7xWxmEshFoC40oRU2icl77my5wIrt/oyXUJ9bJZmxU1xUo5+gIXow5hk",
+	"Xoh+jMwstDJi7+2iwi7tceNLIZ7JySRhfzka22JkI7Yjp+ICw+etgAWF2B53y+VkIsoBGycqL3fUqOLc",
+	"U1mVYpKq6PIZKpAL4TjI/WO0u3JhnD7iP0tbYD4fa7s+A6/2Tw9oH/0+JNXyUmwE4HJpLg+A3GHYlAr6",
+	"c+SS6wUM6RhazoywzeAY1RSOecGhvINalw7QxUko3stSQ1fWP5uq//NmMd6fRtn3a/uL1uv/XLuJ98U1",
+	"/ZBtSL9Z+HwrSQLfA8AaxMTDi3ia5xiJ7q7UiNotAbkK/X6952xHWvzGihLTTHFD/5YfIOtzS/or8PBm",
+	"6mtAst3UWktpZ3NhZdYm0lbQNZNhB10YEbx/S13m5gTCtNiu9thxzYfpXlOUkpoMn4lCTuU4VWq7lq7v",
+	"XjUVNm5dZBwPnvDS/YecrIigIvSigE1okb0tWvcL1LURMTDqYo2BGHEloR01Ga6ydDooptcYWwuMQUh8",
+	"kCUr9LQHuIR7PZ1vEu8Az2KL8uGDnel2vS2VEtsynBdcpUjjHAGwnJZDWchRI93QYVVOlS4blaxxA9W6",
+	"7HGrs79ZIlT/MA4WdxggPN7oD5uYFj3XEkcBmKR09Bk07ibJJivzOpNDPOW98KYQrejuZ432fX0KS10V",
+	"+RPxvL7c20t1IDktIkqIVk8w3knNFqDPHxwOm+tc9PQ37KgTPIh4TXSZ4oz5iBvGdZ9h13pKVrrK+5ev",
+	"7jTbMepDKJ5npTbeU5BwoN0aAz7oHX1Q4ONF7H9rXsm5vIGTki4rOE8QucLq9c57jSo6Di34kk7JpwEn",
+	"Pe1QwVLzGlT0Mbal/eHi4uzweHjMBM9m1LmXR6DrjSbdjtmjY3EXuga2HG7LEXtRlcDAgkDFu8ql9c0K",
+	"ZAlo4Y8xVYsa6Stm9aIBj/PoqAGP8+Db3fP6ZyUqcbFHbBrHoKFHaI1w5FYS4B19nXpqyg/MsLO/YY3W",
+	"9k/EN0C9QvN0pzh9Qo9BdgT2O2prlDQh0ojIvhShS5IH/p9RZhblkc3l9ZBF3YPgN3NRTnskCj/zE0sV",
+	"fJRc7mwV8gweivX/zTX+A/o+jFcAxI79HHy1JtOVBWyuTCvLpeqDD7YrLumrtm5QOXglurRI8V3TIVXk",
+	"LK29rUlmCJNUeOEJFd8dn28davkKvoZojNP6dIm9K9zvCjGxjyN1HN1eqnnJkvrfAnu878YEi1rBJ2HB",
+	"isDxuyhCdGcxYcbqTCd8eeeYbUUSIFLsRzNrFyN217Nq7LRA9ZX36HsTPYCc/eLVOXz5IPNfPQiQshev",
+	"zsGTBIXb07dnTxkpl/fA/zZ7UP8kjBVn1Lk3HgzgP5DZ/iCD/0/6axalvl6dtS77F8x+8XG5s7dv/n//",
+	"f4YtRki7d4Ip6gJidSPlciymUqG/zLdOsKIojOO7dibeKyxguGMYpaUNGToe4zFh9Yhs5t3XDcgzAJQC",
+	"/73fgatjp6KlV1z6xh3bYd3dQ073L/Ty3PKylxfcRi76rZEf/5z7TdGZXi9enfeWS3sOQsRT6d8DpT5b",
+	"Qw2LY95jFoJfhnvjKR6EBs8T6lXGW2pj4o5uUrGz5z8hHUNsc6bBIpbGVGt22p3GLxuUBu77lbFifidd",
+	"Bhj9slUbZ1EBYwrDDu9VQ8KamV6qqC8CN5ebNyA1H6mMyKpSnF/KxS+ilJOEkXCBaqVaxeseshe6BAMV",
+	"wvLA66Nsr8decWJUldfI5DfCthv4okyjap2HsszrBVqDhK/R9WD8c3cMe3kW+EmylK7PzXEkvv+L84sU",
+	"y0SBcWypmbCbkOSl9JI6OiypWSifCvLnSQskkrDnbu72b08ehVCiNA0X4m0rODFdaks6QwMUFZ8mdiFU",
+	"XmsbM4Lu2L9LN1Hn2e5giFI+aWUp/+0WWCBuvbJFVdSboAWDOkHDuyH7lS/4X900q/o5/b7Org6+vgRw",
+	"oAKE9KVXAwroY0aVN0pcg7G92xuZSIkItdqGrxWoREnEkIOQoi+xdDZhwY3t7oRDtMHdWQFbera8iTJl",
+	"QctG/3RABjhhjxjxDYY9G6C2x+0gu/vo6MG9dNi1KlrRadx3npgiAIJMg4hwhP0bvfA3fOEOcJoW+DmA",
+	"bYD6Kbe6sk/iacC12FqLDrfi3FL1/zYgG3dXiCDdpTFfDMLmhqAW+8fA+qXOet8kx6ta19/S1bJvZ87+",
+	"vVhv2On5TeLO7aN56l56oW6ByPGdL7hakatra9O9jw1EkOP7338AWJBv/jMBBZLCtK4RTDCM5RnBMaRh",
+	"QfJCJpR1uoX314RHjv5z2EKqe+6f8K6UVrShBrU35kE/pWG5VtiqOwQY8BNsJOwsVt+63HcyL51BC30/",
+	"H1OPZieOTD+5gBTY3tQ3L1dvK5WOMQnQLrrpIBskRwPXLXfDeB9SjfDBJJB2de5GpaZE+lLAzOBNMDfB",
+	"SwiQ0O/BqfDpE9gUE92y+V6IuT0d4bmOWKbnc8TVzxEjXIzZzy8BC85q30cFvtRsCT3gzjFJ9b16r775",
+	"5t1MD7/5hj2PuyxCE2wpDBudQvs++S+wvU/YE5g1u3jz4/PXI0wURDDQRvLmHYOwflD+KxX1dh7CZyNP",
+	"Ezm3nOUAbqLLFU2GGsh98w2YZct6zWzJlT3xcRXfBnwQeoCDZ3TA9FJBp6KQNBoVCAzeq3Rr8oVUZsie",
+	"13QLFc6cjTyridtS8sJoqL4cPb/g09GQnQtf+pldMm7eq9HLyX2A1B9huwNs+wyAuZTZ5JSCSSEzO6rz",
+	"s+ssTGiVz40V5WNQvnHE11oJHPaEfTOCk4W8Jcw7ZT9jKSG7FCsTt4oNOqwsMaMN9/mZO+tKuYMf/TeS",
+	"998dbx5hc9QVzdnHTULVOpgC2MkU9GK4BScMS7PI5/9ewbIn0Dq5brFSF2pgw1vq+eQ1efKLLhaCl0TK",
+	"5CeF5sE0b2yhReRBP2W5zqq5u8fs7tsXT9n33z76r3s+hcxYPi6E2/FcjGAQ70giyx84ec2mR4+OjuZm",
+	"NGCjB+QcOZ49PJqPHjMj/yWav1lHqXqvAkzVGkJVKyAVu5BzGtVN/eHDh9+jp81K61TNA7yqeL3Y6dnL",
+	"g6i07uDqGMT3Qii+kAcnBw+HR8OHVOcLbOewzpAmoPp1XByFjqUAzyix0BhuwERXga04e0kX+ZC99enu",
+	"6IuWxoo8lO5HhQXcXApozurYuxMvsOkv84OTg1fS1OnnC17yucDuIb+mu/NPGtnXTlq47/5ZCWiAihHV",
+	"KB8LeHkqkPqhzoeFLXlwdERpuJbwKqAbeAYzPfxf0nHq8ZpiMoisTrIL1pvuRB+VGnQfyh/Dzqg8Dhm/",
+	"JyGzNnpUO8a+1CWU7pdORMMT4A5qm17Y2kO4pCgJq/mcl6v1Wkb0tXCq9zDgsg4F4BTdkiUrY1Jzd4JP",
+	"DVa0Lw8+uOGJvA/Dg4cf/Z+fDi3VxC2SoKanHpR1wY0Ffg6hUZgBRjecdEM8iBxxOyATCut54Zag3RjI",
+	"M+NFsUnrF4JoPRzYBskDNYMWF4i5rB+uzxJzFP8o8t4Cna+0vU3xqRGNPIe2Ckh4rAutIlBFQKa9LaWC",
+	"POcMPRpYf+KPA0w3z7gS1LhYFKstJLcWoiX8k4EP7g2Zb58bRB8WVzi9ja4PVJ8iLglD5Dzoz4ci91KI",
+	"Rbg6qLkM2ak3NUnskmIXazd4L7ELs0bUGHA2wCvfK0QXhp58VVkKhZ4kkFJNWj+F9W/Qd+oI6kcOn6Fy",
+	"jeQL2ucT6uXfmXK3cks3KV8i+6lJZMEa3bw12+nmHe7WrWntrLLMiCtR8oJOyfgyb1tyZcisrYnNd14m",
+	"gqtyaSPh3jyOfwh7Cg90EbJe0+MWzFRqOeGkLqXcpGSuRwyuT6Ibuu3WGYxX+GLK8tcl2hJtc1jO9Fah",
+	"P9hJgBCePvii2sFbkeky7yjLu8rvEgY1+5DdOoDQOUY0YAq9uqAbRNRZ6ClR5joCaVL7fKHLpokHBR1G",
+	"CDY6JEPv8CP+8akx4mjIXmvKdyBbbVHKK2cNXYpVWuGMgoK/SLHspnpGeicGJL8KzXMbhulFBF7qvfYr",
+	"g9vspQUDw5BU8y44LP2IeW2nd1J1A+SjH4nHRAFFW2R/OGmooAzstrTvhHYj0O2GTu+m02qTeoFQpS6c",
+	"gXofOFn7hXhHCSoow43ISvBxoO+BCjWhoHLIfnYvpWguVIuBOy0yySbgbVwKcZm+D8/9pC5wTl+Q+zWn",
+	"smcuiFs+oDBYzbZuTxpuF922g5ij9xAdYKNcTwlU+vDh0yBohs3zeC2Wa3vweXShzfd0V4j2MoGXxlQi",
+	"j17dcl5D9hLMwmtUeiE7A4GU3MV2CpOHWL3tIf7ELwXja8cIbQ7h0nH0hsANTh5p6n4ffpT5J7zdhbBp",
+	"nPMGADYMUHhnnbSIO/gYReHZm/MLNhwOD0txpS/FaPM6P4PXbFDQVvF2aohRBKnWtEBlfkvb89tEiBpO",
+	"cwpx6M9zbpURBQYC0wd1JdQWb9g5RMHvAxglPkpeYVAxFBvBhyNsToPYfY7dYsHJ/zt/8xo7kXDLRyfv",
+	"1Xv1O47Cfkdf9++sbov2+3v1+/3798P/3MMjL7dH7Hc2aiA2u0+ooIhpFfK71HSAqZ+hsh8qtYL8vxsx",
+	"PXQ0k61BaJMYqoGM439WMrssVvcYToXKL2Amv9R/R9kRdwKcdtAN8afeoQu/pYwUE1aBiJLYMCe4fpsD",
+	"uLsBP35Nf3D09uOlaT5LLeHh8bf13wHNybeMh06COMrabKWa4kylmoZZ4l4eP3IyWKvcuIffq+iAkDyw",
+	"Rs1RhsxHQ3bq4aJtnbYPUQF0+r/ixt6HV9x/+WzEpsIaZ4SblcpOGDjf3ytod28opoLU49vopTCoT/D4",
+	"0/DT79WTUi+NKM0JPiGhf+toImw2Gw0IsXUEM0JcuVHAtYKkn9CeKWXsn4Mz/zneqB3MxvF1GRpbwsHg",
+	"2oyIDDtMe61ZUGO/bqleO1GC1/9+nXnQPmBSMlEyFntpWa4xKOJug9tTaY0oJrfnai/wXi7rAEna0ySu",
+	"FwUl5acVSRBeAPIhlC1XXoeEHBXUYMGNh8FZxwCCmhlCY/6Dtap81E1jJP0mXTynqe0giQB/MLN2cXJ4",
+	"aGZ6EUOZQPumjJd2hIFm0owxfMpGqcdHbQZaVRa9hNmGf8InQo7+8fyi9S3uSur8oNfApyHgisQ/CH64",
+	"kRv1hF3xohKjIfsJi0tLsQCsAsdrRu54Rz5ZvBRUDeJOdEYdydzfP7991TbjcOHqGQd9PU6C+J+TD387",
+	"GX7zH8mWlk1N/cNnVB6BspSHKUleUVE/sg+3B2ic4YimmsLM7vYkr2Vd45x0yDmD4YVvFPHFrK2W1ii3",
+	"MrJ8NH682pPZDbZVaKqRVObwH4cf4b9b1W1nS2AyDnjIa+u9rFSbNo27dFNf9m6n48sJdd3/8CX9z7hW",
+	"rxqlTdY237Lfoc9234lQt1DcEDty5RQ9fX7BW0vT6bFDeIbGvMXGvXX61NZt60c4sFaEOfkwOFhUiS0/",
+	"q+wfRpRdHn2tlYhpeP/uiogAvqKYzVNKuwkydxsdbDKqw5wgrpL36pmcTF6T+2inSg32kMZsKoB4Ykbm",
+	"rcEagle+hRq0/s5CTOiVoVQEeCtZcNQbx9lIbXMC1fOzes63lod5wLE2HgOwYhEu2O3l2lM9X3DQKmAj",
+	"KXEITXD3SVB2KeJr413cN6NJECe6LtvMimcIATZwBJBLc4n5YJVSBC0K/gRcRnCTSxsD43hDKeWR9nT/",
+	"xTQjN4E9K0awn/vWi6wfOHJr/FG0cfjR/WenutUMmUTpiKFJqlZ1Iwvs9mzYpBRYrAHI+T7q26SUF7qc",
+	"CqCVg+4+x4kupxqazezBRHfv9xeYkiTAqQkzn2qwAXvoUeml7I/LIVW3k+ftt4SUIRIw+yTD3XqIW103",
+	"kj3MSznZmi3xDB74kqaZLAROYn9c6A1AkNpyxRaiBJEWS7SoY9i4UjkB4aNs4gQhbTUaSntJAXSjeg8s",
+	"IUFAyvFXTz0YfUHXyB8xn0FLFhkYswCTNtUIC9NQF2ac8HvRWR75oMmNLNfDTRxiBi3c9i2sujO33SgL",
+	"j1j/PviMGwjwwBovASkI642kS0dtvHHGthRiaHk5nP6rXUPXS1VonjvlcZeSPnJK0ojd9WgVkGhH3gec",
+	"cCkWurQijxvFDQIE7CilBbYnQsls1tCld+m+2LKvp4o9/ZdcNDleyCAZS8VhRp3c6bDZ7DlmOJZCGKgP",
+	"opRHyKtfM++f4oTuP5NmoY1M57+clXqhDSQ4Aq9TBAa8xdd/aycKUQScKtoMgSK/Mo5G4bDtLsq3/qEv",
+	"mRCHc9izNu6UtAABNmByUqdzc7UahAoqiFA9Ooqgeq5E+dlSSMB8pz3/YzV6/9ZDSuw9/IgJp59uK+bW",
+	"2OCCV0aMTkIZ0VxfOasowuBY8NIOIRpazd2TUw0Ggi6Z01wgnom8cMJlgb1wnSbBx8A9h2wEf41OItuI",
+	"siuuUKWhMripBmk4hDD1XFtBP1m65wJpQKx1zKmABfHNhNLVdNaSLRHydNu9Kx46B/YCr1YF2bEwcywD",
+	"dhNKYOrEysBaxnVm3yh/Vz6jDRGu4+a9eueTWMbCaRvYyu/2N+PMbdOA4S4N8KDdqdMuxZemPreOMj+Q",
+	"/Uf669M2q+DLbu9Fvc69GWplWNGeZdPatSeuMvKwhshXoVK4vmq6JO5Kz9T103DEVKMQ9KNx6a6hbbmH",
+	"ZXRWbRcximzepRn+DiXeH48Hx99/upcIcyLzRLyQXUlEWEcL2fugojSyHh58y2a6Kk1TZy8BWUWrE+x6",
+	"aQZsKVWulwMqQjEDCNwDwxyy17EEYujfuBQLy6RiczHXpRNkFsHNHjz6juAGfPUlCjmCDeNO8w8gJ4tS",
+	"Z4Tos6kUICxEW7rHDdOiB+lfRsgOPbzTL89OnC7dph57YXOTCd28ziG5PIDUuMloX38hQ0Qme9bdKCHv",
+	"1jzwIoLzYYXIp6Iu4VvT2Ak2EmUI3f5Gf+dWFXoDjXg/9+VLnuzakvZ3uE8+Q9b+u2YxcxSAwMy+iMOk",
+	"D1saqxHFsE0t+IEe6XS21DqiXSht23ky01u4CbWjuGVYTy+Vk8FOUF8CaHqtPRNs1M1Z/NfPtTxsz345",
+	"FtXp74ln+dEcswKMe0JY2VmKFRoeJ9WVHwE1gmBXSQMgu1cpXamsTgQcFYLnkC4LEKO+DRrW/sd972bQ",
+	"rRyTDaEews2gJeYHk+uIAhDAgmusgoBYt95J/wsWa+3qZOPW3RqQcfsB8cKZ3oeDIYy5uX8QhqYzBizI",
+	"Z6/Pk1ltvua0NW0ePZjjFbCOJuSPnrBcLIRy4nZFyeoemAX+4f1zm6RBxdDd6/Tc2+tMBGT08FkLKRBT",
+	"7suEU7QZ122PBfgL4ErtA7WiwyszXpa0CdAfKkojvRSrv7ckkT4GT/q8Au7ROkMYsEOO6N8//O3vf0yO",
+	"6G04fQ1itk+3Ip7FvirK6GThwmK5Bojk1ipwD4G0VSM98w99wc2HOaz2vPk1ANR+kywW9Yb5bQ8fNff9",
+	"8CN2p1tLikhlldIO/GXSShd+vYktbM+ICLv02cSwp8QtJLX64sml2zevHwXhgncmmP5x9Pl1ZJjGdPCV",
+	"p5huowbgRhGcdFJN86V4YECgABmAkImauHnUyrRGdlaDLu9WyRbR6yJFyL/G+z71Upl/U0ivVrTt28kz",
+	"2jeQZx4kdi/+kNA4dQaZPcwIa4s0rpYRxsOzJmnplFq7f3t0HFDzqQRXYpUiZISWvr280YyzQk8llKrO",
+	"ocwQAntteSf/EPac5vAZxYB/RRu6BC+KfST9vptpxufsZbTVfoNpu2elVJftVxcbFMdeSipMlgh9gjCI",
+	"Ixzmt5ko8hHG4Wq7+HFUSI7PjYgADGF6b973c5pWf5C+2CD/N73duPg9X+5CG0Oqag3uf1vyWmst5Pk5",
+	"OO8KbSyYedzj3TWgNS/FwqYZAFU6t5Ik2ZIFL6cCE85+fglVxoaNaic5IqCODo3ltjIjJpWxAtsxbt53",
+	"/8rPeeH9O9pKfOn7PRxKXY3tc4TrPhPpLYc92uZyPscnPuf+4BsSu0Mu0gFBvZqBp7MBYtINEE5CAVqj",
+	"yimSeft9RHA/aYJvUhqWawQc3NxDQo3aaglf0DNfkLfgFPYNdOOhkfdcbBC2y2+3/6Sx5QGoa1dlQA3H",
+	"zNJozI3UTgA6RNDDASMgB3JjDrDchHJYvRCEy4YeT6eTeFWk9sKlzPILL4r+ImZ5EL2bR9pulYdN+nz1",
+	"WHQtttH3F7fKt+5dP/rB9e40yv846vw6jPKYDL5yo3wLMaR4Yxss4la0wi8qqaJ57FlcbUD37VFm8doM",
+	"yZob6c+p8fEtb+7Okz78GP2rg5c43vS/jEzKGotuPac26dTcs88mohr3YSdhf3Fh1XFTb078u8ks2rGd",
+	"ku4PJvyvQ9xtkNRXLvM60VSSJwY9f6voexOe+pJxYprEviPFNbjWZ5N4Otq/EDAOn30OWRdGP/zo/+wg",
+	"5cIW/1VEnApH03oybdIt2qvPJtpqkt9Ou19aqHXYxs8pz/w27RRmfyR9fx2SrElBX7cY20lFSU5Xd9Hd",
+	"Uj1ZfWGbDWaw714C5Kr7bFKr9Nvmz8K39f0M8gqHPvwI/+0gqXBD/zKWWEnLTZxEe41c9XntLqLpLcT5",
+	"xW2tLdv2OeUR7MxOYfSHkfDXIYkicvnKralWqklyrlT1UUtPFey8GWIlECbJpcmcjBN5XHut8gDnO0DI",
+	"+X88v2BREDedHYBk+nOY0VdQm7RnoReFqj6b3KvrFnhowhWRQ33gn0MQhtEPP/o/O4jDn6M2/H8Rwy1R",
+	"L9Y8mTbBGO3VZ5ONNfVvJ+Mvb7j5mXxeWt9NXn7HdorNP5LUvw7J2SSmr92G23EvOzO9wyAOt+XfhESr",
+	"P+I2Y+us7Tfa3SO5llu0pwrpoB5sKBFeV8DuU1RJ/ZVc4zRISp4/r4v/v6rmlD9xVfEizO5ru3OneR63",
+	"fPGAfYDVQYA6lmCVCEVCGsbzvGz24FmjiCqZUEzAX4U0duCIjqsV1hAOkl3IoQ1aAyJkyJ4l1VtoTG2Z",
+	"1VU2E4nUw/OVyuKb/cfoNPunpcY6vtaGp9C2CROFZ4ItZ7qo2wHVZzaVV9iEy1Hb/nj74Ueiza1K7lsx",
+	"11diPxzjS20zrqFxd7vs6R/JrtvwWwZsIcpMKHtfqEzndXN5IXKRP2Yvz66+c/xhXPLsUljThsgVuFCP",
+	"Jma3oqnDhVTb6OpntZDq35usXgkPpxbIymqGyBkI0pYC1PirU1WLyHOHQlmqZzI06Sa0KL+/APC0lArD",
+	"un6rtfLd3nQuGOAJOT0QW4EaJ52lYUiHOSbn88rO8GMbFbasi8KzfRHoZ6jUk+prlWnPSg76Sjg00I8m",
+	"usyEO5Vq4f6Z66VqQ5vpxnLoJ1vskw3Uoc9upHgwoO1myh1DhPs5gX02MM5mesnmTouMbBnL5nzFBDj9",
+	"vjCn6iFssF6rPybnnqypzYM9a6s4s7FxWjeeXnIDlUhD9kZFp6dVsXocvNU8y8TCijzA6YeSJf+Eew22",
+	"RmUwoDMF4FCxE3iiavUcKtyolOszqd0weH/etNeXG3ehErfwh807sHRirxCWTTXwKWcfuY3dQ6tsOEAq",
+	"LqPyIKg1hSK0edSTLswGZjDTBWDAIwjRNl/O7vDHO2eG1ot1VgUISpzNIO28GLJeneh3BUbikMhfoMU8",
+	"dUGflHr+efrJNz1in6+ZfDPc81k6yTeiPWHrthUGuiFEVpXSroCCoF764OTXD+7A4YdEWlVZHJwcQNvM",
+	"q2Pg3zTS+vGRMz4HD7xokj0V2PjuTAQz44RHgxBNQtF+uoHIH2JcM20sdiWQJVuU8opbwS7FCp0zHqqo",
+	"bu1dUokovbORWrr5YuyoCNAF0BaBWu40uvwFhQA+8M2cwhsI/jZaZwBXiD6ruU/0IcVro0/qJKLNuf7i",
+	"2Q+4yzz/ibol0UEYvvJ4hZ6XDRt9OxGC8WMKi/kckNiQqAzz6tJcz4XTTKl95TDuC7ZMDqVDnw43M/9L",
+	"LNb32FB6Gq/cF7V/+vDp/wsAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -133,7 +133,8 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	cfg.Limits.apply(&data)
 	a.proxy = proxy.New(data)
 	a.logged = newFleetEvidence(func() { a.fleets.Refresh() }, log)
-	a.fleets = configsync.New(configsync.Config{View: a.fleetView, Observe: a.logged.Observe, Signer: voucher{a}, Numberer: voucher{a}, Log: log})
+	a.fleets = configsync.New(configsync.Config{View: a.fleetView, Observe: a.logged.Observe, Signer: voucher{a}, Numberer: voucher{a},
+		Rollouts: rolloutStore{a}, Author: a.author, Version: version, Log: log})
 	if a.alerts, err = a.newAlerts(); err != nil {
 		return nil, err
 	}
@@ -290,6 +291,7 @@ func (a *App) Run(ctx context.Context) error {
 	run(a.alerts.Run)
 	run(a.observe.Run)
 	run(a.whenStored(a.shareSights))
+	run(a.whenStored(a.fleets.Run))
 	run(a.whenStored(a.objects.Run))
 	run(a.watchReady)
 	run(a.settle)

@@ -18,7 +18,7 @@ import (
 func fleetCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "fleet", Short: "Show nginx fleets: what nodes should run, hold and run, and what differs"}
 	cmd.AddCommand(fleetList(), fleetNodes(), fleetDrift(), fleetDiff(), fleetDownload())
-	cmd.AddCommand(fleetToken(), fleetRevoke(), fleetForget())
+	cmd.AddCommand(fleetToken(), fleetRevoke(), fleetForget(), rolloutCommand())
 	return cmd
 }
 

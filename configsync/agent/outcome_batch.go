@@ -2,6 +2,7 @@ package agent
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 
@@ -14,6 +15,29 @@ type batch struct {
 	of     map[batchKey]*protocol.EndpointOutcomes // guarded by mu
 	total  int                                     // guarded by mu
 	missed uint64                                  // guarded by mu; for which there was no room
+	// answers are guarded by mu; by server.
+	answers map[string]*protocol.Answers
+}
+
+// answer counts what a client got. Servers for which a batch has no room are left out.
+func (b *batch) answer(a answered) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	one := b.answers[a.server]
+	if one == nil {
+		if len(b.answers) == protocol.MaxServers {
+			return
+		}
+		if b.answers == nil {
+			b.answers = map[string]*protocol.Answers{}
+		}
+		one = &protocol.Answers{Server: a.server}
+		b.answers[a.server] = one
+	}
+	one.Count++
+	if a.failed {
+		one.Errors++
+	}
 }
 
 type batchKey struct{ upstream, address string }
@@ -68,7 +92,10 @@ func (b *batch) take() (out protocol.Outcomes, missed uint64) {
 	slices.SortFunc(out.Endpoints, func(x, y protocol.EndpointOutcomes) int {
 		return cmp.Or(cmp.Compare(x.Upstream, y.Upstream), cmp.Compare(x.Address, y.Address))
 	})
+	for _, name := range slices.Sorted(maps.Keys(b.answers)) {
+		out.Answers = append(out.Answers, *b.answers[name])
+	}
 	missed = b.missed
-	b.of, b.total, b.missed = nil, 0, 0
+	b.of, b.total, b.missed, b.answers = nil, 0, 0, nil
 	return out, missed
 }

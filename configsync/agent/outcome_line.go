@@ -18,6 +18,29 @@ type outcome struct {
 	latency           time.Duration // until the head of the answer
 }
 
+// lineFields is how many fields a line of the outcome log has.
+const lineFields = 7
+
+// answered is what a client got.
+type answered struct {
+	server string
+	failed bool // 5xx
+}
+
+// parseAnswer reads the other half of what [parseOutcomes] reads.
+func parseAnswer(line string) (answered, bool) {
+	_, fields, ok := strings.Cut(line, nginxconf.OutcomeMark)
+	parts := strings.Split(strings.TrimRight(fields, "\r\n"), "|")
+	if !ok || len(parts) != lineFields {
+		return answered{}, false
+	}
+	code, err := strconv.Atoi(parts[5])
+	if err != nil || code < 100 || code > 599 {
+		return answered{}, false
+	}
+	return answered{server: parts[6], failed: code >= 500}, true
+}
+
 // parseOutcomes reads a line of the outcome log, with whatever syslog puts in front of it. A
 // request that was tried at several endpoints gives several outcomes; tries that say nothing
 // about an endpoint, such as one that the client broke off, give none.
@@ -27,7 +50,7 @@ func parseOutcomes(line string) []outcome {
 		return nil
 	}
 	parts := strings.Split(strings.TrimRight(fields, "\r\n"), "|")
-	if len(parts) != 5 {
+	if len(parts) != lineFields && len(parts) != lineFields-2 { // nginx may run files of before there were answers
 		return nil
 	}
 	addresses, statuses, connects, heads := tries(parts[1]), tries(parts[2]), tries(parts[3]), tries(parts[4])

@@ -139,13 +139,16 @@ func (o *outcomes) post(ctx context.Context) error {
 	if missed > 0 {
 		o.cfg.Log.Warn("nginx has more outcomes than a batch takes", "left_out", missed)
 	}
-	if len(batch.Endpoints) == 0 {
+	if len(batch.Endpoints) == 0 && len(batch.Answers) == 0 {
 		return nil
 	}
 	return o.client.outcomes(ctx, batch)
 }
 
 func (o *outcomes) take(line string) {
+	if a, ok := parseAnswer(line); ok {
+		o.batch.answer(a)
+	}
 	for _, one := range parseOutcomes(line) {
 		o.batch.add(one)
 	}

@@ -14,8 +14,9 @@ const AccessLogOff = "off"
 const OutcomeMark = "sluice1|"
 
 // outcomeFields are what the agent reads; see agent.parseOutcomes. Each but the first is a list
-// when nginx tried several endpoints. There is nothing about clients in it.
-const outcomeFields = "$proxy_host|$upstream_addr|$upstream_status|$upstream_connect_time|$upstream_header_time"
+// when nginx tried several endpoints; the last two are what the client got, and from which
+// server. There is nothing about clients in it.
+const outcomeFields = "$proxy_host|$upstream_addr|$upstream_status|$upstream_connect_time|$upstream_header_time|$status|$server_name"
 
 // outcomes writes the format of the outcome log, and the log itself beside those that
 // nginx.conf has at the level of http: access_log adds to its own level, and replaces the
@@ -32,8 +33,9 @@ func (r *renderer) outcomes(w *writer) {
 	w.open("map", "", "$sluice_taken")
 	w.stmt("default", "0")
 	w.close()
-	w.open("map", "$upstream_addr", "$sluice_outcome")
-	w.stmt("", "0")
+	w.comment("Where no endpoint was asked, failures alone are told.")
+	w.open("map", "$upstream_addr$status", "$sluice_outcome")
+	w.stmt("~^[1-4][0-9][0-9]$", "0")
 	w.stmt("default", "$sluice_taken")
 	w.close()
 	switch log := r.facts.AccessLog; {

@@ -2,9 +2,11 @@ package protocol
 
 import "github.com/sluice-gateway/sluice/gateway"
 
-// Outcomes is how the exchanges of a node's nginx with endpoints ended, since the last time.
+// Outcomes is how the exchanges of a node's nginx with endpoints ended, and the requests of its
+// clients, since the last time.
 type Outcomes struct {
 	Endpoints []EndpointOutcomes `json:"endpoints"`
+	Answers   []Answers          `json:"answers,omitempty"` // by server
 }
 
 // EndpointOutcomes are those with one endpoint of one upstream.

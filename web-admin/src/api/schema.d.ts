@@ -1072,7 +1072,24 @@ export interface components {
                 /** @description The shortest time between two reloads of one node. Default 10s. */
                 every?: components["schemas"]["Duration"];
             };
+            /** @description How many nodes run a change in turn: counts before percentages, increasing, 100% at the end. A fleet that sets none of waves, bake, gates and drain gets changes on all nodes at once; one that sets any of them has waves 1, 10%, 100% by default. Changes of endpoints always go to all nodes at once. */
+            waves?: components["schemas"]["Wave"][];
+            /** @description How long each wave runs a change before the next one gets it. Default 30s. */
+            bake?: components["schemas"]["Duration"];
+            /** @description How much worse nodes with a change may be than those without it. When they are worse, the rollout halts and the nodes go back. */
+            gates?: {
+                /** @description By how much the share of 5xx answers to clients may be higher, of all requests and of those for each host. Default 0.05; 1 switches it off. */
+                maxErrorRatioDelta?: number;
+                /** @description The same for attempts to connect to an endpoint. Default 0.05. */
+                maxConnectErrorDelta?: number;
+                /** @description How many requests it takes to judge. Default 50. */
+                minRequests?: number;
+            };
+            /** @description How long the health address of a node answers 503 before a change is applied, so that LVS takes it out. Default not at all. */
+            drain?: components["schemas"]["Duration"];
         };
+        /** @description A number of nodes such as 1, or a percentage of them such as 10%. */
+        Wave: number | string;
         /** @description Ceilings and locks that administrators put on what tenants may set. */
         Policy: {
             /**
@@ -2157,6 +2174,11 @@ export interface components {
             facts: components["schemas"]["NodeFacts"];
             /** @description What it should run. */
             desired: string;
+            /**
+             * Format: uint64
+             * @description That the desired bundle belongs to.
+             */
+            revision?: number;
             /** Format: date-time */
             desiredSince?: string;
             /** @description What nginx would load on restart. */
