@@ -16,6 +16,7 @@ const keepTrees = 5
 // rendering is the bundle for all nodes of a fleet whose facts render alike.
 type rendering struct {
 	facts    gateway.NodeFacts
+	renderer *nginxconf.Renderer // nil before the first tree
 	tree     *nginxconf.Tree
 	problems []gateway.Problem
 	since    time.Time         // when tree became the desired one
@@ -77,7 +78,10 @@ func (c *Controller) renderingFor(f *fleetState, facts gateway.NodeFacts) *rende
 
 // render brings r up to the snapshot and says whether its bundle changed. mu is held.
 func (c *Controller) render(f *fleetState, r *rendering) bool {
-	tree, problems := nginxconf.Render(f.seen, f.name, r.facts)
+	if r.renderer == nil {
+		r.renderer = nginxconf.NewRenderer(f.name, r.facts)
+	}
+	tree, problems := r.renderer.Render(f.seen)
 	r.problems = problems
 	if r.tree != nil && r.tree.Digest == tree.Digest {
 		return false

@@ -12,8 +12,31 @@ const digestPlace = `return 200 "\n";`
 
 func digestText(digest string) string { return `return 200 "` + digest + `\n";` }
 
-// base writes what every server relies on.
-func (r *renderer) base() {
+// common writes what belongs to no single host or upstream.
+func (r *renderer) common(hosts []*gateway.Host) {
+	reserved, longest, catchAll := r.reserved(hosts), 0, false
+	for _, h := range hosts {
+		switch {
+		case !r.tenants[h.Tenant]:
+		case h.Name == "*":
+			catchAll = true
+		case validHost(h.Name):
+			longest = max(longest, len(h.Name))
+		}
+	}
+	for _, name := range reserved {
+		longest = max(longest, len(name))
+	}
+	r.base(longest, catchAll)
+	r.digest()
+	if len(reserved) > 0 {
+		r.reserve(reserved)
+	}
+}
+
+// base writes what every server relies on. longest is the longest name in server_name, for
+// the size of nginx's hash buckets; catchAll says that a tenant of the fleet claims "*".
+func (r *renderer) base(longest int, catchAll bool) {
 	w := newWriter("base/common.conf", gateway.Ref{Kind: gateway.KindFleet, Name: r.fleet})
 	w.comment("Rendered by Sluice. An edit by hand is reported as drift.")
 	w.put("")
@@ -33,11 +56,11 @@ func (r *renderer) base() {
 	w.comment("To use it: access_log /var/log/nginx/access.log sluice;")
 	r.logFormat(w)
 	r.outcomes(w)
-	if size := bucketSize(r.longestName); size > 64 {
+	if size := bucketSize(longest); size > 64 {
 		w.put("")
 		w.stmt("server_names_hash_bucket_size", itoa(size))
 	}
-	if !r.catchAll {
+	if !catchAll {
 		w.put("")
 		w.comment("A host that nobody claims.")
 		w.open("server")
@@ -49,7 +72,6 @@ func (r *renderer) base() {
 		w.close()
 	}
 	r.add(w)
-	r.digest()
 }
 
 func (r *renderer) logFormat(w *writer) {

@@ -112,7 +112,7 @@ func (r *renderer) body(route *gateway.EffectiveRoute) locationBody {
 // route's split sets. usable is false when no target has an endpoint in rotation.
 func (r *renderer) pass(route *gateway.EffectiveRoute) (pass string, usable bool) {
 	for _, t := range route.Targets {
-		usable = usable || r.usable(t.Upstream)
+		usable = usable || r.traits[t.Upstream].usable
 	}
 	if len(route.Targets) == 1 {
 		return upstreamName(route.Targets[0].Upstream), usable
@@ -124,11 +124,9 @@ func (r *renderer) pass(route *gateway.EffectiveRoute) (pass string, usable bool
 // targets of a split: the longest counts. The route's timeout bounds each of them.
 func (r *renderer) limits(route *gateway.EffectiveRoute) (t gateway.Timeouts, attempts int) {
 	for _, target := range route.Targets {
-		if u := r.snapshot.Upstream(target.Upstream); u != nil {
-			t.Connect = max(t.Connect, u.Timeouts.Connect)
-			t.Response = max(t.Response, u.Timeouts.Response)
-			attempts = max(attempts, u.Retry.Attempts)
-		}
+		u := r.traits[target.Upstream]
+		t.Connect, t.Response = max(t.Connect, u.connect), max(t.Response, u.response)
+		attempts = max(attempts, u.attempts)
 	}
 	if t.Connect <= 0 {
 		t.Connect = defaultConnect

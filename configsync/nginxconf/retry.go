@@ -1,7 +1,9 @@
 package nginxconf
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/sluice-gateway/sluice/gateway"
 )
@@ -13,11 +15,8 @@ import (
 func (r *renderer) nextUpstream(route *gateway.EffectiveRoute) []string {
 	wants := func(reasons ...string) bool {
 		return slices.ContainsFunc(route.Targets, func(t gateway.Target) bool {
-			u := r.snapshot.Upstream(t.Upstream)
-			if u == nil || u.Retry.On == nil {
-				return slices.Contains(reasons, gateway.RetryConnect) // the default
-			}
-			return slices.ContainsFunc(reasons, func(s string) bool { return slices.Contains(u.Retry.On, s) })
+			on := strings.Fields(cmp.Or(r.traits[t.Upstream].retryOn, gateway.RetryConnect))
+			return slices.ContainsFunc(reasons, func(s string) bool { return slices.Contains(on, s) })
 		})
 	}
 	var out []string

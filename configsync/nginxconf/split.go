@@ -10,19 +10,14 @@ import (
 // wholeSplit is 100 % in the hundredths of a percent that split_clients knows.
 const wholeSplit = 10000
 
-// splits writes one file for each route of the fleet that shares its requests between
-// several upstreams.
-func (r *renderer) splits() {
-	for _, h := range r.snapshot.Hosts {
-		if !r.tenants[h.Tenant] {
-			continue
-		}
-		for _, rule := range h.Rules {
-			key := routeRef(rule.Route).String()
-			if len(rule.Route.Targets) > 1 && !r.seen[key] {
-				r.seen[key] = true
-				r.split(rule.Route)
-			}
+// splits writes one file for each route of a host that shares its requests between several
+// upstreams. Those of a route with several hosts are the same file.
+func (r *renderer) splits(h *gateway.Host) {
+	seen := map[*gateway.EffectiveRoute]bool{}
+	for _, rule := range h.Rules {
+		if len(rule.Route.Targets) > 1 && !seen[rule.Route] {
+			seen[rule.Route] = true
+			r.split(rule.Route)
 		}
 	}
 }
@@ -36,7 +31,7 @@ func (r *renderer) split(route *gateway.EffectiveRoute) {
 	shares := shares(route.Targets)
 	for i, t := range route.Targets {
 		value := upstreamName(t.Upstream)
-		if !r.usable(t.Upstream) {
+		if !r.traits[t.Upstream].usable {
 			value = "" // its share answers 503
 		}
 		if i == len(shares)-1 {

@@ -2,8 +2,6 @@ package nginxconf
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"path"
 	"slices"
@@ -29,6 +27,8 @@ type Tree struct {
 type File struct {
 	Path string `json:"path"` // relative, with slashes
 	Data string `json:"data"`
+	// Mode is its permissions on disk: 0600 for a private key. Default 0, which is 0644.
+	Mode uint32 `json:"mode,omitempty"`
 
 	spans []span
 }
@@ -89,16 +89,19 @@ func validPath(p string) bool {
 	return ok(strings.TrimSuffix(dir, "/")) && ok(name) && strings.HasSuffix(name, ".conf")
 }
 
-// digest covers every path and byte, with the digest's own text blanked out.
+// digest is made of every file's path, mode and bytes, with the digest's own text blanked out.
 func (t *Tree) digest() string {
-	h := sha256.New()
-	for _, f := range t.Files {
-		data := f.Data
-		if f.Path == DigestFile && t.Digest != "" {
-			data = strings.Replace(data, t.Digest, "", 1)
-		}
-		_, _ = fmt.Fprintf(h, "%d %s %d ", len(f.Path), f.Path, len(data))
-		h.Write([]byte(data))
+	blank := digestPlace
+	if t.Digest != "" {
+		blank = digestText(t.Digest)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	sums := make([]sum, len(t.Files))
+	for i := range t.Files {
+		sums[i] = t.Files[i].sum(blank)
+	}
+	var runs []sum
+	for run := range slices.Chunk(sums, runLength) {
+		runs = append(runs, sumRun(run))
+	}
+	return digestOf(runs)
 }

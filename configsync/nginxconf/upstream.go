@@ -1,6 +1,7 @@
 package nginxconf
 
 import (
+	"fmt"
 	"math/bits"
 	"net/netip"
 	"strconv"
@@ -8,15 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
-// upstreams writes one file for each upstream of the fleet's tenants.
-func (r *renderer) upstreams() {
-	for _, u := range r.snapshot.Upstreams {
-		if r.tenants[u.Key.Tenant] {
-			r.upstream(u)
-		}
-	}
-}
-
+// upstream writes the file of an upstream of the fleet's tenants.
 func (r *renderer) upstream(u *gateway.EffectiveUpstream) {
 	name, ref := upstreamName(u.Key), upstreamRef(u.Key)
 	w := newWriter("upstreams/"+name+".conf", ref)
@@ -57,24 +50,9 @@ func (r *renderer) upstream(u *gateway.EffectiveUpstream) {
 // notPortable reports what nginx can not do of an upstream, if a route of the fleet's tenants
 // sends requests to it: to all others nothing is missing.
 func (r *renderer) notPortable(u *gateway.EffectiveUpstream, field, format string, args ...any) {
-	if r.isUsed(u.Key) {
-		r.problem(upstreamRef(u.Key), field, "not_portable", format, args...)
-	}
-}
-
-// isUsed says whether a route of the fleet's tenants sends requests to an upstream.
-func (r *renderer) isUsed(k gateway.UpstreamKey) bool {
-	if r.used == nil {
-		r.used = map[gateway.UpstreamKey]bool{}
-		for _, h := range r.snapshot.Hosts {
-			for _, rule := range h.Rules {
-				for _, t := range rule.Route.Targets {
-					r.used[t.Upstream] = r.used[t.Upstream] || r.tenants[rule.Route.Tenant]
-				}
-			}
-		}
-	}
-	return r.used[k]
+	r.out.ifUsed = append(r.out.ifUsed, gateway.Problem{
+		Object: upstreamRef(u.Key), Field: field, Code: "not_portable", Message: fmt.Sprintf(format, args...), Source: "fleet " + r.fleet,
+	})
 }
 
 // endpoints leaves out what is not an address with a port: nginx would resolve a name when
@@ -82,13 +60,18 @@ func (r *renderer) isUsed(k gateway.UpstreamKey) bool {
 func (r *renderer) endpoints(u *gateway.EffectiveUpstream) []gateway.Endpoint {
 	list := make([]gateway.Endpoint, 0, len(u.Endpoints))
 	for _, e := range u.Endpoints {
-		if a, err := netip.ParseAddrPort(e.Address); err != nil || a.Addr().Zone() != "" || a.Port() == 0 {
+		if !isAddress(e.Address) {
 			r.problem(upstreamRef(u.Key), "endpoints", "bad_address", "Endpoint %q is left out on nginx nodes: write IP:port, with IPv6 in brackets", e.Address)
 			continue
 		}
 		list = append(list, e)
 	}
 	return list
+}
+
+func isAddress(s string) bool {
+	a, err := netip.ParseAddrPort(s)
+	return err == nil && a.Addr().Zone() == "" && a.Port() != 0
 }
 
 // server writes an endpoint. One that is out of rotation stays listed as down, so that
@@ -113,20 +96,6 @@ func server(e gateway.Endpoint, first int) []string {
 func zoneSize(endpoints int) string {
 	kb := max(64, 1<<bits.Len(uint(endpoints-1)))
 	return strconv.Itoa(kb) + "k"
-}
-
-// usable says whether requests for the upstream have somewhere to go.
-func (r *renderer) usable(k gateway.UpstreamKey) bool {
-	u := r.snapshot.Upstream(k)
-	if u == nil || u.TLS != nil || u.Protocol == "h2c" || u.ProxyProtocol != "" {
-		return false
-	}
-	for _, e := range u.Endpoints {
-		if a, err := netip.ParseAddrPort(e.Address); e.InRotation && err == nil && a.Addr().Zone() == "" && a.Port() != 0 {
-			return true
-		}
-	}
-	return false
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
