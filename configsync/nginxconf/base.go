@@ -53,6 +53,13 @@ func (r *renderer) base(longest int, catchAll bool) {
 	w.stmt(`~^[0-9A-Fa-f:.]+$`, `"[$remote_addr]"`)
 	w.close()
 	w.put("")
+	w.comment("Who is asked for, where it is known; servers and locations set it.")
+	for _, name := range []string{"$sluice_tenant", "$sluice_route", "$sluice_upstream"} {
+		w.open("map", "", name)
+		w.stmt("default", "")
+		w.close()
+	}
+	w.put("")
 	w.comment("To use it: access_log /var/log/nginx/access.log sluice;")
 	r.logFormat(w)
 	r.outcomes(w)
@@ -68,16 +75,42 @@ func (r *renderer) base(longest int, catchAll bool) {
 			w.stmt("listen", l, "default_server")
 		}
 		w.stmt("server_name", "_")
+		r.serverLimits(w)
 		w.stmt("return", "404")
 		w.close()
+	}
+	if r.speaksTLS() {
+		r.refuseNames(w)
 	}
 	r.add(w)
 }
 
+// refuseNames ends handshakes for names that no certificate is good for, as the Go edge does.
+func (r *renderer) refuseNames(w *writer) {
+	w.put("")
+	w.comment("A name that no certificate is good for.")
+	w.open("server")
+	r.listenTLS(w, "default_server")
+	w.stmt("server_name", "_")
+	r.serverLimits(w)
+	w.stmt("ssl_protocols", "TLSv1.2", "TLSv1.3")
+	if r.atLeast("1.19.4") {
+		w.stmt("ssl_reject_handshake", "on")
+	} else {
+		// This nginx has to show some certificate: one that no client trusts.
+		w.stmt("ssl_certificate", r.inTree(nobodyStem+".crt"))
+		w.stmt("ssl_certificate_key", r.inTree(nobodyStem+".key"))
+		w.stmt("return", "444")
+		r.nobody()
+	}
+	w.close()
+}
+
 func (r *renderer) logFormat(w *writer) {
 	fields := []string{"time", "$time_iso8601", "remote", "$remote_addr", "host", "$host", "method", "$request_method", "uri", "$request_uri",
-		"status", "$status", "bytes", "$body_bytes_sent", "seconds", "$request_time", "upstream", "$upstream_addr",
-		"upstreamStatus", "$upstream_status", "upstreamSeconds", "$upstream_response_time"}
+		"status", "$status", "bytes", "$body_bytes_sent", "seconds", "$request_time", "tenant", "$sluice_tenant", "route", "$sluice_route",
+		"upstream", "$sluice_upstream", "endpoint", "$upstream_addr", "upstreamStatus", "$upstream_status",
+		"connectSeconds", "$upstream_connect_time", "headSeconds", "$upstream_header_time", "upstreamSeconds", "$upstream_response_time"}
 	var b strings.Builder
 	for i := 0; i < len(fields); i += 2 {
 		b.WriteString(`,"` + fields[i] + `":"` + fields[i+1] + `"`)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,7 +22,8 @@ import (
 var update = flag.Bool("update", false, "rewrite want/ in testdata/render")
 
 // allModules are what the renderer asks for.
-var allModules = []string{"http_upstream_keepalive_module", "http_upstream_zone_module"}
+var allModules = []string{"http_upstream_keepalive_module", "http_upstream_zone_module", "http_upstream_least_conn_module", "http_upstream_hash_module",
+	"http_upstream_random_module", "http_ssl_module", "http_v2_module", "http_grpc_module"}
 
 // TestRender renders testdata/render/*.txtar. Each has its idea in the first line, then
 // snapshot.yaml, facts.yaml if the facts matter, and every rendered file under want/. The
@@ -65,7 +67,7 @@ func golden(t *testing.T, name string) {
 		}
 	}
 	for _, f := range tree.Files {
-		if !strings.HasPrefix(f.Path, "base/") || listed(a, "want/"+f.Path) {
+		if !strings.HasPrefix(f.Path, "base/") && path.Ext(f.Path) == ".conf" || listed(a, "want/"+f.Path) {
 			got.Files = append(got.Files, txtar.File{Name: "want/" + f.Path, Data: []byte(f.Data)})
 		}
 	}
@@ -138,6 +140,9 @@ func problemText(list []gateway.Problem) string {
 func checkRoundTrip(t *testing.T, tree Tree) {
 	t.Helper()
 	for _, f := range tree.Files {
+		if path.Ext(f.Path) != ".conf" {
+			continue
+		}
 		c, err := Parse(f.Path, f.Data)
 		if err != nil {
 			t.Error(err)
@@ -154,6 +159,7 @@ func nginxTest(t *testing.T, tree Tree) {
 	for _, f := range tree.Files {
 		name := filepath.Join(dir, "tree", f.Path)
 		data := strings.ReplaceAll(f.Data, "unix:/var/lib/sluice/tree/", "unix:"+dir+"/")
+		data = strings.ReplaceAll(data, "/var/lib/sluice/tree/current/", dir+"/tree/")
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -28,7 +28,17 @@ const maxVariable = 46
 // routeVariable is the variable that holds the upstream chosen for a request: names of
 // variables have letters, digits and underscores only.
 func routeVariable(r *gateway.EffectiveRoute) string {
-	name := "sluice_to_" + encodeName(r.Tenant, "") + "_z" + encodeName(r.Name, "")
+	return variable("sluice_to_", r.Tenant, r.Name)
+}
+
+// schemeVariable is how the upstream chosen for a request is spoken to.
+func schemeVariable(r *gateway.EffectiveRoute) string {
+	return variable("sluice_by_", r.Tenant, r.Name)
+}
+
+// variable is a name for what belongs to an object of a tenant.
+func variable(prefix, tenant, object string) string {
+	name := prefix + encodeName(tenant, "") + "_z" + encodeName(object, "")
 	if len(name) > maxVariable {
 		name = name[:maxVariable-18] + "_h" + shortHash(name)
 	}

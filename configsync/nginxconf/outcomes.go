@@ -15,7 +15,7 @@ const OutcomeMark = "sluice1|"
 
 // outcomeFields are what the agent reads; see agent.parseOutcomes. Each but the first is a list
 // when nginx tried several endpoints. There is nothing about clients in it.
-const outcomeFields = "$proxy_host|$upstream_addr|$upstream_status|$upstream_connect_time|$upstream_header_time"
+const outcomeFields = "$sluice_upstream|$upstream_addr|$upstream_status|$upstream_connect_time|$upstream_header_time"
 
 // outcomes writes the format of the outcome log, and the log itself beside those that
 // nginx.conf has at the level of http: access_log adds to its own level, and replaces the

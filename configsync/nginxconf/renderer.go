@@ -2,6 +2,7 @@ package nginxconf
 
 import (
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/sluice-gateway/sluice/gateway"
@@ -24,6 +25,11 @@ type Renderer struct {
 	hosts      []hostPart      // likewise
 	claims     []*gateway.Host // of everybody
 	own        part            // what belongs to no single host or upstream
+	spec       gateway.FleetSpec
+
+	certificates []*gateway.EffectiveCertificate        // of the snapshot
+	bound        map[string][]binding                   // by host
+	certParts    map[*gateway.EffectiveCertificate]part // those in use
 
 	used     map[gateway.UpstreamKey]bool // by routes of the fleet
 	table    table
@@ -52,11 +58,14 @@ type hostPart struct {
 	part
 	from    *gateway.Host
 	targets []gateway.UpstreamKey // whose traits it was written with
+	bound   []binding
 }
 
 // changes collects what a snapshot changed against the one before.
 type changes struct {
 	traits map[gateway.UpstreamKey]bool
+	certs  bool         // certificates are others
+	bound  bool         // a host may have another one
 	hosts  bool         // a host came, went, or has other rules
 	shape  bool         // a file came or went
 	notes  bool         // problems may be others
@@ -65,26 +74,48 @@ type changes struct {
 
 // Render writes the files that a node should have for s. See the function [Render].
 func (r *Renderer) Render(s *gateway.Snapshot) (Tree, []gateway.Problem) {
-	c := changes{traits: map[gateway.UpstreamKey]bool{}}
 	tenants := map[string]bool{}
 	for _, t := range s.Tenants {
 		if slices.Contains(t.Spec.Fleets, r.fleet) {
 			tenants[t.Name] = true
 		}
 	}
-	if !slices.Equal(r.directives, s.NginxDirectives) {
-		r.hosts, r.directives, c.shape = nil, s.NginxDirectives, true
-	}
+	c := changes{traits: map[gateway.UpstreamKey]bool{}, certs: !slices.Equal(r.certificates, s.Certificates)}
+	claims := r.tenants == nil || !maps.Equal(r.tenants, tenants) || !slices.Equal(r.claims, s.Hosts)
+	r.forget(s, &c)
 	ctx := &renderer{snapshot: s, fleet: r.fleet, facts: r.facts, tenants: tenants, traits: r.traits}
 	r.renderUpstreams(ctx, &c)
+	if claims || c.certs {
+		r.bound, c.bound = ctx.bindings(), true
+	}
 	r.renderHosts(ctx, &c)
-	if r.tenants == nil || !maps.Equal(r.tenants, tenants) || !slices.Equal(r.claims, s.Hosts) {
+	if claims || c.shape {
 		c.replace(&r.own, ctx.take(func() { ctx.common(s.Hosts) }))
 	}
-	r.tenants, r.claims = tenants, s.Hosts
+	r.tenants, r.claims, r.certificates = tenants, s.Hosts, s.Certificates
+	if c.bound || len(c.traits) > 0 {
+		r.renderCertificates(ctx, &c)
+	}
 	r.fill(&c)
 	r.settleProblems(&c)
 	return r.table.tree(), r.problems
+}
+
+// forget drops what was rendered under other rules for everything.
+func (r *Renderer) forget(s *gateway.Snapshot, c *changes) {
+	var spec gateway.FleetSpec
+	for _, f := range s.Fleets {
+		if f.Name == r.fleet {
+			spec = f.Spec
+		}
+	}
+	if !reflect.DeepEqual(r.spec, spec) {
+		r.upstreams, r.hosts, r.traits, c.shape = nil, nil, map[gateway.UpstreamKey]traits{}, true
+	}
+	if !slices.Equal(r.directives, s.NginxDirectives) {
+		r.hosts, c.shape = nil, true
+	}
+	r.spec, r.directives = spec, s.NginxDirectives
 }
 
 // take runs write and returns what it rendered.
@@ -111,7 +142,8 @@ func (r *Renderer) renderUpstreams(ctx *renderer, c *changes) {
 		before = before[1:]
 	}
 	for _, u := range ctx.snapshot.Upstreams {
-		if len(before) > 0 && before[0].from == u && ctx.tenants[u.Key.Tenant] {
+		certified := c.certs && u.TLS != nil && u.TLS.Certificate != ""
+		if len(before) > 0 && before[0].from == u && ctx.tenants[u.Key.Tenant] && !certified {
 			next, before = append(next, before[0]), before[1:]
 			continue
 		}
@@ -126,7 +158,7 @@ func (r *Renderer) renderUpstreams(ctx *renderer, c *changes) {
 			p, before = before[0], before[1:]
 		}
 		p.from = u
-		if t := traitsOf(u); r.traits[u.Key] != t {
+		if t := ctx.traitsOf(u); r.traits[u.Key] != t {
 			r.traits[u.Key], c.traits[u.Key] = t, true
 		}
 		c.replace(&p.part, ctx.take(func() { ctx.upstream(u) }))
@@ -157,10 +189,14 @@ func (r *Renderer) renderHosts(ctx *renderer, c *changes) {
 		if known {
 			p, before = before[0], before[1:]
 		}
-		if p.from != h || c.touches(p.targets) {
+		bound := p.bound
+		if c.bound {
+			bound = r.bound[h.Name]
+		}
+		if p.from != h || c.touches(p.targets) || c.bound && !slices.Equal(p.bound, bound) {
 			c.hosts = c.hosts || p.from != h
-			p.from, p.targets = h, targetsOf(h)
-			c.replace(&p.part, ctx.take(func() { ctx.server(h) }))
+			p.from, p.targets, p.bound = h, targetsOf(h), bound
+			c.replace(&p.part, ctx.take(func() { ctx.server(h, bound) }))
 		}
 		next = append(next, p)
 	}
@@ -168,6 +204,37 @@ func (r *Renderer) renderHosts(ctx *renderer, c *changes) {
 		drop()
 	}
 	r.hosts = next
+}
+
+// renderCertificates renders those that a host or an upstream of the fleet uses.
+func (r *Renderer) renderCertificates(ctx *renderer, c *changes) {
+	used := map[gateway.CertificateKey]bool{}
+	if ctx.speaksTLS() {
+		for _, list := range r.bound {
+			for _, b := range list {
+				used[b.cert] = true
+			}
+		}
+	}
+	for i := range r.upstreams {
+		if u := r.upstreams[i].from; u.TLS != nil && r.traits[u.Key].tls.own != "" {
+			used[ownKey(u)] = true
+		}
+	}
+	before := r.certParts
+	r.certParts = make(map[*gateway.EffectiveCertificate]part, len(used))
+	for _, e := range ctx.snapshot.Certificates {
+		if !used[e.Key] {
+			continue
+		}
+		p, ok := before[e]
+		if !ok {
+			p = ctx.take(func() { ctx.certificateFiles(e) })
+			c.shape = true // which files went is seen by filling the table anew
+		}
+		r.certParts[e] = p
+	}
+	c.shape = c.shape || len(before) != len(r.certParts)
 }
 
 // touches says whether the traits of one of the upstreams changed.
@@ -199,6 +266,9 @@ func (r *Renderer) fill(c *changes) {
 	}
 	for i := range r.hosts {
 		all = append(all, r.hosts[i].files...)
+	}
+	for _, p := range r.certParts {
+		all = append(all, p.files...)
 	}
 	r.table.fill(append(all, r.own.files...))
 }

@@ -39,13 +39,3 @@ func (r *renderer) nextUpstream(route *gateway.EffectiveRoute) []string {
 	}
 	return out
 }
-
-// limitProblems reports what of an upstream holds in the Go edge only.
-func (r *renderer) limitProblems(u *gateway.EffectiveUpstream) {
-	if u.Limits.MaxConnections > 0 {
-		r.notPortable(u, "spec.limits", "The limits hold in the Go edge only: nginx counts connections by endpoint, and lets no request wait")
-	}
-	if u.ProxyProtocol != "" {
-		r.notPortable(u, "spec.proxyProtocol", "No PROXY header is sent by nginx over HTTP, and an endpoint that waits for one would take a client's bytes for it, so nginx answers 503 for this upstream")
-	}
-}

@@ -6,24 +6,42 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
-// server writes the file of a claimed host of the fleet's tenants, and those of its splits.
-func (r *renderer) server(h *gateway.Host) {
+// server writes the file of a claimed host of the fleet's tenants, those of its splits, and
+// those of further names that a certificate answers for.
+func (r *renderer) server(h *gateway.Host, bound []binding) {
 	ref := tenantRef(h.Tenant)
 	if h.Name != "*" && !validHost(h.Name) {
 		r.problem(ref, "spec.hosts", "bad_host", "Host %q is left out on nginx nodes: it is not a host name", h.Name)
 		return
 	}
-	w := newWriter("servers/"+encodeName(h.Tenant, "-")+"."+encodeName(h.Name, "-.")+".conf", ref)
-	w.comment(commentName(ref) + ", host " + h.Name)
+	own := binding{name: h.Name}
+	for _, b := range bound {
+		switch {
+		case b.name == h.Name:
+			own = b
+		case r.speaksTLS() || b.mode == gateway.ClientAuthRequire:
+			r.serverFor(h, b)
+		}
+	}
+	r.serverFor(h, own)
+	r.splits(h)
+}
+
+// serverFor writes the server of one name with the rules of a host.
+func (r *renderer) serverFor(h *gateway.Host, b binding) {
+	ref := tenantRef(h.Tenant)
+	w := newWriter("servers/"+encodeName(h.Tenant, "-")+"."+encodeName(b.name, "-.")+".conf", ref)
+	w.comment(commentName(ref) + ", host " + b.name)
 	w.open("server")
-	r.listen(w, h.Name)
+	r.listen(w, b)
 	r.takeOutcomes(w)
 	w.put("")
+	w.stmt("set", "$sluice_tenant", plainName(h.Tenant))
 	w.stmt("proxy_http_version", "1.1")
 	w.stmt("proxy_redirect", "off")
-	forwardHeaders(w, nil)
+	forwardHeaders(w, "proxy", nil)
 	taken := map[string]bool{}
-	r.host = h.Name
+	r.host = b.name
 	for _, rule := range h.Rules {
 		r.rule(w, rule, taken)
 	}
@@ -36,28 +54,68 @@ func (r *renderer) server(h *gateway.Host) {
 	}
 	w.close()
 	r.add(w)
-	r.splits(h)
 }
 
-func (r *renderer) listen(w *writer, host string) {
+// listen writes where a server takes connections, and of which name.
+func (r *renderer) listen(w *writer, b binding) {
 	for _, l := range r.facts.Listen {
-		if host == "*" {
+		if b.name == "*" {
 			w.stmt("listen", l, "default_server")
 		} else {
 			w.stmt("listen", l)
 		}
 	}
-	if host == "*" {
-		host = "_"
+	if b.cert.Name != "" && r.speaksTLS() {
+		r.listenTLS(w)
 	}
-	w.stmt("server_name", host)
+	if b.name == "*" {
+		w.stmt("server_name", "_")
+	} else {
+		w.stmt("server_name", b.name)
+	}
+	r.serverLimits(w)
+	if b.cert.Name != "" {
+		r.secure(w, b)
+	}
+}
+
+// listenTLS writes the TLS listeners. Before http2 had a directive it was a word of these.
+func (r *renderer) listenTLS(w *writer, more ...string) {
+	if r.has("http_v2_module") && !r.atLeast("1.25.1") {
+		more = append([]string{"http2"}, more...)
+	}
+	for _, l := range r.facts.ListenTLS {
+		w.stmt(append([]string{"listen", l, "ssl"}, more...)...)
+	}
+}
+
+// headLimit is the default of listeners[].limits.maxHeaderBytes. One buffer holds what does
+// not fit into the first kilobyte, so that it bounds the head as a whole.
+const headLimit = "64k"
+
+// serverLimits are what every server says, the default one too: nginx reads a head before it
+// knows whose server it is for. With the directive, HTTP/2 is taken in the clear as well, as
+// the Go edge does.
+func (r *renderer) serverLimits(w *writer) {
+	if r.has("http_v2_module") && r.atLeast("1.25.1") {
+		w.stmt("http2", "on")
+	}
+	w.stmt("large_client_header_buffers", "1", headLimit)
+}
+
+// plainName is a name as a value in which nginx finds no variable.
+func plainName(name string) string {
+	if strings.ContainsRune(name, '$') || hasControl(name) {
+		return encodeName(name, "-.")
+	}
+	return name
 }
 
 // forwardHeaders are the headers that the Go edge sends as well. What a client claims in
 // them is replaced: nginx's realip module is the place to trust a proxy in front.
 // nginx inherits them only where a block sets none of its own, so a location whose override
 // sets one repeats the others; names in except are left out.
-func forwardHeaders(w *writer, except map[string]bool) {
+func forwardHeaders(w *writer, module string, except map[string]bool) {
 	for _, h := range [][2]string{
 		{"Host", "$http_host"},
 		{"Connection", "$sluice_connection"},
@@ -69,8 +127,9 @@ func forwardHeaders(w *writer, except map[string]bool) {
 		{"X-Forwarded-Host", "$http_host"},
 		{"Forwarded", "for=$sluice_forwarded_for;proto=$scheme"},
 	} {
-		if !except[strings.ToLower(h[0])] {
-			w.stmt("proxy_set_header", h[0], h[1])
+		ofOneHop := h[0] == "Connection" || h[0] == "Upgrade" // HTTP/2 has neither
+		if !except[strings.ToLower(h[0])] && !(module == "grpc" && ofOneHop) {
+			w.stmt(module+"_set_header", h[0], h[1])
 		}
 	}
 }

@@ -41,7 +41,22 @@ func (r *renderer) split(route *gateway.EffectiveRoute) {
 		}
 	}
 	w.close()
+	if mixesSchemes(r.usableTraits(route)) {
+		r.schemes(w, route)
+	}
 	r.add(w)
+}
+
+// schemes tells the targets over TLS from the others.
+func (r *renderer) schemes(w *writer, route *gateway.EffectiveRoute) {
+	w.open("map", routeVariable(route), schemeVariable(route))
+	for i, t := range route.Targets {
+		twice := slices.ContainsFunc(route.Targets[:i], func(o gateway.Target) bool { return o.Upstream == t.Upstream })
+		if u := r.traits[t.Upstream]; u.usable && !twice {
+			w.stmt(upstreamName(t.Upstream), u.scheme)
+		}
+	}
+	w.close()
 }
 
 // shares turns weights into hundredths of a percent that add up to 100 %. Every target has

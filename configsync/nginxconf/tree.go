@@ -70,6 +70,9 @@ func (t *Tree) Verify() error {
 		if !validPath(f.Path) {
 			return fmt.Errorf("bundle %s: %q is not a path inside a tree", t.Digest, f.Path)
 		}
+		if secret := path.Ext(f.Path) == keyExt; secret != (f.Mode == secretMode) || !secret && f.Mode != 0 {
+			return fmt.Errorf("bundle %s: %q has mode %o: private keys have %o, and nothing else has one", t.Digest, f.Path, f.Mode, secretMode)
+		}
 		if i > 0 && t.Files[i-1].Path >= f.Path {
 			return fmt.Errorf("bundle %s: %q is out of order", t.Digest, f.Path)
 		}
@@ -80,13 +83,14 @@ func (t *Tree) Verify() error {
 	return nil
 }
 
-// validPath accepts "folder/name.conf" only, the shape that the renderer makes.
+// validPath accepts "folder/name.conf" and the two kinds of PEM files, the shapes that the
+// renderer makes.
 func validPath(p string) bool {
 	dir, name := path.Split(p)
 	ok := func(s string) bool {
 		return s != "" && s[0] != '.' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
 	}
-	return ok(strings.TrimSuffix(dir, "/")) && ok(name) && strings.HasSuffix(name, ".conf")
+	return ok(strings.TrimSuffix(dir, "/")) && ok(name) && slices.Contains([]string{".conf", ".crt", ".key"}, path.Ext(name))
 }
 
 // digest is made of every file's path, mode and bytes, with the digest's own text blanked out.

@@ -14,10 +14,12 @@ func (r *renderer) upstream(u *gateway.EffectiveUpstream) {
 	name, ref := upstreamName(u.Key), upstreamRef(u.Key)
 	w := newWriter("upstreams/"+name+".conf", ref)
 	w.comment(commentName(ref))
-	if u.TLS != nil || u.Protocol == "h2c" {
-		// In the clear its requests would be worse off than refused.
-		r.notPortable(u, "spec.protocol", "Protocol %s is not spoken on nginx nodes, whose routes to this upstream answer 503: serve them by the Go edge alone, or speak http", u.Protocol)
-		w.comment("It speaks https, which these nodes do not: its routes answer 503.")
+	if u.TLS != nil && u.TLS.CA != "" {
+		r.addText(upstreamCAFile(u.Key), certificatesIn(u.TLS.CA), 0, ref)
+	}
+	if no := r.refusalOf(u); no.why != "" {
+		r.notPortable(u, no.field, "%s. Its routes answer 503 on nginx nodes: change it, or serve them by the Go edge alone", no.why)
+		w.comment("nginx can't speak to it as it wants: its routes answer 503.")
 		r.add(w)
 		return
 	}
@@ -27,17 +29,23 @@ func (r *renderer) upstream(u *gateway.EffectiveUpstream) {
 		r.add(w)
 		return
 	}
-	r.limitProblems(u)
 	first := endpoints[0].Priority
+	backups := false
 	for _, e := range endpoints {
+		backups = backups || e.Priority != first
 		first = min(first, e.Priority)
 	}
+	method := r.balance(w, u, backups)
 	w.open("upstream", name)
 	if r.has("http_upstream_zone_module") {
 		w.stmt("zone", name, zoneSize(len(endpoints)))
 	}
+	if len(method) > 0 {
+		w.stmt(method...)
+	}
+	most := r.limit(u, len(endpoints))
 	for _, e := range endpoints {
-		w.stmt(server(e, first)...)
+		w.stmt(server(e, first, most)...)
 	}
 	if r.has("http_upstream_keepalive_module") {
 		w.stmt("keepalive", "32")
@@ -77,10 +85,13 @@ func isAddress(s string) bool {
 // server writes an endpoint. One that is out of rotation stays listed as down, so that
 // bringing it back is a one-word change. The lowest priority number is used first; nginx
 // knows one further group, backup.
-func server(e gateway.Endpoint, first int) []string {
+func server(e gateway.Endpoint, first, most int) []string {
 	words := []string{"server", e.Address}
 	if e.Weight > 1 {
 		words = append(words, "weight="+strconv.Itoa(e.Weight))
+	}
+	if most > 0 {
+		words = append(words, "max_conns="+strconv.Itoa(most))
 	}
 	if e.Priority > first {
 		words = append(words, "backup")
@@ -89,6 +100,24 @@ func server(e gateway.Endpoint, first int) []string {
 		words = append(words, "down")
 	}
 	return words
+}
+
+// limit divides the connections that an upstream may have among its endpoints, and reports
+// what nginx does otherwise.
+func (r *renderer) limit(u *gateway.EffectiveUpstream, endpoints int) int {
+	most := u.Limits.MaxConnections
+	if budget := u.Retry.BudgetPercent; budget != nil && *budget != gateway.DefaultRetryBudget {
+		r.notPortable(u, "spec.retry.budgetPercent", "nginx knows no budget for retries: it is in force in the Go edge only")
+	}
+	switch {
+	case most <= 0:
+		return 0
+	case !r.has("http_upstream_zone_module"):
+		r.notPortable(u, "spec.limits", "The limits hold in the Go edge only: the nginx of these nodes lacks the module upstream_zone, without which each worker counts by itself")
+		return 0
+	}
+	r.notPortable(u, "spec.limits.maxPending", "nginx lets no request wait: what exceeds the limit of connections, which it holds by endpoint, is answered 502 at once")
+	return max(1, (most+endpoints-1)/endpoints)
 }
 
 // zoneSize leaves about a kilobyte for an endpoint and moves in powers of two, so that the
