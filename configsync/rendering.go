@@ -27,7 +27,7 @@ type rendering struct {
 // renderFacts keeps the facts that the renderer looks at, so that nodes which differ in
 // nothing else share a rendering.
 func renderFacts(f gateway.NodeFacts) gateway.NodeFacts {
-	return gateway.NodeFacts{NginxVersion: f.NginxVersion, Modules: f.Modules, TreePath: f.TreePath, Listen: f.Listen, DigestListen: f.DigestListen,
+	return gateway.NodeFacts{NginxVersion: f.NginxVersion, Modules: f.Modules, TreePath: f.TreePath, Listen: f.Listen, ListenTLS: f.ListenTLS, TrustedCA: f.TrustedCA, DigestListen: f.DigestListen,
 		Outcomes: f.Outcomes, AccessLog: f.AccessLog}
 }
 

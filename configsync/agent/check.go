@@ -25,6 +25,10 @@ func (n *nginx) check(ctx context.Context, scratch, link, staged string) *nginxE
 		return &nginxError{message: err.Error()}
 	}
 	defer func() { _ = os.RemoveAll(scratch) }()
+	staged, err := shadow(scratch, link, staged)
+	if err != nil {
+		return &nginxError{message: err.Error()}
+	}
 	c := checkCopy{dir: filepath.Dir(n.conf), scratch: scratch, link: link, staged: staged, done: map[string]string{}}
 	copied := filepath.Join(c.dir, checkName)
 	defer func() { _ = os.Remove(copied) }()

@@ -75,7 +75,7 @@ func (d disk) stage(tree *nginxconf.Tree) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(d.bundle(tree.Digest), b); err != nil {
+	if err := writeSecret(d.bundle(tree.Digest), b); err != nil { // it may hold private keys
 		return err
 	}
 	path := d.tree(tree.Digest)
@@ -112,7 +112,7 @@ func (d disk) fill(dir string, tree *nginxconf.Tree) error {
 			return err
 		}
 		made[filepath.Dir(path)] = true
-		if err := writeSynced(path, f.Data); err != nil {
+		if err := writeSynced(path, f.Data, f.Perm()); err != nil {
 			return err
 		}
 	}
@@ -125,8 +125,8 @@ func (d disk) fill(dir string, tree *nginxconf.Tree) error {
 }
 
 // writeSynced needs no rename: the whole folder is renamed when it is complete.
-func writeSynced(path, data string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+func writeSynced(path, data string, perm os.FileMode) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package nginxconf
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -16,6 +17,9 @@ const DigestFile = "base/digest.conf"
 
 // Include is the pattern below a tree under which nginx.conf includes it.
 const Include = "*/*.conf"
+
+// Texts are the patterns of the other files of a tree: certificates, authorities and keys.
+var Texts = []string{"*/*.crt", "*/*.key"}
 
 // Tree is a complete set of rendered files with its digest.
 type Tree struct {
@@ -31,6 +35,14 @@ type File struct {
 	Mode uint32 `json:"mode,omitempty"`
 
 	spans []span
+}
+
+// Perm is the file's permissions on disk.
+func (f *File) Perm() os.FileMode {
+	if f.Mode == 0 {
+		return 0o644
+	}
+	return os.FileMode(f.Mode)
 }
 
 // span says whose text a run of lines is.
