@@ -96,6 +96,7 @@ func (r *renderer) refuseNames(w *writer) {
 	w.stmt("ssl_protocols", "TLSv1.2", "TLSv1.3")
 	if r.atLeast("1.19.4") {
 		w.stmt("ssl_reject_handshake", "on")
+		w.stmt("return", "421") // to a request for another name than that of its handshake
 	} else {
 		// This nginx has to show some certificate: one that no client trusts.
 		w.stmt("ssl_certificate", r.inTree(nobodyStem+".crt"))

@@ -77,9 +77,15 @@ func shortHash(s string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// maxShown bounds a name that stands where nothing depends on all of it.
+const maxShown = 300
+
 // commentName writes a ref for a comment: on one line whatever it holds.
 func commentName(ref gateway.Ref) string {
 	s := ref.String()
+	if len(s) > maxShown { // nginx reads a comment of 4 KiB as a word that never ends
+		s = strings.ToValidUTF8(s[:maxShown], "") + "..."
+	}
 	if hasControl(s) || strings.ToValidUTF8(s, "?") != s {
 		return fmt.Sprintf("%q", s)
 	}

@@ -84,6 +84,9 @@ func ask(t *testing.T, c *http.Client, method, url, body string, header ...strin
 	}
 	defer func() { _ = res.Body.Close() }()
 	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return "error " + err.Error(), res
+	}
 	return fmt.Sprintf("%d %s", res.StatusCode, strings.TrimSpace(string(b))), res
 }
 
@@ -158,7 +161,9 @@ func effective(t *testing.T, name string, p certtest.Pair, auth *gateway.ClientA
 // it can't verify.
 func TestServesProtocols(t *testing.T) {
 	ca, stranger := certtest.NewCA(t, "ca", time.Now()), certtest.NewCA(t, "stranger", time.Now())
-	verify := func(ca *certtest.CA, name string) *gateway.UpstreamTLS { return &gateway.UpstreamTLS{CA: ca.PEM, ServerName: name} }
+	verify := func(ca *certtest.CA, name string) *gateway.UpstreamTLS {
+		return &gateway.UpstreamTLS{CA: ca.PEM, ServerName: name}
+	}
 	secure := backend(t, "https", ca, "api.internal", false)
 	asking := &gateway.UpstreamTLS{CA: ca.PEM, ServerName: "api.internal", Certificate: "edge"}
 	s := &gateway.Snapshot{Tenants: tenantAcme(),
@@ -260,6 +265,8 @@ func TestServesTLS(t *testing.T) {
 		{"guarded inside a wildcard", "https://inner.wild.test/", "", false, nil, "400"},
 		{"guarded inside a wildcard, in the clear", "http://inner.wild.test/", "", false, nil, "421"},
 		{"guarded inside a wildcard behind another name", "https://a.wild.test/", "inner.wild.test", false, nil, "421"},
+		{"nobody's behind another name", "https://shop.test/", "gone.test", false, nil, "421"},
+		{"without a certificate behind another name", "https://shop.test/", "bare.test", false, nil, "421"},
 		{"asked, nothing shown", "https://asked.test/", "", false, nil, "200"},
 		{"asked, of strangers", "https://asked.test/", "", false, []tls.Certificate{alien}, "400"},
 		{"asked, in the clear", "http://asked.test/", "", false, nil, "200"},

@@ -105,7 +105,7 @@ func (r *renderer) serverLimits(w *writer) {
 
 // plainName is a name as a value in which nginx finds no variable.
 func plainName(name string) string {
-	if strings.ContainsRune(name, '$') || hasControl(name) {
+	if len(name) > maxShown || strings.ContainsRune(name, '$') || hasControl(name) {
 		return encodeName(name, "-.")
 	}
 	return name

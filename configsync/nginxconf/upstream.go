@@ -116,9 +116,15 @@ func (r *renderer) limit(u *gateway.EffectiveUpstream, endpoints int) int {
 		r.notPortable(u, "spec.limits", "The limits hold in the Go edge only: the nginx of these nodes lacks the module upstream_zone, without which each worker counts by itself")
 		return 0
 	}
+	if pending := u.Limits.MaxPending; pending != nil && *pending == 0 {
+		return perEndpoint(most, endpoints)
+	}
 	r.notPortable(u, "spec.limits.maxPending", "nginx lets no request wait: what exceeds the limit of connections, which it holds by endpoint, is answered 502 at once")
-	return max(1, (most+endpoints-1)/endpoints)
+	return perEndpoint(most, endpoints)
 }
+
+// perEndpoint rounds up: together the endpoints take at least what the upstream may have.
+func perEndpoint(most, endpoints int) int { return max(1, (most+endpoints-1)/endpoints) }
 
 // zoneSize leaves about a kilobyte for an endpoint and moves in powers of two, so that the
 // line rarely changes.

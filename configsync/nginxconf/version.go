@@ -13,7 +13,8 @@ func (r *renderer) atLeast(version string) bool {
 		w, _ := strconv.Atoi(part) // they are written in this package
 		h := -1
 		if i < len(have) {
-			if n, err := strconv.Atoi(have[i]); err == nil {
+			digits := have[i][:len(have[i])-len(strings.TrimLeft(have[i], "0123456789"))]
+			if n, err := strconv.Atoi(digits); err == nil {
 				h = n
 			}
 		}
