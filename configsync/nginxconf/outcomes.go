@@ -83,5 +83,5 @@ func (r *renderer) outcomeTarget() string {
 }
 
 func plainPath(p string) bool {
-	return strings.HasPrefix(p, "/") && strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == ""
+	return strings.HasPrefix(p, "/") && !strings.HasSuffix(p, "/") && strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == ""
 }

@@ -62,5 +62,5 @@ func (r *renderer) mixed(route *gateway.EffectiveRoute, why string) {
 
 // mixesSchemes says whether a split needs a scheme of its own for each target.
 func mixesSchemes(list []traits) bool {
-	return slices.ContainsFunc(list, func(t traits) bool { return t.scheme != list[0].scheme })
+	return slices.ContainsFunc(list, func(t traits) bool { return t.module == list[0].module && t.scheme != list[0].scheme })
 }

@@ -20,9 +20,9 @@ type Renderer struct {
 
 	tenants    map[string]bool // those that the fleet mirrors
 	directives []string        // that overrides may use
-	upstreams  []upstreamPart  // of the fleet's tenants, sorted as in the snapshot
+	upstreams  []*upstreamPart // of the fleet's tenants, sorted as in the snapshot
 	traits     map[gateway.UpstreamKey]traits
-	hosts      []hostPart      // likewise
+	hosts      []*hostPart     // likewise
 	claims     []*gateway.Host // of everybody
 	own        part            // what belongs to no single host or upstream
 	spec       gateway.FleetSpec
@@ -88,7 +88,9 @@ func (r *Renderer) Render(s *gateway.Snapshot) (Tree, []gateway.Problem) {
 	if claims || c.certs {
 		r.bound, c.bound = ctx.bindings(), true
 	}
-	r.renderHosts(ctx, &c)
+	if claims || c.bound || len(c.traits) > 0 || r.hosts == nil {
+		r.renderHosts(ctx, &c)
+	}
 	if claims || c.shape {
 		c.replace(&r.own, ctx.take(func() { ctx.common(s.Hosts) }))
 	}
@@ -135,7 +137,7 @@ func (c *changes) replace(old *part, now part) {
 
 // renderUpstreams walks both sorted lists side by side.
 func (r *Renderer) renderUpstreams(ctx *renderer, c *changes) {
-	before, next := r.upstreams, make([]upstreamPart, 0, len(r.upstreams))
+	before, next := r.upstreams, make([]*upstreamPart, 0, len(r.upstreams))
 	drop := func() {
 		delete(r.traits, before[0].from.Key)
 		c.traits[before[0].from.Key], c.shape = true, true
@@ -153,7 +155,7 @@ func (r *Renderer) renderUpstreams(ctx *renderer, c *changes) {
 		if !ctx.tenants[u.Key.Tenant] {
 			continue // if it was mirrored before, the next one's loop drops it
 		}
-		p := upstreamPart{}
+		p := &upstreamPart{}
 		if len(before) > 0 && before[0].from.Key == u.Key {
 			p, before = before[0], before[1:]
 		}
@@ -170,9 +172,10 @@ func (r *Renderer) renderUpstreams(ctx *renderer, c *changes) {
 	r.upstreams = next
 }
 
-// renderHosts does the same for hosts, which also depend on the traits of their targets.
+// renderHosts does the same for hosts, which also depend on the traits of their targets and
+// on certificates.
 func (r *Renderer) renderHosts(ctx *renderer, c *changes) {
-	before, next := r.hosts, make([]hostPart, 0, len(r.hosts))
+	before, next := r.hosts, make([]*hostPart, 0, len(r.hosts))
 	drop := func() { before, c.shape, c.hosts = before[1:], true, true }
 	for _, h := range ctx.snapshot.Hosts {
 		for len(before) > 0 && before[0].from != h && before[0].from.Name < h.Name {
@@ -185,12 +188,12 @@ func (r *Renderer) renderHosts(ctx *renderer, c *changes) {
 			}
 			continue
 		}
-		p := hostPart{}
+		p := &hostPart{}
 		if known {
 			p, before = before[0], before[1:]
 		}
 		bound := p.bound
-		if c.bound {
+		if c.bound || p.from == nil {
 			bound = r.bound[h.Name]
 		}
 		if p.from != h || c.touches(p.targets) || c.bound && !slices.Equal(p.bound, bound) {

@@ -11,18 +11,22 @@ import (
 	"unsafe"
 
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/gateway/certtest"
 )
 
 // TestRendererEqualsRender makes random changes one after the other and holds what a Renderer
 // gives to the rendering from scratch: files, digests, owners of lines and problems.
 func TestRendererEqualsRender(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(16) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		w := newChanging(random)
+		w := newChanging(t, random)
 		facts := gateway.NodeFacts{TreePath: "/t/current", NginxVersion: "1.22.1", Modules: allModules}
+		if seed%3 != 0 {
+			facts.ListenTLS, facts.TrustedCA = []string{"443"}, "/etc/ca.crt"
+		}
 		r := NewRenderer("shared", facts)
 		s := gateway.Build(w.in, 1)
-		for step := range 60 {
+		for step := range 80 {
 			got, gotProblems := r.Render(s)
 			want, wantProblems := Render(s, "shared", facts)
 			if !reflect.DeepEqual(got, want) {
@@ -64,12 +68,14 @@ func treeDiff(a, b Tree) string {
 type changing struct {
 	in     gateway.Inputs
 	random *rand.Rand
+	pairs  []certtest.Pair
 }
 
-func newChanging(random *rand.Rand) *changing {
-	w := &changing{random: random}
+func newChanging(t *testing.T, random *rand.Rand) *changing {
+	t.Helper()
+	w := &changing{random: random, pairs: []certtest.Pair{testCertificate(t, "h1.test"), testCertificate(t, "x.wild.test"), testCertificate(t, "*.wild.test")}}
 	w.in.Fleets = []*gateway.Fleet{{Meta: gateway.Meta{Kind: gateway.KindFleet, Name: "shared"}}}
-	for range 25 {
+	for range 40 {
 		w.change()
 	}
 	return w
@@ -104,7 +110,7 @@ func (w *changing) change() {
 	meta := func(kind gateway.Kind, format string, n int) gateway.Meta {
 		return gateway.Meta{Kind: kind, Tenant: tenant, Name: fmt.Sprintf(format, n)}
 	}
-	switch n(8) {
+	switch n(9) {
 	case 0:
 		w.in.Tenants = put(w, w.in.Tenants, gateway.Meta{Kind: gateway.KindTenant, Name: tenant}, func(o *gateway.Tenant) {
 			o.Spec.Hosts = []string{tenant + ".test", fmt.Sprintf("h%d.test", n(3)), "*.wild.test", "*"}[:1+n(4)]
@@ -128,6 +134,15 @@ func (w *changing) change() {
 		})
 		return
 	case 6:
+		w.in.Certificates = put(w, w.in.Certificates, meta(gateway.KindCertificate, "c%d", n(2)), func(o *gateway.Certificate) {
+			pair := w.pairs[n(len(w.pairs))]
+			o.Spec = gateway.CertificateSpec{Certificate: pair.Chain, Key: gateway.Secret(pair.Key)}
+			if mode := []string{"", "require", "request"}[n(3)]; mode != "" {
+				o.Spec.ClientAuth = &gateway.ClientAuth{Mode: mode, CA: w.pairs[n(2)].Chain}
+			}
+		})
+		return
+	case 7:
 		w.in.Policies = put(w, w.in.Policies, gateway.Meta{Kind: gateway.KindPolicy, Name: "p"}, func(o *gateway.Policy) {
 			o.Spec.NginxDirectives = []string{"proxy_buffering", "gzip"}[:1+n(2)]
 		})
@@ -149,6 +164,9 @@ func (w *changing) changeUpstream(o *gateway.Upstream) {
 		Retry:         gateway.Retry{Attempts: n(3), On: [][]string{nil, {"reset"}, {"502"}}[n(3)]},
 		ProxyProtocol: []string{"", "", "v1"}[n(3)],
 		Limits:        gateway.UpstreamLimits{MaxConnections: 7 * n(2)},
+	}
+	if o.Spec.Protocol == "https" || o.Spec.Protocol == "h2" {
+		o.Spec.TLS = &gateway.UpstreamTLS{ServerName: "a.internal", Certificate: []string{"", "c0", "c1"}[n(3)], CA: []string{"", w.pairs[0].Chain}[n(2)]}
 	}
 	o.Spec.Endpoints = []gateway.ManualEndpoint{{Address: "10.0.0.1:80"}}
 }

@@ -79,6 +79,8 @@ func notPortable(a *gateway.Respond) string {
 	for _, name := range slices.Sorted(maps.Keys(a.Headers)) {
 		value := a.Headers[name]
 		switch {
+		case len(name) > maxShown:
+			return fmt.Sprintf("the name of a header is longer than %d bytes", maxShown)
 		case name == "server":
 			return "it writes the header server itself"
 		case strings.ContainsRune(value, '$'):

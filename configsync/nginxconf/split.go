@@ -27,33 +27,27 @@ func (r *renderer) split(route *gateway.EffectiveRoute) {
 	ref := routeRef(route)
 	w := newWriter("splits/"+upstreamName(gateway.UpstreamKey{Tenant: route.Tenant, Name: route.Name})+".conf", ref)
 	w.comment(commentName(ref))
-	w.open("split_clients", "$request_id", routeVariable(route))
-	shares := shares(route.Targets)
-	for i, t := range route.Targets {
-		value := upstreamName(t.Upstream)
-		if !r.traits[t.Upstream].usable {
-			value = "" // its share answers 503
-		}
-		if i == len(shares)-1 {
-			w.stmt("*", value)
-		} else {
-			w.stmt(fmt.Sprintf("%d.%02d%%", shares[i]/100, shares[i]%100), value)
-		}
-	}
-	w.close()
+	r.chooseBy(w, route, routeVariable(route), func(t gateway.Target) string { return upstreamName(t.Upstream) })
 	if mixesSchemes(r.usableTraits(route)) {
-		r.schemes(w, route)
+		// The same key gives the same choice. A map by the name would need buckets of its length.
+		r.chooseBy(w, route, schemeVariable(route), func(t gateway.Target) string { return r.traits[t.Upstream].scheme })
 	}
 	r.add(w)
 }
 
-// schemes tells the targets over TLS from the others.
-func (r *renderer) schemes(w *writer, route *gateway.EffectiveRoute) {
-	w.open("map", routeVariable(route), schemeVariable(route))
+// chooseBy sets a variable to a value of the target that a request is for.
+func (r *renderer) chooseBy(w *writer, route *gateway.EffectiveRoute, variable string, value func(gateway.Target) string) {
+	w.open("split_clients", "$request_id", variable)
+	shares := shares(route.Targets)
 	for i, t := range route.Targets {
-		twice := slices.ContainsFunc(route.Targets[:i], func(o gateway.Target) bool { return o.Upstream == t.Upstream })
-		if u := r.traits[t.Upstream]; u.usable && !twice {
-			w.stmt(upstreamName(t.Upstream), u.scheme)
+		v := value(t)
+		if !r.traits[t.Upstream].usable {
+			v = "" // its share answers 503
+		}
+		if i == len(shares)-1 {
+			w.stmt("*", v)
+		} else {
+			w.stmt(fmt.Sprintf("%d.%02d%%", shares[i]/100, shares[i]%100), v)
 		}
 	}
 	w.close()
