@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
+	"io"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -31,8 +32,13 @@ func (f *File) sum(blank string) sum {
 		data = strings.Replace(data, blank, "", 1)
 	}
 	h := sha256.New()
-	_, _ = fmt.Fprintf(h, "%d %s %o %d ", len(f.Path), f.Path, f.Mode, len(data))
-	h.Write([]byte(data))
+	var head [300]byte
+	b := strconv.AppendInt(head[:0], int64(len(f.Path)), 10)
+	b = append(append(append(b, ' '), f.Path...), ' ')
+	b = append(strconv.AppendUint(b, uint64(f.Mode), 8), ' ')
+	b = append(strconv.AppendInt(b, int64(len(data)), 10), ' ')
+	h.Write(b)
+	_, _ = io.WriteString(h, data) // a hash takes everything
 	return sum(h.Sum(nil))
 }
 
