@@ -63,7 +63,7 @@ func (c *Controller) side(fleet, name, other string) (map[string]string, error) 
 	if name == Desired {
 		tree, err := c.DesiredTree(fleet, other)
 		for _, f := range tree.Files {
-			files[f.Path] = f.Data
+			files[f.Path] = f.Shown()
 		}
 		return files, err
 	}

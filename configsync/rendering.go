@@ -16,6 +16,7 @@ const keepTrees = 5
 // rendering is the bundle for all nodes of a fleet whose facts render alike.
 type rendering struct {
 	facts    gateway.NodeFacts
+	renderer *nginxconf.Renderer // nil before the first tree
 	tree     *nginxconf.Tree
 	problems []gateway.Problem
 	since    time.Time         // when tree became the desired one
@@ -61,8 +62,8 @@ func (r *rendering) runs(digest string) bool { return digest != "" && slices.Con
 // renderFacts keeps the facts that the renderer looks at, so that nodes which differ in
 // nothing else share a rendering.
 func renderFacts(f gateway.NodeFacts) gateway.NodeFacts {
-	return gateway.NodeFacts{NginxVersion: f.NginxVersion, Modules: f.Modules, TreePath: f.TreePath, Listen: f.Listen, DigestListen: f.DigestListen,
-		Outcomes: f.Outcomes, AccessLog: f.AccessLog, Main: f.Main}
+	return gateway.NodeFacts{NginxVersion: f.NginxVersion, Modules: f.Modules, TreePath: f.TreePath, Listen: f.Listen, ListenTLS: f.ListenTLS, TrustedCA: f.TrustedCA,
+		DigestListen: f.DigestListen, Outcomes: f.Outcomes, AccessLog: f.AccessLog, Main: f.Main}
 }
 
 func factsKey(f gateway.NodeFacts) string {
@@ -118,7 +119,7 @@ func (c *Controller) renderingFor(f *fleetState, facts gateway.NodeFacts) *rende
 
 // render brings r up to the snapshot and says whether its bundle changed. mu is held.
 func (c *Controller) render(f *fleetState, r *rendering) bool {
-	tree, problems := c.produce(f, r.facts)
+	tree, problems := c.produce(f, r)
 	r.problems = problems
 	if !r.set(tree, c.cfg.Now()) {
 		return false
@@ -130,8 +131,11 @@ func (c *Controller) render(f *fleetState, r *rendering) bool {
 
 // produce makes what nodes with these facts would run if they ran the newest snapshot. What is
 // found to be wrong with it before it becomes a revision is put right here. mu is held.
-func (c *Controller) produce(f *fleetState, facts gateway.NodeFacts) (*nginxconf.Tree, []gateway.Problem) {
-	tree, problems := nginxconf.Render(f.seen, f.name, facts)
+func (c *Controller) produce(f *fleetState, r *rendering) (*nginxconf.Tree, []gateway.Problem) {
+	if r.renderer == nil {
+		r.renderer = nginxconf.NewRenderer(f.name, r.facts)
+	}
+	tree, problems := r.renderer.Render(f.seen)
 	return &tree, problems
 }
 

@@ -13,6 +13,12 @@ type NodeFacts struct {
 	// Listen are the values of the listen directives of every rendered server, such as "80"
 	// or "127.0.0.1:8080". Default: "80".
 	Listen []string `json:"listen,omitempty"`
+	// ListenTLS are the same for TLS, such as "443". Default: none, and hosts are served
+	// without TLS.
+	ListenTLS []string `json:"listenTLS,omitempty"`
+	// TrustedCA is the file with the authorities that the node's system trusts, for endpoints
+	// whose upstream names none. Empty: there is no such file.
+	TrustedCA string `json:"trustedCA,omitempty"`
 	// DigestListen is where the node answers the digest that it runs: "unix:PATH" or a
 	// loopback address. Default: the socket sluice.sock beside TreePath.
 	DigestListen string `json:"digestListen,omitempty"`

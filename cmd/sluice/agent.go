@@ -46,6 +46,7 @@ func agentCommand() *cobra.Command {
 	f.StringVar(&cfg.NginxPrefix, "nginx-prefix", "", "nginx's -p, when it runs with one")
 	f.StringVar(&cfg.TreeDir, "tree", "/etc/nginx/sluice", "folder for the rendered trees")
 	f.StringSliceVar(&cfg.Listen, "listen", nil, "values of the rendered listen directives (default 80)")
+	f.StringSliceVar(&cfg.ListenTLS, "listen-tls", nil, "the same for TLS, such as 443 (default none: hosts are served without TLS)")
 	f.StringVar(&cfg.DigestListen, "digest-listen", "", "where nginx answers the running digest: unix:PATH or a loopback address")
 	f.StringVar(&cfg.Outcomes, "outcomes", "socket", "how nginx tells how its exchanges with endpoints end: socket, file or off")
 	f.StringVar(&log.Level, "log-level", "info", "debug, info, warn or error")

@@ -26,7 +26,11 @@ func (n *nginx) check(ctx context.Context, d disk, digest string) *nginxError {
 		return &nginxError{message: err.Error()}
 	}
 	defer func() { _ = os.RemoveAll(d.scratch()) }()
-	staged, main := d.tree(digest), n.mainFor(d, digest)
+	staged, err := shadow(d.scratch(), d.link(), d.tree(digest))
+	if err != nil {
+		return &nginxError{message: err.Error(), full: diskFull(err)}
+	}
+	main := n.mainFor(d, digest)
 	// Relative includes start beside the file that nginx is started with, wherever its text is.
 	c := checkCopy{dir: filepath.Dir(n.conf), scratch: d.scratch(), link: d.link(), staged: staged, done: map[string]string{}}
 	copied := filepath.Join(c.dir, checkName)

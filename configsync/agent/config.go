@@ -43,6 +43,8 @@ type Config struct {
 	TreeDir string
 	// Listen are the values of "listen" for every rendered server. Default: "80".
 	Listen []string
+	// ListenTLS are the same for TLS, such as "443". Default: no TLS.
+	ListenTLS []string
 	// DigestListen is where nginx answers its digest: "unix:PATH" or "ADDRESS:PORT".
 	// Default: unix:TREEDIR/sluice.sock.
 	DigestListen string

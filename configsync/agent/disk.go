@@ -105,7 +105,7 @@ func (d disk) stage(tree *nginxconf.Tree) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(d.bundle(tree.Digest), b, d.half(atBundleHalf)); err != nil {
+	if err := writeSecret(d.bundle(tree.Digest), b, d.half(atBundleHalf)); err != nil { // it may hold private keys
 		return err
 	}
 	d.reach(atBundle)
@@ -144,7 +144,7 @@ func (d disk) fill(dir string, tree *nginxconf.Tree) error {
 			return err
 		}
 		made[filepath.Dir(path)] = true
-		if err := writeSynced(path, f.Data, d.half(atFileHalf)); err != nil {
+		if err := writeSynced(path, f.Data, f.Perm(), d.half(atFileHalf)); err != nil {
 			return err
 		}
 		d.reach(atFile)
@@ -158,8 +158,8 @@ func (d disk) fill(dir string, tree *nginxconf.Tree) error {
 }
 
 // writeSynced needs no rename: the whole folder is renamed when it is complete.
-func writeSynced(path, data string, half func()) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+func writeSynced(path, data string, perm os.FileMode, half func()) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,14 +19,17 @@ import (
 func drift(dir string, tree *nginxconf.Tree) ([]gateway.FileDrift, error) {
 	var list []gateway.FileDrift
 	for _, f := range tree.Files {
-		b, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(f.Path)))
+		path := filepath.Join(dir, filepath.FromSlash(f.Path))
+		b, err := os.ReadFile(path)
 		switch {
 		case errors.Is(err, os.ErrNotExist):
-			list = append(list, fileDrift(f.Path, "removed", f.Data, ""))
+			list = append(list, fileDrift(f.Path, "removed", f.Shown(), ""))
 		case err != nil:
 			return nil, err
 		case string(b) != f.Data:
-			list = append(list, fileDrift(f.Path, "modified", f.Data, string(b)))
+			list = append(list, fileDrift(f.Path, "modified", f.Shown(), nginxconf.Shown(f.Path, string(b))))
+		case f.Mode != 0 && !hasMode(path, f.Perm()):
+			list = append(list, fileDrift(f.Path, "modified", fmt.Sprintf("mode %o\n", f.Perm()), "another mode\n"))
 		}
 	}
 	for _, path := range glob(filepath.Join(dir, nginxconf.Include)) {
@@ -41,6 +45,12 @@ func drift(dir string, tree *nginxconf.Tree) ([]gateway.FileDrift, error) {
 	}
 	slices.SortFunc(list, func(a, b gateway.FileDrift) int { return strings.Compare(a.Path, b.Path) })
 	return list, nil
+}
+
+// hasMode says whether nobody has changed the permissions of a private key.
+func hasMode(path string, want os.FileMode) bool {
+	info, err := os.Stat(path)
+	return err != nil || info.Mode().Perm() == want
 }
 
 func fileDrift(path, change, want, is string) gateway.FileDrift {

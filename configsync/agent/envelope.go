@@ -108,7 +108,7 @@ func (i *identity) accept(b *protocol.Bundle, digest, facts string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeSecret(filepath.Join(i.cfg.StateDir, floorFile), text); err != nil {
+	if err := writeSecret(filepath.Join(i.cfg.StateDir, floorFile), text, nil); err != nil {
 		return fmt.Errorf("%w: its number can't be remembered: %w", errRefused, err)
 	}
 	return nil

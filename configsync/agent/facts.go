@@ -28,7 +28,8 @@ type build struct {
 
 // builtIn are the modules that nginx has unless it was built without them, of those that
 // the renderer asks for.
-var builtIn = []string{"http_map_module", "http_split_clients_module", "http_upstream_keepalive_module", "http_upstream_zone_module"}
+var builtIn = []string{"http_access_module", "http_grpc_module", "http_map_module", "http_split_clients_module", "http_upstream_hash_module",
+	"http_upstream_keepalive_module", "http_upstream_least_conn_module", "http_upstream_random_module", "http_upstream_zone_module"}
 
 var (
 	versionLine = regexp.MustCompile(`(?m)^nginx version: \S*?/(\S+)`)
@@ -137,6 +138,8 @@ func (a *agent) facts() gateway.NodeFacts {
 		ConfPath:     a.nginx.conf,
 		TreePath:     a.disk.link(),
 		Listen:       a.cfg.Listen,
+		ListenTLS:    a.cfg.ListenTLS,
+		TrustedCA:    trustedCA(),
 		DigestListen: a.cfg.DigestListen,
 		Outcomes:     a.outcomes.target(),
 		AccessLog:    a.nginx.accessLog,

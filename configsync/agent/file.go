@@ -20,7 +20,9 @@ func writeFile(path string, data []byte, half func()) error {
 }
 
 // writeSecret does so for a file that is nobody else's to read.
-func writeSecret(path string, data []byte) error { return writeAs(path, data, 0o600, nil) }
+func writeSecret(path string, data []byte, half func()) error {
+	return writeAs(path, data, 0o600, half)
+}
 
 func writeAs(path string, data []byte, perm os.FileMode, half func()) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), leftName+"*")

@@ -134,7 +134,7 @@ func (i *identity) keep(key *ecdsa.PrivateKey, c protocol.Credentials) error {
 	if err != nil {
 		return err
 	}
-	if err := writeSecret(filepath.Join(i.cfg.StateDir, identityFile), b); err != nil {
+	if err := writeSecret(filepath.Join(i.cfg.StateDir, identityFile), b, nil); err != nil {
 		return err
 	}
 	i.mu.Lock()
@@ -163,7 +163,7 @@ func (i *identity) enrollingKey() (*ecdsa.PrivateKey, error) {
 	if b, err = x509.MarshalECPrivateKey(key); err != nil {
 		return nil, err
 	}
-	return key, writeSecret(path, b)
+	return key, writeSecret(path, b, nil)
 }
 
 func newKey() (*ecdsa.PrivateKey, error) {

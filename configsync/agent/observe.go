@@ -32,6 +32,7 @@ func (a *agent) observe(ctx context.Context) {
 		seen.checkError = err.Error()
 	} else {
 		a.nginx.learn(files, a.disk.link())
+		files = append(files, a.disk.texts()...)
 		seen.fingerprint = fingerprint(files, a.disk.link())
 		seen.tree = uploadTree(files, a.disk.link(), seen.fingerprint)
 		seen.desiredFingerprint = a.desiredFingerprint(files)

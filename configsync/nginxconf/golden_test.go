@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,15 +23,16 @@ import (
 var update = flag.Bool("update", false, "rewrite want/ in testdata/render")
 
 // allModules are what the renderer asks for.
-var allModules = []string{"http_upstream_keepalive_module", "http_upstream_zone_module"}
+var allModules = []string{"http_upstream_keepalive_module", "http_upstream_zone_module", "http_upstream_least_conn_module", "http_upstream_hash_module",
+	"http_upstream_random_module", "http_ssl_module", "http_v2_module", "http_grpc_module"}
 
 // TestRender renders testdata/render/*.txtar. Each has its idea in the first line, then
 // snapshot.yaml, facts.yaml if the facts matter, and every rendered file under want/. The
 // two files in base/ are the same almost everywhere: they are compared where a case lists them.
 func TestRender(t *testing.T) {
 	cases, err := filepath.Glob("testdata/render/*.txtar")
-	if err != nil || len(cases) < 25 {
-		t.Fatalf("found %d cases (%v), expected at least 25", len(cases), err)
+	if err != nil || len(cases) < 120 {
+		t.Fatalf("found %d cases (%v), expected at least 120", len(cases), err)
 	}
 	for _, name := range cases {
 		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
@@ -57,7 +60,7 @@ func golden(t *testing.T, name string) {
 		t.Error(err)
 	}
 	checkRoundTrip(t, tree)
-	nginxTest(t, tree)
+	checkWithNginx(t, a, tree)
 	got := &txtar.Archive{Comment: a.Comment}
 	for _, f := range a.Files {
 		if !strings.HasPrefix(f.Name, "want/") {
@@ -65,7 +68,7 @@ func golden(t *testing.T, name string) {
 		}
 	}
 	for _, f := range tree.Files {
-		if !strings.HasPrefix(f.Path, "base/") || listed(a, "want/"+f.Path) {
+		if !strings.HasPrefix(f.Path, "base/") && path.Ext(f.Path) == ".conf" || listed(a, "want/"+f.Path) {
 			got.Files = append(got.Files, txtar.File{Name: "want/" + f.Path, Data: []byte(f.Data)})
 		}
 	}
@@ -91,12 +94,63 @@ func readCase(t *testing.T, a *txtar.Archive) (*gateway.Snapshot, gateway.NodeFa
 		switch f.Name {
 		case "snapshot.yaml":
 			readYAML(t, f.Data, s)
+			fillIn(t, s)
 		case "facts.yaml":
 			facts = gateway.NodeFacts{}
 			readYAML(t, f.Data, &facts)
 		}
 	}
 	return s, facts
+}
+
+// placeholder stands for a certificate or its key in a snapshot.
+var placeholder = regexp.MustCompile(`@(key:)?([a-z.-]+)@`)
+
+func fillIn(t *testing.T, s *gateway.Snapshot) {
+	t.Helper()
+	fill := func(text string) string {
+		return placeholder.ReplaceAllStringFunc(text, func(found string) string {
+			m := placeholder.FindStringSubmatch(found)
+			if pair := testCertificate(t, m[2]); m[1] == "" {
+				return pair.Chain
+			} else {
+				return pair.Key
+			}
+		})
+	}
+	for _, c := range s.Certificates {
+		c.Chain, c.PrivateKey = fill(c.Chain), gateway.Secret(fill(string(c.PrivateKey)))
+		if c.ClientAuth != nil {
+			c.ClientAuth.CA = fill(c.ClientAuth.CA)
+		}
+	}
+	for _, u := range s.Upstreams {
+		if u.TLS != nil {
+			u.TLS.CA = fill(u.TLS.CA)
+		}
+	}
+}
+
+// checkWithNginx lets the installed nginx judge the tree. A case for a newer one has a file
+// "unchecked": the directive that the installed one does not know, and the reason. It has to be
+// true, and everything else has to be good.
+func checkWithNginx(t *testing.T, a *txtar.Archive, tree Tree) {
+	t.Helper()
+	i := slices.IndexFunc(a.Files, func(f txtar.File) bool { return f.Name == "unchecked" })
+	if i < 0 {
+		nginxTest(t, tree)
+		return
+	}
+	directive, reason, _ := strings.Cut(strings.TrimSpace(string(a.Files[i].Data)), " # ")
+	name, _, _ := strings.Cut(directive, " ")
+	if out, err := nginxSays(t, tree); err == nil || !strings.Contains(out, fmt.Sprintf("unknown directive %q", name)) || reason == "" {
+		t.Errorf("nginx was to refuse %q because %q, and says: %v\n%s", directive, reason, err, out)
+	}
+	older := Tree{Files: slices.Clone(tree.Files)}
+	for i, f := range older.Files {
+		older.Files[i].Data = strings.ReplaceAll(f.Data, "    "+directive+"\n", "")
+	}
+	nginxTest(t, older)
 }
 
 // readYAML goes through JSON, which is what the admin API returns.
@@ -138,6 +192,9 @@ func problemText(list []gateway.Problem) string {
 func checkRoundTrip(t *testing.T, tree Tree) {
 	t.Helper()
 	for _, f := range tree.Files {
+		if path.Ext(f.Path) != ".conf" {
+			continue
+		}
 		c, err := Parse(f.Path, f.Data)
 		if err != nil {
 			t.Error(err)
@@ -147,13 +204,25 @@ func checkRoundTrip(t *testing.T, tree Tree) {
 	}
 }
 
-// nginxTest stages the tree and lets the real nginx judge it.
+// nginxTest checks that the real nginx takes the tree.
 func nginxTest(t *testing.T, tree Tree) {
+	t.Helper()
+	out, err := nginxSays(t, tree)
+	if err != nil {
+		t.Errorf("nginx refuses the tree: %v\n%s", err, out)
+	} else if strings.Contains(out, "[warn]") && !strings.Contains(out, `the "user" directive`) {
+		t.Errorf("nginx warns:\n%s", out)
+	}
+}
+
+// nginxSays stages the tree and runs nginx -t on it.
+func nginxSays(t *testing.T, tree Tree) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, f := range tree.Files {
 		name := filepath.Join(dir, "tree", f.Path)
 		data := strings.ReplaceAll(f.Data, "unix:/var/lib/sluice/tree/", "unix:"+dir+"/")
+		data = strings.ReplaceAll(data, "/var/lib/sluice/tree/current/", dir+"/tree/")
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -166,11 +235,7 @@ func nginxTest(t *testing.T, tree Tree) {
 		t.Fatal(err)
 	}
 	out, err := exec.Command("/usr/sbin/nginx", "-t", "-c", filepath.Join(dir, "nginx.conf"), "-p", dir).CombinedOutput()
-	if err != nil {
-		t.Errorf("nginx refuses the tree: %v\n%s", err, out)
-	} else if strings.Contains(string(out), "[warn]") && !strings.Contains(string(out), `the "user" directive`) {
-		t.Errorf("nginx warns:\n%s", out)
-	}
+	return string(out), err
 }
 
 // tempPaths moves the folders that nginx creates into dir.

@@ -82,53 +82,46 @@ func (r *renderer) body(route *gateway.EffectiveRoute) locationBody {
 	if size <= 0 {
 		size = defaultBodySize
 	}
+	b.add("set", "$sluice_route", plainName(route.Name))
 	b.add("client_max_body_size", size.String())
-	pass, usable := r.pass(route)
-	if !usable {
+	pass, ok := r.pass(route)
+	if !ok {
 		b.add("return", "503")
 		return b
 	}
+	b.module = pass.module
+	name := func(s string) string { return pass.module + "_" + s }
 	t, attempts := r.limits(route)
-	b.add("proxy_connect_timeout", nginxTime(t.Connect, defaultConnect))
-	b.add("proxy_read_timeout", nginxTime(t.Response, defaultResponse))
-	b.add("proxy_send_timeout", nginxTime(t.Response, defaultResponse))
+	b.add("set", "$sluice_upstream", pass.name)
+	b.add(name("connect_timeout"), nginxTime(t.Connect, defaultConnect))
+	b.add(name("read_timeout"), nginxTime(t.Response, defaultResponse))
+	b.add(name("send_timeout"), nginxTime(t.Response, defaultResponse))
 	if attempts == 1 {
-		b.add("proxy_next_upstream", "off")
+		b.add(name("next_upstream"), "off")
 	} else {
-		b.add(append([]string{"proxy_next_upstream"}, r.nextUpstream(route)...)...)
-		b.add("proxy_next_upstream_tries", itoa(attempts))
+		b.add(append([]string{name("next_upstream")}, r.nextUpstream(route)...)...)
+		b.add(name("next_upstream_tries"), itoa(attempts))
 		if route.Timeout > 0 {
-			b.add("proxy_next_upstream_timeout", nginxTime(route.Timeout, 0))
+			b.add(name("next_upstream_timeout"), nginxTime(route.Timeout, 0))
 		}
 	}
-	if strings.HasPrefix(pass, "$") {
-		b.guard = pass
+	if pass.tls != (tlsTraits{}) {
+		pass.tls.add(&b, pass.module, r.inTree)
 	}
-	b.add("proxy_pass", "http://"+pass)
+	if strings.HasPrefix(pass.name, "$") {
+		b.guard = pass.name
+	}
+	b.add(name("pass"), pass.scheme+"://"+pass.name)
 	return b
-}
-
-// pass is what stands behind http:// in proxy_pass: an upstream, or the variable that the
-// route's split sets. usable is false when no target has an endpoint in rotation.
-func (r *renderer) pass(route *gateway.EffectiveRoute) (pass string, usable bool) {
-	for _, t := range route.Targets {
-		usable = usable || r.usable(t.Upstream)
-	}
-	if len(route.Targets) == 1 {
-		return upstreamName(route.Targets[0].Upstream), usable
-	}
-	return routeVariable(route), usable
 }
 
 // limits are the timeouts and the number of tries for a location. nginx has one set for all
 // targets of a split: the longest counts. The route's timeout bounds each of them.
 func (r *renderer) limits(route *gateway.EffectiveRoute) (t gateway.Timeouts, attempts int) {
 	for _, target := range route.Targets {
-		if u := r.snapshot.Upstream(target.Upstream); u != nil {
-			t.Connect = max(t.Connect, u.Timeouts.Connect)
-			t.Response = max(t.Response, u.Timeouts.Response)
-			attempts = max(attempts, u.Retry.Attempts)
-		}
+		u := r.traits[target.Upstream]
+		t.Connect, t.Response = max(t.Connect, u.connect), max(t.Response, u.response)
+		attempts = max(attempts, u.attempts)
 	}
 	if t.Connect <= 0 {
 		t.Connect = defaultConnect

@@ -28,7 +28,17 @@ const maxVariable = 46
 // routeVariable is the variable that holds the upstream chosen for a request: names of
 // variables have letters, digits and underscores only.
 func routeVariable(r *gateway.EffectiveRoute) string {
-	name := "sluice_to_" + encodeName(r.Tenant, "") + "_z" + encodeName(r.Name, "")
+	return variable("sluice_to_", r.Tenant, r.Name)
+}
+
+// schemeVariable is how the upstream chosen for a request is spoken to.
+func schemeVariable(r *gateway.EffectiveRoute) string {
+	return variable("sluice_by_", r.Tenant, r.Name)
+}
+
+// variable is a name for what belongs to an object of a tenant.
+func variable(prefix, tenant, object string) string {
+	name := prefix + encodeName(tenant, "") + "_z" + encodeName(object, "")
 	if len(name) > maxVariable {
 		name = name[:maxVariable-18] + "_h" + shortHash(name)
 	}
@@ -67,9 +77,15 @@ func shortHash(s string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// maxShown bounds a name that stands where nothing depends on all of it.
+const maxShown = 300
+
 // commentName writes a ref for a comment: on one line whatever it holds.
 func commentName(ref gateway.Ref) string {
 	s := ref.String()
+	if len(s) > maxShown { // nginx reads a comment of 4 KiB as a word that never ends
+		s = strings.ToValidUTF8(s[:maxShown], "") + "..."
+	}
 	if hasControl(s) || strings.ToValidUTF8(s, "?") != s {
 		return fmt.Sprintf("%q", s)
 	}

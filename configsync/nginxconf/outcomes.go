@@ -16,7 +16,7 @@ const OutcomeMark = "sluice1|"
 // outcomeFields are what the agent reads; see agent.parseOutcomes. Each but the first is a list
 // when nginx tried several endpoints; the last two are what the client got, and from which
 // server. There is nothing about clients in it.
-const outcomeFields = "$proxy_host|$upstream_addr|$upstream_status|$upstream_connect_time|$upstream_header_time|$status|$server_name"
+const outcomeFields = "$sluice_upstream|$upstream_addr|$upstream_status|$upstream_connect_time|$upstream_header_time|$status|$server_name"
 
 // outcomes writes the format of the outcome log, and the log itself beside those that
 // nginx.conf has at the level of http: access_log adds to its own level, and replaces the
@@ -85,5 +85,5 @@ func (r *renderer) outcomeTarget() string {
 }
 
 func plainPath(p string) bool {
-	return strings.HasPrefix(p, "/") && strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == ""
+	return strings.HasPrefix(p, "/") && !strings.HasSuffix(p, "/") && strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-") == ""
 }

@@ -10,8 +10,9 @@ import (
 
 // locationBody is the list of directives of a location while overrides change it.
 type locationBody struct {
-	owner gateway.Ref // the route
-	stmts []ownedStmt
+	owner  gateway.Ref // the route
+	stmts  []ownedStmt
+	module string // "proxy", "grpc", or empty when no request is passed on
 	// guard is a variable that is empty when the chosen upstream has no endpoint.
 	guard string
 	// noTypes keeps nginx from choosing a Content-Type by the path's extension.
@@ -30,7 +31,7 @@ func (b *locationBody) add(words ...string) {
 func (b *locationBody) write(w *writer) {
 	headers := map[string]bool{}
 	for _, s := range b.stmts {
-		if s.words[0] == "proxy_set_header" && len(s.words) > 1 {
+		if s.words[0] == b.module+"_set_header" && len(s.words) > 1 {
 			headers[strings.ToLower(s.words[1])] = true
 		}
 	}
@@ -44,8 +45,8 @@ func (b *locationBody) write(w *writer) {
 		w.open("types")
 		w.close()
 	}
-	if len(headers) > 0 {
-		forwardHeaders(w, headers)
+	if len(headers) > 0 || b.module == "grpc" { // servers have those of proxy
+		forwardHeaders(w, b.module, headers)
 	}
 	for _, s := range b.stmts {
 		if s.owner != w.owner {
@@ -76,7 +77,7 @@ func (b *locationBody) set(s ownedStmt) {
 	if !repeatable[name] {
 		b.stmts = slices.DeleteFunc(b.stmts, func(o ownedStmt) bool { return o.words[0] == name })
 	}
-	if name == "proxy_set_header" && len(s.words) > 1 {
+	if strings.HasSuffix(name, "_set_header") && len(s.words) > 1 {
 		b.stmts = slices.DeleteFunc(b.stmts, func(o ownedStmt) bool {
 			return o.words[0] == name && len(o.words) > 1 && strings.EqualFold(o.words[1], s.words[1])
 		})
@@ -87,7 +88,7 @@ func (b *locationBody) set(s ownedStmt) {
 // repeatable are directives that add up instead of replacing each other.
 var repeatable = map[string]bool{
 	"access_log": true, "add_header": true, "add_trailer": true, "allow": true, "auth_request_set": true, "deny": true,
-	"error_log": true, "error_page": true, "limit_conn": true, "limit_req": true,
+	"error_log": true, "error_page": true, "grpc_set_header": true, "limit_conn": true, "limit_req": true,
 	"proxy_cookie_domain": true, "proxy_cookie_flags": true, "proxy_cookie_path": true, "proxy_hide_header": true,
 	"proxy_no_cache": true, "proxy_pass_header": true, "proxy_redirect": true, "proxy_set_header": true,
 	"rewrite": true, "set": true, "sub_filter": true,

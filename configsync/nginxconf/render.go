@@ -14,35 +14,23 @@ import (
 //
 // A value that nginx can't take, or that could leave its place, is left out and becomes a
 // [gateway.Problem] on the object that holds it; everything else is rendered.
+//
+// Whoever renders one snapshot after the other keeps a [Renderer], which gives the same and
+// writes only what changed.
 func Render(s *gateway.Snapshot, fleet string, facts gateway.NodeFacts) (Tree, []gateway.Problem) {
-	r := &renderer{snapshot: s, fleet: fleet, facts: withDefaults(facts), tenants: map[string]bool{}, seen: map[string]bool{}}
-	for _, t := range s.Tenants {
-		if slices.Contains(t.Spec.Fleets, fleet) {
-			r.tenants[t.Name] = true
-		}
-	}
-	r.upstreams()
-	r.splits()
-	r.servers()
-	r.base()
-	r.main()
-	return r.tree(), r.finishProblems()
+	return NewRenderer(fleet, facts).Render(s)
 }
 
-// renderer collects the files and the problems of one Render.
+// renderer writes the files of one part of a snapshot and collects what nginx can't take of
+// it. A part depends on nothing that its [Renderer] does not compare.
 type renderer struct {
 	snapshot *gateway.Snapshot
 	fleet    string
 	facts    gateway.NodeFacts
 	tenants  map[string]bool // those that the fleet mirrors
-	files    []File
-	problems []gateway.Problem
-	seen     map[string]bool              // routes with a split file
-	used     map[gateway.UpstreamKey]bool // by routes; nil until it is asked for
-	// longestName is the longest name in server_name, for the size of nginx's hash buckets.
-	longestName int
-	catchAll    bool   // a tenant of the fleet claims "*"
-	host        string // whose server is being written
+	traits   map[gateway.UpstreamKey]traits
+	out      part
+	host     string // whose server is being written
 }
 
 // withDefaults fills in what an agent may leave out.
@@ -64,24 +52,12 @@ func DigestListen(f gateway.NodeFacts) string {
 // "http_upstream_zone_module".
 func (r *renderer) has(module string) bool { return slices.Contains(r.facts.Modules, module) }
 
-func (r *renderer) add(w *writer) { r.files = append(r.files, w.file()) }
+func (r *renderer) add(w *writer) { r.out.files = append(r.out.files, summed(w.file())) }
 
 func (r *renderer) problem(object gateway.Ref, field, code, format string, args ...any) {
-	r.problems = append(r.problems, gateway.Problem{
+	r.out.problems = append(r.out.problems, gateway.Problem{
 		Object: object, Field: field, Code: code, Message: fmt.Sprintf(format, args...), Source: "fleet " + r.fleet,
 	})
-}
-
-func (r *renderer) tree() Tree {
-	slices.SortFunc(r.files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
-	t := Tree{Files: r.files}
-	t.Seal()
-	return t
-}
-
-func (r *renderer) finishProblems() []gateway.Problem {
-	slices.SortFunc(r.problems, gateway.Problem.Compare)
-	return slices.Compact(r.problems)
 }
 
 func routeRef(r *gateway.EffectiveRoute) gateway.Ref {

@@ -16,6 +16,7 @@ const maxParameter = 3500
 // same as the Go edge. Otherwise the path stays closed with 503.
 func (r *renderer) respond(route *gateway.EffectiveRoute) locationBody {
 	b := locationBody{owner: routeRef(route)}
+	b.add("set", "$sluice_route", plainName(route.Name))
 	b.add("client_max_body_size", "0") // what is asked for is answered whatever comes with it
 	if why := notPortable(route.Respond); why != "" {
 		r.problem(b.owner, "spec.filters", "not_portable", "The respond filter can't be said in nginx, which answers 503 instead: %s", why)
@@ -78,6 +79,8 @@ func notPortable(a *gateway.Respond) string {
 	for _, name := range slices.Sorted(maps.Keys(a.Headers)) {
 		value := a.Headers[name]
 		switch {
+		case len(name) > maxShown:
+			return fmt.Sprintf("the name of a header is longer than %d bytes", maxShown)
 		case name == "server":
 			return "it writes the header server itself"
 		case strings.ContainsRune(value, '$'):

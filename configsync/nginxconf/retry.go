@@ -1,7 +1,9 @@
 package nginxconf
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/sluice-gateway/sluice/gateway"
 )
@@ -13,11 +15,8 @@ import (
 func (r *renderer) nextUpstream(route *gateway.EffectiveRoute) []string {
 	wants := func(reasons ...string) bool {
 		return slices.ContainsFunc(route.Targets, func(t gateway.Target) bool {
-			u := r.snapshot.Upstream(t.Upstream)
-			if u == nil || u.Retry.On == nil {
-				return slices.Contains(reasons, gateway.RetryConnect) // the default
-			}
-			return slices.ContainsFunc(reasons, func(s string) bool { return slices.Contains(u.Retry.On, s) })
+			on := strings.Fields(cmp.Or(r.traits[t.Upstream].retryOn, gateway.RetryConnect))
+			return slices.ContainsFunc(reasons, func(s string) bool { return slices.Contains(on, s) })
 		})
 	}
 	var out []string
@@ -39,14 +38,4 @@ func (r *renderer) nextUpstream(route *gateway.EffectiveRoute) []string {
 		return []string{"error", "timeout"}
 	}
 	return out
-}
-
-// limitProblems reports what of an upstream holds in the Go edge only.
-func (r *renderer) limitProblems(u *gateway.EffectiveUpstream) {
-	if u.Limits.MaxConnections > 0 {
-		r.notPortable(u, "spec.limits", "The limits hold in the Go edge only: nginx counts connections by endpoint, and lets no request wait")
-	}
-	if u.ProxyProtocol != "" {
-		r.notPortable(u, "spec.proxyProtocol", "No PROXY header is sent by nginx over HTTP, and an endpoint that waits for one would take a client's bytes for it, so nginx answers 503 for this upstream")
-	}
 }

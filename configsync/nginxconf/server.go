@@ -6,40 +6,42 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
-// servers writes one file for each claimed host of the fleet's tenants, and one with the
-// hosts that others keep out of the fleet's wildcards.
-func (r *renderer) servers() {
-	var reserved []string
-	for _, h := range r.snapshot.Hosts {
+// server writes the file of a claimed host of the fleet's tenants, those of its splits, and
+// those of further names that a certificate answers for.
+func (r *renderer) server(h *gateway.Host, bound []binding) {
+	ref := tenantRef(h.Tenant)
+	if h.Name != "*" && !validHost(h.Name) {
+		r.problem(ref, "spec.hosts", "bad_host", "Host %q is left out on nginx nodes: it is not a host name", h.Name)
+		return
+	}
+	own := binding{name: h.Name}
+	for _, b := range bound {
 		switch {
-		case h.Name != "*" && !validHost(h.Name):
-			if r.tenants[h.Tenant] {
-				r.problem(tenantRef(h.Tenant), "spec.hosts", "bad_host", "Host %q is left out on nginx nodes: it is not a host name", h.Name)
-			}
-		case r.tenants[h.Tenant]:
-			r.server(h)
-		case r.covered(h.Name):
-			reserved = append(reserved, h.Name)
+		case b.name == h.Name:
+			own = b
+		case r.speaksTLS() || b.mode == gateway.ClientAuthRequire:
+			r.serverFor(h, b)
 		}
 	}
-	if len(reserved) > 0 {
-		r.reserved(reserved)
-	}
+	r.serverFor(h, own)
+	r.splits(h)
 }
 
-func (r *renderer) server(h *gateway.Host) {
+// serverFor writes the server of one name with the rules of a host.
+func (r *renderer) serverFor(h *gateway.Host, b binding) {
 	ref := tenantRef(h.Tenant)
-	w := newWriter("servers/"+encodeName(h.Tenant, "-")+"."+encodeName(h.Name, "-.")+".conf", ref)
-	w.comment(commentName(ref) + ", host " + h.Name)
+	w := newWriter("servers/"+encodeName(h.Tenant, "-")+"."+encodeName(b.name, "-.")+".conf", ref)
+	w.comment(commentName(ref) + ", host " + b.name)
 	w.open("server")
-	r.listen(w, h.Name)
+	r.listen(w, b)
 	r.takeOutcomes(w)
 	w.put("")
+	w.stmt("set", "$sluice_tenant", plainName(h.Tenant))
 	w.stmt("proxy_http_version", "1.1")
 	w.stmt("proxy_redirect", "off")
-	forwardHeaders(w, nil)
+	forwardHeaders(w, "proxy", nil)
 	taken := map[string]bool{}
-	r.host = h.Name
+	r.host = b.name
 	for _, rule := range h.Rules {
 		r.rule(w, rule, taken)
 	}
@@ -54,62 +56,66 @@ func (r *renderer) server(h *gateway.Host) {
 	r.add(w)
 }
 
-func (r *renderer) listen(w *writer, host string) {
+// listen writes where a server takes connections, and of which name.
+func (r *renderer) listen(w *writer, b binding) {
 	for _, l := range r.facts.Listen {
-		if host == "*" {
-			r.catchAll = true
+		if b.name == "*" {
 			w.stmt("listen", l, "default_server")
 		} else {
 			w.stmt("listen", l)
 		}
 	}
-	if host == "*" {
-		host = "_"
+	if b.cert.Name != "" && r.speaksTLS() {
+		r.listenTLS(w)
 	}
-	r.longestName = max(r.longestName, len(host))
-	w.stmt("server_name", host)
+	if b.name == "*" {
+		w.stmt("server_name", "_")
+	} else {
+		w.stmt("server_name", b.name)
+	}
+	r.serverLimits(w)
+	if b.cert.Name != "" {
+		r.secure(w, b)
+	}
 }
 
-// covered says whether a wildcard of the fleet would take requests for a host whose tenant
-// is not mirrored by the fleet.
-func (r *renderer) covered(host string) bool {
-	for rest := strings.TrimPrefix(host, "*."); ; {
-		_, after, ok := strings.Cut(rest, ".")
-		if !ok {
-			break
-		}
-		if h := r.snapshot.Host("*." + after); h != nil {
-			return r.tenants[h.Tenant]
-		}
-		rest = after
+// listenTLS writes the TLS listeners. Before http2 had a directive it was a word of these.
+func (r *renderer) listenTLS(w *writer, more ...string) {
+	if r.has("http_v2_module") && !r.atLeast("1.25.1") {
+		more = append([]string{"http2"}, more...)
 	}
-	h := r.snapshot.Host("*")
-	return h != nil && host != "*" && r.tenants[h.Tenant]
+	for _, l := range r.facts.ListenTLS {
+		w.stmt(append([]string{"listen", l, "ssl"}, more...)...)
+	}
 }
 
-// reserved keeps the hosts of tenants outside the fleet from falling to a wildcard of a
-// tenant inside it.
-func (r *renderer) reserved(hosts []string) {
-	w := newWriter("servers/_reserved.conf", gateway.Ref{Kind: gateway.KindFleet, Name: r.fleet})
-	w.comment("Hosts of tenants that this fleet does not mirror, inside wildcards that it serves.")
-	w.open("server")
-	for _, l := range r.facts.Listen {
-		w.stmt("listen", l)
+// headLimit is the default of listeners[].limits.maxHeaderBytes. One buffer holds what does
+// not fit into the first kilobyte, so that it bounds the head as a whole.
+const headLimit = "64k"
+
+// serverLimits are what every server says, the default one too: nginx reads a head before it
+// knows whose server it is for. With the directive, HTTP/2 is taken in the clear as well, as
+// the Go edge does.
+func (r *renderer) serverLimits(w *writer) {
+	if r.has("http_v2_module") && r.atLeast("1.25.1") {
+		w.stmt("http2", "on")
 	}
-	for _, h := range hosts {
-		r.longestName = max(r.longestName, len(h))
-		w.stmt("server_name", h)
+	w.stmt("large_client_header_buffers", "1", headLimit)
+}
+
+// plainName is a name as a value in which nginx finds no variable.
+func plainName(name string) string {
+	if len(name) > maxShown || strings.ContainsRune(name, '$') || hasControl(name) {
+		return encodeName(name, "-.")
 	}
-	w.stmt("return", "404")
-	w.close()
-	r.add(w)
+	return name
 }
 
 // forwardHeaders are the headers that the Go edge sends as well. What a client claims in
 // them is replaced: nginx's realip module is the place to trust a proxy in front.
 // nginx inherits them only where a block sets none of its own, so a location whose override
 // sets one repeats the others; names in except are left out.
-func forwardHeaders(w *writer, except map[string]bool) {
+func forwardHeaders(w *writer, module string, except map[string]bool) {
 	for _, h := range [][2]string{
 		{"Host", "$http_host"},
 		{"Connection", "$sluice_connection"},
@@ -121,8 +127,9 @@ func forwardHeaders(w *writer, except map[string]bool) {
 		{"X-Forwarded-Host", "$http_host"},
 		{"Forwarded", "for=$sluice_forwarded_for;proto=$scheme"},
 	} {
-		if !except[strings.ToLower(h[0])] {
-			w.stmt("proxy_set_header", h[0], h[1])
+		ofOneHop := h[0] == "Connection" || h[0] == "Upgrade" // HTTP/2 has neither
+		if !except[strings.ToLower(h[0])] && !(module == "grpc" && ofOneHop) {
+			w.stmt(module+"_set_header", h[0], h[1])
 		}
 	}
 }

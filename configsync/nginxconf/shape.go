@@ -49,10 +49,8 @@ func (t *Tree) WithEndpoints(newer *Tree) *Tree {
 		return t
 	}
 	out := Tree{Files: files}
-	d := out.File(DigestFile)
-	d.Data = strings.Replace(d.Data, digestText(t.Digest), digestPlace, 1)
-	out.Digest = out.digest()
-	d.Data = strings.Replace(d.Data, digestPlace, digestText(out.Digest), 1)
+	out.Digest = t.Digest
+	out.Seal()
 	return &out
 }
 

@@ -10,19 +10,14 @@ import (
 // wholeSplit is 100 % in the hundredths of a percent that split_clients knows.
 const wholeSplit = 10000
 
-// splits writes one file for each route of the fleet that shares its requests between
-// several upstreams.
-func (r *renderer) splits() {
-	for _, h := range r.snapshot.Hosts {
-		if !r.tenants[h.Tenant] {
-			continue
-		}
-		for _, rule := range h.Rules {
-			key := routeRef(rule.Route).String()
-			if len(rule.Route.Targets) > 1 && !r.seen[key] {
-				r.seen[key] = true
-				r.split(rule.Route)
-			}
+// splits writes one file for each route of a host that shares its requests between several
+// upstreams. Those of a route with several hosts are the same file.
+func (r *renderer) splits(h *gateway.Host) {
+	seen := map[*gateway.EffectiveRoute]bool{}
+	for _, rule := range h.Rules {
+		if len(rule.Route.Targets) > 1 && !seen[rule.Route] {
+			seen[rule.Route] = true
+			r.split(rule.Route)
 		}
 	}
 }
@@ -32,21 +27,30 @@ func (r *renderer) split(route *gateway.EffectiveRoute) {
 	ref := routeRef(route)
 	w := newWriter("splits/"+upstreamName(gateway.UpstreamKey{Tenant: route.Tenant, Name: route.Name})+".conf", ref)
 	w.comment(commentName(ref))
-	w.open("split_clients", "$request_id", routeVariable(route))
+	r.chooseBy(w, route, routeVariable(route), func(t gateway.Target) string { return upstreamName(t.Upstream) })
+	if mixesSchemes(r.usableTraits(route)) {
+		// The same key gives the same choice. A map by the name would need buckets of its length.
+		r.chooseBy(w, route, schemeVariable(route), func(t gateway.Target) string { return r.traits[t.Upstream].scheme })
+	}
+	r.add(w)
+}
+
+// chooseBy sets a variable to a value of the target that a request is for.
+func (r *renderer) chooseBy(w *writer, route *gateway.EffectiveRoute, variable string, value func(gateway.Target) string) {
+	w.open("split_clients", "$request_id", variable)
 	shares := shares(route.Targets)
 	for i, t := range route.Targets {
-		value := upstreamName(t.Upstream)
-		if !r.usable(t.Upstream) {
-			value = "" // its share answers 503
+		v := value(t)
+		if !r.traits[t.Upstream].usable {
+			v = "" // its share answers 503
 		}
 		if i == len(shares)-1 {
-			w.stmt("*", value)
+			w.stmt("*", v)
 		} else {
-			w.stmt(fmt.Sprintf("%d.%02d%%", shares[i]/100, shares[i]%100), value)
+			w.stmt(fmt.Sprintf("%d.%02d%%", shares[i]/100, shares[i]%100), v)
 		}
 	}
 	w.close()
-	r.add(w)
 }
 
 // shares turns weights into hundredths of a percent that add up to 100 %. Every target has

@@ -2,9 +2,8 @@ package nginxconf
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -22,6 +21,9 @@ const MainFile = "nginx.conf"
 // Include is the pattern below a tree under which nginx.conf includes it.
 const Include = "*/*.conf"
 
+// Texts are the patterns of the other files of a tree: certificates, authorities and keys.
+var Texts = []string{"*/*.crt", "*/*.key"}
+
 // Tree is a complete set of rendered files with its digest.
 type Tree struct {
 	Digest string `json:"digest"`
@@ -32,8 +34,18 @@ type Tree struct {
 type File struct {
 	Path string `json:"path"` // relative, with slashes
 	Data string `json:"data"`
+	// Mode is its permissions on disk: 0600 for a private key. Default 0, which is 0644.
+	Mode uint32 `json:"mode,omitempty"`
 
 	spans []span
+}
+
+// Perm is the file's permissions on disk.
+func (f *File) Perm() os.FileMode {
+	if f.Mode == 0 {
+		return 0o644
+	}
+	return os.FileMode(f.Mode)
 }
 
 // span says whose text a run of lines is.
@@ -73,6 +85,9 @@ func (t *Tree) Verify() error {
 		if !validPath(f.Path) {
 			return fmt.Errorf("bundle %s: %q is not a path inside a tree", t.Digest, f.Path)
 		}
+		if secret := path.Ext(f.Path) == keyExt; secret != (f.Mode == secretMode) || !secret && f.Mode != 0 {
+			return fmt.Errorf("bundle %s: %q has mode %o: private keys have %o, and nothing else has one", t.Digest, f.Path, f.Mode, secretMode)
+		}
 		if i > 0 && t.Files[i-1].Path >= f.Path {
 			return fmt.Errorf("bundle %s: %q is out of order", t.Digest, f.Path)
 		}
@@ -83,7 +98,8 @@ func (t *Tree) Verify() error {
 	return nil
 }
 
-// validPath accepts "folder/name.conf" and MainFile only, the shapes that the renderer makes.
+// validPath accepts MainFile, "folder/name.conf" and the two kinds of PEM files, the shapes
+// that the renderer makes.
 func validPath(p string) bool {
 	if p == MainFile {
 		return true
@@ -92,19 +108,22 @@ func validPath(p string) bool {
 	ok := func(s string) bool {
 		return s != "" && s[0] != '.' && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
 	}
-	return ok(strings.TrimSuffix(dir, "/")) && ok(name) && strings.HasSuffix(name, ".conf")
+	return ok(strings.TrimSuffix(dir, "/")) && ok(name) && slices.Contains([]string{".conf", ".crt", ".key"}, path.Ext(name))
 }
 
-// digest covers every path and byte, with the digest's own text blanked out.
+// digest is made of every file's path, mode and bytes, with the digest's own text blanked out.
 func (t *Tree) digest() string {
-	h := sha256.New()
-	for _, f := range t.Files {
-		data := f.Data
-		if f.Path == DigestFile && t.Digest != "" {
-			data = strings.Replace(data, t.Digest, "", 1)
-		}
-		_, _ = fmt.Fprintf(h, "%d %s %d ", len(f.Path), f.Path, len(data))
-		h.Write([]byte(data))
+	blank := digestPlace
+	if t.Digest != "" {
+		blank = digestText(t.Digest)
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	sums := make([]sum, len(t.Files))
+	for i := range t.Files {
+		sums[i] = t.Files[i].sum(blank)
+	}
+	var runs []sum
+	for run := range slices.Chunk(sums, runLength) {
+		runs = append(runs, sumRun(run))
+	}
+	return digestOf(runs)
 }

@@ -17,16 +17,29 @@ type writer struct {
 }
 
 func newWriter(path string, owner gateway.Ref) *writer {
-	return &writer{path: path, owner: owner}
+	w := &writer{path: path, owner: owner}
+	w.text.Grow(2 << 10) // most files are shorter
+	return w
 }
 
 // put writes one line, which holds no line end of its own: Quote escapes them.
 func (w *writer) put(line string) {
-	w.line++
 	if line != "" {
-		w.text.WriteString(strings.Repeat("    ", w.depth))
+		w.indent()
 		w.text.WriteString(line)
 	}
+	w.end()
+}
+
+func (w *writer) indent() {
+	for range w.depth {
+		w.text.WriteString("    ")
+	}
+}
+
+// end ends a line and notes whose it is.
+func (w *writer) end() {
+	w.line++
 	w.text.WriteByte('\n')
 	if n := len(w.owners); n > 0 && w.owners[n-1].owner == w.owner {
 		w.owners[n-1].to = w.line
@@ -39,11 +52,17 @@ func (w *writer) put(line string) {
 func (w *writer) comment(text string) { w.put("# " + text) }
 
 // stmt writes a directive, every word quoted as needed.
-func (w *writer) stmt(words ...string) { w.put(quoteAll(words) + ";") }
+func (w *writer) stmt(words ...string) {
+	w.words(words)
+	w.text.WriteByte(';')
+	w.end()
+}
 
 // open starts a block, close ends it.
 func (w *writer) open(words ...string) {
-	w.put(quoteAll(words) + " {")
+	w.words(words)
+	w.text.WriteString(" {")
+	w.end()
 	w.depth++
 }
 
@@ -52,12 +71,25 @@ func (w *writer) close() {
 	w.put("}")
 }
 
-func quoteAll(words []string) string {
-	quoted := make([]string, len(words))
+func (w *writer) words(words []string) {
+	w.indent()
+	writeWords(&w.text, words)
+}
+
+func writeWords(b *strings.Builder, words []string) {
 	for i, word := range words {
-		quoted[i] = Quote(word)
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(Quote(word))
 	}
-	return strings.Join(quoted, " ")
+}
+
+// quoteAll is a directive's words as it writes them.
+func quoteAll(words []string) string {
+	var b strings.Builder
+	writeWords(&b, words)
+	return b.String()
 }
 
 func (w *writer) file() File {

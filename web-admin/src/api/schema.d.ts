@@ -2220,6 +2220,10 @@ export interface components {
             pid?: number;
             /** @description What every rendered server listens on. */
             listen?: string[];
+            /** @description The same for TLS, where certificates are used. */
+            listenTLS?: string[];
+            /** @description The file with the authorities that the node's system trusts. */
+            trustedCA?: string;
             /** @description Where the node answers the digest that it runs. */
             digestListen?: string;
             /** @description Where nginx writes how exchanges with endpoints end, for the agent: `unix:PATH` of a socket, or a file. */
