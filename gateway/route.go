@@ -112,6 +112,10 @@ type Fleet struct {
 // FleetSpec says how changes reach the nodes of a fleet.
 type FleetSpec struct {
 	ReloadBudget ReloadBudget `json:"reloadBudget,omitzero"`
+	// Endpoints: "auto" (default) gives endpoints to nodes whose nginx has the Lua module
+	// without a reload, and writes them into the files of all others. "static" writes them into
+	// the files of all nodes.
+	Endpoints string `json:"endpoints,omitempty"`
 }
 
 // ReloadBudget bounds how often one node reloads, since each reload leaves an old worker

@@ -26,6 +26,7 @@ func Render(s *gateway.Snapshot, fleet string, facts gateway.NodeFacts) (Tree, [
 	r.splits()
 	r.servers()
 	r.base()
+	r.lua()
 	return r.tree(), r.finishProblems()
 }
 

@@ -28,6 +28,11 @@ func (r *renderer) upstream(u *gateway.EffectiveUpstream) {
 		r.add(w)
 		return
 	}
+	if r.live(u) {
+		r.liveUpstream(w, u)
+		r.add(w)
+		return
+	}
 	endpoints := r.endpoints(u)
 	if len(endpoints) == 0 {
 		w.comment("It has no endpoints: its routes answer 503.")
@@ -120,6 +125,9 @@ func (r *renderer) usable(k gateway.UpstreamKey) bool {
 	u := r.snapshot.Upstream(k)
 	if u == nil || u.TLS != nil || u.Protocol == "h2c" || u.ProxyProtocol != "" {
 		return false
+	}
+	if r.live(u) {
+		return true // whether it has any is seen when it is asked
 	}
 	for _, e := range u.Endpoints {
 		if a, err := netip.ParseAddrPort(e.Address); e.InRotation && err == nil && a.Addr().Zone() == "" && a.Port() != 0 {
