@@ -62,6 +62,7 @@ type fleetState struct {
 	reloadEvery gateway.Duration
 	nodes       map[string]*node
 	renderings  map[string]*rendering // by factsKey
+	live        *liveSets             // see liveFor
 }
 
 // New returns a controller without fleets; Apply brings them.
@@ -125,6 +126,7 @@ func (c *Controller) renderAll(s *gateway.Snapshot) {
 		if f.reloadEvery <= 0 {
 			f.reloadEvery = DefaultReloadEvery
 		}
+		c.renderLive(f)
 		if c.renderFleet(f) {
 			changed = append(changed, f.name)
 		}

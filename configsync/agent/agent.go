@@ -29,6 +29,8 @@ type agent struct {
 	link     *link
 	watcher  *watcher
 	outcomes *outcomes
+	live     *live
+	lua      luaFit
 
 	desired     string
 	reloadEvery time.Duration
@@ -39,6 +41,7 @@ type agent struct {
 	lastTry     time.Time
 	retryAt     time.Time // when the failed bundle is tried again
 	lastMaster  int
+	lastLua     string // why it did not work, at the last beat
 	reported    gateway.NodeReport
 }
 
@@ -66,6 +69,7 @@ func Run(ctx context.Context, cfg Config) error {
 	background.Go(func() { a.watcher.run(ctx) })
 	background.Go(func() { a.link.run(ctx) })
 	background.Go(func() { a.outcomes.run(ctx) })
+	background.Go(func() { a.live.run(ctx) })
 	a.loop(ctx)
 	background.Wait()
 	return nil
@@ -101,7 +105,12 @@ func (a *agent) prepare(ctx context.Context) (unlock func(), err error) {
 		return nil, fmt.Errorf("the socket path %q is longer than the 107 bytes that the system allows: choose a shorter tree folder", a.nginx.listen)
 	}
 	a.applier = &applier{cfg: a.cfg, disk: a.disk, nginx: a.nginx}
-	a.link = newLink(a.client)
+	if a.live, err = newLive(a.cfg, a.disk); err != nil {
+		unlock()
+		return nil, err
+	}
+	a.lua = luaFit{live: a.live, reason: "nginx's files are not read yet"}
+	a.link = newLink(a.client, a.live.want)
 	if a.outcomes, err = newOutcomes(a.cfg, a.disk); err != nil {
 		unlock()
 		return nil, err
@@ -189,13 +198,16 @@ func (a *agent) refresh(ctx context.Context) {
 
 // beat says whether nginx was started, stopped or replaced since the last look.
 func (a *agent) beat(ctx context.Context) bool {
+	if a.nginx.removeLeft(a.live.socket.path) {
+		a.cfg.Log.Warn("removed the socket that a killed nginx left behind, so that nginx can start", "socket", a.live.socket.path)
+	}
 	if a.nginx.removeLeftSocket() {
 		a.cfg.Log.Warn("removed the socket that a killed nginx left behind, so that nginx can start", "socket", a.nginx.listen)
 	}
 	pid := a.nginx.master()
 	running, _ := a.nginx.running(ctx) // as in observe
-	changed := pid != a.lastMaster || running != a.seen.running
-	a.lastMaster = pid
+	changed := pid != a.lastMaster || running != a.seen.running || a.live.version() != a.reported.Live || a.live.failed() != a.lastLua
+	a.lastMaster, a.lastLua = pid, a.live.failed()
 	return changed
 }
 
@@ -245,6 +257,9 @@ func (a *agent) reconcile(ctx context.Context) {
 		// Nothing was tried on the node, so nothing failed there. The next try is soon.
 		a.cfg.Log.Warn("fetch a bundle", "digest", digest, "error", err)
 		return
+	} else if err := a.settleSets(ctx, tree); err != nil {
+		a.cfg.Log.Warn("a bundle waits for the endpoints of its upstreams", "digest", digest, "error", err)
+		return
 	} else {
 		failed = a.applier.apply(ctx, tree)
 	}
@@ -252,6 +267,7 @@ func (a *agent) reconcile(ctx context.Context) {
 		return
 	}
 	a.failed = failed
+	a.lua.refused(failed)
 	if failed == nil {
 		a.failures = 0
 		a.cfg.Log.Info("nginx runs the bundle", "digest", digest)
@@ -260,6 +276,14 @@ func (a *agent) reconcile(ctx context.Context) {
 	a.retryAt = time.Now().Add(min(a.cfg.RetryAfter<<min(a.failures, 4), 10*a.cfg.RetryAfter))
 	a.failures++
 	a.cfg.Log.Error("a bundle was not applied", "digest", digest, "step", failed.Step, "error", failed.Message, "file", failed.File, "line", failed.Line)
+}
+
+// settleSets sees that nginx will have the endpoints of a bundle that has none in its files.
+func (a *agent) settleSets(ctx context.Context, tree *nginxconf.Tree) error {
+	if tree.File(nginxconf.LuaFile) == nil {
+		return nil
+	}
+	return a.live.settle(ctx)
 }
 
 // settleFailure forgets a failure once its bundle runs after all, such as after nginx was

@@ -63,6 +63,9 @@ type Config struct {
 	Log        *slog.Logger
 	HTTPClient *http.Client
 
+	// liveTimeout is how long nginx's socket for endpoint sets may be silent before the node
+	// is static. Default 10s.
+	liveTimeout time.Duration
 	// afterStep is called after each step of applying, by tests that kill the agent there.
 	afterStep func(step string)
 }
@@ -102,6 +105,7 @@ func (c Config) complete() (Config, error) {
 	setDefault(&c.Coalesce, 2*time.Second)
 	setDefault(&c.VerifyTimeout, 15*time.Second)
 	setDefault(&c.RetryAfter, 30*time.Second)
+	setDefault(&c.liveTimeout, 10*time.Second)
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}

@@ -16,6 +16,8 @@ type link struct {
 	client client
 	// out receives what the control plane says; it keeps only the newest.
 	out chan protocol.SyncResponse
+	// live is told the version of the endpoint sets in each answer.
+	live func(version string)
 
 	mu     sync.Mutex
 	report gateway.NodeReport
@@ -24,8 +26,8 @@ type link struct {
 	cancel context.CancelFunc // of the open request
 }
 
-func newLink(c client) *link {
-	return &link{client: c, out: make(chan protocol.SyncResponse, 1)}
+func newLink(c client, live func(version string)) *link {
+	return &link{client: c, live: live, out: make(chan protocol.SyncResponse, 1)}
 }
 
 // publish hands over a report and the files that it speaks of.
@@ -41,9 +43,9 @@ func (l *link) publish(report gateway.NodeReport, tree protocol.NodeTree) {
 // run blocks until ctx ends. An unreachable control plane is logged when it goes and when
 // it comes back.
 func (l *link) run(ctx context.Context) {
-	have, away, wait := "", false, time.Second
+	have, haveLive, away, wait := "", "", false, time.Second
 	for ctx.Err() == nil {
-		answer, interrupted, err := l.sync(ctx, have)
+		answer, interrupted, err := l.sync(ctx, have, haveLive)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -60,7 +62,8 @@ func (l *link) run(ctx context.Context) {
 		case away:
 			l.client.cfg.Log.Info("the control plane answers again")
 		}
-		away, wait, have = false, time.Second, answer.Desired
+		away, wait, have, haveLive = false, time.Second, answer.Desired, answer.LiveVersion
+		l.live(answer.LiveVersion)
 		l.deliver(answer)
 		if answer.UploadTree {
 			l.upload(ctx)
@@ -69,14 +72,14 @@ func (l *link) run(ctx context.Context) {
 }
 
 // sync makes one request. It is interrupted when a newer report arrives meanwhile.
-func (l *link) sync(ctx context.Context, have string) (protocol.SyncResponse, bool, error) {
+func (l *link) sync(ctx context.Context, have, haveLive string) (protocol.SyncResponse, bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l.mu.Lock()
 	report, wait := l.report, protocol.MaxWait
 	l.fresh, l.cancel = false, cancel
 	l.mu.Unlock()
-	answer, err := l.client.sync(ctx, report, have, wait)
+	answer, err := l.client.sync(ctx, report, have, haveLive, wait)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cancel = nil

@@ -29,6 +29,7 @@ func (a *agent) observe(ctx context.Context) {
 		seen.checkError = err.Error()
 	} else {
 		a.nginx.learn(files, a.disk.link())
+		a.lua.look(ctx, a.nginx, files, a.disk.link())
 		seen.fingerprint = fingerprint(files, a.disk.link())
 		seen.tree = uploadTree(files, a.disk.link(), seen.fingerprint)
 		a.watcher.follow(folders(files, a.disk))
@@ -48,6 +49,7 @@ func (a *agent) observe(ctx context.Context) {
 		seen.drift = list
 	}
 	seen.running, _ = a.nginx.running(ctx) // an nginx that does not answer runs nothing of ours
+	a.live.expect(seen.running, seen.running != "" && seen.running == seen.onDisk && a.hasSets())
 	if seen.onDisk != before.onDisk {
 		seen.onDiskSince = now
 	}
@@ -62,6 +64,11 @@ func (a *agent) observe(ctx context.Context) {
 	}
 	a.seen = seen
 	a.logDrift(before)
+}
+
+// hasSets says whether the tree on disk takes endpoint sets.
+func (a *agent) hasSets() bool {
+	return a.pristine != nil && a.pristine.Digest == a.disk.current() && a.pristine.File(nginxconf.LuaFile) != nil
 }
 
 // pristineTree remembers the bundle of the current tree.
@@ -105,6 +112,7 @@ func (a *agent) report() gateway.NodeReport {
 		Fleet: a.cfg.Fleet, Node: a.cfg.Node, Facts: a.facts(),
 		OnDisk: s.onDisk, OnDiskSince: s.onDiskSince, Running: s.running, RunningSince: s.runningSince,
 		Failed: a.failed, Drift: shorten(s.drift), Overwritten: shorten(a.applier.overwritten), CheckError: s.checkError,
+		Endpoints: a.lua.endpoints(a.pristineTree(s.onDisk)), Live: a.live.version(),
 		Reloads: a.applier.reloads, ReloadsFailed: a.applier.reloadsFailed, Fingerprint: s.fingerprint,
 	}
 }

@@ -25,6 +25,17 @@ var luaCode string
 // LuaCode is what nginx runs on nodes with the Lua module.
 func LuaCode() string { return luaCode }
 
+// LuaTrialPassed is what nginx prints when it can run our Lua.
+const LuaTrialPassed = "sluice-lua: passed"
+
+// LuaTrial is for the http block of an nginx that shall try our Lua and end.
+func LuaTrial() string {
+	return "    lua_shared_dict sluice_live_1 1m;\n    init_by_lua_block {\n" + luaCode + luaTrialCode + "    }\n"
+}
+
+//go:embed lua_trial.lua
+var luaTrialCode string
+
 // LiveFolder holds what only the agent and nginx's master may open, on a node with these facts:
 // the socket that takes endpoint sets, and the file that they are in while nginx is stopped.
 func LiveFolder(f gateway.NodeFacts) string { return path.Join(path.Dir(f.TreePath), "live") }
