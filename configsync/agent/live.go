@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -245,11 +246,11 @@ func (l *live) note(version string, err error) {
 	}
 }
 
-// fail makes the node static until nginx is started anew.
+// fail makes the node static until nginx is started anew. The first reason stays.
 func (l *live) fail(why string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.failure = why
+	l.failure = cmp.Or(l.failure, why)
 }
 
 func (l *live) failed() string {

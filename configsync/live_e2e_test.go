@@ -1,0 +1,428 @@
+package configsync_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/configsync/agent/agenttest"
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// newLuaWorld is a world whose nginx all have the Lua module.
+func newLuaWorld(t *testing.T, nodes int) *world {
+	t.Helper()
+	w := newWorld(t, 0)
+	for i := range nodes {
+		e := &edge{Nginx: agenttest.New(t), name: fmt.Sprintf("edge-%d", i+1)}
+		e.LoadLua(t, 2)
+		e.Start(t)
+		w.startAgent(e)
+		w.edges = append(w.edges, e)
+	}
+	return w
+}
+
+// balanced gives shop.test these endpoints and leaves everything else as it is.
+func (w *world) balanced(endpoints ...gateway.Endpoint) {
+	s := w.snapshot
+	s.Generation++
+	u := *s.Upstreams[0]
+	u.Endpoints = endpoints
+	s.Upstreams = []*gateway.EffectiveUpstream{&u}
+	w.snapshot = s
+	w.controller.Apply(&s)
+}
+
+func up(address string) gateway.Endpoint {
+	return gateway.Endpoint{Address: address, Weight: 1, InRotation: true}
+}
+
+func ejected(address string) gateway.Endpoint {
+	return gateway.Endpoint{Address: address, Weight: 1, Verdict: gateway.Verdict{State: gateway.StateEjected}}
+}
+
+// endpointsBy waits until all nodes say how they get their endpoints.
+func (w *world) endpointsBy(want string) {
+	w.t.Helper()
+	w.until("endpoints by "+want, func() error {
+		nodes, err := w.controller.Nodes("shared")
+		if err == nil && len(nodes) != len(w.edges) {
+			err = fmt.Errorf("%d nodes have reported", len(nodes))
+		}
+		for _, n := range nodes {
+			if !strings.HasPrefix(n.Endpoints, want) || n.State != gateway.NodeInSync {
+				err = errors.Join(err, fmt.Errorf("%s says %q and is %s: %+v", n.Node, n.Endpoints, n.State, n.Failed))
+			}
+		}
+		return err
+	})
+}
+
+// answers waits until every node answers with body only, and returns how long the slowest took.
+func (w *world) answers(since time.Time, body string) time.Duration {
+	w.t.Helper()
+	times := make([]time.Duration, len(w.edges))
+	var group sync.WaitGroup
+	for i, e := range w.edges {
+		group.Go(func() {
+			for deadline := since.Add(patience); ; time.Sleep(2 * time.Millisecond) {
+				if alike(e, body) {
+					times[i] = time.Since(since)
+					return
+				}
+				if time.Now().After(deadline) {
+					w.t.Errorf("%s does not answer %q", e.name, body)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return slices.Max(times)
+}
+
+// alike says whether four requests in a row are answered with body: each worker of a node and
+// each endpoint of an upstream would be among them.
+func alike(e *edge, body string) bool {
+	for range 4 {
+		if _, text, err := get(e, "shop.test"); err != nil || !strings.Contains(text, body) {
+			return false
+		}
+	}
+	return true
+}
+
+// state is what must not change while only endpoints do.
+func (w *world) state() string {
+	w.t.Helper()
+	var b strings.Builder
+	for _, e := range w.edges {
+		n, err := w.controller.Node("shared", e.name)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		link, err := os.Readlink(filepath.Join(e.TreeDir, "current"))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		_, _ = fmt.Fprintln(&b, e.name, n.Desired, n.Reloads, link, e.PID(), e.Workers())
+	}
+	return b.String()
+}
+
+func TestLiveEndpoints(t *testing.T) {
+	w := newLuaWorld(t, 2)
+	one, two := backend(t, "one"), backend(t, "two")
+	w.serve("", one)
+	w.endpointsBy(gateway.EndpointsByLua)
+	w.answers(time.Now(), "one")
+	before := w.state()
+
+	t.Log("another endpoint")
+	start := time.Now()
+	w.balanced(up(two))
+	took := w.answers(start, "two")
+	t.Logf("figure lua_endpoint_change %d ms goal 1000", took.Milliseconds())
+
+	t.Log("an ejection, and the way back")
+	w.balanced(up(one), up(two))
+	w.until("both to be asked", func() error {
+		for _, e := range w.edges {
+			if alike(e, "one") || alike(e, "two") {
+				return errors.New(e.name + " asks one only")
+			}
+		}
+		return nil
+	})
+	start = time.Now()
+	w.balanced(ejected(one), up(two))
+	took = max(took, w.answers(start, "two"))
+	t.Logf("figure lua_ejection %d ms goal 1000", time.Since(start).Milliseconds())
+	if took > 10*time.Second {
+		t.Errorf("a change took %s", took)
+	}
+
+	t.Log("no endpoints")
+	w.balanced()
+	w.until("503", func() error {
+		for _, e := range w.edges {
+			if code, _, err := get(e, "shop.test"); code != http.StatusServiceUnavailable {
+				return fmt.Errorf("%s answers %d %w", e.name, code, err)
+			}
+		}
+		return nil
+	})
+	w.balanced(up(one))
+	w.answers(time.Now(), "one")
+	w.endpointsBy(gateway.EndpointsByLua)
+	if after := w.state(); after != before {
+		t.Errorf("endpoints changed more than themselves: before\n%safter\n%s", before, after)
+	}
+	w.until("the version of the sets to be reported", func() error {
+		nodes, err := w.controller.Nodes("shared")
+		if err == nil && (nodes[0].Live == "" || nodes[0].Live != nodes[1].Live) {
+			err = fmt.Errorf("they are %q and %q", nodes[0].Live, nodes[1].Live)
+		}
+		return err
+	})
+}
+
+// TestLiveRestart: nginx comes back with its endpoints while agent and control plane are away,
+// and a stale file is corrected once they are there.
+func TestLiveRestart(t *testing.T) {
+	w := newLuaWorld(t, 1)
+	one, two := backend(t, "one"), backend(t, "two")
+	e := w.edges[0]
+	w.serve("", one)
+	w.endpointsBy(gateway.EndpointsByLua)
+	w.balanced(up(two))
+	w.answers(time.Now(), "two")
+	file := filepath.Join(e.TreeDir, "live", "sets")
+	w.until("the sets to be written down", func() error {
+		b, err := os.ReadFile(file)
+		if err == nil && !strings.Contains(string(b), two) {
+			err = fmt.Errorf("%s holds %s", file, b)
+		}
+		return err
+	})
+	e.stop()
+	e.Stop()
+	e.Start(t)
+	w.answers(time.Now(), "two")
+
+	t.Log("nginx is killed and started with a file of before while the agent lives")
+	w.startAgent(e)
+	w.endpointsBy(gateway.EndpointsByLua)
+	e.Kill()
+	w.until("the left sockets to be removed", func() error {
+		for _, name := range []string{"sluice.sock", "live/push.sock"} {
+			if _, err := os.Lstat(filepath.Join(e.TreeDir, name)); err == nil {
+				return errors.New(name + " is still there")
+			}
+		}
+		return nil
+	})
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale := strings.Replace(strings.Replace(string(b), two, one, 1), "version ", "version 0", 1)
+	if err := os.WriteFile(file, []byte(stale), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e.Start(t)
+	w.answers(time.Now(), "two")
+}
+
+// TestLiveFallsBack: what keeps Lua from working is reported, and the endpoints go into the
+// files; when it is gone, they go out of them again.
+func TestLiveFallsBack(t *testing.T) {
+	w := newLuaWorld(t, 1)
+	one, two := backend(t, "one"), backend(t, "two")
+	e := w.edges[0]
+	w.serve("", one)
+	w.endpointsBy(gateway.EndpointsByLua)
+
+	t.Log("the fleet says so")
+	w.fleetEndpoints("static")
+	w.endpointsBy("static: the bundle has them in its files")
+	w.balanced(up(two))
+	w.answers(time.Now(), "two")
+	w.fleetEndpoints("auto")
+	w.endpointsBy(gateway.EndpointsByLua)
+	w.answers(time.Now(), "two")
+
+	t.Log("the socket is gone")
+	if err := os.Remove(filepath.Join(e.TreeDir, "live", "push.sock")); err != nil {
+		t.Fatal(err)
+	}
+	w.endpointsBy("static: give nginx its endpoint sets: ")
+	w.balanced(up(one))
+	w.answers(time.Now(), "one")
+
+	t.Log("another nginx, another chance")
+	e.Stop()
+	e.Start(t)
+	w.endpointsBy(gateway.EndpointsByLua)
+	w.answers(time.Now(), "one")
+
+	t.Log("an init_by_lua of somebody else")
+	b, err := os.ReadFile(e.Conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := strings.Replace(string(b), "access_log off;", "access_log off;\n    init_by_lua_block { mine = { 1 } }", 1)
+	if err := os.WriteFile(e.Conf, []byte(own), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.endpointsBy("static: " + e.Conf + " has init_by_lua of its own")
+	w.answers(time.Now(), "one")
+	if err := e.Test(); err != nil {
+		t.Error(err)
+	}
+
+	t.Log("no module")
+	none := string(b)[strings.Index(string(b), "user "):]
+	if err := os.WriteFile(e.Conf, []byte(none), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.endpointsBy("static: nginx does not load ngx_http_lua_module.so")
+	w.answers(time.Now(), "one")
+	if err := os.WriteFile(e.Conf, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.endpointsBy(gateway.EndpointsByLua)
+	w.answers(time.Now(), "one")
+}
+
+func (w *world) fleetEndpoints(value string) {
+	s := w.snapshot
+	s.Generation++
+	f := *s.Fleets[0]
+	f.Spec.Endpoints = value
+	s.Fleets = []*gateway.Fleet{&f}
+	w.snapshot = s
+	w.controller.Apply(&s)
+}
+
+// TestLiveManyNodes: one change at 20 nodes.
+func TestLiveManyNodes(t *testing.T) {
+	w := newLuaWorld(t, 20)
+	one, two := backend(t, "one"), backend(t, "two")
+	w.serve("", one)
+	w.endpointsBy(gateway.EndpointsByLua)
+	before := w.state()
+	start := time.Now()
+	w.balanced(up(two))
+	took := w.answers(start, "two")
+	t.Logf("figure lua_20_nodes %d ms goal 1000", took.Milliseconds())
+	if took > 20*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if after := w.state(); after != before {
+		t.Errorf("endpoints changed more than themselves: before\n%safter\n%s", before, after)
+	}
+}
+
+// TestLiveWebSocket: what was upgraded stays open over 100 changes, and no request fails.
+func TestLiveWebSocket(t *testing.T) {
+	w := newLuaWorld(t, 1)
+	one, two, socket := backend(t, "one"), backend(t, "two"), echo(t)
+	w.serve("", socket)
+	w.endpointsBy(gateway.EndpointsByLua)
+	before := w.state()
+	talk := upgrade(t, w.edges[0])
+	talk("hello")
+	w.balanced(up(one))
+	w.answers(time.Now(), "one")
+	var stop atomic.Bool
+	var asked, failed atomic.Int64
+	var load sync.WaitGroup
+	for range 4 {
+		load.Go(func() {
+			for !stop.Load() {
+				asked.Add(1)
+				if code, text, err := get(w.edges[0], "shop.test"); err != nil || code != http.StatusOK {
+					failed.Add(1)
+					t.Errorf("a request failed: %d %s %v", code, text, err)
+				}
+			}
+		})
+	}
+	for i := range 100 {
+		switch i % 4 {
+		case 0:
+			w.balanced(up(one), up(two))
+		case 1:
+			w.balanced(ejected(one), up(two))
+		case 2:
+			w.balanced(up(two))
+		default:
+			w.balanced(up(one))
+		}
+		time.Sleep(20 * time.Millisecond)
+		if i%10 == 0 {
+			talk(fmt.Sprint("after ", i))
+		}
+	}
+	w.answers(time.Now(), "one")
+	stop.Store(true)
+	load.Wait()
+	talk("goodbye")
+	if after := w.state(); after != before {
+		t.Errorf("endpoints changed more than themselves: before\n%safter\n%s", before, after)
+	}
+	t.Logf("figure lua_websocket_failed_requests %d requests goal 0 (of %d, over 100 changes)", failed.Load(), asked.Load())
+}
+
+// echo sends back what it gets on an upgraded connection.
+func echo(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				r := bufio.NewReader(conn)
+				req, err := http.ReadRequest(r)
+				if err != nil || req.Header.Get("Upgrade") == "" {
+					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\necho")
+					return
+				}
+				_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+				_, _ = io.Copy(conn, r)
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// upgrade opens a WebSocket through a node; the function it returns sends a text and expects it
+// back.
+func upgrade(t *testing.T, e *edge) func(text string) {
+	t.Helper()
+	var d net.Dialer
+	conn, err := d.DialContext(context.Background(), "tcp", e.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_, _ = io.WriteString(conn, "GET /ws HTTP/1.1\r\nHost: shop.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+	r := bufio.NewReader(conn)
+	res, err := http.ReadResponse(r, nil)
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("upgrade: %+v %v", res, err)
+	}
+	return func(text string) {
+		t.Helper()
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		if _, err := io.WriteString(conn, text); err != nil {
+			t.Fatalf("the WebSocket broke: %v", err)
+		}
+		back := make([]byte, len(text))
+		if _, err := io.ReadFull(r, back); err != nil || string(back) != text {
+			t.Fatalf("the WebSocket broke: %q %v", back, err)
+		}
+	}
+}
