@@ -74,11 +74,15 @@ func (b *builder) report(p Problem) {
 	b.problems = append(b.problems, p)
 }
 
-// checkFleets reports tenants that name a fleet that does not exist.
+// checkFleets reports tenants that name a fleet that does not exist, and what fleets say wrong.
 func (b *builder) checkFleets() {
 	known := map[string]bool{}
 	for _, f := range b.in.Fleets {
 		known[f.Name] = true
+		if e := f.Spec.Endpoints; e != "" && e != "auto" && e != "static" {
+			b.report(Problem{Object: f.Ref(), Field: "spec.endpoints", Code: "endpoints_invalid",
+				Message: "Endpoints " + quote(e) + " is not known, so it counts as auto: write auto or static."})
+		}
 	}
 	for _, t := range b.in.Tenants {
 		for i, f := range t.Spec.Fleets {

@@ -30,6 +30,8 @@ func TestSiteHasNoProblems(t *testing.T) {
 var problemCases = []problemCase{
 	{name: "a fleet that does not exist", edit: func(s *site) { s.acme.Spec.Fleets = []string{"shared", "nosuch"} },
 		want: "Tenant acme: spec.fleets[1]: fleet_unknown, found by build", says: `There is no fleet "nosuch"`},
+	{name: "endpoints of a fleet in a third way", edit: func(s *site) { s.shared.Spec.Endpoints = "lua" },
+		want: "Fleet shared: spec.endpoints: endpoints_invalid, found by build", says: `Endpoints "lua" is not known`},
 	{name: "a share of errors that is none", edit: func(s *site) { s.acme.Spec.Alerts = &gateway.TenantAlerts{MaxErrorRatio: 5} },
 		want: "Tenant acme: spec.alerts.maxErrorRatio: alerts_invalid, found by build", says: `write a number from 0 to 1`},
 	{name: "an upstream of no tenant", edit: func(s *site) { s.Upstreams = append(s.Upstreams, upstream("ghost", "api")) },

@@ -1072,6 +1072,12 @@ export interface components {
                 /** @description The shortest time between two reloads of one node. Default 10s. */
                 every?: components["schemas"]["Duration"];
             };
+            /**
+             * @description auto (default) gives endpoints to nodes whose nginx has the Lua module without a reload, and writes them
+             *     into the files of all others. static writes them into the files of all nodes.
+             * @enum {string}
+             */
+            endpoints?: "auto" | "static";
         };
         /** @description Ceilings and locks that administrators put on what tenants may set. */
         Policy: {
@@ -2174,6 +2180,10 @@ export interface components {
             overwritten?: components["schemas"]["FileDrift"][];
             /** @description What nginx says when the files on disk would not load: a restart would fail now. */
             checkError?: string;
+            /** @description How nginx gets endpoints: "lua", without a reload, or "static: " with the reason why they stand in its files. */
+            endpoints?: string;
+            /** @description The version of the endpoint sets that nginx has confirmed. */
+            live?: string;
             /**
              * Format: int64
              * @description Since the agent's start.
