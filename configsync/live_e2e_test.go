@@ -426,3 +426,49 @@ func upgrade(t *testing.T, e *edge) func(text string) {
 		}
 	}
 }
+
+// TestLiveRemovedUpstream: a route moves to another upstream and its old one is deleted. The
+// sets are there at once and the files later: meanwhile the old files still find endpoints.
+func TestLiveRemovedUpstream(t *testing.T) {
+	w := newLuaWorld(t, 1)
+	e := w.edges[0]
+	one, two := backend(t, "one"), backend(t, "two")
+	w.serve("", one)
+	w.endpointsBy(gateway.EndpointsByLua)
+
+	s := w.snapshot
+	s.Generation++
+	fleet := *s.Fleets[0]
+	fleet.Spec.ReloadBudget.Every = gateway.Duration(4 * time.Second)
+	s.Fleets = []*gateway.Fleet{&fleet}
+	key := gateway.UpstreamKey{Tenant: "acme", Name: "next"}
+	route := *s.Hosts[0].Rules[0].Route
+	route.Targets = []gateway.Target{{Upstream: key, Weight: 1}}
+	s.Hosts = []*gateway.Host{{Name: "shop.test", Tenant: "acme", Rules: []gateway.Rule{{Path: gateway.PathMatch{Prefix: "/"}, Route: &route}}}}
+	s.Upstreams = []*gateway.EffectiveUpstream{{Key: key, Protocol: "http", Endpoints: []gateway.Endpoint{up(two)}}}
+	w.snapshot = s
+	w.controller.Apply(&s)
+	old := 0
+	w.until("the new upstream to be asked", func() error {
+		code, text, err := get(e, "shop.test")
+		if err != nil || code != http.StatusOK {
+			t.Errorf("a request failed: %d %s %v", code, text, err)
+		}
+		if strings.Contains(text, "two") {
+			return nil
+		}
+		old++
+		return errors.New("the old one is asked")
+	})
+	if old == 0 {
+		t.Error("the files changed at once, so this tests nothing")
+	}
+	w.until("the old set to go", func() error {
+		b, err := os.ReadFile(filepath.Join(e.TreeDir, "live", "sets"))
+		if err == nil && (strings.Contains(string(b), "set acme.api\n") || !strings.Contains(string(b), "set acme.next\n")) {
+			err = fmt.Errorf("the sets are %s", b)
+		}
+		return err
+	})
+	w.endpointsBy(gateway.EndpointsByLua)
+}
