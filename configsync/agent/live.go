@@ -108,11 +108,11 @@ func (l *live) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-l.kick:
-			l.step(ctx, false)
+			_ = l.step(ctx, false) // it is logged
 		case done := <-l.asked:
 			done <- l.step(ctx, true)
 		case <-tick.C:
-			l.step(ctx, false)
+			_ = l.step(ctx, false) // it is logged
 		}
 	}
 }
