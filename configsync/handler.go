@@ -88,7 +88,7 @@ func (c *Controller) takeReport(report gateway.NodeReport) (out protocol.SyncRes
 	}
 	r, upload := c.update(f, report)
 	out = protocol.SyncResponse{Desired: r.tree.Digest, ReloadEvery: f.reloadEvery, UploadTree: upload}
-	out.LiveVersion, live = c.liveVersion(f, report.Facts)
+	out.LiveVersion, live = c.liveVersion(f, report)
 	changed = r.changed
 	c.mu.Unlock()
 	c.cfg.Changed(report.Fleet)
@@ -105,7 +105,7 @@ func (c *Controller) desired(report gateway.NodeReport) (protocol.SyncResponse, 
 		return protocol.SyncResponse{}, err
 	}
 	n.report.ReportedAt = c.cfg.Now()
-	version, _ := c.liveVersion(f, n.report.Facts)
+	version, _ := c.liveVersion(f, n.report)
 	return protocol.SyncResponse{Desired: n.rendering.tree.Digest, ReloadEvery: f.reloadEvery, LiveVersion: version}, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 	"github.com/sluice-gateway/sluice/configsync/protocol"
@@ -47,10 +48,16 @@ func (c *Controller) liveFor(f *fleetState) *liveSets {
 	return f.live
 }
 
-// renderLive is liveFor where a node of the fleet takes sets, after a new snapshot. mu is held.
+// wantsSets says whether a node gets sets: it could take them, or still has them while its
+// bundle without endpoints is replaced, however long a rollout takes.
+func wantsSets(r gateway.NodeReport) bool {
+	return slices.Contains(r.Facts.Modules, nginxconf.ModuleLua) || r.Live != ""
+}
+
+// renderLive is liveFor where a node of the fleet wants sets, after a new snapshot. mu is held.
 func (c *Controller) renderLive(f *fleetState) {
 	for _, n := range f.nodes {
-		if nginxconf.TakesSets(f.seen, f.name, n.report.Facts) {
+		if wantsSets(n.report) {
 			c.liveFor(f)
 			return
 		}
@@ -146,12 +153,7 @@ func (l *liveSets) since(version string) protocol.LiveSets {
 			out.Sets = append(out.Sets, set.set)
 		}
 	}
-	slices.SortFunc(out.Sets, func(a, b nginxconf.EndpointSet) int {
-		if a.Upstream < b.Upstream {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(out.Sets, func(a, b nginxconf.EndpointSet) int { return strings.Compare(a.Upstream, b.Upstream) })
 	// An upstream that came back is not gone.
 	out.Removed = slices.DeleteFunc(out.Removed, func(name string) bool {
 		return slices.ContainsFunc(out.Sets, func(s nginxconf.EndpointSet) bool { return s.Upstream == name })
@@ -159,10 +161,10 @@ func (l *liveSets) since(version string) protocol.LiveSets {
 	return out
 }
 
-// liveVersion is what a node with these facts should have beside its bundle, and closed when
-// that changes: nothing, and never, for one whose endpoints stand in its files. mu is held.
-func (c *Controller) liveVersion(f *fleetState, facts gateway.NodeFacts) (string, <-chan struct{}) {
-	if !nginxconf.TakesSets(f.seen, f.name, facts) {
+// liveVersion is what a node should have beside its bundle, and closed when that changes:
+// nothing, and never, for one that wants no sets. mu is held.
+func (c *Controller) liveVersion(f *fleetState, report gateway.NodeReport) (string, <-chan struct{}) {
+	if !wantsSets(report) {
 		return "", nil
 	}
 	l := c.liveFor(f)
@@ -173,7 +175,7 @@ func (c *Controller) serveLive(w http.ResponseWriter, req *http.Request) {
 	q := req.URL.Query()
 	c.mu.Lock()
 	f, n, err := c.findNode(q.Get("fleet"), q.Get("node"))
-	if err == nil && !nginxconf.TakesSets(f.seen, f.name, n.report.Facts) {
+	if err == nil && !wantsSets(n.report) {
 		err = fmt.Errorf("endpoint sets of node %q: %w: its endpoints stand in its files; sync again", n.report.Node, gateway.ErrNotFound)
 	}
 	if err != nil {
