@@ -114,3 +114,21 @@ func TestLiveVersionIsOfContent(t *testing.T) {
 		}
 	}
 }
+
+// TestWantsSets: a node that still has sets goes on getting them while it is made static.
+func TestWantsSets(t *testing.T) {
+	lua := gateway.NodeFacts{Modules: []string{"http_lua_module"}}
+	for _, c := range []struct {
+		report gateway.NodeReport
+		want   bool
+	}{
+		{gateway.NodeReport{}, false},
+		{gateway.NodeReport{Facts: lua}, true},
+		{gateway.NodeReport{Live: "v"}, true},
+		{gateway.NodeReport{Facts: gateway.NodeFacts{Modules: []string{"http_v2_module"}}}, false},
+	} {
+		if got := wantsSets(c.report); got != c.want {
+			t.Errorf("%+v: %v", c.report, got)
+		}
+	}
+}

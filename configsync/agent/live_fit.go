@@ -44,7 +44,7 @@ func (f *luaFit) look(ctx context.Context, n *nginx, files []loadedFile, link st
 	default:
 		if key := n.binary + " " + n.build.version + " " + strings.Join(modules, " "); key != f.tried {
 			f.tried, f.trial = key, ""
-			if err := luaTrial(ctx, n.binary, modules, luaPaths(files)); err != nil {
+			if err := luaTrial(ctx, n.binary, modules, nginxUser(files), luaPaths(files)); err != nil {
 				f.trial = err.Error()
 			}
 		}
@@ -154,9 +154,18 @@ func luaPaths(files []loadedFile) string {
 	return b.String()
 }
 
+// nginxUser is nginx.conf's directive of who workers are: the one compiled in may not exist.
+func nginxUser(files []loadedFile) string {
+	user := mainDirective(files, "user")
+	if user == "" || os.Getuid() != 0 {
+		return ""
+	}
+	return "user " + nginxconf.Quote(user) + ";\n"
+}
+
 // luaTrial runs our Lua in an nginx of its own, which ends before it serves anything. "nginx -t"
 // would not run it.
-func luaTrial(ctx context.Context, binary string, modules []string, paths string) error {
+func luaTrial(ctx context.Context, binary string, modules []string, user, paths string) error {
 	dir, err := os.MkdirTemp("", "sluice-lua-")
 	if err != nil {
 		return fmt.Errorf("try Lua: %w", err)
@@ -168,6 +177,7 @@ func luaTrial(ctx context.Context, binary string, modules []string, paths string
 			b.WriteString("load_module " + nginxconf.Quote(m) + ";\n")
 		}
 	}
+	b.WriteString(user)
 	b.WriteString("daemon off;\nmaster_process off;\npid " + dir + "/pid;\nerror_log " + dir + "/error.log;\nevents {}\nhttp {\n    access_log off;\n" + paths)
 	for _, name := range []string{"client_body", "proxy", "fastcgi", "scgi", "uwsgi"} {
 		b.WriteString("    " + name + "_temp_path " + dir + "/" + name + ";\n")

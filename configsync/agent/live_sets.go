@@ -12,8 +12,9 @@ import (
 	"github.com/sluice-gateway/sluice/configsync/protocol"
 )
 
-// maxPush keeps a push in the memory of nginx's worker (client_body_buffer_size).
-const maxPush = 512 << 10
+// maxPush keeps a push in the memory of nginx's worker (client_body_buffer_size), and the worker
+// from being busy with it for longer than some milliseconds.
+const maxPush = 128 << 10
 
 const (
 	liveHead = "sluice-live 1\n"

@@ -132,13 +132,13 @@ func TestLuaFit(t *testing.T) {
 func TestLuaTrial(t *testing.T) {
 	modules := []string{"/usr/lib/nginx/modules/ndk_http_module.so", "/usr/lib/nginx/modules/ngx_http_lua_module.so"}
 	const nginx = "/usr/sbin/nginx"
-	if err := luaTrial(t.Context(), nginx, modules, ""); err != nil {
+	if err := luaTrial(t.Context(), nginx, modules, "", ""); err != nil {
 		t.Error(err)
 	}
-	if err := luaTrial(t.Context(), nginx, modules, "lua_package_path /nonexistent/?.lua;\n"); err == nil || !strings.Contains(err.Error(), "nginx can not run our Lua: ") || !strings.Contains(err.Error(), "resty.core") {
+	if err := luaTrial(t.Context(), nginx, modules, "user root;\n", "lua_package_path /nonexistent/?.lua;\n"); err == nil || !strings.Contains(err.Error(), "nginx can not run our Lua: ") || !strings.Contains(err.Error(), "resty.core") {
 		t.Errorf("without resty.core: %v", err)
 	}
-	if err := luaTrial(t.Context(), nginx, modules[1:], ""); err == nil {
+	if err := luaTrial(t.Context(), nginx, modules[1:], "", ""); err == nil {
 		t.Error("the trial passes without the NDK")
 	}
 }

@@ -62,8 +62,7 @@ func TestSetIsAlwaysValid(t *testing.T) {
 		t.Errorf("got %v %v %q, want %q", ok, err, text, want)
 	}
 	for _, u := range []*gateway.EffectiveUpstream{
-		{Protocol: "h2c"}, {Protocol: "https", TLS: &gateway.UpstreamTLS{}}, {Protocol: "http", ProxyProtocol: "v1"},
-		{Protocol: "http", Limits: gateway.UpstreamLimits{MaxConnections: 1}}, {Protocol: "http", Balance: gateway.Balance{Policy: "hash"}},
+		{Protocol: "http", ProxyProtocol: "v1"}, {Protocol: "http", Limits: gateway.UpstreamLimits{MaxConnections: 1}}, {Protocol: "http", Balance: gateway.Balance{Policy: "hash"}},
 	} {
 		if _, ok := Set(u); ok {
 			t.Errorf("%+v is pushed, which our Lua does not do", u)

@@ -58,8 +58,7 @@ func TakesSets(s *gateway.Snapshot, fleet string, facts gateway.NodeFacts) bool 
 // isLive says whether an upstream's endpoints are pushed. What our Lua does not do, such as
 // other ways to balance, is left to nginx's own balancers, with the endpoints in the files.
 func isLive(u *gateway.EffectiveUpstream) bool {
-	return u.TLS == nil && u.Protocol != "h2c" && u.ProxyProtocol == "" && u.Limits.MaxConnections == 0 &&
-		(u.Balance.Policy == "" || u.Balance.Policy == "round_robin")
+	return u.ProxyProtocol == "" && u.Limits.MaxConnections == 0 && (u.Balance.Policy == "" || u.Balance.Policy == "round_robin")
 }
 
 // live is isLive on nodes that take sets.
