@@ -76,6 +76,7 @@ type fleetState struct {
 	nodes       map[string]*node
 	renderings  map[string]*rendering // what people want now, by factsKey
 	rolloutState
+	live *liveSets // see liveFor
 }
 
 // New returns a controller without fleets; Apply brings them.
@@ -143,6 +144,7 @@ func (c *Controller) renderAll(s *gateway.Snapshot) {
 		if f.reloadEvery <= 0 {
 			f.reloadEvery = DefaultReloadEvery
 		}
+		c.renderLive(f)
 		if c.renderFleet(f) {
 			changed = append(changed, f.name)
 		}

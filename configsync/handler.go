@@ -30,6 +30,7 @@ func (c *Controller) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+protocol.PathSync, c.serveSync)
 	mux.HandleFunc("GET "+protocol.PathBundle, own(c.serveBundle))
+	mux.HandleFunc("GET "+protocol.PathLive, own(c.serveLive))
 	mux.HandleFunc("PUT "+protocol.PathTree, own(c.serveTree))
 	mux.HandleFunc("POST "+protocol.PathOutcomes, own(c.serveOutcomes))
 	return mux
@@ -70,25 +71,27 @@ func (c *Controller) sync(ctx context.Context, in protocol.SyncRequest) (protoco
 	if err := protocol.ValidNode(in.Report.Node); err != nil {
 		return protocol.SyncResponse{}, err
 	}
-	out, changed, err := c.takeReport(in.Report)
-	if err != nil || out.Desired != in.Have || out.UploadTree || in.Wait <= 0 {
+	out, changed, live, err := c.takeReport(in.Report)
+	if err != nil || out.Desired != in.Have || out.LiveVersion != in.HaveLive || out.UploadTree || in.Wait <= 0 {
 		return out, err
 	}
 	timer := time.NewTimer(min(in.Wait.Std(), protocol.MaxWait))
 	defer timer.Stop()
-	// The agent is gone; the controller closes; time is up; the bundle changed.
+	// The agent is gone; the controller closes; time is up; the bundle changed; endpoint
+	// sets changed.
 	select {
 	case <-ctx.Done():
 		return out, nil
 	case <-c.closed:
 	case <-timer.C:
 	case <-changed:
+	case <-live:
 	}
 	return c.desired(in.Report)
 }
 
 // takeReport stores a report and says what is desired until changed is closed.
-func (c *Controller) takeReport(report gateway.NodeReport) (protocol.SyncResponse, <-chan struct{}, error) {
+func (c *Controller) takeReport(report gateway.NodeReport) (out protocol.SyncResponse, changed, live <-chan struct{}, err error) {
 	c.mu.Lock()
 	f, err := c.find(report.Fleet)
 	if err == nil {
@@ -96,20 +99,21 @@ func (c *Controller) takeReport(report gateway.NodeReport) (protocol.SyncRespons
 	}
 	if err != nil {
 		c.mu.Unlock()
-		return protocol.SyncResponse{}, nil, err
+		return out, nil, nil, err
 	}
 	if err := f.makeRoom(report.Node, c.cfg.Now()); err != nil {
 		c.mu.Unlock()
-		return protocol.SyncResponse{}, nil, err
+		return out, nil, nil, err
 	}
 	r, upload := c.update(f, report)
-	out := protocol.SyncResponse{Desired: r.tree.Digest, ReloadEvery: f.reloadEvery, UploadTree: upload}
-	changed := r.changed
+	out = protocol.SyncResponse{Desired: r.tree.Digest, ReloadEvery: f.reloadEvery, UploadTree: upload}
+	out.LiveVersion, live = c.liveVersion(f, report)
+	changed = r.changed
 	c.mu.Unlock()
 	c.nudge()
 	c.cfg.Changed(report.Fleet)
 	c.publish()
-	return out, changed, nil
+	return out, changed, live, nil
 }
 
 // desired is the answer at the end of a wait, which is a sign of life too.
@@ -121,7 +125,8 @@ func (c *Controller) desired(report gateway.NodeReport) (protocol.SyncResponse, 
 		return protocol.SyncResponse{}, err
 	}
 	n.report.ReportedAt = c.cfg.Now()
-	return protocol.SyncResponse{Desired: n.rendering.tree.Digest, ReloadEvery: f.reloadEvery}, nil
+	version, _ := c.liveVersion(f, n.report)
+	return protocol.SyncResponse{Desired: n.rendering.tree.Digest, ReloadEvery: f.reloadEvery, LiveVersion: version}, nil
 }
 
 func (c *Controller) serveBundle(w http.ResponseWriter, req *http.Request) {

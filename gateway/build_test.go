@@ -34,6 +34,8 @@ var problemCases = []problemCase{
 		want: "Fleet shared: spec.waves: waves_invalid, found by build", says: `some nodes would never get a change: end with 100%`},
 	{name: "a gate that is none", edit: func(s *site) { s.shared.Spec.Gates.MaxErrorRatioDelta = 5 },
 		want: "Fleet shared: spec.gates.maxErrorRatioDelta: gate_invalid, found by build", says: `0.05 is in force: write a share from 0 to 1`},
+	{name: "endpoints of a fleet in a third way", edit: func(s *site) { s.shared.Spec.Endpoints = "lua" },
+		want: "Fleet shared: spec.endpoints: endpoints_invalid, found by build", says: `Endpoints "lua" is not known`},
 	{name: "a share of errors that is none", edit: func(s *site) { s.acme.Spec.Alerts = &gateway.TenantAlerts{MaxErrorRatio: 5} },
 		want: "Tenant acme: spec.alerts.maxErrorRatio: alerts_invalid, found by build", says: `write a number from 0 to 1`},
 	{name: "an upstream of no tenant", edit: func(s *site) { s.Upstreams = append(s.Upstreams, upstream("ghost", "api")) },

@@ -56,6 +56,7 @@ func TestDigests(t *testing.T) {
 			s.Fleets = append(s.Fleets, &gateway.Fleet{Meta: meta(gateway.KindFleet, "", "new")})
 		}},
 		{name: "a fleet's budget", digest: true, edit: func(s *site) { s.shared.Spec.ReloadBudget.Every = second }},
+		{name: "how a fleet gets endpoints", digest: true, edit: func(s *site) { s.shared.Spec.Endpoints = "static" }},
 		{name: "an allowed directive", digest: true, edit: func(s *site) { s.ceiling.Spec.NginxDirectives = []string{"proxy_buffering", "add_header"} }},
 		{name: "a path", digest: true, edit: func(s *site) { s.apiRoute.Spec.Match[0].Path.Prefix = "/api2" }},
 		{name: "the kind of a path", digest: true, edit: func(s *site) { s.apiRoute.Spec.Match[0].Path = gateway.PathMatch{Exact: "/api"} }},

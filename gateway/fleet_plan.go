@@ -140,6 +140,10 @@ func (b *builder) checkFleet(f *Fleet) {
 	if p := wavesProblem(f.Spec.Waves); p != "" {
 		b.report(Problem{Object: f.Ref(), Field: "spec.waves", Code: "waves_invalid", Message: "These waves can not be used, so 1, 10% and 100% are in force: " + p + "."})
 	}
+	if e := f.Spec.Endpoints; e != "" && e != "auto" && e != "static" {
+		b.report(Problem{Object: f.Ref(), Field: "spec.endpoints", Code: "endpoints_invalid",
+			Message: "Endpoints " + quote(e) + " is not known, so it counts as auto: write auto or static."})
+	}
 	g := f.Spec.Gates
 	for _, gate := range []struct {
 		field string

@@ -58,6 +58,10 @@ type NodeReport struct {
 	// CheckError is nginx's message when the files on disk would not load: a restart of
 	// nginx would fail now.
 	CheckError string `json:"checkError,omitempty"`
+	// Endpoints is how nginx gets endpoints: EndpointsByLua, or EndpointsInFiles with the reason.
+	Endpoints string `json:"endpoints,omitempty"`
+	// Live is the version of the endpoint sets that nginx has confirmed.
+	Live string `json:"live,omitempty"`
 	// Reloads and ReloadsFailed count since the agent's start.
 	Reloads       uint64 `json:"reloads,omitempty"`
 	ReloadsFailed uint64 `json:"reloadsFailed,omitempty"`
@@ -66,6 +70,12 @@ type NodeReport struct {
 	ReportedAt  time.Time `json:"reportedAt"`
 	NodeLoad
 }
+
+// What NodeReport.Endpoints begins with.
+const (
+	EndpointsByLua   = "lua"    // pushed to nginx, without a reload
+	EndpointsInFiles = "static" // in nginx's files, with a reload
+)
 
 // ApplyFailure says which step of which bundle failed and why, in nginx's own words.
 type ApplyFailure struct {

@@ -132,6 +132,10 @@ type FleetSpec struct {
 	// Drain is how long the health address of a node answers 503 before a change is applied, so
 	// that LVS takes it out. Default: not at all.
 	Drain Duration `json:"drain,omitempty"`
+	// Endpoints: "auto" (default) gives endpoints to nodes whose nginx has the Lua module
+	// without a reload, and writes them into the files of all others. "static" writes them into
+	// the files of all nodes.
+	Endpoints string `json:"endpoints,omitempty"`
 }
 
 // FleetMode says whose nginx.conf is.

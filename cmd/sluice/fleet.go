@@ -95,13 +95,14 @@ func fleetNodes() *cobra.Command {
 				return err
 			}
 			return show(cmd, list, func(row func(...any)) {
-				row("NODE", "STATE", "DESIRED", "ON DISK", "RUNNING", "NGINX", "REPORTED", "NOTE")
+				row("NODE", "STATE", "DESIRED", "ON DISK", "RUNNING", "ENDPOINTS", "NGINX", "REPORTED", "NOTE")
 				for _, n := range list {
 					note := n.CheckError
+					endpoints, _, _ := strings.Cut(n.Endpoints, ":") // the reason is in the JSON
 					if n.Failed != nil {
 						note = fmt.Sprintf("%s failed: %s", n.Failed.Step, n.Failed.Message)
 					}
-					row(n.Node, n.State, short(n.Desired), short(n.OnDisk), short(n.Running), n.Facts.NginxVersion, n.ReportedAt, note)
+					row(n.Node, n.State, short(n.Desired), short(n.OnDisk), short(n.Running), endpoints, n.Facts.NginxVersion, n.ReportedAt, note)
 				}
 			})
 		}}

@@ -33,6 +33,8 @@ type agent struct {
 	loads    *loads
 	debt     debt
 	orphans  []worker
+	live     *live
+	lua      luaFit
 
 	desired     string
 	reloadEvery time.Duration
@@ -45,6 +47,7 @@ type agent struct {
 	lastMaster  int
 	lastWorkers []process
 	binaryStamp string // tells when the binary is replaced
+	lastLua     string // why it did not work, at the last beat
 	reported    gateway.NodeReport
 }
 
@@ -73,6 +76,7 @@ func Run(ctx context.Context, cfg Config) error {
 	background.Go(func() { a.watcher.run(ctx) })
 	background.Go(func() { turnedAway(a.link.run(ctx)) })
 	background.Go(func() { a.outcomes.run(ctx) })
+	background.Go(func() { a.live.run(ctx) })
 	a.loop(ctx)
 	background.Wait()
 	if err := context.Cause(ctx); errors.Is(err, errTurnedAway) {
@@ -115,7 +119,11 @@ func (a *agent) prepare(ctx context.Context) (err error) {
 	}
 	a.loads = readLoads(a.disk.loads())
 	a.applier = &applier{cfg: a.cfg, disk: a.disk, nginx: a.nginx, loaded: a.diskIsLoaded, applied: a.noteLoad}
-	a.link = newLink(a.client)
+	if a.live, err = newLive(a.cfg, a.disk); err != nil {
+		return err
+	}
+	a.lua = luaFit{live: a.live, reason: "nginx's files are not read yet"}
+	a.link = newLink(a.client, a.live.want)
 	if a.outcomes, err = newOutcomes(a.cfg, a.disk); err != nil {
 		return err
 	}
@@ -209,6 +217,9 @@ func (a *agent) refresh(ctx context.Context) {
 // beat says whether nginx was started, stopped, replaced or reloaded since the last look.
 func (a *agent) beat(ctx context.Context) bool {
 	changed := a.seeOrphans()
+	if a.nginx.removeLeft(a.live.socket.path) {
+		a.cfg.Log.Warn("removed the socket that a killed nginx left behind, so that nginx can start", "socket", a.live.socket.path)
+	}
 	if a.nginx.removeLeftSocket() {
 		a.cfg.Log.Warn("removed the socket that a killed nginx left behind, so that nginx can start", "socket", a.nginx.listen)
 	}
@@ -226,8 +237,9 @@ func (a *agent) beat(ctx context.Context) bool {
 		workers = append(workers, process{w.pid, w.start})
 	}
 	running, _, _ := a.applier.running(ctx) // as in observe
-	changed = a.debt.see(accepting, draining, time.Now().UTC()) || changed || pid != a.lastMaster || running != a.seen.running || !slices.Equal(workers, a.lastWorkers)
-	a.lastMaster, a.lastWorkers = pid, workers
+	changed = a.debt.see(accepting, draining, time.Now().UTC()) || changed || pid != a.lastMaster || running != a.seen.running || !slices.Equal(workers, a.lastWorkers) ||
+		a.live.version() != a.reported.Live || a.live.failed() != a.lastLua
+	a.lastMaster, a.lastWorkers, a.lastLua = pid, workers, a.live.failed()
 	return changed || a.cfg.identity.ahead() != a.reported.ClockOff
 }
 
@@ -279,6 +291,9 @@ func (a *agent) reconcile(ctx context.Context) {
 		// Nothing was tried on the node, so nothing failed there. The next try is soon.
 		a.cfg.Log.Warn("fetch a bundle", "digest", digest, "error", err)
 		return
+	} else if err := a.settleSets(ctx, tree); err != nil {
+		a.cfg.Log.Warn("a bundle waits for the endpoints of its upstreams", "digest", digest, "error", err)
+		return
 	} else {
 		failed = a.applier.apply(ctx, tree)
 	}
@@ -286,6 +301,7 @@ func (a *agent) reconcile(ctx context.Context) {
 		return
 	}
 	a.failed = failed
+	a.lua.refused(failed)
 	if failed == nil {
 		a.failures = 0
 		a.cfg.Log.Info("nginx runs the bundle", "digest", digest)
@@ -294,6 +310,14 @@ func (a *agent) reconcile(ctx context.Context) {
 	a.retryAt = time.Now().Add(min(a.cfg.RetryAfter<<min(a.failures, 4), 10*a.cfg.RetryAfter))
 	a.failures++
 	a.cfg.Log.Error("a bundle was not applied", "digest", digest, "step", failed.Step, "error", failed.Message, "file", failed.File, "line", failed.Line)
+}
+
+// settleSets sees that nginx will have the endpoints of a bundle that has none in its files.
+func (a *agent) settleSets(ctx context.Context, tree *nginxconf.Tree) error {
+	if tree.File(nginxconf.LuaFile) == nil {
+		return nil
+	}
+	return a.live.settle(ctx)
 }
 
 // settleFailure forgets a failure once its bundle runs after all, such as after nginx was

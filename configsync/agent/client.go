@@ -21,11 +21,11 @@ const maxBundle = 256 << 20
 // client talks to the control plane as the node of cfg.identity; see package protocol.
 type client struct{ cfg Config }
 
-func (c client) sync(ctx context.Context, report gateway.NodeReport, have string, wait time.Duration) (protocol.SyncResponse, error) {
+func (c client) sync(ctx context.Context, report gateway.NodeReport, have, haveLive string, wait time.Duration) (protocol.SyncResponse, error) {
 	var out protocol.SyncResponse
 	ctx, cancel := context.WithTimeout(ctx, wait+30*time.Second)
 	defer cancel()
-	err := c.do(ctx, http.MethodPost, protocol.PathSync, nil, protocol.SyncRequest{Report: report, Have: have, Wait: gateway.Duration(wait)}, &out)
+	err := c.do(ctx, http.MethodPost, protocol.PathSync, nil, protocol.SyncRequest{Report: report, Have: have, HaveLive: haveLive, Wait: gateway.Duration(wait)}, &out)
 	return out, err
 }
 
@@ -53,6 +53,15 @@ func (c client) outcomes(ctx context.Context, batch protocol.Outcomes) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return c.do(ctx, http.MethodPost, protocol.PathOutcomes, nil, batch, nil)
+}
+
+// live fetches the endpoint sets that changed since a version, or all of them for "".
+func (c client) live(ctx context.Context, since string) (protocol.LiveSets, error) {
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	var out protocol.LiveSets
+	err := c.do(ctx, http.MethodGet, protocol.PathLive, url.Values{"since": {since}}, nil, &out)
+	return out, err
 }
 
 func (c client) do(ctx context.Context, method, path string, q url.Values, in, out any) error {

@@ -76,6 +76,9 @@ type Config struct {
 	identity *identity
 	// at is called at each point of applying, by tests that kill the agent there.
 	at func(point)
+	// liveTimeout is how long nginx's socket for endpoint sets may be silent before the node
+	// is static. Default 10s.
+	liveTimeout time.Duration
 }
 
 // complete fills in defaults and checks what can't be guessed.
@@ -111,6 +114,7 @@ func (c Config) complete() (Config, error) {
 	setDefault(&c.Coalesce, 2*time.Second)
 	setDefault(&c.VerifyTimeout, 15*time.Second)
 	setDefault(&c.RetryAfter, 30*time.Second)
+	setDefault(&c.liveTimeout, 10*time.Second)
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}

@@ -27,6 +27,8 @@
 //	bundles/DIGEST.json       the same as received, to tell edits by hand
 //	journal.json              only while a bundle is being applied
 //	sluice.sock               where nginx answers GET /digest
+//	live/                     closed to others: push.sock, where nginx with the Lua module takes
+//	                          endpoint sets, and sets, the file that it reads them from at start
 //
 // The folder of [Config.StateDir], which is for the agent alone:
 //
@@ -36,6 +38,7 @@
 //
 // nginx does not remove its sockets when it is killed, and does not start while one is left.
 // The agent removes a left one within about a second. For a node whose agent may be away
-// when nginx starts, add "ExecStartPre=-/bin/rm -f TREEDIR/sluice.sock" to nginx's unit, or
-// set [Config.DigestListen] to a loopback address and port.
+// when nginx starts, add "ExecStartPre=-/bin/rm -f TREEDIR/sluice.sock TREEDIR/live/push.sock"
+// to nginx's unit. Where there is no Lua module, [Config.DigestListen] with a loopback address
+// does as well.
 package agent

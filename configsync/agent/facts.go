@@ -24,6 +24,8 @@ type build struct {
 	confPath string
 	pidPath  string
 	logPath  string // of the access log that is written where nothing is said
+	// luaBuiltIn says that the Lua module need not be loaded, as in OpenResty.
+	luaBuiltIn bool
 }
 
 // builtIn are the modules that nginx has unless it was built without them, of those that
@@ -34,6 +36,7 @@ var builtIn = []string{"http_access_module", "http_grpc_module", "http_map_modul
 var (
 	versionLine = regexp.MustCompile(`(?m)^nginx version: \S*?/(\S+)`)
 	moduleFlag  = regexp.MustCompile(`--(with|without)-(\w+_module)\b`)
+	luaFlag     = regexp.MustCompile(`--add-module=\S*(ngx_lua|lua-nginx-module)`)
 	pathFlag    = regexp.MustCompile(`--(prefix|conf-path|pid-path|http-log-path)=(\S+)`)
 )
 
@@ -52,7 +55,7 @@ func parseBuild(out string) (build, error) {
 	if v == nil {
 		return build{}, fmt.Errorf("read the output of nginx -V: no version in %q", out)
 	}
-	b := build{version: v[1], prefix: "/usr/local/nginx", modules: slices.Clone(builtIn)}
+	b := build{version: v[1], prefix: "/usr/local/nginx", modules: slices.Clone(builtIn), luaBuiltIn: luaFlag.MatchString(out)}
 	for _, m := range moduleFlag.FindAllStringSubmatch(out, -1) {
 		if m[1] == "with" {
 			b.modules = append(b.modules, m[2])
@@ -134,7 +137,7 @@ func (a *agent) facts() gateway.NodeFacts {
 	b := a.nginx.older()
 	return gateway.NodeFacts{
 		NginxVersion: b.version,
-		Modules:      b.modules,
+		Modules:      a.lua.modules(b.modules),
 		ConfPath:     a.nginx.conf,
 		TreePath:     a.disk.link(),
 		Listen:       a.cfg.Listen,

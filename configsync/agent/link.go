@@ -18,6 +18,8 @@ type link struct {
 	client client
 	// out receives what the control plane says; it keeps only the newest.
 	out chan protocol.SyncResponse
+	// live is told the version of the endpoint sets in each answer.
+	live func(version string)
 
 	mu     sync.Mutex
 	report gateway.NodeReport
@@ -26,8 +28,8 @@ type link struct {
 	cancel context.CancelFunc // of the open request
 }
 
-func newLink(c client) *link {
-	return &link{client: c, out: make(chan protocol.SyncResponse, 1)}
+func newLink(c client, live func(version string)) *link {
+	return &link{client: c, live: live, out: make(chan protocol.SyncResponse, 1)}
 }
 
 // publish hands over a report and the files that it speaks of.
@@ -44,9 +46,9 @@ func (l *link) publish(report gateway.NodeReport, tree protocol.NodeTree) {
 // unreachable control plane is logged when it goes, when its reason changes, and when it comes
 // back. A node that never was enrolled and is turned away is an errTurnedAway.
 func (l *link) run(ctx context.Context) error {
-	have, said, wait := "", "", time.Second
+	have, haveLive, said, wait := "", "", "", time.Second
 	for ctx.Err() == nil {
-		answer, interrupted, err := l.ask(ctx, have)
+		answer, interrupted, err := l.ask(ctx, have, haveLive)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -65,7 +67,8 @@ func (l *link) run(ctx context.Context) error {
 		case said != "":
 			l.client.cfg.Log.Info("the control plane answers again")
 		}
-		said, wait, have = "", time.Second, answer.Desired
+		said, wait, have, haveLive = "", time.Second, answer.Desired, answer.LiveVersion
+		l.live(answer.LiveVersion)
 		l.deliver(answer)
 		if answer.UploadTree {
 			l.upload(ctx)
@@ -78,7 +81,7 @@ func (l *link) run(ctx context.Context) error {
 var errTurnedAway = errors.New("enrol the node")
 
 // ask sees to the certificate and makes one request.
-func (l *link) ask(ctx context.Context, have string) (protocol.SyncResponse, bool, error) {
+func (l *link) ask(ctx context.Context, have, haveLive string) (protocol.SyncResponse, bool, error) {
 	err, refused := l.client.cfg.identity.tend(ctx)
 	switch {
 	case refused:
@@ -86,18 +89,18 @@ func (l *link) ask(ctx context.Context, have string) (protocol.SyncResponse, boo
 	case err != nil:
 		return protocol.SyncResponse{}, false, err
 	}
-	return l.sync(ctx, have)
+	return l.sync(ctx, have, haveLive)
 }
 
 // sync makes one request. It is interrupted when a newer report arrives meanwhile.
-func (l *link) sync(ctx context.Context, have string) (protocol.SyncResponse, bool, error) {
+func (l *link) sync(ctx context.Context, have, haveLive string) (protocol.SyncResponse, bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l.mu.Lock()
 	report, wait := l.report, min(protocol.MaxWait, l.client.cfg.identity.untilRenewal())
 	l.fresh, l.cancel = false, cancel
 	l.mu.Unlock()
-	answer, err := l.client.sync(ctx, report, have, wait)
+	answer, err := l.client.sync(ctx, report, have, haveLive, wait)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cancel = nil

@@ -200,7 +200,11 @@ func (n *nginx) running(ctx context.Context) (string, error) {
 // of a starting nginx a socket looks left too, hence the second look at the same file.
 func (n *nginx) removeLeftSocket() bool {
 	path, ok := strings.CutPrefix(n.listen, "unix:")
-	if !ok || n.master() != 0 {
+	return ok && n.removeLeft(path)
+}
+
+func (n *nginx) removeLeft(path string) bool {
+	if n.master() != 0 {
 		return false
 	}
 	before, err := os.Lstat(path)

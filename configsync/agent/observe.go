@@ -32,6 +32,7 @@ func (a *agent) observe(ctx context.Context) {
 		seen.checkError = err.Error()
 	} else {
 		a.nginx.learn(files, a.disk.link())
+		a.lua.look(ctx, a.nginx, files, a.disk.link())
 		files = append(files, a.disk.texts()...)
 		seen.fingerprint = fingerprint(files, a.disk.link())
 		seen.tree = uploadTree(files, a.disk.link(), seen.fingerprint)
@@ -59,6 +60,7 @@ func (a *agent) observe(ctx context.Context) {
 		seen.drift = list
 	}
 	seen.running, seen.answer, _ = a.applier.running(ctx) // an nginx that does not answer runs nothing of ours
+	a.live.expect(seen.running, seen.running != "" && seen.running == seen.onDisk && a.hasSets())
 	if seen.onDisk != before.onDisk {
 		seen.onDiskSince = now
 	}
@@ -128,6 +130,11 @@ func (a *agent) desiredFingerprint(files []loadedFile) string {
 	return fingerprint(list, a.disk.link())
 }
 
+// hasSets says whether the tree on disk takes endpoint sets.
+func (a *agent) hasSets() bool {
+	return a.pristine != nil && a.pristine.Digest == a.disk.current() && a.pristine.File(nginxconf.LuaFile) != nil
+}
+
 // pristineTree remembers the bundle of the current tree.
 func (a *agent) pristineTree(digest string) *nginxconf.Tree {
 	if digest == "" {
@@ -169,6 +176,7 @@ func (a *agent) report() gateway.NodeReport {
 		Fleet: a.cfg.Fleet, Node: a.cfg.Node, Facts: a.facts(),
 		OnDisk: s.onDisk, OnDiskSince: s.onDiskSince, Running: s.running, RunningSince: s.runningSince,
 		Failed: a.failed, Drift: shorten(s.drift), Overwritten: shorten(a.applier.overwritten), CheckError: s.checkError,
+		Endpoints: a.lua.endpoints(a.pristineTree(s.onDisk)), Live: a.live.version(),
 		Reloads: a.applier.reloads, ReloadsFailed: a.applier.reloadsFailed, Fingerprint: s.fingerprint,
 		NodeLoad: gateway.NodeLoad{
 			DesiredFingerprint: s.desiredFingerprint, RunningFingerprint: a.loads.Fingerprint, LoadedAt: a.loads.At, LoadedBy: a.loads.By,

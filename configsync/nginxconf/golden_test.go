@@ -230,7 +230,14 @@ func nginxSays(t *testing.T, tree Tree) (string, error) {
 			t.Fatal(err)
 		}
 	}
-	conf := fmt.Sprintf("pid %s/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n%sinclude %s/tree/%s;\n}\n", dir, tempPaths(dir), dir, Include)
+	modules := ""
+	if tree.File(LuaFile) != nil {
+		if err := os.Mkdir(filepath.Join(dir, "live"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		modules = "load_module /usr/lib/nginx/modules/ndk_http_module.so;\nload_module /usr/lib/nginx/modules/ngx_http_lua_module.so;\n"
+	}
+	conf := modules + fmt.Sprintf("pid %s/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n%sinclude %s/tree/%s;\n}\n", dir, tempPaths(dir), dir, Include)
 	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(conf), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -55,6 +55,7 @@ func (r *renderer) location(w *writer, route *gateway.EffectiveRoute, taken map[
 	w.comment(commentName(routeRef(route)))
 	w.open(append([]string{"location"}, words...)...)
 	r.singleLabel(w, route)
+	r.liveGuard(w, route)
 	body := r.body(route)
 	r.override(&body, route)
 	body.write(w)

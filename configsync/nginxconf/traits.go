@@ -12,6 +12,7 @@ import (
 // stay the same while endpoints come and go, so that a location is rarely written again.
 type traits struct {
 	usable            bool   // an endpoint is in rotation, and nginx can speak to it
+	live              bool   // endpoints are pushed; whether there are any is seen when they are asked
 	module            string // "proxy" or "grpc": how its directives begin
 	scheme            string // of the pass directive
 	tls               tlsTraits
@@ -30,8 +31,11 @@ type tlsTraits struct {
 
 func (r *renderer) traitsOf(u *gateway.EffectiveUpstream) traits {
 	module, scheme := wire(u.Protocol)
+	spoken := r.refusalOf(u).why == ""
+	live := spoken && r.live(u)
 	return traits{
-		usable:   r.refusalOf(u).why == "" && hasEndpoint(u),
+		usable:   live || spoken && hasEndpoint(u),
+		live:     live,
 		module:   module,
 		scheme:   scheme,
 		tls:      r.tlsOf(u),

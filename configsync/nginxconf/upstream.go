@@ -23,6 +23,11 @@ func (r *renderer) upstream(u *gateway.EffectiveUpstream) {
 		r.add(w)
 		return
 	}
+	if r.live(u) {
+		r.liveUpstream(w, u)
+		r.add(w)
+		return
+	}
 	endpoints := r.endpoints(u)
 	if len(endpoints) == 0 {
 		w.comment("It has no endpoints: its routes answer 503.")

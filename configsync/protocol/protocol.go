@@ -26,6 +26,8 @@ type SyncRequest struct {
 	// Have is the desired digest that the agent knows. The answer waits while it is still
 	// the desired one.
 	Have string `json:"have"`
+	// HaveLive is the same for the version of the endpoint sets.
+	HaveLive string `json:"haveLive,omitempty"`
 	// Wait bounds the waiting, at most MaxWait; 0 answers at once.
 	Wait gateway.Duration `json:"wait,omitempty"`
 }
@@ -36,6 +38,9 @@ type SyncResponse struct {
 	Desired string `json:"desired"`
 	// ReloadEvery is the shortest time between two reloads of the node.
 	ReloadEvery gateway.Duration `json:"reloadEvery"`
+	// LiveVersion is the version of the endpoint sets that the node should have beside the
+	// bundle. Empty for a node whose endpoints stand in its files.
+	LiveVersion string `json:"liveVersion,omitempty"`
 	// UploadTree asks for the files that nginx loads: their fingerprint is new here.
 	UploadTree bool `json:"uploadTree,omitempty"`
 }
