@@ -1,0 +1,77 @@
+package gateway
+
+import "time"
+
+// Hunk is one directive that differs between two configurations. Its ID is the same wherever
+// the same directive differs in the same way, so that people can name it.
+type Hunk struct {
+	// ID is 12 hexadecimal digits.
+	ID string `json:"id"`
+	// Path of the file, as in FileDrift: relative inside the rendered tree, else absolute.
+	Path string `json:"path"`
+	// Where are the blocks around the directive, outermost first: "server shop.example.com",
+	// "location /api".
+	Where  []string   `json:"where,omitempty"`
+	Change HunkChange `json:"change"`
+	// Directive is its name; empty when the whole file or nothing but its comments differ.
+	Directive string `json:"directive,omitempty"`
+	// Old and New are the text as written, empty when there is none. OldLine and NewLine are
+	// where it starts, from 1.
+	Old     string `json:"old,omitempty"`
+	New     string `json:"new,omitempty"`
+	OldLine int    `json:"oldLine,omitempty"`
+	NewLine int    `json:"newLine,omitempty"`
+	// Allowed is set by the control plane while somebody lets the edit stay.
+	Allowed *HunkAllowed `json:"allowed,omitempty"`
+}
+
+// HunkChange is what has become of a directive.
+type HunkChange string
+
+// The changes.
+const (
+	HunkChanged HunkChange = "changed"
+	HunkAdded   HunkChange = "added"
+	HunkRemoved HunkChange = "removed"
+	// HunkMoved: it stands elsewhere in an order that matters.
+	HunkMoved HunkChange = "moved"
+	// HunkText: nothing but comments, white space, quoting or an order without meaning.
+	HunkText HunkChange = "text"
+	// HunkUnreadable: one side is no nginx configuration, so the files differ as a whole.
+	HunkUnreadable HunkChange = "unreadable"
+)
+
+// Meaning says whether nginx could behave differently for it.
+func (h *Hunk) Meaning() bool { return h.Change != HunkText }
+
+// HunkAllowed says who lets an edit stay, until when and why.
+type HunkAllowed struct {
+	By     string    `json:"by,omitempty"`
+	Until  time.Time `json:"until"`
+	Reason string    `json:"reason,omitempty"`
+	// Name of the Allowance object.
+	Name string `json:"name"`
+}
+
+// FileOwner tells what is known about who changed a file.
+type FileOwner struct {
+	UID  int    `json:"uid"`
+	User string `json:"user,omitempty"` // empty: the node knows no user with this id
+	// Modified is when the file was written last, as the file system says.
+	Modified time.Time `json:"modified"`
+	// Hint is what the node's logs say about that time: sudo lines, and who was logged in. It
+	// is "unknown" where there are no such logs.
+	Hint string `json:"hint"`
+}
+
+// Mismatch says in what way a node does not run what it should, where its digests alone do
+// not tell.
+type Mismatch string
+
+// The ways.
+const (
+	// MismatchDiskRunning: the files were changed and nginx has not read them yet.
+	MismatchDiskRunning Mismatch = "disk_running"
+	// MismatchRunningDesired: nginx runs files that are not what it should run.
+	MismatchRunningDesired Mismatch = "running_desired"
+)
