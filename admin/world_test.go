@@ -239,6 +239,8 @@ func (c *control) inputs(changes []gateway.Change) (gateway.Inputs, error) {
 			in.Overrides = append(in.Overrides, o)
 		case *gateway.Pin:
 			in.Pins = append(in.Pins, o)
+		case *gateway.Allowance:
+			in.Allowances = append(in.Allowances, o)
 		case *gateway.Certificate:
 			in.Certificates = append(in.Certificates, o)
 		}

@@ -75,3 +75,11 @@ const (
 	// MismatchRunningDesired: nginx runs files that are not what it should run.
 	MismatchRunningDesired Mismatch = "running_desired"
 )
+
+// SettleResult is what became of taking an edit back on a node.
+type SettleResult struct {
+	Hunk string `json:"hunk"`
+	// Error is empty when the edit is gone.
+	Error string    `json:"error,omitempty"`
+	At    time.Time `json:"at"`
+}

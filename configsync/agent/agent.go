@@ -40,6 +40,11 @@ type agent struct {
 	retryAt     time.Time // when the failed bundle is tried again
 	lastMaster  int
 	reported    gateway.NodeReport
+
+	generation generation
+	fresh      int // what looks since the last observation have seen
+	owners     owners
+	results    []gateway.SettleResult
 }
 
 // Run keeps one nginx at what the control plane wants until ctx ends, and leaves nginx
@@ -148,7 +153,11 @@ func (a *agent) loop(ctx context.Context) {
 			return
 		case answer := <-a.link.out:
 			a.take(answer)
-			continue
+			if answer.Settle == nil {
+				continue
+			}
+			a.settle(ctx, *answer.Settle)
+			a.observe(ctx)
 		case <-a.watcher.out:
 			a.observe(ctx)
 		case <-sweep.C:
@@ -194,7 +203,7 @@ func (a *agent) beat(ctx context.Context) bool {
 	}
 	pid := a.nginx.master()
 	running, _ := a.nginx.running(ctx) // as in observe
-	changed := pid != a.lastMaster || running != a.seen.running
+	changed := pid != a.lastMaster || running != a.seen.running || a.lookAtGeneration() == newGeneration
 	a.lastMaster = pid
 	return changed
 }

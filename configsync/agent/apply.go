@@ -29,6 +29,8 @@ type applier struct {
 	lastReload             time.Time
 	// overwritten are the edits that the last replaced tree held.
 	overwritten []gateway.FileDrift
+	// allowed are the edits, by the id of their hunk, that go on into new bundles.
+	allowed map[string]bool
 }
 
 // failure makes a step's error reportable.
@@ -46,12 +48,15 @@ func (a *applier) apply(ctx context.Context, tree *nginxconf.Tree) *gateway.Appl
 	if err := a.disk.stage(tree); err != nil {
 		return a.refuse(failure(tree.Digest, stepStage, err))
 	}
+	if err := a.carry(ctx, previous, tree); err != nil {
+		return a.refuse(failure(tree.Digest, stepStage, err))
+	}
 	a.cfg.afterStep(stepStage)
 	if e := a.nginx.check(ctx, a.disk.scratch(), a.disk.link(), a.disk.tree(tree.Digest)); e != nil {
 		return a.refuse(refusal(tree.Digest, stepCheck, e))
 	}
 	a.cfg.afterStep(stepCheck)
-	a.noteOverwritten(previous)
+	a.noteOverwritten(previous, tree.Digest)
 	if err := a.disk.writeJournal(journal{Digest: tree.Digest, Previous: previous}); err != nil {
 		return a.refuse(failure(tree.Digest, stepFlip, err))
 	}
@@ -73,13 +78,16 @@ func (a *applier) refuse(f *gateway.ApplyFailure) *gateway.ApplyFailure {
 
 // noteOverwritten looks for edits that nobody has seen yet, since this is the last moment
 // at which nginx would load them.
-func (a *applier) noteOverwritten(previous string) {
+func (a *applier) noteOverwritten(previous, digest string) {
 	tree := a.disk.pristine(previous)
 	if tree == nil {
 		return
 	}
-	list, err := drift(a.disk.tree(previous), tree)
-	if err != nil || len(list) == 0 {
+	list, err := a.drifted(previous, tree)
+	if err != nil {
+		return
+	}
+	if list = a.lost(list, previous, digest); len(list) == 0 {
 		return
 	}
 	a.overwritten = list

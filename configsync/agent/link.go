@@ -41,7 +41,7 @@ func (l *link) publish(report gateway.NodeReport, tree protocol.NodeTree) {
 // run blocks until ctx ends. An unreachable control plane is logged when it goes and when
 // it comes back.
 func (l *link) run(ctx context.Context) {
-	have, away, wait := "", false, time.Second
+	have, away, wait := protocol.SyncRequest{}, false, time.Second
 	for ctx.Err() == nil {
 		answer, interrupted, err := l.sync(ctx, have)
 		switch {
@@ -60,7 +60,10 @@ func (l *link) run(ctx context.Context) {
 		case away:
 			l.client.cfg.Log.Info("the control plane answers again")
 		}
-		away, wait, have = false, time.Second, answer.Desired
+		away, wait, have.Have = false, time.Second, answer.Desired
+		if answer.Settle != nil {
+			have.Settled = answer.Settle.Digest
+		}
 		l.deliver(answer)
 		if answer.UploadTree {
 			l.upload(ctx)
@@ -69,14 +72,15 @@ func (l *link) run(ctx context.Context) {
 }
 
 // sync makes one request. It is interrupted when a newer report arrives meanwhile.
-func (l *link) sync(ctx context.Context, have string) (protocol.SyncResponse, bool, error) {
+func (l *link) sync(ctx context.Context, have protocol.SyncRequest) (protocol.SyncResponse, bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l.mu.Lock()
 	report, wait := l.report, protocol.MaxWait
 	l.fresh, l.cancel = false, cancel
 	l.mu.Unlock()
-	answer, err := l.client.sync(ctx, report, have, wait)
+	have.Report, have.Wait = report, gateway.Duration(wait)
+	answer, err := l.client.sync(ctx, have)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cancel = nil
@@ -85,7 +89,10 @@ func (l *link) sync(ctx context.Context, have string) (protocol.SyncResponse, bo
 
 func (l *link) deliver(answer protocol.SyncResponse) {
 	select {
-	case <-l.out: // an older answer that nobody took
+	case older := <-l.out: // nobody took it
+		if answer.Settle == nil {
+			answer.Settle = older.Settle // it is said once
+		}
 	default:
 	}
 	l.out <- answer

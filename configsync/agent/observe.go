@@ -18,18 +18,21 @@ type observation struct {
 	drift                     []gateway.FileDrift
 	checkError                string
 	fingerprint               string
+	runningFingerprint        string // see gateway.NodeReport
 	tree                      protocol.NodeTree
 }
 
 // observe looks at the files and asks nginx what it runs.
 func (a *agent) observe(ctx context.Context) {
 	before, now := a.seen, time.Now().UTC()
-	seen := observation{onDisk: a.disk.current(), onDiskSince: before.onDiskSince, runningSince: before.runningSince, checkError: before.checkError}
+	seen := observation{onDisk: a.disk.current(), onDiskSince: before.onDiskSince, runningSince: before.runningSince, checkError: before.checkError,
+		runningFingerprint: before.runningFingerprint}
 	if files, err := loadFiles(a.nginx.conf); err != nil {
 		seen.checkError = err.Error()
 	} else {
 		a.nginx.learn(files, a.disk.link())
 		seen.fingerprint = fingerprint(files, a.disk.link())
+		seen.runningFingerprint = a.readBy(files, seen)
 		seen.tree = uploadTree(files, a.disk.link(), seen.fingerprint)
 		a.watcher.follow(folders(files, a.disk))
 		// The same bytes get the same answer; only new ones are worth a process.
@@ -41,11 +44,11 @@ func (a *agent) observe(ctx context.Context) {
 		}
 	}
 	if tree := a.pristineTree(seen.onDisk); tree != nil {
-		list, err := drift(a.disk.tree(seen.onDisk), tree)
+		list, err := a.applier.drifted(seen.onDisk, tree)
 		if err != nil {
-			a.cfg.Log.Warn("compare the tree with its bundle", "digest", seen.onDisk, "error", err)
+			a.cfg.Log.Warn("look for edits by hand", "error", err)
 		}
-		seen.drift = list
+		seen.drift = a.owners.fill(ctx, list, a.disk.tree(seen.onDisk))
 	}
 	seen.running, _ = a.nginx.running(ctx) // an nginx that does not answer runs nothing of ours
 	if seen.onDisk != before.onDisk {
@@ -76,12 +79,12 @@ func (a *agent) pristineTree(digest string) *nginxconf.Tree {
 }
 
 func (a *agent) logDrift(before observation) {
-	known := map[gateway.FileDrift]bool{}
+	known := map[string]bool{}
 	for _, d := range before.drift {
-		known[d] = true
+		known[d.Path+d.Change+d.Diff] = true
 	}
 	for _, d := range a.seen.drift {
-		if !known[d] {
+		if !known[d.Path+d.Change+d.Diff] {
 			a.cfg.Log.Warn("a file differs from its bundle: it was changed by hand", "file", d.Path, "change", d.Change, "digest", a.seen.onDisk)
 		}
 	}
@@ -93,7 +96,11 @@ func (a *agent) logDrift(before observation) {
 func uploadTree(files []loadedFile, link, fingerprint string) protocol.NodeTree {
 	t := protocol.NodeTree{Fingerprint: fingerprint}
 	for _, f := range files {
-		t.Files = append(t.Files, protocol.NodeFile{Path: shownPath(f.path, link), Data: f.data})
+		file := protocol.NodeFile{Path: shownPath(f.path, link), Data: f.data}
+		if f.private || nginxconf.HasSecret(string(f.data)) {
+			file.Data, file.Hidden = []byte(nginxconf.Hide(string(f.data))), true
+		}
+		t.Files = append(t.Files, file)
 	}
 	return t
 }
@@ -106,6 +113,7 @@ func (a *agent) report() gateway.NodeReport {
 		OnDisk: s.onDisk, OnDiskSince: s.onDiskSince, Running: s.running, RunningSince: s.runningSince,
 		Failed: a.failed, Drift: shorten(s.drift), Overwritten: shorten(a.applier.overwritten), CheckError: s.checkError,
 		Reloads: a.applier.reloads, ReloadsFailed: a.applier.reloadsFailed, Fingerprint: s.fingerprint,
+		RunningFingerprint: s.runningFingerprint, Settled: a.results,
 	}
 }
 
@@ -125,6 +133,23 @@ func shorten(list []gateway.FileDrift) []gateway.FileDrift {
 		if len(d.Diff) > maxDiff {
 			short[i].Diff = strings.ToValidUTF8(d.Diff[:maxDiff], "") + "\n... and more; compare the uploaded files\n"
 		}
+		short[i].Hunks = shortHunks(d.Hunks)
 	}
 	return short
+}
+
+// shortHunks does the same for hunks, whose identity stays that of the whole text.
+func shortHunks(list []gateway.Hunk) []gateway.Hunk {
+	short := slices.Clone(list[:min(maxDrift, len(list))])
+	for i, h := range short {
+		short[i].Old, short[i].New = shortText(h.Old), shortText(h.New)
+	}
+	return short
+}
+
+func shortText(text string) string {
+	if len(text) <= maxDiff/4 {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxDiff/4], "") + " ..."
 }

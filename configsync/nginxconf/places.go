@@ -34,7 +34,6 @@ func PlacesOf(f gateway.NodeFacts, digest string) Places {
 	}
 	add(digest, "{digest}")
 	add(f.DigestListen, "{digest-listen}")
-	add(f.Outcomes, "{outcomes}")
 	for i, l := range f.Listen {
 		// A port alone could be any number.
 		if strings.Contains(l, ":") {

@@ -27,6 +27,9 @@ type SyncRequest struct {
 	Have string `json:"have"`
 	// Wait bounds the waiting, at most MaxWait; 0 answers at once.
 	Wait gateway.Duration `json:"wait,omitempty"`
+	// Settled is the digest of the newest [Settle] that the agent has carried out. The answer
+	// waits while it is still the newest.
+	Settled string `json:"settled,omitempty"`
 }
 
 // SyncResponse is what the node should do.
@@ -37,6 +40,8 @@ type SyncResponse struct {
 	ReloadEvery gateway.Duration `json:"reloadEvery"`
 	// UploadTree asks for the files that nginx loads: their fingerprint is new here.
 	UploadTree bool `json:"uploadTree,omitempty"`
+	// Settle is there when it is not what the request names.
+	Settle *Settle `json:"settle,omitempty"`
 }
 
 // NodeTree is every file that a node's nginx would load, as found on its disk.
@@ -60,6 +65,8 @@ type NodeFile struct {
 	// all others ("/etc/nginx/nginx.conf").
 	Path string `json:"path"`
 	Data []byte `json:"data"`
+	// Hidden says that Data stands in the place of a secret; see nginxconf.Hide.
+	Hidden bool `json:"hidden,omitempty"`
 }
 
 // Problem is an RFC 9457 problem document.
