@@ -128,6 +128,7 @@ func (c *Controller) renderAll(s *gateway.Snapshot) {
 		if c.renderFleet(f) {
 			changed = append(changed, f.name)
 		}
+		c.wake(f)
 	}
 	for _, f := range c.fleets {
 		if !f.exists && len(f.nodes) == 0 {
@@ -172,7 +173,7 @@ func (c *Controller) findNode(fleet, name string) (*fleetState, *node, error) {
 	return f, n, nil
 }
 
-// DesiredTree is what a node should run.
+// DesiredTree is what a node should run. A fingerprint stands in the place of secrets.
 func (c *Controller) DesiredTree(fleet, node string) (nginxconf.Tree, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -180,5 +181,5 @@ func (c *Controller) DesiredTree(fleet, node string) (nginxconf.Tree, error) {
 	if err != nil {
 		return nginxconf.Tree{}, err
 	}
-	return *n.rendering.tree, nil
+	return shown(n.rendering.tree), nil
 }

@@ -54,46 +54,53 @@ func (c *Controller) sync(ctx context.Context, in protocol.SyncRequest) (protoco
 	if err := validNode(in.Report.Node); err != nil {
 		return protocol.SyncResponse{}, err
 	}
-	out, changed, err := c.takeReport(in.Report)
-	if err != nil || out.Desired != in.Have || out.UploadTree || in.Wait <= 0 {
+	out, changed, awake, err := c.takeReport(in.Report, in.Settled)
+	if err != nil || out.Desired != in.Have || out.UploadTree || out.Settle != nil || in.Wait <= 0 {
 		return out, err
 	}
 	timer := time.NewTimer(min(in.Wait.Std(), protocol.MaxWait))
 	defer timer.Stop()
-	// The agent is gone; the controller closes; time is up; the bundle changed.
+	// The agent is gone; the controller closes; time is up; the bundle changed; somebody
+	// settled an edit.
 	select {
 	case <-ctx.Done():
 		return out, nil
 	case <-c.closed:
 	case <-timer.C:
 	case <-changed:
+	case <-awake:
 	}
-	return c.desired(in.Report)
+	return c.desired(in.Report, in.Settled)
 }
 
-// takeReport stores a report and says what is desired until changed is closed.
-func (c *Controller) takeReport(report gateway.NodeReport) (protocol.SyncResponse, <-chan struct{}, error) {
+// takeReport stores a report and says what is desired until one of the channels is closed.
+func (c *Controller) takeReport(report gateway.NodeReport, settled string) (_ protocol.SyncResponse, changed, awake <-chan struct{}, _ error) {
 	c.mu.Lock()
 	f, err := c.find(report.Fleet)
 	if err != nil {
 		c.mu.Unlock()
-		return protocol.SyncResponse{}, nil, err
+		return protocol.SyncResponse{}, nil, nil, err
 	}
 	if err := f.makeRoom(report.Node, c.cfg.Now()); err != nil {
 		c.mu.Unlock()
-		return protocol.SyncResponse{}, nil, err
+		return protocol.SyncResponse{}, nil, nil, err
 	}
 	r, upload := c.update(f, report)
 	out := protocol.SyncResponse{Desired: r.tree.Digest, ReloadEvery: f.reloadEvery, UploadTree: upload}
-	changed := r.changed
+	n := f.nodes[report.Node]
+	out.Settle = c.settleNews(n, settled)
+	if n.told = settled; n.awake == nil {
+		n.awake = make(chan struct{})
+	}
+	changed, awake = r.changed, n.awake
 	c.mu.Unlock()
 	c.cfg.Changed(report.Fleet)
 	c.publish()
-	return out, changed, nil
+	return out, changed, awake, nil
 }
 
 // desired is the answer at the end of a wait, which is a sign of life too.
-func (c *Controller) desired(report gateway.NodeReport) (protocol.SyncResponse, error) {
+func (c *Controller) desired(report gateway.NodeReport, settled string) (protocol.SyncResponse, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f, n, err := c.findNode(report.Fleet, report.Node)
@@ -101,7 +108,7 @@ func (c *Controller) desired(report gateway.NodeReport) (protocol.SyncResponse, 
 		return protocol.SyncResponse{}, err
 	}
 	n.report.ReportedAt = c.cfg.Now()
-	return protocol.SyncResponse{Desired: n.rendering.tree.Digest, ReloadEvery: f.reloadEvery}, nil
+	return protocol.SyncResponse{Desired: n.rendering.tree.Digest, ReloadEvery: f.reloadEvery, Settle: c.settleNews(n, settled)}, nil
 }
 
 func (c *Controller) serveBundle(w http.ResponseWriter, req *http.Request) {

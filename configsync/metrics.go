@@ -32,7 +32,7 @@ func (c *Controller) Collect(ch chan<- prometheus.Metric) {
 	for _, name := range slices.Sorted(maps.Keys(c.fleets)) {
 		count := map[gateway.NodeState]int{}
 		for node, n := range c.fleets[name].nodes {
-			count[n.state(now)]++
+			count[n.view(now, c.snapshot.Allowances).State]++
 			done[node] += n.report.Reloads
 			failed[node] += n.report.ReloadsFailed
 		}

@@ -83,3 +83,78 @@ type SettleResult struct {
 	Error string    `json:"error,omitempty"`
 	At    time.Time `json:"at"`
 }
+
+// FleetDrift is how the nodes of a fleet differ from each other and from what they should be.
+type FleetDrift struct {
+	Fleet string `json:"fleet"`
+	// Summary reads "9 alike, 1 differs in 2 directives".
+	Summary string `json:"summary"`
+	// Groups are the nodes that are alike, the largest group first.
+	Groups []NodeGroup `json:"groups"`
+	// Unknown are nodes whose files have not arrived yet.
+	Unknown []string `json:"unknown,omitempty"`
+}
+
+// NodeGroup are nodes whose whole configuration means the same.
+type NodeGroup struct {
+	// Fingerprint is that of everything nginx loads, without what means nothing and what
+	// belongs to a node, such as its addresses.
+	Fingerprint string `json:"fingerprint"`
+	// Reference is the largest group, which the others are compared with.
+	Reference bool     `json:"reference,omitempty"`
+	Nodes     []string `json:"nodes"`
+	// Directives counts those that differ from the reference.
+	Directives int         `json:"directives"`
+	Hunks      []NodeHunk  `json:"hunks,omitempty"`
+	Marks      []GroupMark `json:"marks,omitempty"`
+}
+
+// GroupMark says of a node what its files do not.
+type GroupMark struct {
+	Node     string   `json:"node"`
+	Mismatch Mismatch `json:"mismatch"`
+}
+
+// HunkKind says what a hunk is a difference from, and so what can be done about it.
+type HunkKind string
+
+// The kinds.
+const (
+	// HunkByHand: a file of the rendered tree is not what its bundle holds.
+	HunkByHand HunkKind = "by_hand"
+	// HunkOutside: a file outside of the rendered tree is not what most nodes have.
+	HunkOutside HunkKind = "outside"
+	// HunkRendered: the nodes should run different files, for they are different or a rollout
+	// is under way.
+	HunkRendered HunkKind = "rendered"
+)
+
+// NodeHunk is a hunk with the nodes that have it.
+type NodeHunk struct {
+	Hunk
+	Kind HunkKind   `json:"kind"`
+	On   []HunkNode `json:"on"`
+}
+
+// HunkNode is a node that has an edit.
+type HunkNode struct {
+	Node  string     `json:"node"`
+	Owner *FileOwner `json:"owner,omitempty"`
+	// Allowed is set while the edit may stay on this node.
+	Allowed *HunkAllowed `json:"allowed,omitempty"`
+	// Asked says that the node was told to take the edit back and has not answered yet.
+	Asked bool `json:"asked,omitempty"`
+	// Failed is why the node did not take it back.
+	Failed string `json:"failed,omitempty"`
+}
+
+// Adoption is what has to be written so that an edit by hand is meant: exactly one of
+// Override, Endpoint, Remove and Pin is set.
+type Adoption struct {
+	Override *Override
+	// Upstream owns the others.
+	Upstream UpstreamKey
+	Endpoint *ManualEndpoint // added, or changed by hand
+	Remove   string          // address of one that was given by hand
+	Pin      *PinSpec
+}

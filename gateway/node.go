@@ -60,8 +60,8 @@ type NodeReport struct {
 	RunningFingerprint string `json:"runningFingerprint,omitempty"`
 	// Settled are the newest results of what the control plane asked the node to take back, at
 	// most one for each hunk.
-	Settled []SettleResult `json:"settled,omitempty"`
-	ReportedAt  time.Time `json:"reportedAt"`
+	Settled    []SettleResult `json:"settled,omitempty"`
+	ReportedAt time.Time      `json:"reportedAt"`
 }
 
 // ApplyFailure says which step of which bundle failed and why, in nginx's own words.

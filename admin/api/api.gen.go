@@ -157,6 +157,27 @@ func (e SessionRole) Valid() bool {
 	}
 }
 
+// Defines values for SettleAction.
+const (
+	Adopt  SettleAction = "adopt"
+	Allow  SettleAction = "allow"
+	Revert SettleAction = "revert"
+)
+
+// Valid indicates whether the value is a known member of the SettleAction enum.
+func (e SettleAction) Valid() bool {
+	switch e {
+	case Adopt:
+		return true
+	case Allow:
+		return true
+	case Revert:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ShrinkRequestAction.
 const (
 	Accept ShrinkRequestAction = "accept"
@@ -217,6 +238,24 @@ const (
 func (e PutFleetParamsIfNoneMatch) Valid() bool {
 	switch e {
 	case PutFleetParamsIfNoneMatchAsterisk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetTreeParamsFormat.
+const (
+	Tar  GetTreeParamsFormat = "tar"
+	Text GetTreeParamsFormat = "text"
+)
+
+// Valid indicates whether the value is a known member of the GetTreeParamsFormat enum.
+func (e GetTreeParamsFormat) Valid() bool {
+	switch e {
+	case Tar:
+		return true
+	case Text:
 		return true
 	default:
 		return false
@@ -325,6 +364,12 @@ type Alert = gateway.Alert
 // AlertReceiver How a receiver of alerts is doing. Its URL and secrets are not shown.
 type AlertReceiver = gateway.AlertReceiver
 
+// Allowance Lets an edit by hand stay on nginx nodes until a date.
+type Allowance = gateway.Allowance
+
+// AllowanceSpec Which edit may stay where, until when and why.
+type AllowanceSpec = gateway.AllowanceSpec
+
 // ApplyFailure Which step of which bundle failed, in nginx's own words.
 type ApplyFailure = gateway.ApplyFailure
 
@@ -402,6 +447,16 @@ type Counts struct {
 // DerivedFrom What an object follows from that nobody wrote, such as an Ingress. It is not in the store, has no revision, and is
 // changed where it comes from: writes of its name are refused.
 type DerivedFrom = gateway.DerivedFrom
+
+// DiffRow One line of both sides. A line number of 0 is no line; a `gap` stands for equal lines that are left out.
+type DiffRow struct {
+	// Change `equal`, `changed`, `added`, `removed` or `gap`.
+	Change    string `json:"change"`
+	Left      string `json:"left"`
+	LeftLine  int    `json:"leftLine"`
+	Right     string `json:"right"`
+	RightLine int    `json:"rightLine"`
+}
 
 // Difference defines model for Difference.
 type Difference string
@@ -551,6 +606,9 @@ type FileDiff struct {
 	Path  string `json:"path"`
 	Right string `json:"right"`
 
+	// Rows With `sideBySide`, the lines around every difference.
+	Rows *[]DiffRow `json:"rows,omitempty"`
+
 	// Unified Unified diff from left to right.
 	Unified string `json:"unified"`
 }
@@ -558,17 +616,26 @@ type FileDiff struct {
 // FileDrift One file that differs from what the node should have.
 type FileDrift = gateway.FileDrift
 
+// FileOwner What is known about who changed a file.
+type FileOwner = gateway.FileOwner
+
 // Filter Changes requests or answers of a route. Exactly one key is set.
 type Filter = gateway.Filter
 
 // Fleet A named group of mirrored nginx nodes.
 type Fleet = gateway.Fleet
 
+// FleetDrift How the nodes of a fleet differ from each other and from what they should be.
+type FleetDrift = gateway.FleetDrift
+
 // FleetHealth What the logs of a fleet's nginx nodes say about an upstream.
 type FleetHealth = gateway.FleetHealth
 
 // FleetSpec How changes reach the nodes of a fleet.
 type FleetSpec = gateway.FleetSpec
+
+// GroupMark What the files of a node do not say.
+type GroupMark = gateway.GroupMark
 
 // HealthEvent Something that health has decided.
 type HealthEvent = gateway.HealthEvent
@@ -584,6 +651,22 @@ type HostChange struct {
 	Change Difference `json:"change"`
 	Host   string     `json:"host"`
 }
+
+// Hunk One directive that differs. The id is the same wherever it differs in the same way.
+type Hunk = gateway.Hunk
+
+// HunkAllowed Who lets an edit stay, until when and why.
+type HunkAllowed = gateway.HunkAllowed
+
+// HunkChange `text` is nothing but comments, white space, quoting or an order without meaning.
+type HunkChange = gateway.HunkChange
+
+// HunkKind `by_hand`: a rendered file is not what its bundle holds. `outside`: another file is not what most nodes have.
+// `rendered`: the nodes should run different files.
+type HunkKind = gateway.HunkKind
+
+// HunkNode A node that has an edit.
+type HunkNode = gateway.HunkNode
 
 // Kind A type of object.
 type Kind = gateway.Kind
@@ -603,6 +686,10 @@ type LongName = string
 
 // ManualEndpoint An endpoint given by hand.
 type ManualEndpoint = gateway.ManualEndpoint
+
+// Mismatch `disk_running`: files were edited and nginx has not read them yet. `running_desired`: nginx has read files that are not
+// what it should run. Absent where the digests tell everything.
+type Mismatch = gateway.Mismatch
 
 // Name Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type Name = string
@@ -643,6 +730,12 @@ type Node = gateway.Node
 
 // NodeFacts What an agent found out about its nginx.
 type NodeFacts = gateway.NodeFacts
+
+// NodeGroup Nodes whose whole configuration means the same.
+type NodeGroup = gateway.NodeGroup
+
+// NodeHunk A hunk with the nodes that have it.
+type NodeHunk = gateway.NodeHunk
 
 // NodeState Sums up a node, the worst first.
 type NodeState = gateway.NodeState
@@ -815,6 +908,38 @@ type Session struct {
 
 // SessionRole defines model for Session.Role.
 type SessionRole string
+
+// SettleAction defines model for SettleAction.
+type SettleAction string
+
+// SettleRequest defines model for SettleRequest.
+type SettleRequest struct {
+	Action SettleAction `json:"action"`
+
+	// Nodes For `revert` and `allow`: where. Default all nodes that have the edit. An adopted edit is for all nodes.
+	Nodes *[]string `json:"nodes,omitempty"`
+
+	// Reason For people; needed for `adopt` and `allow`.
+	Reason *string `json:"reason,omitempty"`
+
+	// Until For `allow`.
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// SettleResult What became of taking an edit back on a node.
+type SettleResult = gateway.SettleResult
+
+// Settled defines model for Settled.
+type Settled struct {
+	Action SettleAction `json:"action"`
+	Hunk   string       `json:"hunk"`
+
+	// Nodes Those that it is about.
+	Nodes []string `json:"nodes"`
+
+	// Objects What was written.
+	Objects []ObjectChange `json:"objects"`
+}
 
 // Shrink A source's loss of most of an upstream's endpoints at once, while those that went are kept.
 type Shrink = gateway.Shrink
@@ -1068,6 +1193,9 @@ type RouteName = LongName
 // TenantName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type TenantName = Name
 
+// TreeOf defines model for TreeOf.
+type TreeOf = string
+
 // UpstreamName A name; those of derived objects have up to 253 characters.
 type UpstreamName = LongName
 
@@ -1152,10 +1280,25 @@ type PutFleetParamsIfNoneMatch string
 // DiffNodesParams defines parameters for DiffNodes.
 type DiffNodesParams struct {
 	// Node The node on the right side.
-	Node string `form:"node" json:"node"`
+	Node *string `form:"node,omitempty" json:"node,omitempty"`
 
 	// Other The node on the left side. Default what `node` should have.
 	Other *string `form:"other,omitempty" json:"other,omitempty"`
+
+	// From The left side: `NODE`, `desired:NODE` or `revision:DIGEST`.
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The right side, as `from`.
+	To *string `form:"to,omitempty" json:"to,omitempty"`
+
+	// SideBySide Adds the lines of both sides beside each other.
+	SideBySide *bool `form:"sideBySide,omitempty" json:"sideBySide,omitempty"`
+}
+
+// SettleHunkParams defines parameters for SettleHunk.
+type SettleHunkParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
 }
 
 // DownloadTreeParams defines parameters for DownloadTree.
@@ -1163,6 +1306,18 @@ type DownloadTreeParams struct {
 	// Which `disk` (default) is what the node reported that it has, `desired` what it should have.
 	Which *TreeKind `form:"which,omitempty" json:"which,omitempty"`
 }
+
+// GetTreeParams defines parameters for GetTree.
+type GetTreeParams struct {
+	// Of `NODE` for the files that a node has, `desired:NODE` for those it should have, `revision:DIGEST` for a bundle.
+	Of TreeOf `form:"of" json:"of"`
+
+	// Format `tar` (default) is a tar.gz, `text` one text as `nginx -T` prints it.
+	Format *GetTreeParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// GetTreeParamsFormat defines parameters for GetTree.
+type GetTreeParamsFormat string
 
 // ListHealthEventsParams defines parameters for ListHealthEvents.
 type ListHealthEventsParams struct {
@@ -1414,6 +1569,9 @@ type ApplyJSONRequestBody = ApplyRequest
 // PutFleetJSONRequestBody defines body for PutFleet for application/json ContentType.
 type PutFleetJSONRequestBody = Fleet
 
+// SettleHunkJSONRequestBody defines body for SettleHunk for application/json ContentType.
+type SettleHunkJSONRequestBody = SettleRequest
+
 // PutPolicyJSONRequestBody defines body for PutPolicy for application/json ContentType.
 type PutPolicyJSONRequestBody = Policy
 
@@ -1479,9 +1637,15 @@ type ServerInterface interface {
 	// PutFleet Create or replace a fleet
 	// (PUT /fleets/{fleet})
 	PutFleet(w http.ResponseWriter, r *http.Request, fleet FleetName, params PutFleetParams)
-	// DiffNodes Compare a node with another node, or with what it should have
+	// DiffNodes Compare nodes, what they should have, and revisions
 	// (GET /fleets/{fleet}/diff)
 	DiffNodes(w http.ResponseWriter, r *http.Request, fleet FleetName, params DiffNodesParams)
+	// SettleHunk Settle an edit by hand
+	// (POST /fleets/{fleet}/drift/{hunk})
+	SettleHunk(w http.ResponseWriter, r *http.Request, fleet FleetName, hunk string, params SettleHunkParams)
+	// GetGroups Which nodes are alike, and what the others have changed
+	// (GET /fleets/{fleet}/groups)
+	GetGroups(w http.ResponseWriter, r *http.Request, fleet FleetName)
 	// ListNodes List the nodes of a fleet
 	// (GET /fleets/{fleet}/nodes)
 	ListNodes(w http.ResponseWriter, r *http.Request, fleet FleetName)
@@ -1494,6 +1658,9 @@ type ServerInterface interface {
 	// DownloadTree Download the files of a node
 	// (GET /fleets/{fleet}/nodes/{node}/tree.tar.gz)
 	DownloadTree(w http.ResponseWriter, r *http.Request, fleet FleetName, node NodeName, params DownloadTreeParams)
+	// GetTree Download the files of a node or of a revision
+	// (GET /fleets/{fleet}/tree)
+	GetTree(w http.ResponseWriter, r *http.Request, fleet FleetName, params GetTreeParams)
 	// ListHealthEvents The evidence ledger of this node
 	// (GET /health/events)
 	ListHealthEvents(w http.ResponseWriter, r *http.Request, params ListHealthEventsParams)
@@ -2121,9 +2288,9 @@ func (siw *ServerInterfaceWrapper) DiffNodes(w http.ResponseWriter, r *http.Requ
 	// Parameter object where we will unmarshal all parameters from the context
 	var params DiffNodesParams
 
-	// ------------- Required query parameter "node" -------------
+	// ------------- Optional query parameter "node" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "node", r.URL.Query(), &params.Node, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "node", r.URL.Query(), &params.Node, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		var requiredError *runtime.RequiredParameterError
 		if errors.As(err, &requiredError) {
@@ -2147,8 +2314,124 @@ func (siw *ServerInterfaceWrapper) DiffNodes(w http.ResponseWriter, r *http.Requ
 		return
 	}
 
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "sideBySide" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sideBySide", r.URL.Query(), &params.SideBySide, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "sideBySide"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "sideBySide", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.DiffNodes(w, r, fleet, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SettleHunk operation middleware
+func (siw *ServerInterfaceWrapper) SettleHunk(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "fleet" -------------
+	var fleet FleetName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fleet", r.PathValue("fleet"), &fleet, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fleet", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "hunk" -------------
+	var hunk string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hunk", r.PathValue("hunk"), &hunk, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "hunk", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SettleHunkParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SettleHunk(w, r, fleet, hunk, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetGroups operation middleware
+func (siw *ServerInterfaceWrapper) GetGroups(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "fleet" -------------
+	var fleet FleetName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fleet", r.PathValue("fleet"), &fleet, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fleet", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetGroups(w, r, fleet)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2296,6 +2579,61 @@ func (siw *ServerInterfaceWrapper) DownloadTree(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.DownloadTree(w, r, fleet, node, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetTree operation middleware
+func (siw *ServerInterfaceWrapper) GetTree(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "fleet" -------------
+	var fleet FleetName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fleet", r.PathValue("fleet"), &fleet, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fleet", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTreeParams
+
+	// ------------- Required query parameter "of" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "of", r.URL.Query(), &params.Of, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "of"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "of", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", r.URL.Query(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "format"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "format", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetTree(w, r, fleet, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4580,6 +4918,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}", wrapper.GetNode)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}/drift", wrapper.GetDrift)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}/tree.tar.gz", wrapper.DownloadTree)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/groups", wrapper.GetGroups)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/fleets/{fleet}/drift/{hunk}", wrapper.SettleHunk)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/tree", wrapper.GetTree)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/diff", wrapper.DiffNodes)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/snapshot", wrapper.GetSnapshot)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/upstreams", wrapper.ListUpstreams)
@@ -5144,6 +5485,87 @@ func (response DiffNodesdefaultApplicationProblemPlusJSONResponse) VisitDiffNode
 	return err
 }
 
+type SettleHunkRequestObject struct {
+	Fleet  FleetName `json:"fleet"`
+	Hunk   string    `json:"hunk"`
+	Params SettleHunkParams
+	Body   *SettleHunkJSONRequestBody
+}
+
+type SettleHunkResponseObject interface {
+	VisitSettleHunkResponse(w http.ResponseWriter) error
+}
+
+type SettleHunk200JSONResponse Settled
+
+func (response SettleHunk200JSONResponse) VisitSettleHunkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SettleHunkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response SettleHunkdefaultApplicationProblemPlusJSONResponse) VisitSettleHunkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGroupsRequestObject struct {
+	Fleet FleetName `json:"fleet"`
+}
+
+type GetGroupsResponseObject interface {
+	VisitGetGroupsResponse(w http.ResponseWriter) error
+}
+
+type GetGroups200JSONResponse FleetDrift
+
+func (response GetGroups200JSONResponse) VisitGetGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGroupsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetGroupsdefaultApplicationProblemPlusJSONResponse) VisitGetGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListNodesRequestObject struct {
 	Fleet FleetName `json:"fleet"`
 }
@@ -5311,6 +5733,77 @@ type DownloadTreedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DownloadTreedefaultApplicationProblemPlusJSONResponse) VisitDownloadTreeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTreeRequestObject struct {
+	Fleet  FleetName `json:"fleet"`
+	Params GetTreeParams
+}
+
+type GetTreeResponseObject interface {
+	VisitGetTreeResponse(w http.ResponseWriter) error
+}
+
+type GetTree200ResponseHeaders struct {
+	ContentDisposition *string
+}
+
+type GetTree200ApplicationgzipResponse struct {
+	Body          io.Reader
+	Headers       GetTree200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetTree200ApplicationgzipResponse) VisitGetTreeResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/gzip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetTree200TextResponse struct {
+	Body    string
+	Headers GetTree200ResponseHeaders
+}
+
+func (response GetTree200TextResponse) VisitGetTreeResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response.Body)))
+	return err
+}
+
+type GetTreedefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetTreedefaultApplicationProblemPlusJSONResponse) VisitGetTreeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7218,9 +7711,15 @@ type StrictServerInterface interface {
 	// PutFleet Create or replace a fleet
 	// (PUT /fleets/{fleet})
 	PutFleet(ctx context.Context, request PutFleetRequestObject) (PutFleetResponseObject, error)
-	// DiffNodes Compare a node with another node, or with what it should have
+	// DiffNodes Compare nodes, what they should have, and revisions
 	// (GET /fleets/{fleet}/diff)
 	DiffNodes(ctx context.Context, request DiffNodesRequestObject) (DiffNodesResponseObject, error)
+	// SettleHunk Settle an edit by hand
+	// (POST /fleets/{fleet}/drift/{hunk})
+	SettleHunk(ctx context.Context, request SettleHunkRequestObject) (SettleHunkResponseObject, error)
+	// GetGroups Which nodes are alike, and what the others have changed
+	// (GET /fleets/{fleet}/groups)
+	GetGroups(ctx context.Context, request GetGroupsRequestObject) (GetGroupsResponseObject, error)
 	// ListNodes List the nodes of a fleet
 	// (GET /fleets/{fleet}/nodes)
 	ListNodes(ctx context.Context, request ListNodesRequestObject) (ListNodesResponseObject, error)
@@ -7233,6 +7732,9 @@ type StrictServerInterface interface {
 	// DownloadTree Download the files of a node
 	// (GET /fleets/{fleet}/nodes/{node}/tree.tar.gz)
 	DownloadTree(ctx context.Context, request DownloadTreeRequestObject) (DownloadTreeResponseObject, error)
+	// GetTree Download the files of a node or of a revision
+	// (GET /fleets/{fleet}/tree)
+	GetTree(ctx context.Context, request GetTreeRequestObject) (GetTreeResponseObject, error)
 	// ListHealthEvents The evidence ledger of this node
 	// (GET /health/events)
 	ListHealthEvents(ctx context.Context, request ListHealthEventsRequestObject) (ListHealthEventsResponseObject, error)
@@ -7730,6 +8232,67 @@ func (sh *strictHandler) DiffNodes(w http.ResponseWriter, r *http.Request, fleet
 	}
 }
 
+// SettleHunk operation middleware
+func (sh *strictHandler) SettleHunk(w http.ResponseWriter, r *http.Request, fleet FleetName, hunk string, params SettleHunkParams) {
+	var request SettleHunkRequestObject
+
+	request.Fleet = fleet
+	request.Hunk = hunk
+	request.Params = params
+
+	var body SettleHunkJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SettleHunk(ctx, request.(SettleHunkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SettleHunk")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SettleHunkResponseObject); ok {
+		if err := validResponse.VisitSettleHunkResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetGroups operation middleware
+func (sh *strictHandler) GetGroups(w http.ResponseWriter, r *http.Request, fleet FleetName) {
+	var request GetGroupsRequestObject
+
+	request.Fleet = fleet
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetGroups(ctx, request.(GetGroupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetGroups")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetGroupsResponseObject); ok {
+		if err := validResponse.VisitGetGroupsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListNodes operation middleware
 func (sh *strictHandler) ListNodes(w http.ResponseWriter, r *http.Request, fleet FleetName) {
 	var request ListNodesRequestObject
@@ -7831,6 +8394,33 @@ func (sh *strictHandler) DownloadTree(w http.ResponseWriter, r *http.Request, fl
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(DownloadTreeResponseObject); ok {
 		if err := validResponse.VisitDownloadTreeResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetTree operation middleware
+func (sh *strictHandler) GetTree(w http.ResponseWriter, r *http.Request, fleet FleetName, params GetTreeParams) {
+	var request GetTreeRequestObject
+
+	request.Fleet = fleet
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTree(ctx, request.(GetTreeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTree")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetTreeResponseObject); ok {
+		if err := validResponse.VisitGetTreeResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -9061,342 +9651,383 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L1/c9u20i/+VjC+ZyZJjyI7SdN7a8+ZZ9z8OM1tmnjstP1+p8lTQiQk4TEFqARkWW3z3u9gdwGCEiiR",
-	"ttzktH+cU0eiSHCx2N/72d8Pcj2bayWUNQfHvx9MBS9EBX++eMcn7r+FMHkl51ZqdXB88G4qWCWupJFa",
-	"MT1mdiqYHv2PyC2Tiv260Ja7K9mMV5dmwMa6Ytmr8cPvuc2n2fBgcGDyqZhxd2O7mouD4wNjK6kmBx8/",
-	"fhwczHnFZ8LSCp6JysqxzLkVb/hMbC7GfeoXkdcXu8dI9/2c2+nB4EDBjw+iKw4GB5X4dSErURwc22oh",
-	"4nX9oxLjg+OD/3VYk+YQvzWHr7WawFrcap9Xq/OF2lzWsylXE8GUtlOpJiesEnZRKVilGI8dqeyUW/j3",
-	"spJWsKVelAWb8qt66b8uRLWq117go+JlFmLMF6U9OB7z0oiBJ+dI61JwBQt8WQphd5Nu7C5rIRp8d2Ny",
-	"BVK9GgMHbK7jJyCAVuWKLadCxfxkrCxLNuWG2ak0zPFjWCTyab1Mz2JbGcwt441WomUp2RcZ7odprqcS",
-	"TBqmNDOLfOoXt4oolliMe0xiRUItZgfHPx98cfBhkFjeazmTdnNhp5bNtLFIhhlXqyF7jpvPHh0dtbFM",
-	"CTdLcsyjo6PBwYxfy5lbzqMj+KdU9M+wMqmsmIgKlvZGFx0OodJF2+lzX23lo01yvL0SVSW7PFfTlS3P",
-	"9l/fno/PdCnz1e4FzeG6luXgl7dfzLledJGMlbusZSnw3X6k4TuhuOogbSxc17Ie/PL2pPlhbmwl+Gz3",
-	"chZ0ZcuC/Nf7oNFHdw8z18oI1LBVpSv3R66VFQpOPp/PS6eipFaH80qPSjH75/8YDVqm2wPhrs91vpi5",
-	"W8JT10SuUz5LoSxbVlpNBmwp7ZRxZiwflYLlcIY/DkA0W6G2LLDfwkDUnwvjRFBiWc+1EgOmK1pPhiov",
-	"G7AlrBdU5EiwQitg5oSlkno4XXYI13yEx9J63C9Oc3x4LZnzSnArioPBwWJe+L9UDhrd/V2IUrhPN+X3",
-	"AO52JZ5NRX4JlCoK6W7Py7NKz53x4badtHXz3c8qPRKGiStRrZhQxVxLPCLz6Je/H4x0sdrk5nMxWZS8",
-	"YuJ6XgkDhtn98xePH6CVMVsYy2ZOEwFdJarYsayMZV99yb6T3/iT4O4+ZFNr56D/3OM3XlFcz0WeUFEX",
-	"ltuFEYbdzx4fHWUPGFcFqxzR6KOHT77+OqMl5XqhLOPGKdRcGFOrM7rQsQHjilRwhg99o23mFLERdm2V",
-	"0ooZ0GfOrRWVW89///zo4dMPPx89/Br/7/7DtQ8e/Nc/Uu9HH/Cq4qv6fd/oba8cvWrz9cZclotKsPuc",
-	"jUqdXz4spbEP/rzFj3lZbq77Ja7KOHuds0ovyRrll4JxFbiPFXqp6p154ta6zUZonMg06/++ueQ1koJQ",
-	"cqcfdKg7FEQtR+NJNc/XOROtMXi6NolN+tbZTbiwoJrxtv7FwCqnd75nGC+KClhy62PrF5BKWsnLNHuA",
-	"kolpCpR2xqRYHrNsoS6VXqqM3SfL7AGbCGuYUzTCWMMWysoSF4zcNGBZAb+A65RWgo3EWFfCvcZ7hafa",
-	"n6r3zl/wco2e5SSY+8+H5KtYUV3hu2yT488XFYj/A3DYbMKSfpukdHaY7RIvlQjKJWEGM/qaLafaCFZK",
-	"dcmsZtI6q9hYUTnSutcDWpkhq0QhzfrTgoM0OKikSVgHF0i/jRMycqtsbOeI55eR8Np9RIyormQuUm41",
-	"OYRTwUs7ZXSheyFuLkXB+EgvbJNr3TWicoIGKFKK4Q5etXIm9ML22V+8x+8pC8IvLdpgt7nZAKxx9u71",
-	"hRPfyJrByrpnHFdYnWv07KQ9YZnN59kx4yzXSgnQyEhwPRfKwHPeK2LqE5a5d8yOkQKWq4JXxTrVuDJL",
-	"URl28eL8x1dv/n3CMuCE7Jid4T9nK/NrSTeZVEJYqSbN8+JexdEwd//vHgkGYCGN22P36+QRWhhRbZLr",
-	"tZ4ALznJpheWcTbnxix1VTjjRuZTdHI1W+qq5qfjeJOlYYs5qkNpw/txVuqJVMCnTlvy1ZDB4gIPzPj1",
-	"a6Em7pD+n6OUy9mUo4OD64cT/ZA+nHAr3D1juya64qGczXVlSXdN3Q+knS5Gw1zPDk25kLl4SLegfx7S",
-	"P+HJp6WoEhL7rXImqEL9gXxg9Ew444SZKViBTpIxPR6wcaVncPxHYiKVcseT5IFQxab5VAjLZZli59UA",
-	"RD1YmlazQqeNH1U46//3g7GuZtweHB84C/GhO1ZJ1VCkPQ+D8Sr/jvhoiZ8a55lww0rtRI07H6zkThXg",
-	"8nD7c+1uwidcquQ6L6UqYpvWy6tf3OEPQuiXEXcG7Zwr6Zjb6EWVi18KVBLG6ir8o6jkGHwyXZZ6YX9x",
-	"0hWMYefT/2JkKcBla8bXzLSS6vKXqSjdlYbP5qVInhkIDKQFouErw4xuURVGl1e4H5uS3ThTWtpVTIYl",
-	"rxyLuJVW0sqcp8+wkQoldLddNgs8OinrxixmM16tkt+Rp5t+cdhklYtKmSE7HRlnF411hQw6Eo47QGCA",
-	"li25dUtNUOlj7LT+7BiSmCMiUETJ+mXqpXt60D596Cgx4GzvWVaci1zIq5SA/VYvnaKm78Hocj8waA84",
-	"2c5eWcN+OH8N58iIvHL2E68gSOvEylIlxEWl53OROMSneHNLO7WUZQn3GQlmdVkcs0qMF0YUA2a1Zros",
-	"wJ9xf0Pw7iBlGQgfC9gQTbDJTggw5yDM5pbh+RswOXaPL2SRPCCKQh+Jk2Or1antweK5RivAnyTnVwwO",
-	"POMdeGY26fMkUmz+k5NlnM2EMXxC7zfRFuOt7n26Lc3bJ35lpuSgpAqpJpaX7s+lyLVbIwQrUgtccun0",
-	"/859dkoat1ko2GgfBE6ES+NjBxtBV3li1k8dBD7rc7bCWdjjGZvPyxU5h6n9cnaKsWLujhdaLaOFKkpR",
-	"s6NiaiLV9T3DnA3u7Buzeap4D8Yr5ESYtGgdyzLN3aVU8RfRESNeS0tqK+YNPrLuysFBTkbPuJRzEJWl",
-	"Bq3phOd4lY7ix3tPb0APqNcwcHTouuHxxux5v8/R1dwZrmruIS4X/gzhi20exdvgpc/49Sv8xWPIOqyH",
-	"LObVArdv2+3O4KJ1UvtFfUgEB77hJSet3iMq92yqNQR4Zs4aiwMFYM5XlOvc5HEK8Ef8VOmFKn6p9Eiq",
-	"NNN0YQT/FvvjgSjD2j9ieSWM8zsZp5D+PcOm2qBedaqP5aV0+wbaz114AQtg0sC3NS1BwHJzCSYOp5+9",
-	"V3FGF3yzJpEpUvsN0LkSvHirypWPzW8ccLr6nFLXDRkklf3qSzjdyZtEIqQQlbwSxctKz3Z60dGlCZs8",
-	"pnxKKZV8JMqdB+s1XhVp+93ZEfeetyKCmYt816Oi17twl4OI5XZh+vwQf9Cwlbu8HgXut1g4O7mFbtGJ",
-	"t9bEENnXXun7fBYQraPAf9ZwpO7grF/QDvYQ+XlTUmwWheRTjpGIsxffD9YrMpxPLsoxph3gW8UEz6dM",
-	"GrMQFVvMmdUDNlpYHyQZUOpS26RxizLidIHRx60MVV9JUWKTcsurSi/RBVfkolNArvEWhjm73smpOuol",
-	"DeNlyZ6/uaCfOjLYRmh/Z6T+UqzSVJ1X8so9+VKsiLbs/tl3zy7Y//o/A4Z/PHLi9eLFM/bogXNz3HqW",
-	"mLkDZ0c5R485Hj6m/BJGj8C5fq+y++gNPcgoFjUIvx7x/HLALoWYU2zC6koUbikojrefg2Y0wL1gf+4H",
-	"Pr2bExCEUSKyyRubDkEICL8SFw/ZT7q6FAVzH/mYjDRA4wGTEwVkir4ggm7aCTucvngVOVfkYtJjxm2B",
-	"kbFUE1HNK5lyuy6+PX34+OlXiaIpx15TcZ1OcsApTXLypVi97PHA+WJUyhzY+f7F2XevHmx7LBynzVs6",
-	"Vz6ctn7nTGl7Orb4Kt1cEKXtN5Bh2UdE6GP/E4B8eidn4EcplqksS8wUkIxbkgMciT+m9HKTn5tSecPh",
-	"d769NwodQ0gbWYyU5yATMDL9fPzLl2OtfNxmGIXrSfJQlYbzaFJG1c3Ntxa98S7oC0xJTbkqzJRfChOF",
-	"6QdMXPPcMq0oWbyUZZHzqjDwtloJBtZeT1ZuC+9Q1YhpSctJs1Eq2cWFO8O7playF8MuYYJhxsi0BdEb",
-	"5UT3TEgx+b2o/QvHLxDj662XF4aPStHOzHgopKozT9YZAyfA2n4jnAZhy+nK82yiUDNWnMFkJBPSeBFA",
-	"i/HMGJMo2vWU+/uscS57eHmn5tKEE+uYNWId0zCBvL0UTiclBzdlBG+xH6M7e1MHttjtpfMeZ3yF5iIt",
-	"qLmWlCCeJTMLGRE7ozBt/YJ1fu6Kl7KIHwApRBAsGSsF+KxuXZIyVFN+JSAdDzbse1DVtHInQN0RD6l/",
-	"bfH2zXxjFwG2xigzrKjMeWfLqmaDPSoUvaDa8TXbxh+/dDAufP1KnVMcJX0hFCC33CRI5c2vlC5El1KU",
-	"hnMfs8k3K+ZOnkgWm0DZpGlJ3rgDUIuEdLjfB8yTC2mIvh3BZX+jWirQ2priod6NNOkDnT3lUmLkeVN9",
-	"pixn5eujx7osnUcFKVrgfaUhh7ustBUDrKXmTh+yV2qCJTevwgGhKjXwOAYUeA9tBz5h+t6X5VGdQciM",
-	"umceh1JutDMUJFYr4XMzyYhSuTA2lV+iepZKYJL0hHEwSQaMo2eELyuhltIvhd5kxguBRKC6xdZs7ZqU",
-	"IqpkA5ZdICdlztHLLsBdy/qlfMBGmfO8JfgNb5XaUid10Zipdyy7XIxEpYQV5pDqlrK23GMzcBLzLT2z",
-	"o+SKOW9/ouu5HI9FJSgwHJJbRQG50LrmsxIzfdVS8/lcmlxTUrKHYn2rIHGbC2KYprFS0E1Fgbw+1UvH",
-	"UjN5LUxdH6edCWKG7IWzLssVaBk9jvcnG7xXmbB54bioUCaDu2Uzrha8DMWUcBJmUsWLfrSRDFWm5yu+",
-	"JAnglkpVdT6uwvE4QgGQcr7ckL0ds4vzH1klcu0MYywfk7qSdgWLhmYZISdT5wO7Y/5eoYIlMzAQMHWw",
-	"VbIK/MIzNJ/LIRS/KUcVd8h+mVo7H/5i8/mw8eWQvYOaHF7lU1ZKA8e8FGNn7chCBKdfqIKqx4qWAJbn",
-	"27Wouq7s5huxN0IUomALVQqDtHH3c8++OP9xQPauJx2WqdmpkBWjvHZo9fjq6dMnT3cVqVE9QNVeN8+Z",
-	"vwYUHZys4YrPyoZJmHnpMIgqmUAgHwqbH+IthrlW4+G21O6ahnUvrsf+bRsPPAVOOT09PWVWT8BCj33E",
-	"04PBgfvyYHBwcf7jbvsKuCalB92JusVhkMpYrnJ/GCoxkVC8uFCFcM7vvBJjeZ3IKsHnW/j4kEwOc8jn",
-	"8jBrKZtxT6tWWzZXMfeC23YWEzmU5wUlvbv4hFafomctsG5B1Rd0XC5KRwH3Ik4eXtRGWEddX/M4XdJK",
-	"iGyL9tulctPHH59dMbWYjaiOhc0jkWDg3Ybse75iI4GCJwQhQ6ca6IG2GtCoAnU39+P66x+lNg+VSc+N",
-	"e9fIpY5WEDgJcg6676wGv5mUWsPKog9mSdN8XolcFF6pb9hxXHllRLWF4kpUvERljGYiiitubSVHC1tH",
-	"Gkhfe/U7lZOpMBDWwZL/wBnvlTTsyyP/XgP25AiO1IA9PmLfBWYfsEdHQfmJXxe8xBCRu7kzCtceVTHi",
-	"N3yaGTgNSB2TQtlqRS9kuVM+kGkh1d7S6HeUEv5e6SZ008JipqPeuAZhpLIaiDGp9GKObTuQewDOBXMP",
-	"YuknjPsXIj73cUW37+8VMLOq88N4DEq9bPwgzr/Homnp8zbRE4OFs+W90bZICNepM8h8J50vzA/ZoRZa",
-	"TIQNKmjgzDcgxIyrVYiRnNQq+r3CpxtWyCtnRkg7ZEfMgBXhGB1CC0P2QkLQye0BsSvEHeCIVHRNRAqM",
-	"RziVKHg+fa8CQafkthj/bs5BgpIdWEZvrukY1g6m8h4t+IpL1VP2QLFgoifDimomFbfgxunKO62ekTDM",
-	"63ZwBk4pGH6WTTT4rdSPwZRYei7Z1DlR/T0vy7fjg+Ofu1bif0i9BRQJB56EykaKgFofh0CbYslXED6b",
-	"uAM6ZD+J0YXOL30JJEoRXRabbP1eTbR7a3eD+3npzEwMR7JHR0ePHkRV094OloblC8v42IItY4Wy0xCq",
-	"xfcnAj6CCtZHR+54Rlz7dOb4rzNPAQPskaE8xRN5Ebd8ZuZcRb7w06OjGfjojw16Do+mT45mWbOA0d9z",
-	"EPd43YdOrn/ef/9+iH89+K/7yvyxMH/MzB/mj9kf0wcP/vmPP/77aLPVq4UU9WP2RY0XgFaQrrcFAaL4",
-	"3Ey1ZQV40pFvis6zj/6gjPLhVZk4GlgnF3JzLZWAdSZu44IQCuyUzfhWG4soDamov4+lnxZU73/bDIm/",
-	"4Ut5vZ8bNiKEnW7mG6Lb3jpZt0j0HjS2Z3v+4ZSiJ81XThmOyFzySjzbVlrSTEdifyVXzvrFCuvaRtIm",
-	"qtWNKzU2bf8paY1OWYg/o/7kE+YRqfQkHTDZ0rWw3XtoJrH6V358J1Z7lGNURfNdqsrmtFzylWF1HUza",
-	"bbppjnO9Ogzeyx+gkNpDjmwstCPNkqdo3xpAXgnAmkj2ZLovSN9j3SvwpofcMHREsfTIezBjWZaiYDJR",
-	"EzPj19/oYnUhf9tZzwjXbA17T6S6bojItTpmjwuy40HnYozMf92B9SOwEfhBSvatH0JdyYlU6ZQ91Mn5",
-	"TMdYihK6BjUzwq7ns7fWYMMjUg9HTIpiNxHwMmyRmpQCik83l/wDhbG8dALJPACjz4lnVQsqKJ0D2SYK",
-	"9uXRl+kmXcuriVjT7c1tDBgdHXWgO14Nl29Hji3CAKHfdNnTLbUNvRtxd5QIeBINGqenrwQ5JyyYvcuO",
-	"H6L9WRMfKpRt1Jp8JirH6g3X2vm86Iih6ussTkZ15f82UvvSejA164xOp5MV/NoEExTeQd16A7goTopv",
-	"UuqbVYAm6HrifUQ0tS5smE5uCOY2seLUMLOUNp+KgunxONHMA/u7ayFx/zCk5s+g53Tj4S/WOgIqAdFN",
-	"Z9xUghutgBV8r7flqzr4ORZLHwOB3zlf9CTyjb2bG8TN06MnaXEz58Z0eKczvIxe6mMqqo3WRg+BBIhd",
-	"nS3513j1R9/Cu9l2TkFOxaa8HG+klWpInSiWBsQmChPNB8xodiWqQuZESSpxbaEftfe31aZdr862XQHN",
-	"ibtVkbvIKaJSLy8sr/phGqD03Unod/4695uy8768e33RYvYF0jTrMUahrYdOZbRET5C+svyHWmXtTZx7",
-	"cZJs2W8E1T0+gT9/CcGBlydZQDYqgtKFd1GczfjQFrT+p5lSL9VPLQFexLKwJg4YDyLkCko6U5QUw7tY",
-	"FMEVZOBZhpdkeE263me+Wwt4+p6hLoAntfVh4jJ8XgRRX3D5hcid1Q1h4yhORZry0Ez1/JDP5TFAdQzZ",
-	"GwjM1KXqPhWTTFlHqYFEVxBq53QVCTVGUFeHsZVWE2Gs7wfBdlK/dEfnOvvSWd1dwAK+k2iiblhjfHIb",
-	"ZKIUl4SmgJrOV6IC/K2rx0P2nF6HYECTyaoo5pwAapJKmqkwof56ys2gLdK8yfMksneR7Ue6rHcOJNUV",
-	"6U8JcUr6LPymVYf8o5cQYVk1i9Xv1hAWXWWkl2P7F41nUrW2lMxFZbSKGSdKQiTs1jRqhLieywqv6Ni/",
-	"kCx9oYK2sxYAEdT86VqxnugYlqJ6W20pqQAtq61zHm/Sc3vP9poXAFDFZ1RP7AtKpIJCXqiZtL+M9QI6",
-	"/3KtxiUy50LxhZ3qSv4GMdGxrkayKITCr664LKmi2xcYJUvMmoCOiRAMxVpZQdew++cvn7Gvv3z6vx8k",
-	"gp96d7yjflsQhG2oOdyyJTeIIrkTPyfeC3Mp5w/1HOXwQ9gu52/ZaiE8FIZJmxmY6J6LCiMhnZXDS3c1",
-	"4m2uK4fuC/OFOy2terzOdG0K5t5UqCOOiephaVvQD9JFUxkInONRydUloV45NkBhJKFlYXcBD+FX4LPj",
-	"2GUSF8bx7ZVQ9rt1LCL3bcgQ+IQVImQjwCZiDs2lUgS+Gf4c62qiAZJ0HcTI/2uidYxplPNytnmkWuRG",
-	"WO0epcaVhEqUukY+EfaHkoZgODMgkLMh3NFCk6hgo1VL82ALg0h1eq6XKZdQTSIuBRgtRitmeMO0zi65",
-	"FSpf9XGzvKGQkBw1DulSqkIvvQXoDHkoaRiJyUIx99AqvR4jR6VUk7YSfOfjM7c+Dq2Y0k633+Z1/9fz",
-	"P/1eFJKrLUYTktXTfAaXMyjNOIIEeLQy5AUwxYAuNw4QBtoHaRqRbGPtXdMzyMV7PB7X85JLJYpT8Bc3",
-	"A7sRYsumKjBCuU0TELKYCz0vRYvboq9lCsbJ+5KRwGaV4PkUfLuGbZYAGNvWQOyBLrDp3XvD3s0qNHoF",
-	"CZbsqh42aivxFWt8maQ89uQ+X6D2WM+KaiNUGk7Nw3xuj4jZKSLeNyzIzdZmiWaD5ZdCYdAuXSJd+ZTT",
-	"jsJSxOv2SOb0GmEJWykRR6a3tC/dOtzaPxYYYnprm9HDgHACqL2XxZHrXh2iiaVRbdrrBdqnm/Kpa+4E",
-	"I1+1CweLiuNfrfuj2kNAlYASdDyyEy2ML0RKqEkeZMvWzVsTRR8HBxOhRF0MFGiy8EAp6Xa0FPrnUlQs",
-	"50YMQgmMk5pJnne3eKGS9dlQnlByOavxmk2ofIhCPV8MxTWgLTopnDXbp6kHC25jmsGq3gaqe+z5lmMO",
-	"rcZgr6ebM4Wd6iIdJU6CCr9xO1BKI4rt0mLrNjdzXe5nizIVtHoB+SX3pVfc7nV9X5quCE8acNUpuNNN",
-	"SDRkcI+sYfd92dI4/S5C4o2KWDGFj+WmdYmr7v9SQZzuKi+KzlbgBDo/Ay/QI/7y29QsOaKTnRIgkbu3",
-	"IdnBcUyUNzv3jfbXHZLoRJm5yIdBYv189GFIEV+qE8XaHSrX9xOMWpi+DYJujUC4yO36/KUsxXM5HqdU",
-	"ORR57cxbhvY3Z+GLcUJ4vZjNbTSZZyxL4TsbA1Jj6/ndPKNrSiPq9ldynDTSfsAvoMIQywmhzNRqBjfr",
-	"0HeC3EQkoff0S6kf3EpgwL5NGqBADDhEvvwR1hcq0BW42NPGbKe2ffLu8UwXuJ5B6EPc1n1Y0PYnaTaI",
-	"1iOtXwmAlEaQHn12cAdpYTUdnYmatvvzJ17K0vbuxMSCyEjwwegJtNix1Q3G5zS6LH1uHOE/Z/x6rXVy",
-	"VzNl34qbj51pavdaXg/zw/pCRoAwLLALBHSkdHJYFAgOCqcikRD8z0bzQ0L9BXH84MU8gt/nBKzXB0/v",
-	"Jc2w2+ux+LalguYnL/5LPSEJAtAK90x8AKC3LaSB4hlUa8aKP4HbGvm2ZkXxsijL50s5Wl3DNWBOQj6m",
-	"wC2aPJWMAeg7GYnRCraahn7goH+/aMF9tvtbX0qx103vBJy42SuRBx3D82mwDWLu2Nx5hBr+ZlFMeovg",
-	"byGuawWWWoIZgnczAwb5O6wpxc9YKfgVRrx0WcAIClGxkZhKVdAAGmkNAnRHAzqcs5CISTu3aS/9TdBn",
-	"P9WVdS4+dN6MhF0C8vZS+9fxXb4wdjCaiWiGqZKsjz3YZ8/Ig8iNkGJIRIq184CwaZ9bX301rcP/W8tn",
-	"th5hj1RSDw/wYwUaU1niGTIpc7APZve4gzZFclDOt9amW33MkJ75ODjQIwQTaMmoOIZHu7ymX58cd7Vo",
-	"ya6ZKS9SaRUs9SCwDsC+cqKSLeZapaPHN6xY7lvSsV5SYev5D/Fcw0Up6nhpRN2O8jZm7n0fmQtfP7A5",
-	"xwrPyWotk1jnF8PwEghNdE0Dxo/d48skI4Mw6qbk0pnLEF6CEmgnbSHcsTXa1LFfJ4S3Wkrn+wf2bxJm",
-	"2xaxv1UpfcukBby8K/ti1GmfW/0s+PW3j8v4oPL2N6fQGT0gRdPvkjBTp4gk4/QoXBnjpbzzXQbefj7z",
-	"c2ubvUZRralvIXhb98CcpRDv0zux5+z76+B63bDo72UlwNd/eMXLhWBzLisTZRtB2rt/GlE6dk/V+DVf",
-	"dMbnP+PDPtTPfC2NFUpUNSRx91LZ9j690twieZQ+Vn4hKe4KU24THOZ+fsICWhN53cRwhGEAAODs8dMn",
-	"zlaunPrESoRoftnjp08gsuL//ajRTv0zf/gbzMqkP4YPP3zhP0uNy2xuTE247wHOJK517hP7iGAFJvJK",
-	"qLietqMF9+rs2DH9CXt1dvWVUwGjikOv/pAh7mkEYjcISGErj8hkaljkrQW865vUjsjBbgHIcTS8PfDG",
-	"eoby6OgosvVP2FEEUR6WWLpDVYR8mxGqkDFYQqgV7wWO0q9ytaP+WeO4/cm/9HmEdOTDnBvBSuGOj3Fc",
-	"NJGOwNPVfCoUdlgV2poTZiyvCFsC0kM0Khp/yXSFPz1hnEbUf7XlAH/1Z5xf99JOom7K0WABdasmx/CD",
-	"D7WtWySl4EWyaLsuKpGAAJwLY/xwvwADy5XSC5U3jmk8lnRRtk3Em4WsLx5zBgma4xr8SaVhJtfrg9Dk",
-	"92/hQzgpye4o0IaWX7et67HHO42at/xrFjXKH8mTSsSQWuDrcsy2jjGjNksl8uluLTixXJbJHXmL3YN2",
-	"KgxAOxGesKGhY7n7EkdYDdkLnEkBIGxYU0sV7XGELlEdtyduAHRBbCqBBCAKe3B4UGJtmWVbCn6VnmLm",
-	"6QZVdpCyErKKJ8xOoGsOQRZlxSYVzwWrFqqlFrC1KsvPLcCGFALpolm8tyg0mKPwTjyPS+sB45slrG3V",
-	"KDXD19xUP6AmYs1OySORxJV23txaroOHUZ+20gDaBHVr0OMyZM8BVAP3mEapIc5GKj0yFfnli7ZxEdzS",
-	"A6Ggt5GtNUwrZyVcUruf0paVmhfHCOLoxDt9497Yw/qnDGOkYUv7lM8uVgu17fcX/boHinTy9SW8V5R5",
-	"rXFmiI4h/QqFZgBtpP3aOtaL+/Rkcq56vrt70DHJS7iQhJPYGeNqDHrbNcnj7RiboKPIIfIAREbTk0Fa",
-	"kwl+BuvGF1o9l+ZyK88h90AoWSvPU8nn48168oCzbmmASqI8oZA1fqDHloWyYc8JTrVUAvrliv3sPsWe",
-	"ExYrhNYBO3AiYCRBIMVGdi6Fugq3fRk4Zb83d4bk1tRdInQEE5VbG5rGlTBTny/wfdXDLXe6uIPWIXfK",
-	"0r1DPo+kECUfz6y/ay3QGrTpaLG/wVvuzU4PkqIVVB32nEGHEfS8h3FEeAZTjfnO1HitJ9uOLmDvNjrS",
-	"4FeYuYRGcGvnx0yPx9i3CR0ukaQhhPXRiiqdB1TNCxLJ/d6nQAlfMJ1bcK/2I/ZNJkWQW+RZW0URKkwM",
-	"obSVigZl4Ms63Af4w5DhXLN24nGibbfmllAoKqEKwBSgWe34E6d4+yExzXSxEa3dPQbG7cQ28umFBVT8",
-	"Nuo0tnKql0xc+3QlAveEbLBQxcDb58iRxyxbKHl9fHb67tsMwwIGgAWBEzgYIOlIhGyx4m0lxFmn4qPG",
-	"i0dcEt1jjbl6nO6XJC32ecRDKmMdvXkGs/058CgetKWufHN0HJANk9bDAHYwkFCK6bIkV079YlYq7xp0",
-	"rZe2v9d9GwZgrbsiKwr7nbDsUqoi8xarzKFDp5DucmiJRkt3xudzUkINmLid+FshbL2tsCWOVLfBJjUj",
-	"2e0drHV8vO0aHz0nKK2Wmi+KoFPwvQ2awofm6waG7QlEaoRxGmKFcSFMBIJVJjqk6umJHwcd6oV2XkWk",
-	"2HVZvJ27ro1edEdRHVV+70DL8tu+81UkVi/ER+tUreqJx/hXW0aI577BYBeADnad6XCyOuCVxfVhawcR",
-	"4NpA1DjBH5oEcGQBVL6rkN5Y+kbfQpTCoo23y+a8YaYhCGaiS8r7JiCzTUEaJImfQeO7JzlGU+4ZBomc",
-	"RJWVLwm/UTUDULulfht+31Hx0IvtUQxH8Ha9KjjDTDWCcdWKWT2Py2H/YvWbgVJ/wRJO/26+ivNvNkw5",
-	"UuD7Plc3qAZE+B5suJHWFwYCRPyAqu2WU5rcm2xn6w8A4jEw10qWZIUlGsyKaxvMelyZVo1ibQzbF/4X",
-	"YYiPh/uEIRwtGcetwxj88IUAFuoL+nAZ0egDxI9WhmZHh54bHHmgK6pQHLZEP9pLvVp6TAcHpkPZ5a2R",
-	"S28CBLlZ1djI7KSLarafjT1XOzaw8fqdj/+7KJzn2ZgNAskS8mIxIczLGlqMvYUsOwFcpQAgjXhBmAp9",
-	"+vtzrYzIF47h/43v9qIFlwQ/R9upAmR0brFcutFGHnLWTxtJ8eQIpkLCrM8i3Y0949cvsMztTFS5aIkO",
-	"R3XluKQZTo2hCjnGLdMqFydwtjiiIM/4ahDGbUF6DMpr3TGt1//kaD1xvut13IIdkc4ddbek+p9eX7P7",
-	"Slv29OgRLOPp0dMH8EcTo4I10CMighsYjC1pImklcOYACawmAgNhIMS1Ck+b75WsBqhboGf8mmAjWl7r",
-	"Bda3xLMmMO/49ZGdsjluncQOU8LXgK4iTYNCdqx8QBSaGcDWjV7Ew2lI41E7t7+IVOetWB1vUSCHN0hQ",
-	"fsYvBWKjrUFeWAGorVTdXC/w8dHuE9BWauuPMg3K8xa+KmgiWJ8qXFPq5ffbWfPUnYnoisEmYAqEyaRi",
-	"Y6dMZ1ItGqNxj4aPe3EVrGnbhrgV1d8Ptj/9aQdK3wBqpItuaSiBfeoWX4zas80PwWCodiK0kkNMe8hO",
-	"qXyl2dx3gniykLoXY3nNMhyqttnwt26j8dy24J+mR7j9NNUlxddFKWaO8scsO+RzmVGjv/sbGBtmu13D",
-	"nGFgcvfv63TFR7dt8vTc4x71nslzSvB49wxb6goSibHU8QLNWYBgLFKTxOfhhq47k8mK1/98P/JMqr+p",
-	"C7lfKMGzIL17+heR67fefgLS/ji0a4H5A/A6I55fNiFdtvbuYND91s1br5SxghdgCuCij7FQWuPMKijX",
-	"gFKTHWCTt0KPbIGNxC24ke9Og8K0M6OnooQXRMlUS6ouTvwNin9T29U7FrA/UjdbmJI9aAb8czhvuwsS",
-	"o3akGvi1F+6n39O9HtSWnF1GTUXZ8RoS7yAMQ6sHr/lpe/4V7xkGP8euRgt11UOWLebZcQOJPcxP9ID3",
-	"fGWGLCv0UnV6LkxuQ9PXaybfC+V2z3dIdUwTBmLslb6T0BK5dkA616lstrglDzxl5vqZjAJKALH6udT5",
-	"pQ98Fc6gNrbi1pn/84WzGwn2A6fxg6ttUl29/9lhciLjX9G4gTf7Twc6CCnmvR3Rmiw9Dfr5vJQCdCUW",
-	"yZAiYFHUF8LHklwyR4scmr2x2Qpn3G4eIDiHqZJQKJfGaEmIJrtj6HwkDLNHiE4Ud816Fug0A7z9QsPd",
-	"QsKpQSIQig/x+pYy/I3ovAp0uGdYBvfIgCALI/q9djy2dK+vvCOs3Z3j9634afDirk79AOoOKh4mctlS",
-	"DNlbqOD3/W04hpVDS2yqlz9PVpNfWD4qY5adamN/AaM+PaGuA6wZrmgd2AyG0f386EO2C7EsbQ13Q//u",
-	"W7qAUP9tNWuEIAr1kMcsGy1kWWQDxqN2OLwB1KFlUPz35vT7F9luQzRwW45Fnq0AbC38SKyzd2Y0LZaS",
-	"n7OZGmxYxoPSbzdydBNwFp+aNLaqhepdc1AaTfUlTWvZDDAZaAaRXHfc1pjUie9pRDDAQg8SxIHDpAo6",
-	"k8P3CuuZzADhV/CWQSHBD8H2nrt3KXAi9poiSk+/g1SpP/o0rrSqCA0TfjNgVM7Oskux+heoO2DMuBvu",
-	"v//14Z//Gn7xj9RBonfs3MrmzaiZVK/w+kc7ttc/IbW75xBmT7e/QDFRPPAxEpYh251qhu1Rlj5apUfM",
-	"oEyIhBuY6WmhRmn3zhQ8p9RC+8jgNs+6e5dTe7GW96ctjM2e8UL4rCgWb3VpAdjAB6eHDRAUZLQ6qKnS",
-	"vuuBAn9mHdu6h5cT0gfdIr3aBCoidU+rCOmg+Q6XLQgJ7vMBy6DrKAuVEuO6CQlq46m5j6PhO2DZd4uR",
-	"qJQTaJlvUisXxooqoIa6G1NRlaC5QtDHGTHxKzWphDFpNr71lN7Y0+io4Bxp96fczmsgxF7ZgrG8hqyf",
-	"WTpyYqu9rIOO3FxKMErqvk32yrJCKJDukGjBUnYPlbxZNqCLVJ+8b3P+kn0nv6H8EIg7Gov/+OhLUCVP",
-	"cJpp3P389OmTr1KIz4IXoroNTMU3K6iFGbLYCSKcJzau+MzRglguQvBq4Ai4NT/nViSnVNVY9yGN+fTr",
-	"r6O84uOjo50ih27Smc2QMfbJaoSqfRMgtYAvPoiAx6UBIDzIVvlZcO0DnZxyn82TU0AATc9XPvmAXt1I",
-	"K1VeLgpRRAn0E/aI2UWlDKuEpZ+Pd6d6R4Am11o0kp7zRf+GahBntRiRa+XZjGpKaBUDKrrgdBHUxKgV",
-	"gJ9vpP/T9SNJ3AXdMq2dJlTWt86Ivx+OsYsyi0ohDB9je7nv2oH3O0G70G2eYVNdQsnzeyULMZtrK5St",
-	"CYHFGwCgLg3jFpE9WEZc9hDKATL33dOjxwP29OgJVWh8ifZjMDV8OG1tsRBWMtCV4F3uwUHj5geDg6dH",
-	"j+H/n8D/f5mMxW3Ydt1OnDsfezxvvrKux3m7aEKQQwsajPUH65zbKbjZwTX4q4VXz9dq9/4y0VV4sb9p",
-	"8njfU7VrWvaLx40BHDqhftCkj+Y6Km9ZmT4N0zY9ABvOb6KM65rn1mOHVGFWvHFWnCyw9LfuQoBxFduD",
-	"llucW6drqGBoPegAU/cganoSKXbQbGNoWlUi4Fj4nDphrrh/oyaBEqJ4cT12pSf+3scOYHnrUepOyXyM",
-	"Pn/YtLRLrSaiCqQJ2i+M7X/0JEZenQ1pSOSkFK/TEZKfaK9JtDuaAp0pOMINqz0nRv6PIJgwaU+g2JHg",
-	"Zfwajr6s1yBNfTfHWlAbmSz/i+Pat614+EYv0CYSCKMaumjrsfZebQ2CzRYMO1hNW2FspBA9BG49w0Nv",
-	"5NrZaEUzi4fslArpCbWJYOcZigKmhChqwKBugRB3u3e8mojdQM548vtIyT2H8ePF9juVcW3DhqTZDlhW",
-	"xxotPNmsYZXhlBVP9G1mb1uFRB+K0tvvj6YX4C6no3+EG1v4Yv3bxfmEB7vZ+GbdbJpXeoSGAFZVpQ2o",
-	"m84vTBTpFGs+EggtyrHUEArDNlCL9FTPVqzejvtNO7PHrY4Q0FqRv6jp32NJIczXplmOga/0ROM2UKNV",
-	"7XbGGF23AJKaaCUCCEkCbpzeYsqdpBWKzaRxmoww0+1UqJO680hi4XdR8aViPPTTAnhW94q7FnRXNDnN",
-	"nEbAb34rru0pBhSSOTLCfwKKIfWkwcgxgvY3hoJhvaDSdsBGYqw9YoZ7SQoJd3+f+ZSbBl4z4Wxtgm55",
-	"4jVBtpLzDdqHULe8OKwiHqDa/QVaQ6dpDX2KxWqQnqrW2tKQrlwxXkruVHXPtLstLzDUkobKaC/Ae1dj",
-	"sHmMubGGJj00FpCyu3OhHlSYTm/MlPF8huAWRUV8Vh803sBzht+7VNSeBM6F5S14b99Cx4lgpbyCkCbh",
-	"lBtmhNhsd4pt97F0WnfEizWk+/VWsVReKzxlOdUwtsPofhsZ1rl7HztjwbeXT9ZPG8ALdVUfa8Tfux75",
-	"scauT2Mkxhso1zdrwIwm6KEIiFZCu4Cd0tDkFDI67WkCZPMm+P99EKzWtqj/XniK7XMrjI/0pPHjN9Oq",
-	"YMlqKCUXzhc0zOpYC5LVsyikbTV6Kl02dUIxS7ZIpGGn4ddJeTGtpLpMZewwmXbPmWEGfCRs7mn0RN6L",
-	"u0ypF7JGyNSGBOfSqUlA4RTzVM5QpDRw0Ap1HYKx0mlhxRZGsJHI+QLRsBGFuLswKZOTBF40R/a4Radb",
-	"ofV4548RSnbZHO4X3QKw9FLMAsgbQeiGCpyQy6QW3eNDjxQLrUzp1KbpiRUXyoW2BjngKj9EBAr1W4wI",
-	"X03tttf9txSWTXR3K2LPMp1ez5PFr524AXZ1gKzYVcLg0dmjZIEb3qyvpa4dCAIiz93LOPO4TA8+bNm8",
-	"l7pimftRdhw1Ypy4cz/Viyo0nkQd41A2xlcewbrrHqerEtrF1Lkwi9LumDO9wyfcPjT5Ih2W+CnYQmQY",
-	"NAD/1LaM5ZbBA/EEnv2M1rkhOOT+58LE3PVJTvsNG2AuaKLp3o40BZA3xjkg5L8es9HKepRArph3u9lC",
-	"Scuyy2zAslkGBZiTjN2faz9S89HR4y8fRHrhqy8v8bJHR7Oscf6MW0KzMO7o4dcffn80ePT048+X382+",
-	"n/z7w05w+JpAv+01PqL43Ey1bRkejaVvrRO84vLF7iPm/VydJjLahpGA4JaJVI8GR8bJF2fVIKg/ipQT",
-	"Jn5d8JJpRVmNeoqWb2AyaPDNF3YLvHD3l/FQcRurbw5eX3+DBRoqghmifyidoBKsBgftmNbefbUwJagN",
-	"f7NZnN/dmIuLd29Xn9u/KjQA+m3cqTFAvB9ftg8AD8PLnm/nTT/scXd0ojFDnDh+/Sk1WQJ7+o1vzhJv",
-	"L2hukSX+8O9fnrQUetdneoOtmgemF++vB44iv6cSDEZQD3zdrpPRNIy6n8/SXqP+rV4S2Ak4HbzN56gE",
-	"QJomI115KZ00c1JqJo0RRQ05AiLOI9MLXsRFyWF6aft0vr1RqMeIv52nZh+HImxI8xD4g0HUThqZtQsV",
-	"GV+XIWHrLC2bg5mlDFR5qQUvuzaZRnff47mCm7aNMIESP+W9VehYD+6wNKzQyahSrucyPQ0BY1nef5Qq",
-	"ZBW0xyUKswpKnfOS5XqemujRPavRZXpm0/MtubEts0h/ooQApF0MlwXjCg9Md+d363wQSDNIhPcwwhki",
-	"qUh097dvrYFunRrydtycBRMPOYY39gjm6CKtRCqU0n2BxvKyLetE43BkKeokDFvMj9v5h+ot3cL0mLlt",
-	"iLJTQxbao9zLuJtBHgvGDju5GGYIwOyAAbz6eyWjkSE1T0L6hDpV4nwR9tQAgQJL18vESseubtO2gTnh",
-	"SHrUdqWX7gVxs2r+NNa5sxGh4prTvuI96CMIcoFlWddaYA6FInb7wbulEGeYyZqWuf0TIlZPkI6UGQkR",
-	"843MCLesFBzQxilF0i8Q0Iyvx5HGOOvRllKB5ZTyqkXtm1zPE8fGuSa/jHhxjLVAdsoVm/Jy7COPupGy",
-	"uVSwafCC7r8jXpz4ri+YfQ1zlRZ2CIVceN+xWIqKFRrrvmEKHvaXNX9ALIe/gROHC8OfxXOjNjMaMS6D",
-	"/x36ulP6M7p7OkPqHP4eE80gPpCy9yl0skHn7xzlGod9QKPhsKva+WLpjbvhfOOlKFNBPdo49y2kWaEU",
-	"zK3AzCEzkRbR3SIswGGbWTNayyCKKxG5uzoId5BIaxkQiq3yu0iNnnMzOrAHT6Kk6aXd+XBt3mnKp+Y0",
-	"r2JXgXB9i9YBRrf3PVAN9Thnsb2ZeDvQvf1G8UDr387nuovqx+5yHOCKlqkhayfnKkzZoGE69SsM+nsc",
-	"xK41Yf37xcyU1oP1C26Po3d0Tbsbcd264Pdq2M6SsACZmI2E8zkxYup8raxlvP2Wqv6bG7PyN/HNyq5h",
-	"Tt3+tlts5Ath67mFaPdNtC7QRgWcRqg59CnV0CnLcq7IBPYG8LCnabpuOq4dixkehjarbaXykFm9IeBb",
-	"kqe3yYC1WbK7SnS3J5TehVKoHi08b5fKYGV33bhfm9BgTfk2/r9a+8679bHzf5n+HXyz/3R0pDA0Z18G",
-	"Gd7wtBSVNb2xBDVCCZYFOt91zJKcGKrmr3ULjGOp9Ayv11S3uXmI+oBte9+aj/SVoFZJqGJFpS4KdlbB",
-	"wsTCwHxew7h73Rjf+OhpU67qxQjqkG8ApN2vPDsXMu1fvvEjiTNYrBmGazMIFESTh0N3BjgCLKN0QTZk",
-	"GOld/56XZQb1PLBzXK0cY/UIhn/sw6rEWftm2JtCX3LVhL5jkwqxVjTjEdDjWuwgnI7dAobet5FKTJSd",
-	"w2QKcuCxCRmm7iLEiscZCz1abvP+rZkoYI5NueqXumhtX8vLhZFXgnrTjiHIEnraBs7J921O2RdDjzKQ",
-	"61nG7kP4BRuTsE3JPECcoi+yuj/5vXKP9iWP0HYlSuOfh5Oi4Q5OAsqxzPEbpp3+5aCBT0CULDVldvGX",
-	"GCApC1G9VyRicHy+tGtdyvvk5D139rzDzq2+QpeAVJqtWTHOdCrQDy3afQSTLErRT5CZuVZG7B2BPVBp",
-	"j4SvhHgux+OE/+V4bIuTjXApnJoLDJ+1eNtw3da8G458HrBRovNy51Bft/bkOP/UnOkLX6ECtRBOgjx8",
-	"hH4XTY/1n6U9MF+Ptd2egUf7qwdER0+HpFleiY0EXCHNZTTUNmWC/hCF5HphrTiBVjAjbDM5Rj2FI15y",
-	"aO+gaUADDHESMN6y0jDo6K9m6v+w2Yz3lzH2/bv9Tfv1f6jDxPuSmv6WbeBZefh8K0uC3INZWh8Htet+",
-	"WhSYie5u1Ig6LAG1Cv1+vedqR3r5jTdKLDMlDf1TvoWqzy3lryDDm6WvARxq02qtpJ3OhJV5m0pbwSAa",
-	"hkOp4I4Q/VvqqjDHkKbFCVCPnNR8koZvp5LUZPpMlHIiR6lW27VyffeoibAxGrhxMnjMK/cfCrIigorQ",
-	"8xKI0KJ7W6zul2hrI/5NNBgOEzHiSsKEN3JcZeVsUCyvMbZWGINQ+CBxMHh3xe0eT/ubxDvAvdhifPhk",
-	"Z3oCVkunxLYK5zlXKda40GwslmDlUBVyNJsqDC2SE6Wbo/LjmUR12+PWYH+zRaj+YZws7nCDcHlj5FJi",
-	"WXRdSx6Fl2Vb9hks7ibLJjvzOrNDvOS9yKaQregeZ43ovr6EpV6UxTfiRX24t7fqQHFaxJSQrR5jvpPw",
-	"S2F0BmwOm+lC9Iw37OgTPIhkTXSY4or5SBrGfZ+Baj01Kx3l/etXt5vtsI8hFc/zShsfKUgE0G4Nqxjs",
-	"jj7AivFL7J80r+VM3iBISYcVgieIXGH1+jCLRhcdh6kWyaDkswA9mA6oYKt5PcDiBCc9ffvu3dnho+Ej",
-	"Jng+pWFYPMIxbMy9c8IeA4u70DVwildbjdjLRQUCLChUPKtchkmpsgIAvhMs1aLZlDgmOYbHeXrUgMd5",
-	"/OXudf26EAvxbo/YNE5Aw9idGuHIvYnx3f6+Tz215Mdm2DnesMZr+2fiG6BeoXu6U51+Q5fh6E2AEG/D",
-	"Hh8Ta0RsX4kAPO6xNKdUmUV1ZDN5PWQRIDf8ZiaqSY9C4ed+YamGj4rL3dNN4aLY/t98x38DlOpoBdiG",
-	"CJHquzWZXljA5sq1slyqPvhgu/KSvmvrBp2DV6IL6rAfRAilImdp621NM0OaZIEHnoAm3fb5aTyWr+Br",
-	"yMY4q09XCAfrfleKsT2JzHEMe6nmIUvaf3Mcm7gbEyyarpiEBSuDxO9iCNGZxYIZq3OdiOVdYLUVaYDI",
-	"sM+m1s4zdt+LagQvpf7KB/S9iS5Ayf7u9QV8+Tj3Xz2GqJKj6rvXFxBJgsbtyfnZM0bG5QOIv00f1z8J",
-	"94or6twTDwbwH6hsf5zD/yfjNfNKX6/OWl/7R6x+8Xm5s/O3/9//zxC1l6x7p5giYF2rGyWXIzGRCuNl",
-	"Ho3UirI0Tu7aqXivsIHhnmFUljZkGHiM7wlvj8hmPnzdgDwDQCmI33sKXD1yJlr6jSuPhbsdfNtdRCNJ",
-	"LyyvekXBbRSi35r58de535Sd+fXd64veemnPSYh4Kf1hheu9NTQDLJY9Zi74ZTg3nuNBafAiYV7lvKU3",
-	"Jh6SIBU7e/E98jHkNqcaPGJpzGLNT7vX+GWD0yB8vzJWzO6l2wCjX7Za4yxqYExh2OG5amhYM9VLFQrV",
-	"V4yby80TkFqPhDnelbi4lPMfRSXHCSfhHZqVahW/95C91BU4qJCWB1kfVXudeMOJUVdeo5LfNGpS1xx8",
-	"UaVRtS5CW+b1HL1BwtfoujH+unuGvToL8uTGw2FjFt//wflRisSA59PYUzOBmlDkpfSSpkssaf4OnwiK",
-	"50kLLJLw524e9m8vHoVUojSNEOJtOzixXGpLOUMDFBWvJnEhYP41WRtTgu7Yf0g30efZHmCISj7pzVLx",
-	"2y2wQNx6YyuM+V4HLRjUBRo+DNmvfcH/6qZV1S/o93V1dYj1JYADlXPBgIfBDChhNAB13ihxDc727mhk",
-	"oiQi9GobvtagEhURQw1Cir/E0vmEJTe2exAO0QZ3VwU04CA2MSN9pSxY2RifDsgAx+xpYu4/UJDdf3r0",
-	"+EE67booW9Fp3HeemSIAglyDinCM/Qs98Bd84A5wmhb4OYBtgP4p93ZVn8LTTmNYMYBWT2LdAmTjzgox",
-	"pDs05pNB2NwQ1GL/GFg/1lXvm+x4Vdv6WwbF9B1203+80Q2Hp71NnLl9zCPay3ihLRA5P1XSijaEnGhY",
-	"U0JDAMijVjjpLQTT8ROcQ+W8Mz/5zg/Cq5zzBmNjTmjElxO9pp8MRGq3z4QqqtX5QqXzKQI0aTd9u0Fe",
-	"unE9sSnc70NqjiKYv9KuLtxdaaKM8+TdH/AkWJvgFSQD6PfgQH/8CPbzWLcQ3wtsR9MMz1rGcj2bIYZ8",
-	"gXjYYsR+eAW4Z1ZTpzx+qdmS23zKLrAg8716r7744qepHn7xBXsRD+mAGWpSGJadLuxUV/I38DOP2Tew",
-	"avbu7Xcv3mRYFIfAl41CxXsGIeyg1VUqGg02hM8yzxMFt5ymaOpqRYvBLTZffAEuyLJ+Z7bkyh77HIKf",
-	"IjcII+QgCjhgeulYa7QKBZJRMfzgvUpPtptLZYbsRc230M3LWeaPVTzVhJdGQ6dh9uIdn2RDdiF8m2N+",
-	"ybh5r7JX44cAH58htD9ODQNwWKricQpwXMrcZnUtcl1xCJMWubGiOgFDE+/4RiuBtz1mX2Sws1CjgzWW",
-	"7Adsm2OXYmXiSUPBXpMVVm8hnZ+7vV4ot/HZfyF7/8vJoQxn66xozT5HEDq0wezFQThgA8IpOGbYhkTx",
-	"7fcKXnsMk7fqcSJ1UwLOS6IRsd5qpRjgfC54RaxMMUGYPUXrhkJrzx70U1bofDFz55jdP3/5jH395dP/",
-	"/cCXSxkY6+koXogMbuKDJuTlgpg2tW3y9OhoZrIByx5TIODR9MnRLDthRv4mmr9ZR2R6rwIk0xoaUyv4",
-	"EnsnZ3RXt/QnT558jVElK60zqw7wqOLxYqdnrw6iNrKDq0egquZC8bk8OD54MjwaPqGeVhA7h3U1MIGy",
-	"r2PAKAyiBChCiU21cAJg3Ge9F1NdFkN27ku7Me4qjfOafZt6VETPzaWA2T5OvDv1AkR/VRwcH7yWpi61",
-	"nvOKzwROyvg5Pdxx3Kg0dtrCfffrQsD8HMweRrVHIMtTScMPde0nkOTx0RGVnFrCZoBhcjms9PB/SJ/X",
-	"92uqyaCyOukueN/0IMOorL77rfw27MxA4y3j5yR01saIMyfYl7qCNvXKqWi4AkIfbcsLpD2EQ4qacDGb",
-	"8Wq1Mb0W4gqcehsMhGdDszNlcmTFqpjV3JngE4Pd28uDD+72xN6H4cLD3/2fHw8t9X/NkwCepx6AdM6N",
-	"BXkOaUAcPQ+xeafdEPugQIwKqPrB3lU4JegjBfbMeVlu8vo7QbweNmyD5YGbwbIOzFzVF9d7ifV4fxZ7",
-	"b4GJV9reptHSiEZOv63bDy7rwqsIyhBQWG/LqaDPOUPvHXst/HaAm+IFV4Ib5/NytYXl1tKRhPUx8Ims",
-	"IXsbj7F1l2AjgbPb6PhApyVicDBEiVu5C1HlXgoxD0cHLZchO/VuVT0cF2cy1tYNnksckasRIQUca3jk",
-	"e4VIujDMcFFVQmHUBLRUk9dP4f03+Du1BfUlh8/RuEb2BevzGxoF2Zlzt0pLtyjfDvqxyWTB89o8Ndv5",
-	"5iek1q157Wxhw3R+P8OYWpptxZUJs1c9s9FFnuEWhbSRcm9ux7+FPYULuihZb+lx69jRj1dwWpfKS1I6",
-	"16Pj1jvRDcl16wpGNLuZKtp1hb5E2xqWU71V6Q92MiCkYg8+qXVAM5676fKu+ruCm5p96G4dANecIBow",
-	"hRFMsA0i7iz1hDhzHW0zaX2+1FXTxYPmBSMEyw7J0Tv8Hf/42LhjNmRvNOX2yVebV/LKeUOXYpU2OKME",
-	"2I9SLLuZnpHdicm3z8Ly3IbX+S4C6vQR6pVBMnttwcAxJNO8C+ZIP2Zeo/ROrm4AWvRj8ZgpoEGJ/A+n",
-	"DWFE76153yntRlIX59KmqOms2qRdIK6E2uKEXUCi4SHgfeGlFIwAzlYsgw8zxP9HeCTneGFN7/+9ePsG",
-	"wd655dmxc3D/wLuwPzDE8gerJ8/88V798fDhw/A/d3Hm2SVjf7CsAYrpPqGabaZVSKGryQCra+rhrkos",
-	"a7a7j+kVEBEY3yAVR4BeGCGEoq5fFzK/LFcPGC6FKlxhJT/Wf0cJqHsBsTSIJPypjyPAbynpZ8JbIGgX",
-	"ziQIEYfmDZzbCz9+Q39wDDKhP7z2MKkm+CCpJuEhSIpHT8PE3j/cdkT0xd3FKn63sbLIhuzUA2raurAR",
-	"YkkYKnrNjX0Ij3j46nnmfBDjTDezUvkxg5DNeyUVeDAYicPN94OGUiidx7h7aYDO9+qbSi+NqMwxXiFh",
-	"wl02FjafZgPCtMtgRYi8kwXkD0iLhgEWKRPxAkJAL/BA7JDA7oDLojEOGd/NiMgcwMKgWho36HVLoWzF",
-	"tcXT+7DOzbTfMCmi4nHoGkNpjpkdTaU1ohzfXka9xGO1rMNqaf9EXM9LKltMCiLM2UEbtFC2WvmoJ2Tx",
-	"aB43rL+e4OwvCQFV/8Fa3yJ6JTHWcJMvXtDSdrBEaBCdWjs/Pjw0Uz2Pm71hwEXOK5theoKK2zDozrLU",
-	"5VmbWl9UZS/3e8OqDTOy//3iXetT3JHUxUGvG5+GMD0y/yB4b5m76zG74uVCZEP2vR8WPoduTidrMre9",
-	"mS+nqwTVy7odndLMFvf3D+ev21YcDly94mAWxMDx/3384Z/Hwy/+cbB7YPZtzaOtKR3HWco3ciePqKgv",
-	"2YexDOBmYYsmmpIT7vQkj2XdBZZ045zx+tJDaX8yD6UFPP5WDorP4YxWezLWHKlYgB33lKYPYmIf/g7/",
-	"/YgysBSpyrlX1lDXHcRVapuvWqhNAfYc7oJUumkEZLer+mpMc4k/fMqoBb6rt49SlB60RiQ8he7svBOj",
-	"buG4Ic4sKSjm/uIdb23eo8sO4Rq65y0Id+7sqa1k68c48K7YCP5hcDBfJEh+trB/GlN2ufSNViLm4f0H",
-	"/CIG+Iwifc8oWRt07jY+2BRUhwWBgCTP1XM5HjuvpZNJDe6Mxhw8gGAwI4vWEB8BUN7CDFp/ZinG9MhQ",
-	"TAuylRwwmh7gfKS2NYHpeafxlq0F9B6SpU3GAPBKhJxye732TM/mMOsaCUnpZvSg3SfB2KU8gY2puG9B",
-	"k2BOUJOtbsVzBEkZOAYopLnEKoKFUgS+BuEAfI0QXJE2hg7wjlIqruf5/pNZRm4BezaMgJ77tousvzGO",
-	"kL4TJdTGG4e/u/983JaqeOMFzR0dW9ymdnrfnsqk3Uli7pOuuxWre7tue3BYVHK8NWn0HC74lL6GLAUu",
-	"Yn/H6i2gjtlqxeaiAhkdi+hoSMhooQrCvkVhywk10mq0/PdSCeHu6kOK1PwJlVefPffYSoih5dVw8lu7",
-	"OaKXqtS8cJpyl0WSOY2Qsfu+eRFy0eRq4QZUYq4rK4p4bsggIIJlKZXXniuU+bRhOOxS9DjBpac9MflN",
-	"zpunISRZRlJxWFGn2CEQm73AIoBKCAMltFQVAKVna77MM1zQw+fSzLWR6RTRWaXn2kANAJwDRdhwWwKb",
-	"t/YYiSNwSj4YSKCEPgdux5aXXUkaLI+FpDyQtRGWfvwlTDs1TRusguYgrY5xcIMZsKVUhV4OqLbEDCCy",
-	"OmBCFUP2JkqpQrQ4TMNVbCZmuloN/MhU9vjpV2vDldF0os5XrsSy7tOJpvRtWk/Y2dAWj79htnOQ/mU8",
-	"X7e7+/Dq7Nid/7Yj7ePMN1nQzcsXkq9HI4L73+3zr0+I2GTPpi4lPG+tVd9FHWmsFMVE1JV5a1KGkA/Q",
-	"zabT3xhR1BqG3QDU2c95+ZQ7u/ZK+9vcb+4gGf9Ts0Y58hAx9RpJmPRmS2M1NuK3Gb/f0iWd9pbQD9uD",
-	"I9soT6ZFizTxs/hvF3fRSyUqRBW5BNwvmi97JXzn481F/OcvtXzn2X4lFpXf70lm+bv5mbq+cWpnhVWY",
-	"2ZM0V76DZhBCDiELgMpKldILldeZ2qwUvIB6BkDJ8EjeWNIfQ7fjiDvMBkO5i1tBS1AGFtexuD/g3dQt",
-	"CKHpen0Y3CeswdoFxureuzXA4OgBAZ2p3kc1fbjnJv0gTkh7DHAGz99cJNOOvpS0tSwJva7RCkRHs5NP",
-	"j1kh5kI5dbuiYiDfbwX/8D7FJmtQjXP38jv39DpUjIIePmthBRLKfYVwijfjcuyRAEgvOFL7aEbp8Mic",
-	"VxURASCOozz/pVj9qyXLfwLgkLMFSI/WFcINOyTx//Xhn//6c5L4t5H0dR/uHgU97cWewq9+Z+HAYjkc",
-	"qOTW4m7f2bjVIj3zF31C4sMaVnsmft3Xud8o+LwmmCd7+KhJ98PfEWB9rUgglfYnCvxt8v5z/74JEran",
-	"/gOV7kwNe07cwlKrT5793068fhyEL7yzAuDP48/PowQg5oPPvAZgGzeANIoQkZJmmi91BgcCFcgAlEyE",
-	"Q67HmPlLW2RnNW7QbpNsHj0uMoT8Y3zsUy+V+Q/t1G0FjLqdPiO6gT7zOCd7iYeE2R9TyFQxI6wt0+2y",
-	"RhiPMJLkpVOaTvbl0aN6QjnUcjOJZeSQsq/8hDSjGWelnkhoBZhBHbitAHzBt2xtaIELWsMdqgH/iLam",
-	"EV6W+6jK+GmqGZ+xVxGpPYGJ3NNKqsv2o4szduIoJTV+SOxoQnSDDG/zy1SURYZToWu/+IRlZ28v3rHh",
-	"cEiPy4gBDMFSbZ73C1pW/9772CH/Dz3d+PJ7PtylNoZM1Rqf7rbstYaO6+U5BO9KbSy4edy3sTcQMy7F",
-	"3KYFALWitLIk+ZIlryYC4V1+eAVtIIZldZAcgU2yQwOzgTMmlbECJwpsnnf/yLs88P4ZbT0Y9P0eNqVu",
-	"l7G+JTtAJaZJHuYnt9nFNGH5LulDQ6o3qUMh0gEhuJiB57MBtpoPWBgRDXuOmczb0xF79qUJsUlpWKER",
-	"R2CThtQMutUTfkfXfELZQvNO9ytbAuLRnqvBArk8uf0nDZKH/ttdlfI1yhJLgyw1migBvwCxDAYA9FqH",
-	"MQdYD0jwPV4J4lhGiHg6m8SbInUULuWWh/mzfxO3PKjezS1t98oDke6uYJaOxTb+/uRe+Vba9eMffN+d",
-	"Tvmfx52fh1Mes8Fn7pRvYYaUbGxDO9gKQvBJNVW0jj2rq42O/D3qLF67IXmTkH6fGh/f8uTu3OnD36N/",
-	"dYgSx0T/2+ikvPHSrfvUpp2aNLszFdU4DzsZ+5Mrq45EvTnz72aziGI7Nd2fzPifh7rbYKnPXOd14qmk",
-	"TAx2/lbV9zZc9SnzxLSIfWeKa/SDO9N4OqJfSBiHz+5C14W7H/7u/+yg5QKJ/y4qToWtad2ZNu0W0erO",
-	"VFvN8tt591MrtQ5kvEt95sm0U5n9mfz9eWiyJgd93mpsJxclJV09CKZVfZ3jJZ8SI9CtYN8QgRSquzOt",
-	"VXmy+b3wk2nuQF/hrQ9/h/920FRI0L+NJ1bR6yZ2ok0/eQrdmXIint7CnJ/c19pCtrvUR0CZncroT2Ph",
-	"z0MTRezymXtTrVyTlFyp7qMWqFQcqBFyJZAmqWfhxiP8VBHw1gYIqvrvF+9YlMRNVwcgm/4QVvQZ9Cbt",
-	"WelFqao703t13wIP2NoRO9QbfheKMNz98Hf/Zwd1+EM0Se5v4rgl+sWaO9OmGCNa3ZlujEb+bWXjT++4",
-	"xeMj747Xd7OXp9hOtflnsvrnoTmbzPS5+3A7zmVnoXfYGLzedphDodWfcZoREXv7iU6NYd1Th3QwDzaM",
-	"CG8r4DhcP6Xz8zjGNE5jbdpEUbyom/8/q5kT69P3P7Mzd1oUzYHpCEADKGI0Lg5a/ZTwKBIyzEpv54hF",
-	"sqCYwEpKaXAaIFcr7CEcJIeLXQoxxxKfeoLJ86R5C/OmLLN6kU9FovTwYqXy+GT/OTbN/nmp8R6f6xyT",
-	"7/mloELhKcw5L2u49XrPYP6j57b9yfbD34k3txq552Kmr8R+JManIjO+Q+PsdqHpnymu2/BbBmwuqlwo",
-	"+1CoXBf1zDghClGcsFdnV185+TCqeH4pbF1e3hyMVUuhHnOxbsVTh3OptvHVD2ou1X82W70W/Eo0xtkz",
-	"q/0ocJgKkALU+LtzVYvKg9G6KAfPZJi9RWhRnr4A8LSUCtO6ntRa+WkauhAM8IScHSiu57ISxmlnaRjy",
-	"YYHF+RymszKSu76xZV0Vnu2LQe+gU0+qz1WnPa+4VM3Z97piY13lwu3KYu7+WeilakOb6SZy6Cdb/JMN",
-	"1KE7d1I8GNB2N+WeIca9S2CfDYyzqV6ymbMiI1/Gshlf4dz1Ty2peigb7NdCxIVP4E1tbuxZW8eZjZ3T",
-	"ep7UkhvoRBqytyraPa3K1UmIVvM8F3MrCvf3xLkUoWXJX+EeAx0BECwFlA10gHHAV6Jr9QI63KiV647M",
-	"brh5f9m014fDfPaWiZdrZ2Dp1F4pLJtokFPOP3KE3cMELNhAai6j9iDoNYUmtFk0NCSsBlYw1SVgmiII",
-	"0bZYzu70x08wWD68rPMqQFHiagbp4MWQ9RowtysxEqdE/gaT42i42bjSs7sZE9eMiN3djLhmuudOBsQ1",
-	"sj2BdNsaA2EMbr6opF0BB0G/9MHxzx/chsMPibUWVXlwfABzja4egfymO61vHwXjC5rcvj46fxjB5xPM",
-	"jFMeDUY0CUM77lhAzNaQ44LR7mCHyiqev2ji6bZIaXdaoY00WkajtHTzwTjyBqALJlJde0z0xhiWeF70",
-	"KqDthycQnGz0ngFcIfqslj7Rh5SvjT6pi4g21/qjFz8QLvPyJ4Kzp40wfOXxCr0sGzYGKyEE4+ZcLm4Z",
-	"DYIH3oAxrSBhZnomlA3zhYbx4IZl8lbrozzxl9is77Gh9CR+c9/U/vHDx/8XAAD//w==",
+	"5L17c9u21i/8VTA+eyZJNyM7SdNzas+eZ9zGaXOaJp7Ybd93mjwlREISHlOACoCWtdN89zNYCwBBCZRI",
+	"W2my2z/ayBIvuCys+/qt9weFnC+kYMLog+P3BzNGS6bg49klndp/S6YLxReGS3FwfHA5Y0Sxa665FERO",
+	"iJkxIsf/wwpDuCC/19JQeyWZU3WlMzKRiuQvJg9/pKaY5aOD7EAXMzan9sFmtWAHxwfaKC6mBx8+fMgO",
+	"FlTROTNuBN8yZfiEF9SwV3TONgdjv/WDKJqL7Wu4/X1BzewgOxBw80F0xUF2oNjvNVesPDg2qmbxuP6h",
+	"2OTg+OB/HTZLc4i/6sOXUkxhLHa0z9TqTS02h/XtjIopI0KaGRfTE6KYqZWAUbLJxC6VmVEDfy8VN4ws",
+	"ZV2VZEavm6H/XjO1asZe4qviYZZsQuvKHBxPaKVZ5pdzLGXFqIABPq8YM7uXbmIv61g0+O3WyxWW6sUE",
+	"KGBzHL/AAkhRrchyxkRMT9rwqiIzqomZcU0sPYZBIp02w/QktpXA7DBeScE6hpJ/keN+6PZ4FCNcEyGJ",
+	"rouZH9wqWrHEYOxrEiNiop4fHP968MXBuywxvJd8zs3mwE4NmUttcBnmVKxG5BluPnl0dNRFMhU8LEkx",
+	"j46OsoM5veFzO5xHR/AnF+7PMDIuDJsyBUN7Jcseh1DIsuv02Z+20tHmcry+ZkrxPu+V7sqOd/uf707H",
+	"57LixWr3gBZwXcdw8Me7D+aNrPtwRmUv6xgK/LYfbnjJBBU9uI2B6zrGgz/efWkuFWOvJ4kz/ur1s7Mc",
+	"xBJwPl4xjdyYAvFadpORvGTavvw4vlpqRrghehaYdUZyLwqPn7347uziEq+lZFyLsupk5nIy8CD8tNBG",
+	"MTrfvbi1u7Jjef3P+9jxD/YZeiGFZqgvKCWV/VBIYZgAPkYXi8oKXC7F4ULJccXm//wfLUFm9nshPPWZ",
+	"LOq5fSS8dU2A2M1bMmHIUkkxzciSmxmhRBs6rhgpgCN9yEDQGCa2DHDYwEBwvWHaMtTEsJ5JwTIilRtP",
+	"jgI8z8gSxgs0NGaklALIJKF3pV7uLjuEaz7Aa9147B2nBb68kTOFYtSw8iA7qBel/yQK0E/s55JVzH67",
+	"KY0yeNo1+3bGiitYqbLk9vG0OldyYVUpu+1O92jP/VzJMdOEXTO1IkyUC8nxwC+iO98fjGW52qTmN2xa",
+	"V1QRdrNQTIOaef/N2eMHeErntTZkbuUqrCsX7hgrbchXX5If+Df+JNinj8jMmAVIc/v6jSmymwUrEgL3",
+	"wlBTa6bJ/fzx0VH+gFBREmUXzX318MnXX+duSIWshSFUW/WgYFo3wtldaMmAUOEUihxf+kqa3KoVmpm1",
+	"UXLD5rA+C2oMU3Y8//3ro4dP3/169PBr/N/9h2tfPPivf6Tm576gStFVM99XctuUo6m2pzehvKoVI/cp",
+	"GVeyuHpYcW0e/HmDn9Cq2hz3cxyVttYHJUounW5NrxihIlAfKeVSNDvzxI51m8bTOpFp0n+/OeS1JQWm",
+	"ZE8/aAT2ULjVsms8VYtinTJRt4S3S53YpO+tFogDC4oGPtZPDGwMN+d7mtCyVECSW1/bTIALbjit0uQB",
+	"QiZeU1hpqxqz5THJa3El5FLk5L7TMx+QKTOaWEHDtNGkFoZXOGCkJito4Q64TkjByJhNpGJ2Gm8Fnmp/",
+	"qt5a68fzNfcuy8HsP++SUzFMXeNctvHxZ7UC9n8A5qdJ2AWvkyudH+a72ItiQbgklHrifiZLUC0qLq6I",
+	"kYQbq+Nrw5RdWjs9WCs9IoqVXK+/LZh72YHiOqEdXOD6bZyQsR1lazvHtLiKmNfuI6KZuuYFSzkJnHk7",
+	"Y7QyM+IutBOi+oqVhI5lbdpUa69hyjIaWJGKjXbQquFzJmszZH/xGe9TGoQfWrTBdnPzDGwLcvnywrJv",
+	"JM2gZd3TliqMLCTaqdyckNwUi/yYUFJIIRhIZFxwuWBCw3veCkfUJyS3c8yPcQUMFSVV5fqqUaGXTGly",
+	"cfbm5xevvjuxWmfJdX5MzvHP+Ur/XrmHTBVjhotp+7zYqdg1LOz/7StBASy5tnts704eoVoztblcL+UU",
+	"aMlyNllbxXlBtV5KVVrlhhczNNklWUrV0NNxvMlck3qB4pCbMD9KKjnlAujUSku6GhEYXKCBOb15ycTU",
+	"HtL/c5QyoNt8NDu4eTiVD92XU2qYfWas10RXPOTzhVTGya6ZvYGbWT0eFXJ+qKuaF+yhe4T789D9CW8+",
+	"rZhKcOzXwqqgAuUH0oGWc2aVE29JWE5G5CQjEyXncPzHbMqFsMfT8QMmyk31qWSG8ipFzqsMWD1omkaS",
+	"UqaVH1Fa7f/9wUSqOTUHxwdWQ3xoj1VSNJRpy0Oj983PEV/N8VttLROqSSUtq7Hng1TUigIcHm5/Ie1D",
+	"6JRykRznFRdlrNN6fvWbPfyBCf02plahXVDBLXFrWauC/VaikNBGqvBHqfgELExZVbI2v1nuCsqwtf9+",
+	"07xiYIC2vYV6pri4+m3GKnulpvNFxZJnBtwcaYao6UoTLTtEhZbVNe7HJmfXVpXmZhUvw5IqSyJ2pIob",
+	"XtD0GdZcIIfut8u6xqOT0m50PZ9TtUr+5uz29MRhk0XBlNAjcjrWVi+ydjIQ6JhZ6gCGAVK2osYONbFK",
+	"H2Kj9VdLkI44ogWKVrKZTDN0vx5un9715BhwtvfMK96wgvHrFIP9Xi6toHa/g9Jlb9CoD1jeTl4YTX56",
+	"8xLOkWaFsvoTVeBytmxlKRLsQsnFgiUO8Sk+3LidWvKqgueMGTGyKo+JYpNaszIjRkoiqxLsGfsZXJEH",
+	"Kc2AeV/ABmuCTbZMgFgDYb4wBM9fRvjEvr7kZfKACOf6SJwco1anZgCJFxK1AH+SrF2RHXjCO/DErNPn",
+	"iaXI/BfLyyiZM63p1M1vKg16j+18+g3N6yd+ZLqiIKRKLqaGVvbjkhXSjhGcFakBLim38n/nPlshjdvM",
+	"BGy0d2knnL/xsYONcFf5xWzemgU6G3K2wlnY5xmr5JI63jfAd/ESjpIgrOSGjFdkBkfM0BWRgogpFzfg",
+	"J/TWDCWlCzi1T5tzvHwD3FIxWr4W1cq72jb2zF39xjkTW7TMhfnqS+BryYdEh65kil+z8rmS851KcXRp",
+	"QsQ2i5eisIqOWaV3egrxqujo7nbc2lneaQn0ghW7XhUmd2Ev/hBcY1t4yM4NdI/otd1r58lJMHesYAK9",
+	"j47fpY9wbC7cSg44Or+A8g8HZ05XeGjAZsrcYQGND1W/1eaRAZswHXCGZ1qTQ6pSJ8UDhilT8mFWi6vN",
+	"p74ovQPF/p6WOPaYJ1m9gkCAteTsalmb8Wy+MKtjyyIoSM/Se89m9Npe3HKN7fR0KUadK3qT0OxC9pV1",
+	"a5TmQ7mwIv5RQ2kN6GKP9LZYVCvnw0uttaUobdjC7hYalxhaabQGx5XvaSKXEYWs0dYA/aDkU6bTtDTh",
+	"VVoJqbiIf4g4klMJ0gq1YYuWuDf2yuygcLbppOIL4D6VBOPG6riTVTp0HG+0m4F7QTOGzK5D3w2PN2bP",
+	"+/0GPYI72Ut7D3G48DEcpW18/nVwps7pzQu84zGEutfP20LVYqeEOoeL1pfaD+pdwof7Da1uoYB8O5MS",
+	"/PBzazTH/lzwuiiXYLNJ4y6qHNGTkrUof1NyzEWaaPoQgp/F/mggSusZHli6ZposZ5JQF0e+p8lMajR/",
+	"rIVCiorbfQMjxV54AQMgXMOvzVpi0FdfuYgt3vZWxGlE4EL7K+l18cr/BTW7aHpet9MQ1hpyI97Qcmn0",
+	"md7npESGJIoh2uS3LX/XRzjrvTTKtdPW5hSbimExo+gwPj/7MVtPAyTcaFZNMDoMvwrCaDEjXOuaKVIv",
+	"iJEZGdfG+7Izly8jTVIjRB5xWmOQaCtBNVe6YJ5OeU+Vkkv0lArnSXVxk9YsNKk1Ky2faoITqHySZ68u",
+	"3K12GQaqmVdslV7VheLX9s1XbOXWltw//+HbC/K//k9G8MMjy14vzr4ljx6MyAsYzxITLEDBF+yaKWJp",
+	"+NilAaCTH3ygb0V+H51WD3IXMsjC3WNaXGXkirGFcyEbqVhph4LsePs5aDtt7QSHU/+eNdxN3pIOQNHW",
+	"poOvGCwiR8Uj8otUV6wk9ivvOuca1jgjfCpgmaIf3IJu6gk7fHPxKAoqnCfQvWbS5b+ecDFlaqF4yjt2",
+	"8f3pw8dPv0pk6lrymrGbdCwaTmmSkq/Y6vmAFy7qccULIOf7F+c/vHiw7bVwnBIGo9HNaRt2zoQ0pxOD",
+	"U+lngghpvoFA+D4c9x+GnwCk049yBn7mbJkKhsdEATkTS+enjNgfEXKZcLW1uPKGsW5mTHml0BIEN5HG",
+	"6MLRTgWMVD8fpvA5wCvvXh9FUVXHeVwynbVoUkrV7dW3DrlxGeQFZg7MqCj1jF4xHUVTM8JuaGGIFC6n",
+	"Z8mrsqCq1DBbKRgBbW8gKXd54V1yn+7InuB6Iz+/jwl3jk9NjWQvil1CBcPAvu6KdbZyWO/pkAng96Kx",
+	"Lyy9QChmsFyuNR1XrJuY8VBw0SQIGKsMnABp+42wEoQsZytPs4nqgFhwBpXR+yE9C3CD8cQYL1G06ynz",
+	"99vWuRxg5Z3qKx1OrCXWiHR0SwXy+lI4nS6HY5NH0A79MXqyV3Vgi+1eWutxTleoLroBtceSYsTzZAA4",
+	"d4udu2haM8EmjeKaVryMXwCZHsBYclIxsFkhCVlEvkUBeabj2rwFUe1GbhmoPeIhQ0safHw7LaQPA1sj",
+	"lDmm8Re0t2bVkMEeBYqsXcHSmm7jj1/aGRd+fiHeOD9K+kJwlXY8JHDlzZ+Cy3hHxmDLuI/J5BtwmyOH",
+	"3DhQkKuvO2Ls9gA0LCEdlfVxzeRAWqxvRwzQP6jhCm5sbfbQ7EZ66cM6+5VLsZFnbfGZ0pyFL8qZyKqy",
+	"FhVk0gDtCwmpNkslDcuwgIdCfO+FmGJm5ItwQFwyMVgcmYuPhlo3n9fy1mdPu3SwkMBi33kc6odQzxCQ",
+	"/6KYD6EnPUpVrU0qDcClHSqGuSwnhIJKkhGKlhFOlkPKexSTsDOZ05LhIrj08s6kmjUu5VYlz0h+gZSU",
+	"W0MvvwBzLR8WmQcdZUGLDuc3zCq1pZbrojLT7Fh+VY+ZEswwfejSS/OuFJG24ySmW/fOnpwrprz9sa5n",
+	"fDJ5I5fpVLGKC8iyHUszI5qXVt6d4reino8xG+TIlaPZr08IJfmULnLMHkR5yX6vaQU/ezenYqRiE2ON",
+	"x4RwBIJOUAM8x9KCI3n7kZYlflBsLq9ZifRhR5AkDvvWdMSETczLzqiJ4tNZ+j74pevGdW8ATix6mRtQ",
+	"/Bj/siTv4ZMJU8w58UO+iF0CCNP4Mgq3Fkn1/xnXhXR5PgOUIEsNi4oWzB3utmJZuoeyEvnSTC7t8Z/z",
+	"G6ablHNp1UU9ImfWEqhWoBHISXyW8uytyJkpYEdLoXN4Wj6nwu68r08ArjXnIh70o438IqEHTvG549Z2",
+	"qC5RPSrGsqwTcmqFtbtH5PWEXLz5mShWSGvEYEY2l4qbFQwaqmmZ3UoyZpYlvxWoDDmVPSxgigmLZGHV",
+	"hWc+dMFHkE8u7KpYgv9tZsxi9JspFqPWjyNyCWmuVBUzUnENLBmOHrXHOThomD2rkJBddjgbPY9Zi4BI",
+	"ZTZnRF4xVrKS1KJiGtfGPs++++LNz5mzTfzSYea3mTGuiEsVC7WgXz19+uTprrxvl2KnukvRKPHXgFIC",
+	"XHC0ovOqpb7nnpNnUXIwCM9DZopDfMSokGIy2pYttaYN2YnLiZ9t64WnQCmnp6enxMgpWFOxPX96kB3Y",
+	"Hw+yg4s3P+/WhYFqUnzDnqg7HAYuLDMv/GFQbMqhHqAWJVOEkoViE36TiADC91vo+NCph/qQLvhh3pGJ",
+	"at+mVls2VxA7wW07i0E3F5MHhWp3PqcbfWo9G4Z1h1U9c8florIrYCdi+eFFozD31MsaGneXdC5EvkVT",
+	"2aUepY8/vltFygAli4glaJjbiPxIV2TcyPy1UnaQA11lFVFRx27qx/E3N6U2D4XJwI27bMW9XR5e4HNQ",
+	"nm8k+DicUGtpxO6LedKMWihWsNIL9Q2dmwovjFy6PrtmilYojFGlR3ZFjVF8XJvGK+TktRe/Mz6dMQ0u",
+	"OKyiC5TxVnBNvjzy88rIkyM4Uhl5fER+CMSekUdHQfihUieFS7i3CvzaqxRx9IZv05mVgA5SgQmjVm5C",
+	"TlHkSnvR3oEEcJRi/l7oJmRTbTAq1Wxca2G4MBIWY6pkvcBKWIgTAeWCag5xD6vTugk5Ovc+YLvvbwUQ",
+	"s2hi+XgMKrls3RDnSsSsaeljbNEbg4azZd6oWySY68wqZL7U3te6hUhex1pMmQkiKLPqGyzEnIpV8Ged",
+	"NCL6rcC3a1Lya6tGcDMiR0SDFmEJHdxAI3LGwUFo98CRK/iI4Igod020FOg7siKR0WL2VoQFnTkTU/u5",
+	"WWMW0qtgGIOppmcIIqjKe7S2FOViIO+B/PtEmaNhas4FNWByAyQAOBg8IaFL3u7gHBwIoPgZMpXgY3Al",
+	"jkSwpaeSTZkTlbTRqno9OTj+tW9x27vULKDuJtAkZjKjtzqYhahTLOkKXJ1Te0BH5Bc2vpDFla8qQC4i",
+	"q3KTrN+KqbSztg+4X1RWzUTXMXl0dPToQVSI5PVgrklRG0InBnQZw4SZBbc6zt8t4CMoCnl0ZI9nRLVP",
+	"55b+etMUEMAeCcqveCKGZYdP9IKKyG/x9OhoDv6Uxxoth0ezJ0fzvF0T4J+ZxWXT96E4+p/3374d4acH",
+	"/3Vf6D9q/cdc/6H/mP8xe/Dgn//447+PNqunO5aiec2+VuMM4IzSJSzAQARd6Jk0pARLOrJN0Xj2njrk",
+	"Ud4VzhNHA3MaQxy1I2uziZpu5gF7t22vyNP3UhuEcUpFaHzc47R0JXR3jWb5Bz7nN/t5YMub2+thHmOk",
+	"a9bJHFO33llre7bHik6d96Q95ZTiiMTFr9m329KA2qFjhCygwmq/WLTU6EhSR+UvcVZNyiPGRe+I0Z+R",
+	"K/QJY74uTSjtMNlSCLjdemgHHIdn6fzAVnvkYy7j6YdURtRptaQrTZqcpbTZdNt49HomH8zLH6AQhkWK",
+	"bA2055olT9G+JQC/ZgBGlYQ5sD84eY85ykCbHpNLuyOKaWLegpnwqmIl4Yn8pTm9+UaWqwv+7525p3DN",
+	"1hDFlIubFotcyzn3wGE7XvSGTZD4b3qQfoRGBjekeN/6IZSKT7lIp1dATqOPSk04q6AQXxLNzHruwdZ8",
+	"eXhFuh5FLyTGi7YvAl6GVcfTikGi8OaQf3JuLM+dgDNnoPRZ9iwaRgVpjsDbWEm+PPoyjXthqJqyNdne",
+	"3sYAe9VTBtrj1TL5dgQaIlgtd0+fPd2ShzIY22JHOodfoqx1eoZykDcOLG7vvOOnaH/W2IcIKTaNJJ8z",
+	"ZUm9ZVpbmxcNMRR9vdnJuKnS2LbUvgwCVM0motPrZAW7NkEEpTdQtz4ALooTGDZX6ptVQPvpe+K9RzQ1",
+	"LsQgSW4IxqExO1gTveSmmLGSyMkkUXgF+7uzJDOC5IA0inOAcdh4+dla9YZi4N20yg3WzAEpePgUKNr1",
+	"zs8JW3ofSAiHnkS2sTdzA7t5evQkzW4WVOseczrHy9ykPqS82qhtDGBIAOnZW5N/iVd/8KgYm0guzskp",
+	"yIxWk42wUoNSF/nSYLHdCrs1z4iW5JqpkhduJV06csf6OcScrjzCm9X5tiug3n+3KLIXWUFUyeWFoWoY",
+	"TBBy350Lfemvs/dUvffl8uVFh9oXlqadOzMOJVjuVEZD9AsylJf/1IisvbFzz06SqQ0tp7qH/PHnL8E4",
+	"8PIkCfBW9lY6STLys2nv2gI0nTRRyqX4pcPBi/BQRscO4ywCg3JBZ+clRfcuJrBQARF4kuMlOV6Tzs1a",
+	"7JYCfn3PURbAm7pqZnEYPi6CQGo4/JIVHMuT2TzyUzlJeahncnFIF/wY0K9G5BU4ZpqyAh+KSYaso9BA",
+	"ooILpXM648cVsbgKHG2UFFOmja/dwdJfP3S7zk30pbe4u4AB/MBRRd3Qxuj0LmB/KSoJBRzNOl8zBZCW",
+	"149H5JmbjsMJTwarIp9zAvuQC65nTIdceQCv7fA0b9K8Y9m7lu1nd9ngGEiqgtWfEkcp6bPwbyl6xB89",
+	"hwjDakismVuLWfTlkZ6P7Z81nnPRWf6zYEpLERNOFIRI6K1pICZ2s+AKr+hZa5JMfXHJh+cdmFxbEAqG",
+	"Ak4Z59XbqktxAQCUXWA0+JCB23u+17gA4BR/63K/fUIJF5B0Dfmt5reJrKFKs5BiUiFx1oLWZiYV/zf4",
+	"RCdSjXlZMoE/XVNeuex7n2CUTDFrYyQnXDDO10pKdw25/+b5t+TrL5/+7wcJ56fc7e9oZguMsAuIjhqy",
+	"pBqBmXdC0sV7oa/44qFcIB9+CNtl7S2jaubRpXRazcBA94Ip9IT0Fg7P7dUIYb0uHPoPzCfudJRV0ibS",
+	"tcmYB69C43FMZHpz04FUkU6ayoHhHI8rKq4ckKQlA2RGHMpLdifwOEgofHfsu0xCrVm6vWbC/LAO72d/",
+	"DRECH7DCFhqIWY0wfgsuhMOzDh8nUk0loHyv4wL6v6ZSxjCBBa3mm0eqg2+E0e6Ra1xzyERp6hkSbn9I",
+	"aQiKM4EFsjqEPVqoEpVkvOoo9OwgEC5Ok0nICK/ZdA5Y2o9uxAQfmJbZFTVMFKshZpZXFBKco4H2XnJR",
+	"yqXXAK0iDykNYzatBbEvVenxaD6uuJh2lUtYG5/Y8VEom+Vmtv0xL4dPz9/6Iys5FVuUJlxWv+ZzuJxA",
+	"asYRBMCjkSEtgCoG63JrB2FY+8BNoyXbGHvf8AxS8R6Px82iolyw8hTsxU3HboSusykKNBN20xi4LBZM",
+	"LirWYbbIG55CRvS2ZMSwiWK0mDG9rpslMDu3FXt7UBIEKPDWsDezSolWQYIk+4qHjdxKnGKDBZTkx365",
+	"39QoPdajolIzkUYo9cjZ2z1iZoYtcVoa5GYZOke1wdArJtBpl06RVj7ktCOxFFtg+FYnbhphCFtXIvZM",
+	"byk1u7O7dbgvMPj01jZjgAJhGVB33ZFdrnuNiybmRo1qL2vUTzf5U9/YCXq+GhMOBhX7vzr3R3S7gBSD",
+	"FHQ8slPJdLYFdy7wlq2bt8aKPmQHUyZYkwwU1qT2oDbp0sEUoPaSKVJQzbKQAmO5ZpLm7SPORDI/G9IT",
+	"KsrnTQsEHTIfIlfPFyN2AwDGlgvn7VJ3Vy8Hj9FtZ9VgBdW+9s2WYw5l4aCvpwtpmZnJMu0lTuL0v7I7",
+	"UHHNyu3cYus2t2Nd9ra6SjmtziC+ZH8MQIJShxpCqVyLBmhV4pw7/ZhEiwcPiBr235ctRe6XEbh9lMSK",
+	"IXxMN21SXOXwSQV2uiu9KDpbgRLc+ck8Q4/oy29TO+XInewUA4nMvQ3ODoZjIr3Zmm9uf+0hiU6UXrBi",
+	"FDjWr0fvRs7j6/JEMXfHpev7FocdRN8FF7gO5sgRinybPH/OK/aMTyYpUe5L/rbHLUP5W1TKt3YO5gsT",
+	"te6b8Ir5KtQAftx5ftPVfelf5LLDUCC55iX7ZnXBS+YqibD0kQL+nY8Eh7n0plpfqZlKrxN8klQZf8If",
+	"4HWY3AhJr0YSmFqPKhik7VbpYqhRbF7cud0Abp9Uh2Fr4Ej7ZEwYX8iHh/ZnUXezbYWi3lifyxLHk4Wq",
+	"yG21kKUjxuSaZdF4mj5rgEIegcGkhWItrjq4WckVMnQdz703DXxfi6tkPs5S7NYZ7Ia8hgu7aX7H9sOK",
+	"9TS/mv3fnwXWTKGzbQp04nEe6+VMhkwkChS3SUUzLrqibJ4M72lSySlimOCDURTxOTsmui6x9jkodRLM",
+	"hUpOp5DjcQJ51r4dURdIRzjA/fzUNS87cBN0MiN5PUMIvMDRcYFVGLCxuAl73VgzuCgZc4MjHQAam6Hx",
+	"ilWf0GqyVXDs00QQXH5Ob9aqiHfVFQ9NPvvQe03NfhfUI1APQboBvaDEgihQF7lVSVgZI83/1cDlcaH+",
+	"gvCjMLH/dFD55w4kfK/HokMr8VUiiJcODAQAYZyQRn0Aslsxj8Jy+5bOsmq0hM1T0g0JD8etv9/mlSzZ",
+	"d/aWJA5Z0xSno+j6a0IrfsUy8igoXlyQx5FmkpZRvsddws4tQx0ANrB1SFCGUAVHL3Sn7pnk3wEU33TN",
+	"cSs2hIb2ronYh37fkZUYtAdQGxpKuqdbPTsafYKKVqvcvpQTFUdvzTTBy6LMCZ8e1+luWwOmdg1aXDAM",
+	"zUjF4z5ZvUg3GkG/HXfziwY8ZM+/9+lpe930W7SisJylCMqK5SApPrO58wi1/01dTgfL8u8hVmYYpq+D",
+	"MYVP0xmBnAjkZPgdqRi9xiiCrErolMcUGbMZF6VrlsGNxj5CUR9BJlLNDcDA3UvNKGCXzKQyTKO2TcbM",
+	"LKFB0FL66XjkBOj1HjWi16NUmuuHAeSzZ+Rd4Nk/UnW1hV8g/wSSgC0rJfbQoglH8ZxrcOftOnQ/+uui",
+	"dnA7oBQQVC+8oOeZaya4v0XDIwyx7oRMk3MGuWoOgBDTgGdNHHprHudWvufhzZrGcL5lXKvjZtwfNCU0",
+	"hzT6mPTQZXE5XPJRo8tudXaGPIEP2YEcI6pNR2jfkhy6JZr1G5JspeqONA89o2Uqvo85hw41CjQGK19I",
+	"vZAiHca8ZenM0NzC9dw+0/T2i3vW1xVrAnfR6vY8MDFx7/vIXPhEts0exXhOVmspLU2iS2hMCT7yvvko",
+	"8Wv3OJlkiAramFaUW2MV4hxQi2NFFPjdt4Y9ehaOhjhLRw3X8AjzbeI920LHd6rp6uiih5f3JV8Mf+xz",
+	"q78NLt27Bwh8dHP7zF0Mx70gtabfJzt2WRIMJlPLj42Ya7zddRby868RLTkyu5rfUxLe9fPq4xQ+dZd+",
+	"yHqulb2pqa0PM0mka4ZwrCswAMd9I/fCtLu79G4m+SLoeur7bhBGWaUfJquy+6bO0A7MJy0Gx5UsrkK8",
+	"hpuM2POm5tIXANzBluVlEzDsormO04Zt0vZ22iKiSZZAVHHnSW3oql/bvI488K1p3aGb21B94y7t5/De",
+	"YQX/8aLtdyu+7QI9NezG5C6ECaruuAaI3zl2lVrOuAGQl4Jl5PdaGoAbU2DJgfTzGRxzRoWTgF4jaABD",
+	"14Nl2YH/FyrC7UIrRktI/u6rDjST2u9K/ZCGCh6vfptRUUKre8VECUWTcfh36StiXMe+maxKPSK5rI3m",
+	"JbM3uvqojbvg5KO1DpHItyL3r3DZyc6fg94/VYsQ3zVo0rVxzt1YrcaIL4elxwcOWd89Z//aR75KwsWf",
+	"RqbBjAa2sC+JBSj5qR4nmHcHSE8SEojQRoNeuLS4QqxZ1zg4VMq2+wZHtoPrrN6V41dyNEE239PZjzMt",
+	"jwbGYlPG9wB+9AqN9X0RQfp4nSKAq5w4aPOYjVz64n7vqz/Hzn/tznrZQVTi6Sv3XzfQE1j+sqXTb3oF",
+	"9nwEXoaQzy3r7p4rBjHGh9e0qhlZUK50lPCLMQOpiGaVVbhSZXbtic7p4ld82bvmnS+5Nkww1XRw6l+t",
+	"2g2VU+k75G+mDQo/kJRe/VKK6aukWoBxyBMSAJNdtM8RnwswQL808vjpE1LMqKKFcUronN5g2cDB8eOn",
+	"TyCi6/9+1EI0+5U+/PfRw6/f3XcfRg/ffeG/e/Bfu2DMmoX7ERBF43LjITHXCNlvyq+ZiEtae/quXpwf",
+	"W6I/IS/Or7+yZsVYUYDLGxFsExNh/mcBrHvlQZF100Vqaw3t+iZ1g2KSO2BiHo3ujn25niR8dHQUuYZP",
+	"yFHU0S0MsbKHqgwKk2ai5DFeYSjXHoRPOqx4tCffX6O4/fG/HyOf8pqCVXJ99ZuqhdUi82PnqYa6FSsn",
+	"WYkuPIhueZFsdUbEA7UymeTu7t9KpjnqTs31cC0+NIBpCGneirUELFWLOEXY2aSI96aJYVWFGXZYw9xS",
+	"u+IZgPeuNZq+Eics0f5WPc0FIQ/7YUE1s7aYAUC1kk+5JevZajFjAqFlSmn0ibXQlAPVhLxY8IhRd6e1",
+	"CODWE+LV2a+2sM2v/gyuaSdt5dim9Aqmdb8yeowR+sSKdQ9YxWiZrFZvqmk4tKkqmNbeZRN6FVEhZC2K",
+	"FnOMNErv705UdM1DujsyV9+TPaBei3QvlPXCKHQx+1l4v0NKntoV6Grp2OD1yYlvyhMdND/Nsmlv4Li4",
+	"YjGWOCr/mGY+wVTieaqCwT2to5kR5VVyR14jbJKZMQ2Y1q7plaV/CDzaH1GHH5EzbJwK6PNYTOxK+eMw",
+	"eqIscE/UAC4+by2yqkQRi6mHICfWAc0joqkYvU6O4dSvG5j1kB3LuApt1bgmU4ALwu4SXJGpogWzHLGj",
+	"CLKzHM0310QkDodODmur71JhsUCRmXgf5cZ3NWzX7naV4TQE31BT84JmERtySh6JpDX7WrD1zDYHMF1I",
+	"YZQEtGoo2ANwjxF55qSL3WPnPXACZ6sFvBmQB0BtKy4DcAmUkGpDO6AnoPX+WVeHVGrc8KEuupX0rokU",
+	"VtO7cqhJVhxXkpboHgFh4X6x6+c7WaaMG9yRDhSaWCpvuf9iGAhDmc7Pet5oB3FGFhRA4K6EvPHYb+DG",
+	"1rPs3ucsJ0TJhBamV3bWc7iw5XHYCje2WFSr55RXtWI7m9e+nkT6jcP8BhqAZIh0M9zO/KE9phBkB1I8",
+	"4/pqK50ixUHGiRSeDpNjxocNpBtr1bg+w4nKkNaxc219oGI7eARBDQWoonI/FONSVBKWCmTgQNuGKYPO",
+	"nWEpNrJBUw1v4LHPO/xZd324VWW3poomgqWoVHdhyUwU0zOfVuQddaMtT9raTjnKlglXIbCH54ALxdBA",
+	"gDdqQhcLRhUrj9Gf27Y6InMilKQ47y8I9G3jHEigmhmT3LJXbInV3LquXG8GemUPuBMWzgnZUyG2L3kD",
+	"j+pqVcv6sLE0xo3PzXNJQsgU/VMbidEipJ5m7Z5dmQ0r7mzUCAeEABIOYDOGFudIIykASasZvpTTbXwO",
+	"ekS1kJPgLswGBcBCYxbHRE4mWB8GSCwRK3ddG8crV5GfuapzYPn2fp9W6vpgpFOP7NR+RnyvJL+2gzzv",
+	"Co+ifoN+xq6S5iBtfc1FY4mHrNE15TRKru98NDWuRi6EcTCrBh00wmo2wxDD57LcSObY3Vra7sS25ZO1",
+	"gU6bXavT2sqZXBJ241NAEWA6ZNgyUWbenEKKPCZ5LfjN8fnp5fc5+s40NMAASmgqmTbddV1lQUYxdt6r",
+	"5Ks18YhKomesEdeA0/3ccYt9HnHMhd+alo6JCnYqfOrSTSEg2iRopDo8+Hz4Lbr8uh6qWFTVmTB922Kt",
+	"u3CwdyFAV0HgnKoBT2oyN1MnwXcR7n94wjKkPREVVcAkQuMlXsQdIsHO6gLD6eoYHi+tH3MWb+IAKkWK",
+	"2i+VprOITond8gZKGuPITTttvrU/6i3ze/pm6fTJLg1h6D81qwdZcu+K2VcOGW6jzcnO5KD9ZfmE/NFh",
+	"DHPPWT+NWpcoEJprUi9c5jkqJkup4pwn70jXvMKUVWffOosdtT5ZVc5TKX7TK1H09as3Q9vfdF/j8iY8",
+	"bSsXSzwhud2X3LtQeAHMpuT2coA6RdfLnC4WzsJpYtRd9ny4oB0C392EIwTRt5X0xXHzrt4J7bh6N4xl",
+	"E63vusbH8l0/jY5qVxfPd6kAXfjUPlGgQTHanrzt0LAs71thjAQPEXAA1qO2xL3xQ9ajUnLnVW4pdl0W",
+	"b+eua6OJ7igndvAvO1pm+G3fORWAbN7hlQpU/OFd+8SeitXr4GLFT115u7TweES78PYRpE6GA9ujvUlc",
+	"Q7t2vqG7C3Awq38HCx87HANQjgipGEuPC1qyihn0S+zyk9wyKyKwe7cuKZ+163uyyZ8Dg3KsK4AtUoxB",
+	"3NMEkk4SBYQeQeZWNSew2h1wL3B/T3HmJrZH7h51wxlU5Y5p7ve07/omBTFyEUMG/MVq3MNK/QXL3P3c",
+	"fKV7U/LQZ4CfU1186JIzpEA+EvX7Ple3KHRFtH/E5+LG17xCR9l+6ePD8cJ9y6y1wrKmNIPdmOBdwZFJ",
+	"0QK0wGD3OjIPDd3BoGd3R3bU1t7Nvldz6C3ma1VxGFGnZGw3KXRGQotkgOjCDslSueLbUYfHvrsgrwOS",
+	"ElzRO/f2zo3ObtM3arNgt5UPkS592n429lzI22qlM+x8/N+6nDLdbiUOjg/nTMTkNVo1nUjIa8gIdP0w",
+	"Uv2iNDtzEMxD4IALKTQrakvw3+HczjpgzPF71J0UQGRQg0gALdTZkF/3tJXA9ygp2bim46qVIBIlSMzp",
+	"zRkWI54zVbCOKGgEmYBDmmOTeVfHSKghUhTsBM4WxaaJc7rKfP4EJpVA5bg9ps34nxytJ/ntmo4dsF2k",
+	"N3Z1t6QlPr25IfeFNOTp0SMYxtOjpw/gQxvSmrTApqMF1xnhE9f5xMwUwxbFjmG1AZsdZHKcV/m0Pa9k",
+	"5mKDmDqnNw5lumNaZ5iLG7emRm/r10dmRha4dRwBKR0cNyAvSddXfMfIM7dCcw2t+KKJeI8h177J1/aJ",
+	"cPGmE9r7NTLkMIPEys/pFcNWKmsI2ZBsqH0NejPAx0e7T0BXQbQ/yugEDRq+KIlihVSDaqV1JZc/bifN",
+	"U3smoiuyTXx1cE5yQSZWmM65gB43EVU9HkRVMKZtG2JH1PyebX/70x4rfQtk8j6ypSUE9ilbfMnwQCg0",
+	"dJe7jMOAPAuhxRE5dUmfbQC0E2w/BwlvbMJvSH6Yp0HR1nU0WpiOdmn2Ocl6wsqFOVnFoHTtmOSHdMFz",
+	"hwtsPwNh2w+HNxmUuVkit3/fpPMk+22TX8897tHgFv6nrpvOPU2WUkHyS8x1PEOzGiAoiw7K4vMwQ9eN",
+	"STv9v6Adec7F39SE3G/nofPAvQfaF5Hptw4SAtz+OCARgfoDaPw+MaYnwgr68u+MS/RCaMNoCaoADvoY",
+	"i7okqaSYYjgYUip39Ka6U7Opji5TuAW3st0x8clIq0bPWAUTRM7UcKo+RvwtCpVS2zXYF7C/pW4DzSSL",
+	"1gG2Ac/b7jT+CDSm6RM3qE2Y39O9HtSOUGDuoF/y47XGfZmrotakhqbZS+h/04ZEuqcJ3I6AXQZqwEYk",
+	"rxf5catxq30Sa2QdBOBGJC/lUvR671QynwoUCnwcYo3dPY9j0zP6GBZjr+s7DcBVawfE3BK0gKZbefsY",
+	"3jCVkUHiPNYMIeQFOr5Kq1Bro6ix6v+itnqjw7gEcscGpjoFWPef7SZ3y/hXVG5gZv/pYLAhGL23I9os",
+	"y0CFfrGoOANZibmKThCQyOsL7mPuTDK7FgXgGGJheAG9qTYPEJzDVOkDFBmhtyR4k+0xtDYSutmjBhDO",
+	"75oPzJNsO3iHuYb7uYRTfcfBFf9sS7ZdCjefirAO9zTJ4Rk5LEit2bBpR07q/U55h1u7P8XvW/BjxdxO",
+	"PMXQAxZEvCSYvT4ir6HuzdfiU8VILSgAl6UQF4tkDdaFoeMqJtmZ1OY3UOrT8MM9uqDgiNb7oNgH618f",
+	"vct3NThJa8P9moUOTV3AzsBdqcOu4RikpR+TfFzzqswzQqPSfXwApAPnkIP96vTHs3y3IhqorXAYn139",
+	"Wjro0ZHO3olRd2hKrroz5SisKl+52Ls0wg9/V/5eeGtS2VK1GJxzUGnp8kva2rLOMBios4ivW2ormjQi",
+	"34tRs6CAxSXyUWNrdyZHbwVmPukMkYXxkUEgwY2gey/sXEosk18TRFaVSdVOVqtw9GEUBVXKNc+CezLi",
+	"SrBIfsVW/wJxB4QZ15D/97/e/fNfoy/+kTpIbo7906CdGjXn4gVe/2jH9vo3pHb3DbjZ00WjkEyUufT9",
+	"tSK8EO1OAXcMKKUar9JwbMgTIuYGanqaqbmwe+8VfONCC02+8GZCd9qy7l8b3J2s5e1pIxXLyJyWzEdF",
+	"MXmrT9naRjtR97IMoVvHq4NmVbp3PazAn5nHtm7hFQ6P1T0iPdpE2yKH9CIihKb2HK46kJ3s9xnJobo2",
+	"D5kSERQHVtRhSTxFxTcj+Q/1mClhGVruS7urWhumQpMx+2CXVMVQXiH6QUTEL8RUMd3RcaAbqagnqmls",
+	"afQUcHZp9yfc3jTNYgZFCyb8BqJ+emmXE2GBeON0pBpqA+OmAeSFISUTwN0h0IIVRb6z4mbagCxTmD4e",
+	"HORL8gP/xsWHgN1h+1jy+OhLECVPjr5cxwx5+vTJV6leWIyWTN0FUuubFeTCjEhsBDk0bjJRdO4gD10B",
+	"vwenb2Ee2TE/o4Ztom21WuOGMObTr7+O4oqPj452shz3kN5khoSxT1JzTThv0yMgtCPNoj6lXEOPB4hW",
+	"eWjEuMfwuowzbL5INg2HRhE+88k79Br4CS6Kqi5ZGQXQT8gjYmolNFHMuNsnu0O9Y2iU0Jk0EvIwogbK",
+	"oc81ZINYrUWzQgpPZi6nxI0ic0kX1F0EOTFiBb1SN8L/6fyRJEZUSipewhit1I3i3bmj74cTRAvIo1QI",
+	"TScIyuKLJ2F+J3Fd1UxWkPL8VvCSzRfSMGGahcDkDei3yjWBCiTw3DoqewjpAABF+vTocUaeHj1xGRpf",
+	"ov4YVI2AL9oeLLiVNNQveJM7O2g9/CA7eHr0GP7/BP7/ZdIXt6Hb9TtxRu3TdfTGZ9YNOG8X7Y6lUAks",
+	"tdfOqZmBmR1Mg7+ae/XNWu7eX8a7ChP7mwaPfenPXs9VL4/seo1DZVgqfRFV+ubU2bPmCtaHgHwYV0e9",
+	"ZhjB+U2kcd3QwnjELUWWvCoLqkpttTheYupvU4UA3a23Oy23GLdW1iQh+07toAUFr+lJJNhBsk0AO0Cw",
+	"gP7kY+oOqcz+jZIEUojiwQ3YlYFdEj70aGmw7qXuFcxH7/O7TU27kmLKVFiaIP08mPCXj57ETYXmENLX",
+	"XEwr9jLtIfnF7bVj7YAmbNfZOUeoJo3lRJz943umcXMCyY4OlM2P4ejLZgxcN0+zpAW5kcn0v9ivfdeM",
+	"h29kjTqRr6X3YAZN6bIXW1nQ2YJiB6PpSoyNBKLv7tS0/JYbsXYyXhHE/xyRU5dI77AOXWtOgqyACMbK",
+	"BmavnyPEPu6Sqinb3aMMT/4QLrlnN3482GGnMs5t2Kx93gqu2vgaDbxZr+GqYlN2v+jb1N6uDIkhK+pm",
+	"v781vQBzOe39c919Sp+sfzc/H/Ogbp1l915tWig5RkUAs6rSChTkVw8pAFBNktZakk65ZiMB03IxlgbJ",
+	"JumyaUzpHdvddFTqud9uZ/a41RFuaCdepsNe8QiMCI65qZaj4yu5m6wLvG/VmJ0xsuUd4BenUrAASJXo",
+	"pOdmMaOW0zJB5lxbSebaAZoZEydN5RHHxO9S0aUgNNTTAuRk/4y7jh48qHJC14oOxIgbc4oOhWSMzOEc",
+	"worh6nGNnmPsRxkBBAuXLyikyciYTaQHLrKTdC7h/vNZzKhuddVy6JSbUJV+8drQlMnWnZu/pTcxTBxG",
+	"4UqWQ5+2fhPodJ2mJfQpJqtBeEqtlaXhulJBaMWpFdUDw+6mukBXS0cj884EvMsGudQjs04kFOmhsoAr",
+	"uzsW6ls/udMbE2XcejSYRVESn5EHrRl4yvB7l/LaO4ZzYWgHSqrvP1zxa3Bpum5ymmjGNsudYt19wq3U",
+	"HdNyrR/heqlYKq4V3rKcSehIq+WwjQzj3L2PvTv2dadPNm/LYEJ9xcfa4u9djvzcdBhMIwvHG8jXNysj",
+	"WjoEuAg0n0O5gJlh8Veyf53b0wQ09W26NA5BM1zbouF74Vdsn1uhvacn3eVvM6wKmqyEVHJmbUFNjIyl",
+	"oNN66pKbTqVHyaotE8p5skQi3SID7k7zC2Mqdhoij/7x0EcOQCRKuYB/Le9LChkPBXmbdPx+Ic/WIGOw",
+	"sLX8NalIjgPPwQOTw6DzY8QYb4wIK8vXQbB8L54RORUEJs1KbM7D0YkabhrGuJojsjlYbNdyAkYkQ5yQ",
+	"HF7dGv5aDAz7QXR3KUusSfOc22QDd6OItEBA08lNY1Y4Dddhjfpmb9BaSQqHBLUnM6erqaBoWi05gPPk",
+	"GZs5+LQdEh3Rsqjpz4qiZdonIwo4r/s4VB2T7zxtlxDJiZW0sazNUKkOOT4dtANou5jm09u50kIK2uld",
+	"cTvpsyE8oJ8fVpLmZ4qnQfYw++CetVs1OJWwGrJVRH4vLst3xeMNEH9Y0KWlWwD7Z4tUkgVLmSxBjW4S",
+	"t7Th1mwRpNYMjmKNrY74wH2qkg1yz8JMwqDT2BFysvNm7FixZKoD1BIAs1N0AlBFQUsNKYsh+cNhGhwf",
+	"+oYUUPuZzgXRA4GWQ37l1nMGV3n4wg42DVaXLz+x22v/rZghU9nf7NqzEuym55clC80sKzRp5OQgQ1Ls",
+	"ywfx6OyRA8ID76p5BI2qKBioOjNZlUlNZ5uMtTflx1Hl2ok99zNZq1CpF0FsQJ4tXflGOR9BNLul8aJ5",
+	"rQrSH74eTrTm2uR70n7cX4Lx6CypFlC12JbisaWrXNxYfj8d4wce+I/X7nxon9m9n/ZbVgzi/u/xSLuI",
+	"20avPuznJidkvDIe3ZoK4v2UpBbckPwqz0g+zyFjfZqT+wsJmOFyQh4dPf7yQSQXvvryCi97dDRvq8ba",
+	"DqGdSXz08Ot37x9lj55++PXqh/mP0+/e7exB1SzQv/fqUBZ0oWcyJY2bXOHIYZfoG0NFMSBtN0Jo3NQL",
+	"4vzx3k8M7efbIJYbD0eQ90SsXV5jY3PILHK9yJBFnRD2e00ra1dgWLndUTZE+bhY1GZLH5P+k/Gonhuj",
+	"nzLBXBwkMYMaFR9GtNvPkLvmcmBbFFl3N9IIqQH9cIqt5O7CoW9XR/VXDuPqibsVSAxPyw/YqxtPCuHd",
+	"4XQZI8OuP/Ya/UnPttOmu0rvdg9HZBIofv0tzbIE8vQbH88z21JR0sGbPDPZP3/qqLRpzvQGWbUPzCDa",
+	"7zRMoXMk9B3PfOGE5fmuA/kwG6i7SCgA9aMRQ7tsGMUAqjoZaigqbrmZ5VJzrjUrG8wnYHG+BRajZVwV",
+	"gpGoZGZG6wDsY4V6Kxk9Ts0+DkXYkPYh8AfDrXZSaW1MskiZuwoZM1ZzMwWobUKD903UtOpb5R89fY/n",
+	"Ch7a1XkRcqyFt34BMiSY11yTUibd+oVc8HTbNQwmeHuUixDWlR4YLjSjqGRBK1LIRaoRYf+wcp82AG1L",
+	"uqK64TIJa5objHtryktChevV2tuY3trWEOK8HPGVNLOKSCoU2H/2nUUonc0OX0/aLSy9H84yEJix7+SD",
+	"Jle7Xf1QgGmwCaqusL/r4skr1kTBSb047qYfl/BuByYnxG5DlB4wIqE+1bf4hUQCxWgxs3wxNB6DhmMZ",
+	"TP2t4FFnroYmWz7Edkdfv0CBpJthYqp5XzNsW5/PcCR99yIhl3aCuFkNfWpjzeNooeKk/6HsPcgjcJqB",
+	"Ztkku2EQ23kA9wM47mJMLs+3XqR57vCItJFTXEcXmg4hy43QNDWkYhS6SLgY9TDHQjvAGXsu47BzV0wb",
+	"hlPx6w6xrwu5SBwba5r8NqblMSZjmhkVZEarifdkylbM/ErApsEECYRPyhNfdlsxTOu0B2oEmbT43Alb",
+	"MkVKiYU30DIdC3zbNziSw3vgxOHA8La43e1mSDkGxvH3ua4k7mP09HSKCp/OBij86G9I6fvOFbOxzj/Y",
+	"lWsd9sx1tEZYC2uLpTfuVh6W7GDJqpST0G2c/RXyXCDqaEegFxAaTrPofh4boLDNtAU3lizyU7nl7msg",
+	"fIRMhqDCrCsjtdjd+BQt57Z3YA+WBDZ9c8e8Fx2+dHe46aRsaur6tu2q0Gge0dn19O62B4qhAecs1jfT",
+	"/R2H9u+E2uud77UXNa/dZTjAFR3d89ZOznXoNueaSjZTyIZbHI5cm4X184uJKS0Hmwlu98v3NE37K3H9",
+	"YEj2qtjOk7gsOZuPmbU50QNrba10QG5rWdXtlVn+b/bNyqyB/t39sVt05AvWdH51+bhTKUvUUQEoF5K+",
+	"fYg2QBWQggqnAnsFeDRQNd3R0m6Oh6FLa1uJIkRqb4m4maTprY2gwdz2r90Zxd8eoLoMuagDaihfL4XG",
+	"0poGOaVRoUGb8jgqf7X6Sbdef8ECSpzZfzo8Xehvti+FDB94WjFl9GAwV4lYrlWJxnfjs3RGjCunamQL",
+	"9MNSco7XS5c4v3mIhnQ78LY1HctrFjX6dEKdleRcwcBYrYmqK6YJtdONAeaPnrb5qqzHUAhyi04Gw+pj",
+	"CsbT9iVCrcgJyWGwehSuzcFRADs5WtF51ZTHgSFAchcuyEcEPb3rv9OqyiE/CHaOipUlrAHO8A9DSNVR",
+	"1r4J9rbYw1S0sUfJVCHYlSQ0Qtpdj5v607Gbwbj5tkKJibofaA3kDHhEgeCW3hHjygM9hiJZu3nfScJK",
+	"aCRWrYaFLjrrh4uq1vyaueLgY3CyhKLizBr5vs40/2LkYV4KOc/JfXC/YGUo1onqBwgU90XeAES8FfbV",
+	"Pucc6l5Zpf37LHkyfILlgHzCC/yFSCt/KUjgE2AlS+kiu3gnOkiqkqm3wrGYK8YWmnCzBhOxT0rec2nl",
+	"JZbODmW6DsmqXRsbA/2nHP2AkTGEMfGyYsMYmV5IodneW2CEVdrjwivGnvHJJGF/WRrbYmQjXhV11V2+",
+	"pXeqBXe1I2UWe3pnZJwofd8BEoBjT2VpskmqpNZnvEAuhOUgDx+h3VUybfUR/13aAvP5Xdv1GXi1vzpz",
+	"6+jXIamWK7YRgCu5vjoAcofHplTQnyKX3CCwK8vQSqKZaQfHXFH3mFYU6utcO7YMXZwOmXSppOnokv0f",
+	"rer/tFkN/ZdR9v3c/qaAKT81buJ9cU3/yC70wn4d458B32MunywcxNOyxEh0f6WGNW4JyFUYdveesydD",
+	"//W1GSWGmeKG/i3fQxbplnRa4OHtVNqAzreptSpuZnNmeNEl0lbQCYxgV0B4Inj/llKV+hjCtNiC75Hl",
+	"mk/S/TNcimsyfMYqPuXjFNbBWvq/fdWUmbgdg7Y8eEKV/cc5WRHCCoqm7CJ0yN4Orfs56toIQBZ15sRA",
+	"DLvm0GLTGa5cWR0U02u0aQRGFhIfuCKVnA5A97Gvd/ubBJzBvdiifPhgZ7oFYUflxbaM6QUVKdK4kGTC",
+	"lqDluKzmqDlg6BrHp0KqFpRA3BSuqTvfXoLUqtFsboyDxT0eEC5v9bxLDMtd1xFHoVXVFX0GjbtNssnS",
+	"6N7kEA95L7wpRCv6+1mjdV8fwlLWVfkNO2sO9/bSH0hOi4gSotUTjHc6AGnoXQSbQ+au4m+AlbajUPsg",
+	"4jXRYYoz8CNuGBfeh1UbKFndUd6/fLW72Y27G0LxtFBSe09BwoF2Z1zboHcMQbaNJ7H/pXnJ5/wWTkp3",
+	"WMF5gtBBRq53E2pV5VFoK5R0Sn4bsF/TDhXE+mg6CJ1gq73vLy/PDx+NHhFGi5nrRkgjINlW41HL7NGx",
+	"uAveCNsoduWIPa8VMLAgUPGsUh5aVXMFCKgnmKrlmgNjn/oYn+zpUQuf7PGXu8f1e81qdrlHcDDLoKHv",
+	"WQMxZ2eiPdyKBwpJDfmxHvX2N6zR2v6J+Bawg2ie7hSn37jLsPcx9HDoav4wcaQRkb1iofODBzOeucws",
+	"l0c25zcjEnVEgHvmTE0HJAo/8wNLFXwoyne3l4aLYv1/c47fAZb1eAXgsohR7as/iawNgCMWUhjKxRCA",
+	"xl1xSV8FdotKxGvWB/bdd4KFVJHztPa2JpkhTFLjgXdIv3b7fDs0Q1fwM0RjrNYnFeJx2/sqNjEnkTqO",
+	"bi/RPmRJ/W+BfWt3gzJG7W2TuIxV4Ph9FCF3ZjFhxshCJnx5F5ht5SRApNjnM2MWObnvWTWiR7t6zQfu",
+	"dx1dgJz98uUF/Pi48D89Bq+SXdXLlxfgSYJC8Omb82+JUy4fgP9t9ri5JTwrzqizbzzI4B/IbH9cwP+T",
+	"/pqFkjer885p/4zZLz4ud/7m9f/3/xOETXfavRVMEbK5ka2UyzGbcoH+Mg8HbVhVact3zYy9FVjAcE8T",
+	"l5Y2Iuh4jJ8Js0doSe++bmFOAqIf+O/9Clw/sipaesbKg5Fv735gL3I9oS8MVYO84CZy0W+N/Pjr7D1V",
+	"b3q9fHkxWC7tOQgRD2U4rnuzt9o1YYx5j14wehXOjad4EBo0BflR0I7amLhLDRfk/OxHpGOIbc4kWMRc",
+	"63rNTrvXurNFaeC+X2nD5vfSZYDRnZ3aOIkKGFMgoniuWhJWz+RShET1FaH6avMEpMbDhWZFrdjFFV/8",
+	"zBSfJIyES1QrxSqe94g8lwoMVAjLA6+Psr1OvOJEXFVeK5Nft3JS1wx8ptKwhhehLPNmgdagAzjquzH+",
+	"unuavDgP/OTW3bljEt//wfmZs0SH/dPYUtNhNSHJS8ila++zdA3Q6JQ5fx43QCIJe+72bv/u5FEIJXLd",
+	"ciHetYIT06W2pDO0UKnxascumCgbbWPmoED279JN1Hl2OxiilE83s5T/dgsuGzVe2XJV2ZsgCFmToOHd",
+	"kMPKF/xdt82qPnP3N9nVwdeXQG4V1gQDGgY1oAJcKld5I9gNGNu7vZGJlIhQq63pWoFKlEQMOQgp+mJL",
+	"axNWVJv+TjiEe92dFbAFx+t1lCkLWjb6pwPSwDF5ShzfIIBTBSIMVpDcf3r0+EE67FpXnWg39jdPTBGg",
+	"QSFBRFjC/s298Dd84Q6wmw78T4CBgPopOzs1JPG0Vx9sdKA1rbC3AOPYs+II0h4a/ckgcW4JkrF/EMKf",
+	"m6z3TXK8bnT9LZ26hnYbG95f7pbdK18nztw+GsLtpb/bFsidXxQ3rAtxJ+qW14F0VkqBrTaDMx2/wUaA",
+	"1jrzrUd9J1JljTfo23Xieixa1quH8cDtgGnZQalWb2qRjqcwkKT95O3G8roHNy3zwvPepRrZgvrLzerC",
+	"PtW19LKWvP0Ab4KxMaogGODuBwP6wwfQnyeyY/E9w7ZrmuNZy0kh53Ns4lFiQwI2Jj+9ABw1I12lPP4o",
+	"yZKaYkYuMCHzrXgrvvjil5kcffEFOYu7JEETS840yU9rM5OK/xvszGPyDYyaXL7+4exVjklxiDzcSlS8",
+	"pxFDFEpduXC9GUfwXe5poqSGujbGUq3cYHCL9RdfgAmybOZMllSYYx9D8G08s9DDE7yAGZFLS1rjVUiQ",
+	"jJLhs7ci3Vp0wYUekbOGbqGalwJAJxyruK0UrbSESsP87JJO8xG5YL7MsbgiVL8V+YvJQ+jfgdCYFNs2",
+	"Ajq3y+KxAnBS8cLkTS5yk3EIrW6pNkydgKKJT3wlBcPHHpMvcthZyNHBHEvyE5bNkSu20nGrt6CvcYXZ",
+	"W7jOz+xe18JufP5fSN7/snwox+ZmKzdmHyMIFdqg9mInMtAB4RQcEyxDcv7ttwKmPYHWh00/p6YoARvW",
+	"uR7dXmt1PsDFglHlSNn5BKH5nxs3JFp78nC3klIW9dyeY3L/zfNvyddfPv3fD3y6lIa+ynbFS5bDQ7zT",
+	"xFm5wKZ1o5s8PTqa6zwj+WPnCHg0e3I0z0+I5v9m7XvWEZ7eigDxtIbu1AnmRC753D3VDv3Jkydfo1fJ",
+	"cGPVqgM8qni8yOn5i4OojOzg+hGIqgUTdMEPjg+ejI5GT1xNK7CdwyYb2HXFWMeAEehECdCGHItq4QRA",
+	"v+VmL2ayKkfkjU/tRr8r19Zq9mXqURI91VeIE2vZuxUvsOgvyoPjg5dcN6nWC6ronGGrol/T3XUnrUxj",
+	"Ky3sb7/XDBqYYfQwyj0CXp4KGr5rcj9hSR4fHbmUU+OwGaCbZwEjPfwfJ8+b57XFZBBZPbGpmDJp0N0o",
+	"rb7/o/w27IxA4yPj9yRk1kaPScvYl1JBmbqyIhquANdH1/DC0h7CIUVJWM/nVK022oeDX4G62gYN7tlQ",
+	"7OwiOVwRFZOaPRN0qrF6e3nwzj7ekfdhuPDwvf/44dC4+q9FEhD01AOaLqg2wM8hDAgjQE++lW6IfVAi",
+	"RgVk/WDtKpwStJECeRa0qjZp/ZI5Wg8btkHyQM2gWQdiVs3FzV5iPt6fRd5b+nQIae5SaKlZK6bfVe0H",
+	"l/WhVQRlCKiud6VUkOeUoPWOtRZ+O8BM8YwrQY2LRbXaQnJr4UiH9ZH5QNaIvI77iNtLsJDA6m3u+ECl",
+	"JWJwEESJW9kLUeReMbYIRwc1F4AId0pN6E6OTXEb7QbPJfYol4iQAoY1vPKtQGRe6CZbK8UEek1ASrVp",
+	"/RTmv0HfqS1oLjl8hso1ki9on9+4Xry9KXcrt7SD8uWgH9pEFiyvzVOznW5+wdW6M62d14Zods0UrUIT",
+	"eVfSbBQVOsA9e2ILcM9IcHXJTSTc29vxHTOncEEfIes1PWosOfr+NlbquvSSlMz1aLvNTvRDht06grFr",
+	"nu8y2qVCW6JrDMuZ3Cr0s50ECKHYg0+qHbgm+/1keV/5reCheh+yWwbANcuIMiLQgwm6QUSdlZw6ylxH",
+	"20xqn8+lapt4ULygGSP5oTP0Dt/jhw+tJ+Yj8kq62L6z1RaKX1tr6Iqt0gpnFAD7mbNlP9Uz0jsx+PZZ",
+	"aJ7b8DovI6BO76FeaVxmLy0IGIZONe+DOTKMmNdWeidVtwAthpF4TBRQoOTsDysNoUf6nWnfCu1WUBcb",
+	"g6dW02q1Sb2AXTOxxQi7gEDDQ8D7wkudMwIoW5AcvsyxAQvCI1nDC3N6/+/F61cIHk8NzY+tgfsHPoX8",
+	"gS6WP0jTWuKPt+KPhw8fhv/sxbknl5z8QfIWKKb9xuVsEylCCF1MM8yuabprC7ZsyO4+hleARaB/w4k4",
+	"B+iFHkJI6vq95sVVtXpAcCguwxVG8nPzOQpA3QuIpYEl4a3ejwD3uqCfDrNA0C7scRA8Du0HWLMXbn7l",
+	"PlB0MqE9vPYyLqb4Ii6m4SW4FI+ehpbpf9jtiNYXdxez+O3G8jIfkVMPqGmaxEbwJaGr6CXV5iG84uGL",
+	"Z7m1QbRV3fRKFMcEXDZvBRdgwaAnDjffd3pLoXQe4+6lATrfim+UXGqm9DFewaHFaD5hppjlmcO0y2FE",
+	"iLyTB+QPCIuGDkIpFfECXEBneCB2cGB7wHnZ6kePc9MsUgcwMajhxq31uiNTNuzG4Ol92MRmuh+YZFEu",
+	"XE1eGFJKdKVZYrZryo1m1eTuPOo5Hqtl41ZL2yfsZlG5tMUkI8KYHZRBM2HUyns9IYqHfA+Mv6iFvr8k",
+	"OFT9F2t1i2iVxFjDbbo4c0PbQRKhQHRmzOL48FDP5CIu9oaGGQVVJsfwhEtuQ6c7yVOX511ivVbVIPN7",
+	"Q6v1qSL5d2eXnW+xR1KWB4MefBrc9Ej8WbDecvvUY3JNq5rlI/Ijlt8otoBqTstrcru9uU+nU8zly9od",
+	"nbkeMPbzT29edo04HLhmxEEtiIHo//v43T+PR1/8I9l1sa0P3FU92hrSsZQlfCF38oiy5pJ9KMsAbha2",
+	"aCpdcMKenuSxbKrAkmacVV6feyjtT2ahdIDH38lA8TGc8WpPyppdKhJgx/1Kuy/ixT58D/9+QB5YsVTm",
+	"3AujXdUd+FUanU/VYpOBPYOn4Crd1gOy21R9MXGN4d99Sq8FztXrR6mVzjo9En6FPtp5d4S6heJG2AOl",
+	"dD73s0vaWbznLjuEa9wz77Bwb6w+tXXZhhEOzBULwd9lB4s6seTntfnTiLLPpa+kYDEN79/hFxHAZ+Tp",
+	"+9YFa4PM3UYHm4zqsHQgIEnF7YyDMYUmTEZo5RBv0IIATQ0Vonyi5Nx1bDQyhLUhpm3olYu4I9dzMP7O",
+	"WCmDS1mn9PpnfDJ55VrS7VTqwaCSmAUAMBxE87LTyeghMPvrR+vvqNjEvSKk78I8nckXTbRrDLCEwwcR",
+	"XnxM8levn53lWUAyOYa/iWsDCgt7/OzFd2cX3aqi3bvhY2gWGCJuSAGdriw5UBMtS+1sa4Eps2NpZvA2",
+	"TcYMqpcaa7/bjVyyb1YXPL3PTXzoY6qJAWinS3IAnE6Eh3N3beVbOV9QhaQKdpNXMCKCzNpHb99CI8Vo",
+	"FJ+Yw/ezWlx9QJX+lg/fIJYXwZa3D0dqPJwqWS80Ore0b/a4GRB17S+7rbG1Flj04eTd+0ePPySsDxCV",
+	"yQBd05BXXyFZu867jjm6JJ9j0O5FCXVlli7ImKHbxm8hGdeiROAHjTWysulSARVWDZzD6K3wjXQh58YB",
+	"hrlgkMu9RyZdxSgQ3AAG2mtneGOmbiWR+CFQiRnrWas2SipCyTkXhIu3Ikbk8J13ScUMFAFAiBFbBFLo",
+	"e5ARM1Oyns5IRQ1Tbo4a9hGrXZs8IUzxmkPloqJg8we8szWHELR2/R6397MKHLZ7RffXJ/b48jLFjXwm",
+	"RajbBknve8/ePfptX9y0PsbC1J5KCh7mTjUFFARwmRfI+qDcJvJA+vaqXDnUk0rSUmfBj1PIOeR5gd5i",
+	"GNELWrCM/F5LdEpT4TJNEcXPPuKtCF63ORdl1vjvm/7mrrFzk6TFTagNZHpEToFh2TW3elXpe4/F0kCf",
+	"wE28dIVBbwVUV0kR9eJOUP93zHyHa/axLaJnlq13CTfct8z5WdWU7TPvx/IuEXaeVvyKZa0oinMlIltz",
+	"fvY/QdCFXtFJWn2Galpmt7Dk+grlcC2EQ4wFrQapJsyFmxjvyHt3U8FIryp/MneOHcCevTlOjdmvM6cR",
+	"wiDRPorl3EUbh+/tPx+25Ve8Qtvkox1d3Kbu9b77KjuXhDOy9rmuu70Bdnb99gC10m07gfztUzpIecUc",
+	"k93bsXoNUKlGrciCKVQ1Y5nTdDZz+qY/LZBCDoDJRqK7ci/pm/apPg7qFAOQcJ899RjF2MhQNZr+u5OG",
+	"nsmlsOqGNQR3OTFyKxFyct8jLkACnZdmsAGKLaQyrIybnTXGf97Ii92+B9D+W4bxLjsW284NNJen/+aL",
+	"9mkImSFjLiiMqFfAExabnGHmomJMQ92PS2WEfPk1B+y3OKCHz7heSM3TeS3nSi6khsRFOAfCAdpuicbe",
+	"2c3tKAJ2Fe1/EEKfIbXbde5UZc6b1ChNhFW3XZnFCSymmDK1UNY4BMw57Yw3rhBLZ5RSWtOHZMcU7E2v",
+	"JwnHQG6oWjtNlOBxzUhu2I3JMSWS3RiEBwbj4OFlTmDgLb/ButMMiTgmFA/YYSiUX7GbVAuJP+H04LsP",
+	"Q0x+YGLB3+KcEUywpySqcNy78odF77vStLBADtJyuYnwaSAx5fGXZCZrpSOwBG6IAngAKY6xdRtYsqKU",
+	"y8xll+sMcisywkQ5Iq+ipErIF+GaXLGFsQdyzuZSrTLi/UePn37lama9BwftEId9QwVbNpX6UZ/uTVME",
+	"a5u7MnJume+Ype+MypMHOJlfnB9bYdp1wr1v6zYDun0Cc3J6UBd+m6d9/hnKEZns2W50KY93VlEvI0wK",
+	"UrFyypranDWR7bDP0IflTn+rSWlnIsYGpOZ+zsun3Nm1Ke1vc7/5COm4v7SrFCN3CyZfRhwmvdlcG4lQ",
+	"XF2W5Pfukl576/DPu+MS21be6ekd3MRhqt8hAc2eCLkUTCGu4BUg/2IpJ71mHvvk9iz+8+daHntivxzL",
+	"FeDuiWf5p1lmBXF7B52ws8YidO1Mqis/QDm4ww50GoArLBNC1qJocjXzitESMpoBJ8/38sGi3rh5Eza5",
+	"xnxQSHi3I+jwcMLgepb3BsTLpgg5wC6tt4P+hFUYu9ox2Hl3euvseoB3dCb34VcPz9xcP3Czuz2GCMuz",
+	"VxfJxENfTNZZmIAujPEKWEcby0NOSMkWTFhxu3LlAB5xAf7whsMmabgqx/4FOPbtTeoGMnr4roMUHFMe",
+	"yoRTtBkXZGLACI/UPsrRe7yyoEq5RYAmJ1Gm7xVb/asjz/cEgk7zGrhH5wjhgT3SeP/17p//+nPSeO/C",
+	"6Rsknj0yercXe4pl+J2FA4sFMSCSO8s7PbbJVo303F/0CRcfxrDa8+I3yC77DSktmgXzyx6+aq/74Xts",
+	"sbSWJpxK/HUr8LfJ/F34+SaWsDv5N6zSRxPDnhK3kNTqk+f/bl+8YRSEE96ZA/zn0efnkQQc08FnngW8",
+	"jRqAG0WYqB3+fVfPaA0IFCAZCJmoE5GcuCSUpEZ23iCH7lbJFtHrIkXIv8b7PuVS6P9QrJ5OyNi7yTO3",
+	"biDPPNLhXvwhofvfDMK+REMOV1Ll10x7jMEkLZ26/sRfHj0K0M9YzUk4FpJC/ovyPZK1hKzDKYdi4DlU",
+	"ghoF8GsetGFDCly4MXzU9Dl8RVfZOK2qfWTw/jKThM7Ji2ip/QK75Z4pLq66jy522Yy9lK70myOmAeKb",
+	"5fiY32asKnN7NTeNXXxC8vPXF5dkNBq51+WOAHxYbPO8X7hhDUffig3y/9DTjZPf8+GupNZOVW0Qqu9K",
+	"Xmv9MTw/B+ddJbUBM496IKsWZt4VW5g0A3DF6J0k6WxJSANEgMefXkAhuCZ54yR3NSSH2lBTQ5dvbRj2",
+	"FNs87/6VH/PA+3d0VWG73/ewKWvpqi2w9PSSwxptczlf4BUfc33wDYnVcS7SzGE46szTWYZgUxli/AmA",
+	"YROli2TefR0RtYvr4JvkmpQSkcQ219DBwWy1hC/dNZ+Qt+AQ9sxbAubpnlMrw3L55fbftJY8IPDsqpVt",
+	"cFZJGma1BaMC5QWIZpZBq4fGjZlhcq0D8PRCEFO6weNpdRKvijReuJRZfulF0d/ELA+id3NLu63ysEgf",
+	"r7jKHYtt9P3JrfKtazcw0wnu3GmU/3nU+XkY5TEZfOZG+RZiSPHGLryzrTBkn1RSRePYs7jawOTao8yi",
+	"jRlStBfS71Pr6zue3J07ffg++quHlzhe9L+NTCpak+7cpy7p1F6zjyaiWudhJ2F/cmHVc1FvT/y7ySxa",
+	"sZ2S7k8m/M9D3G2Q1Gcu83rRVJInBj1/q+h7Ha76lHFiN4h9R4ob/LOPJvFktH4hYBy++xiyLjz98L3/",
+	"2EPKhSX+u4g4Ebamc2e6pFu0Vh9NtDUkv512P7VQ67GMH1Oe+WXaKcz+TPr+PCRZm4I+bzG2k4qSnK5p",
+	"Bdkpvt7gJZ8SJdyOYN8g4c5V99GklvLL5vfC96b8CPIKH334Hv7tIalwQf82lphy003sRJd88iv00YST",
+	"o+ktxPnJba0ty/Yx5RGszE5h9KeR8OchiSJy+cytqU6qSXKuVPVRR7MEbKkXYiUQJim5LqyMY2XcxFuU",
+	"AXE5w7YK351dkiiIm84OQDL9KYzoM6hN2rPQi0JVH03uNXULNHTXicih2fCPIQjD0w/f+489xOFPUS/p",
+	"v4nhlqgXa+9Ml2CM1uqjycao6fdWMv70hlvcQP7j0fpu8vIrtlNs/pmk/nlIzjYxfe423I5z2ZvpHQZx",
+	"uC3/JiRa/RmnGXvibD/RCELXzi3aU4V0UA82lAivK4DiEPr0fx7H2OF1rvWbK8uzpvj/swKP/JGKmlZh",
+	"dJ/bmTstyxYsqENzAoxo1zAaSv0E8ygSPCAidlNEnUwodogkFdfYDxzgUBW0rUi1F75ibIEpPk0Pw2dJ",
+	"9Ragcw0xsi5mLJF6eLESRXyy/xyd5iMAkcbz+Fw7Gf5Ir5hLFJ4xspzJqmm41OwZdIBPgIrekbcfvne0",
+	"uVXJfcPm8prth2N8qmXGObTObp81/TPZdRd+S0YWTBVMmIdMFLJsukYzVrLyhLw4v/7K8oexosUVM7oD",
+	"CbrhQgM6496Jpg4XXGyjq5/Egov/bLJ6yeg1svxAVkYSRM7AvmApQI2/O1V1iLxfGhjvcx667zq0KL++",
+	"APC05ALDun6ppfD99GTJHPo2N4TdLLhi2kpnrgnSYYnJ+bQ2M/zaRIUt66LwfF8E+hEq9bj4XGXaM0VB",
+	"XwmbBvrRRKoCsODrhf2zlEvRhTbTj+W4W7bYJxuoQx/dSPFgQNvNlHvaEe7HBPbZwDibySWZWy0ysmUM",
+	"mdMVYeD0+8ScaoCwwXqt4V0W9mRNbW7seVfFmYmN06aj7BKw/7UZkdci2j0pqtVJ8FbTomALwwAafWpN",
+	"ilCy5K+wr4GKAB03E+DGtfhNVK0iTL0r5fpIajc8/FPh/7uXa3ugOnrer52BpRV7FTNkKoFPWfvILuwe",
+	"euDCBrriMlceBLWmUIQ2j9oGhtHACGayAoBgBCHa5svZHf74xZqhzWStVQGCEkeTpZ0XIzKoxfSuwEgc",
+	"Evkb9I527Y0nSs4/TqPotkfs43WJbod7PkqL6Fa0JyzdtsJA+whW1IqbFVAQ1EsfHP/6zm443OhIq1bV",
+	"wfEBdDa9fgT82z1pffucM77EPjJtsncFNr6dlYOZscKjRYg6oWjHFQuIxRpiXDOpjQY9lKu4Azs6ZzxU",
+	"Eaw0wA4rVyLq3tlKLd18MTa9BOgCwPvd6JOkahEUAvjCd2Zq0H8RIjaaZwBXiL5ruE/0pYvXRt80SUSb",
+	"Y/3Zsx9wl3n+E/WGcBuh6crjFXpeNmq1VkUIxvepni8XgMSGRKWJV5fmcs6sZuo6jI7ixmnL5KPWm/nj",
+	"nVis77Gh5DSeuS9q//Duw/8LAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -109,7 +109,7 @@ func (a *agent) foreignRewrite(f protocol.SettleFile) (rewrite, error) {
 	if sum := sha256.Sum256(files[i].data); hex.EncodeToString(sum[:]) != f.Have {
 		return rewrite{}, fmt.Errorf("%s was changed again in the meantime, so it is left alone: look at the drift again", f.Path)
 	}
-	return rewrite{path: f.Path, before: files[i].data, after: f.Data, hunks: f.Hunks}, nil
+	return rewrite{path: f.Path, before: files[i].data, after: f.Data, remove: f.Remove, hunks: f.Hunks}, nil
 }
 
 // rewriteAll writes the files and puts them back as they were when nginx refuses them.

@@ -19,7 +19,9 @@ type SettleFile struct {
 	// Have is the SHA-256 of the file that the decision was about, in hex: a newer one is left
 	// alone.
 	Have string `json:"have"`
-	Data []byte `json:"data"`
+	Data []byte `json:"data,omitempty"`
+	// Remove says that there shall be no such file.
+	Remove bool `json:"remove,omitempty"`
 	// Hunks are the edits that are taken back by it.
 	Hunks []string `json:"hunks"`
 }
