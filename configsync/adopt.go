@@ -29,10 +29,10 @@ func (c *Controller) Adoption(fleet, id, reason string) (gateway.Adoption, error
 	}
 	owner, ok := a.tree.HunkOwner(h.Hunk, a.shape.places)
 	switch {
-	case !ok:
-		return gateway.Adoption{}, refuse(h, "its place in %s belongs to no object", h.Path)
 	case h.Change == gateway.HunkText || h.Change == gateway.HunkUnreadable || h.Change == gateway.HunkMoved:
 		return gateway.Adoption{}, refuse(h, "objects have no place for comments, white space, a different order, or text that nginx can't read")
+	case !ok:
+		return gateway.Adoption{}, refuse(h, "its place in %s belongs to no object", h.Path)
 	case owner.Kind == gateway.KindUpstream:
 		return a.endpoint(owner)
 	case owner.Kind == gateway.KindOverride:
