@@ -11,6 +11,7 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 
 	"github.com/sluice-gateway/sluice/admin/api"
+	"github.com/sluice-gateway/sluice/gateway"
 )
 
 // ListNodes lists the nodes of a fleet.
@@ -64,20 +65,35 @@ func safeName(name string) string {
 
 // DiffNodes compares a node with another one, or with what it should have.
 func (s *server) DiffNodes(_ context.Context, r api.DiffNodesRequestObject) (api.DiffNodesResponseObject, error) {
-	node, other := r.Params.Node, deref(r.Params.Other)
-	right, err := s.Fleets.Tree(r.Fleet, node, false)
+	d, err := s.diff(r)
 	if err != nil {
 		return nil, err
 	}
+	if deref(r.Params.SideBySide) {
+		d = withRows(d)
+	}
+	return api.DiffNodes200JSONResponse(d), nil
+}
+
+func (s *server) diff(r api.DiffNodesRequestObject) (api.TreeDiff, error) {
+	node, other := deref(r.Params.Node), deref(r.Params.Other)
+	if from, to := deref(r.Params.From), deref(r.Params.To); from != "" || to != "" || node == "" {
+		if from == "" || to == "" || node != "" || other != "" {
+			return api.TreeDiff{}, fmt.Errorf("%w: write either from and to, or node and perhaps other", gateway.ErrInvalid)
+		}
+		return s.diffOf(r.Fleet, from, to)
+	}
+	right, err := s.Fleets.Tree(r.Fleet, node, false)
+	if err != nil {
+		return api.TreeDiff{}, err
+	}
 	if other != "" {
 		left, err := s.Fleets.Tree(r.Fleet, other, false)
-		return api.DiffNodes200JSONResponse(diffTrees("node "+other, "node "+node, left, right)), err
+		return diffTrees("node "+other, "node "+node, left, right), err
 	}
 	left, err := s.Fleets.Tree(r.Fleet, node, true)
 	// What should be there is the rendered tree only; the rest of nginx's files is not ours.
-	right = maps.Clone(right)
-	maps.DeleteFunc(right, func(path, _ string) bool { return strings.HasPrefix(path, "/") })
-	return api.DiffNodes200JSONResponse(diffTrees("desired "+node, "node "+node, left, right)), err
+	return diffTrees("desired "+node, "node "+node, left, onlyTree(right)), err
 }
 
 // diffTrees compares two trees of files by path.

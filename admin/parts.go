@@ -52,6 +52,15 @@ type Fleets interface {
 	// Tree is the node's files by path: those that it has, or, when desired is set, those
 	// that it should have. Paths of the rendered tree are relative, all others absolute.
 	Tree(fleet, node string, desired bool) (map[string]string, error)
+	// Revision is the bundle whose digest begins like this.
+	Revision(fleet, digest string) (map[string]string, error)
+	// Groups says which nodes are alike; Hunk finds an edit by its id.
+	Groups(fleet string) (gateway.FleetDrift, error)
+	Hunk(fleet, id string) (gateway.NodeHunk, error)
+	// Revert asks nodes, without nodes all, to take an edit back, and returns which.
+	Revert(fleet, id string, nodes []string) ([]string, error)
+	// Adoption says what has to be written so that all nodes have an edit.
+	Adoption(fleet, id, reason string) (gateway.Adoption, error)
 	Problems() []gateway.Problem
 	// Rollouts lists those of a fleet, the newest first; Rollout is that of a revision, 0 the
 	// last one. Act does with that what actor says.

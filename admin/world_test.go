@@ -239,6 +239,8 @@ func (c *control) inputs(changes []gateway.Change) (gateway.Inputs, error) {
 			in.Overrides = append(in.Overrides, o)
 		case *gateway.Pin:
 			in.Pins = append(in.Pins, o)
+		case *gateway.Allowance:
+			in.Allowances = append(in.Allowances, o)
 		case *gateway.Certificate:
 			in.Certificates = append(in.Certificates, o)
 		}
@@ -342,6 +344,52 @@ func (f *fleets) Tree(fleet, node string, desired bool) (map[string]string, erro
 		return f.desired, nil
 	}
 	return f.trees[node], nil
+}
+
+// edit is the one edit by hand of the fleet, on edge-1; endpoint is another one, in an upstream,
+// and below stands one outside of the rendered tree.
+const edit, endpoint, below = "0123456789ab", "0123456789ac", "0123456789ad"
+
+func (f *fleets) Hunk(fleet, id string) (gateway.NodeHunk, error) {
+	h := gateway.NodeHunk{Hunk: gateway.Hunk{ID: id, Path: "upstreams.conf", Where: []string{"server a"}, Change: gateway.HunkChanged, Old: "a;", New: "b;"},
+		Kind: gateway.HunkByHand, On: []gateway.HunkNode{{Node: "edge-1"}}}
+	switch {
+	case fleet != "shared" || id != edit && id != endpoint && id != below:
+		return h, fmt.Errorf("hunk %q: %w", id, gateway.ErrNotFound)
+	case id == below:
+		h.Kind = gateway.HunkOutside
+	}
+	return h, nil
+}
+
+func (f *fleets) Groups(fleet string) (gateway.FleetDrift, error) {
+	h, err := f.Hunk(fleet, edit)
+	return gateway.FleetDrift{Fleet: fleet, Summary: "1 alike, 1 differs in 1 directive", Groups: []gateway.NodeGroup{{Nodes: []string{"edge-2"}}, {Nodes: []string{"edge-1"}, Hunks: []gateway.NodeHunk{h}}}}, err
+}
+
+func (f *fleets) Revert(fleet, id string, nodes []string) ([]string, error) {
+	if _, err := f.Hunk(fleet, id); err != nil || len(nodes) > 0 {
+		return nodes, err
+	}
+	return []string{"edge-1"}, nil
+}
+
+func (f *fleets) Adoption(_, id, reason string) (gateway.Adoption, error) {
+	switch id {
+	case edit:
+		return gateway.Adoption{Override: &gateway.Override{Meta: gateway.Meta{Kind: gateway.KindOverride, Tenant: "acme", Name: "adopted-" + id},
+			Spec: gateway.OverrideSpec{Route: "shop", Nginx: "b;", Reason: reason}}}, nil
+	case endpoint:
+		return gateway.Adoption{Upstream: gateway.UpstreamKey{Tenant: "acme", Name: "api"}, Endpoint: &gateway.ManualEndpoint{Address: "10.0.0.77:8080"}}, nil
+	}
+	return gateway.Adoption{}, fmt.Errorf("hunk %s can't be adopted: %w: it is nobody's", id, gateway.ErrInvalid)
+}
+
+func (f *fleets) Revision(_, digest string) (map[string]string, error) {
+	if digest != "abcdef" {
+		return nil, fmt.Errorf("revision %q: %w", digest, gateway.ErrNotFound)
+	}
+	return map[string]string{"upstreams.conf": "old\n"}, nil
 }
 
 func (f *fleets) Problems() []gateway.Problem {

@@ -151,6 +151,7 @@ func (c *Controller) renderAll(s *gateway.Snapshot) {
 		if c.placeAll(f) {
 			changed = append(changed, f.name)
 		}
+		c.wake(f)
 	}
 	for _, f := range c.fleets {
 		if !f.exists && len(f.nodes) == 0 {
@@ -196,7 +197,7 @@ func (c *Controller) findNode(fleet, name string) (*fleetState, *node, error) {
 	return f, n, nil
 }
 
-// DesiredTree is what a node should run.
+// DesiredTree is what a node should run. A fingerprint stands in the place of secrets.
 func (c *Controller) DesiredTree(fleet, node string) (nginxconf.Tree, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -204,5 +205,5 @@ func (c *Controller) DesiredTree(fleet, node string) (nginxconf.Tree, error) {
 	if err != nil {
 		return nginxconf.Tree{}, err
 	}
-	return *n.rendering.tree, nil
+	return shown(n.rendering.tree), nil
 }

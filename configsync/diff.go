@@ -24,7 +24,8 @@ type FileDiff struct {
 	Diff   string `json:"diff"` // unified
 }
 
-// NodeTree is every file that the node's nginx would load, as its agent found them.
+// NodeTree is every file that the node's nginx would load, as its agent found them. A
+// fingerprint stands in the place of secrets.
 func (c *Controller) NodeTree(fleet, node string) (protocol.NodeTree, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,7 +36,7 @@ func (c *Controller) NodeTree(fleet, node string) (protocol.NodeTree, error) {
 	if n.tree == nil {
 		return protocol.NodeTree{}, fmt.Errorf("files of node %q of fleet %q: %w: the agent has not uploaded them yet", node, fleet, gateway.ErrUnavailable)
 	}
-	return *n.tree, nil
+	return shownNode(n.tree), nil
 }
 
 // Diff compares the files of two nodes, or of a node and what it should run when one name

@@ -71,53 +71,64 @@ func (c *Controller) sync(ctx context.Context, in protocol.SyncRequest) (protoco
 	if err := protocol.ValidNode(in.Report.Node); err != nil {
 		return protocol.SyncResponse{}, err
 	}
-	out, changed, live, err := c.takeReport(in.Report)
-	if err != nil || out.Desired != in.Have || out.LiveVersion != in.HaveLive || out.UploadTree || in.Wait <= 0 {
+	out, news, err := c.takeReport(in.Report, in.Settled)
+	if err != nil || out.Desired != in.Have || out.LiveVersion != in.HaveLive || out.UploadTree || out.Settle != nil || in.Wait <= 0 {
 		return out, err
 	}
 	timer := time.NewTimer(min(in.Wait.Std(), protocol.MaxWait))
 	defer timer.Stop()
-	// The agent is gone; the controller closes; time is up; the bundle changed; endpoint
-	// sets changed.
+	// The agent is gone; the controller closes; time is up; there is news.
 	select {
 	case <-ctx.Done():
 		return out, nil
 	case <-c.closed:
 	case <-timer.C:
-	case <-changed:
-	case <-live:
+	case <-news.bundle:
+	case <-news.live:
+	case <-news.settled:
 	}
-	return c.desired(in.Report)
+	return c.desired(in.Report, in.Settled)
 }
 
-// takeReport stores a report and says what is desired until changed is closed.
-func (c *Controller) takeReport(report gateway.NodeReport) (out protocol.SyncResponse, changed, live <-chan struct{}, err error) {
+// news are closed when there is something new for a node.
+type news struct {
+	bundle  <-chan struct{} // another one is desired
+	live    <-chan struct{} // endpoint sets changed
+	settled <-chan struct{} // somebody settled an edit
+}
+
+// takeReport stores a report and says what is desired until there is news.
+func (c *Controller) takeReport(report gateway.NodeReport, settled string) (out protocol.SyncResponse, news news, err error) {
 	c.mu.Lock()
 	f, err := c.find(report.Fleet)
 	if err == nil {
 		err = c.known(f)
 	}
+	if err == nil {
+		err = f.makeRoom(report.Node, c.cfg.Now())
+	}
 	if err != nil {
 		c.mu.Unlock()
-		return out, nil, nil, err
-	}
-	if err := f.makeRoom(report.Node, c.cfg.Now()); err != nil {
-		c.mu.Unlock()
-		return out, nil, nil, err
+		return out, news, err
 	}
 	r, upload := c.update(f, report)
 	out = protocol.SyncResponse{Desired: r.tree.Digest, ReloadEvery: f.reloadEvery, UploadTree: upload}
-	out.LiveVersion, live = c.liveVersion(f, report)
-	changed = r.changed
+	out.LiveVersion, news.live = c.liveVersion(f, report)
+	n := f.nodes[report.Node]
+	out.Settle = c.settleNews(n, settled)
+	if n.told = settled; n.awake == nil {
+		n.awake = make(chan struct{})
+	}
+	news.bundle, news.settled = r.changed, n.awake
 	c.mu.Unlock()
 	c.nudge()
 	c.cfg.Changed(report.Fleet)
 	c.publish()
-	return out, changed, live, nil
+	return out, news, nil
 }
 
 // desired is the answer at the end of a wait, which is a sign of life too.
-func (c *Controller) desired(report gateway.NodeReport) (protocol.SyncResponse, error) {
+func (c *Controller) desired(report gateway.NodeReport, settled string) (protocol.SyncResponse, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f, n, err := c.findNode(report.Fleet, report.Node)
@@ -126,7 +137,7 @@ func (c *Controller) desired(report gateway.NodeReport) (protocol.SyncResponse, 
 	}
 	n.report.ReportedAt = c.cfg.Now()
 	version, _ := c.liveVersion(f, n.report)
-	return protocol.SyncResponse{Desired: n.rendering.tree.Digest, ReloadEvery: f.reloadEvery, LiveVersion: version}, nil
+	return protocol.SyncResponse{Desired: n.rendering.tree.Digest, ReloadEvery: f.reloadEvery, LiveVersion: version, Settle: c.settleNews(n, settled)}, nil
 }
 
 func (c *Controller) serveBundle(w http.ResponseWriter, req *http.Request) {

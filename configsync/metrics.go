@@ -35,8 +35,9 @@ func (c *Controller) Collect(ch chan<- prometheus.Metric) {
 	done, failed := map[string]uint64{}, map[string]uint64{}
 	for _, name := range slices.Sorted(maps.Keys(c.fleets)) {
 		count := map[gateway.NodeState]int{}
-		for node, n := range c.fleets[name].nodes {
-			count[n.state(now)]++
+		f := c.fleets[name]
+		for node, n := range f.nodes {
+			count[f.view(n, now, c.snapshot.Allowances).State]++
 			done[node] += n.report.Reloads
 			failed[node] += n.report.ReloadsFailed
 		}

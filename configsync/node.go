@@ -20,6 +20,11 @@ type node struct {
 	tree      *protocol.NodeTree // what it uploaded last
 	problem   *gateway.Problem   // of its last failure
 	tally     tally              // what its clients and endpoints answered
+
+	shape   *shape                          // see Controller.members
+	reverts map[string]*protocol.SettleFile // asked for, by hunk; nil for one of the rendered tree
+	told    string                          // digest of what its agent has carried out
+	awake   chan struct{}                   // closed when its agent should hear more; nil: it does not wait
 }
 
 // Nodes lists the nodes of a fleet that have reported, by name.
@@ -32,7 +37,7 @@ func (c *Controller) Nodes(fleet string) ([]gateway.Node, error) {
 	}
 	now, list := c.cfg.Now(), make([]gateway.Node, 0, len(f.nodes))
 	for _, name := range slices.Sorted(maps.Keys(f.nodes)) {
-		list = append(list, f.view(f.nodes[name], now))
+		list = append(list, f.view(f.nodes[name], now, c.snapshot.Allowances))
 	}
 	return list, nil
 }
@@ -45,7 +50,7 @@ func (c *Controller) Node(fleet, name string) (gateway.Node, error) {
 	if err != nil {
 		return gateway.Node{}, err
 	}
-	return f.view(n, c.cfg.Now()), nil
+	return f.view(n, c.cfg.Now(), c.snapshot.Allowances), nil
 }
 
 // Forget drops a node that is gone for good. One that still reports comes back.
@@ -64,23 +69,25 @@ func (c *Controller) Forget(fleet, name string) error {
 	return nil
 }
 
-func (f *fleetState) view(n *node, now time.Time) gateway.Node {
-	out := gateway.Node{NodeReport: n.report, State: n.state(now), Desired: n.rendering.tree.Digest, DesiredSince: n.rendering.since}
+func (f *fleetState) view(n *node, now time.Time, allowances []*gateway.Allowance) gateway.Node {
+	out := gateway.Node{NodeReport: n.report, Desired: n.rendering.tree.Digest, DesiredSince: n.rendering.since}
+	drift, allowed, others := allowedOn(n.report, allowances, now)
+	out.Drift, out.Allowed, out.Mismatch, out.State = drift, allowed, mismatch(n.report, others), n.state(now, others)
 	if f.record != nil {
 		out.Revision = f.record.number(n.report.Node)
 	}
 	return out
 }
 
-// state sums a node up, the worst first.
-func (n *node) state(now time.Time) gateway.NodeState {
+// state sums a node up, the worst first. edited: there are edits by hand that nobody allowed.
+func (n *node) state(now time.Time, edited bool) gateway.NodeState {
 	desired := n.rendering.tree.Digest
 	switch r := n.report; {
 	case now.Sub(r.ReportedAt) > silentAfter:
 		return gateway.NodeSilent
 	case r.Failed != nil && r.Failed.Digest == desired:
 		return gateway.NodeFailed
-	case len(r.Drift) > 0 || r.CheckError != "":
+	case edited || r.CheckError != "":
 		return gateway.NodeDrifted
 	case r.OnDisk == desired && r.Running == desired:
 		return gateway.NodeInSync

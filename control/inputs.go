@@ -110,6 +110,10 @@ func (in *inputs) gateway(static func([]*gateway.Upstream) []gateway.EndpointSet
 			if lasts(o.Spec.Expires, now, &nextExpiry) {
 				out.Overrides = append(out.Overrides, o)
 			}
+		case *gateway.Allowance:
+			if lasts(o.Spec.Until, now, &nextExpiry) {
+				out.Allowances = append(out.Allowances, o)
+			}
 		case *gateway.Pin:
 			if lasts(o.Spec.Expires, now, &nextExpiry) {
 				out.Pins = append(out.Pins, o)

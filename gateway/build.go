@@ -176,6 +176,7 @@ func (b *builder) snapshot(generation uint64) *Snapshot {
 		Generation:      generation,
 		Tenants:         sortedByName(b.in.Tenants),
 		Fleets:          sortedByName(b.in.Fleets),
+		Allowances:      sortedByName(b.in.Allowances),
 		NginxDirectives: b.limits.nginx,
 		Certificates:    sortedCertificates(b.certs),
 		Next:            b.next,

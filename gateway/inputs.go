@@ -14,6 +14,8 @@ type Inputs struct {
 	Pins     []*Pin
 	Policies []*Policy
 	Fleets   []*Fleet
+	// Allowances that have ended are left out, too.
+	Allowances []*Allowance
 	// Certificates are judged by their dates at Now.
 	Certificates []*Certificate
 	// Now is the present. Zero: no certificate is too old or too young.

@@ -66,8 +66,11 @@ type NodeReport struct {
 	Reloads       uint64 `json:"reloads,omitempty"`
 	ReloadsFailed uint64 `json:"reloadsFailed,omitempty"`
 	// Fingerprint is the digest of all files that nginx loads (nginx -T).
-	Fingerprint string    `json:"fingerprint,omitempty"`
-	ReportedAt  time.Time `json:"reportedAt"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+	// Settled are the newest results of what the control plane asked the node to take back, at
+	// most one for each hunk.
+	Settled    []SettleResult `json:"settled,omitempty"`
+	ReportedAt time.Time      `json:"reportedAt"`
 	NodeLoad
 }
 
@@ -94,6 +97,10 @@ type FileDrift struct {
 	Change string `json:"change"`
 	// Diff is unified, from what it should be to what it is.
 	Diff string `json:"diff"`
+	// Hunks are the directives that differ.
+	Hunks []Hunk `json:"hunks,omitempty"`
+	// Owner tells who may have done it. Nil for a file that is gone.
+	Owner *FileOwner `json:"owner,omitempty"`
 }
 
 // NodeState sums up a node for people.
@@ -117,4 +124,9 @@ type Node struct {
 	Revision uint64 `json:"revision,omitempty"`
 	// DesiredSince is when this bundle became the desired one.
 	DesiredSince time.Time `json:"desiredSince,omitzero"`
+	// Mismatch says what the digests do not: files that were edited and not loaded, or loaded
+	// and not desired.
+	Mismatch Mismatch `json:"mismatch,omitempty"`
+	// Allowed counts the edits by hand that may stay. A node with no others is in sync.
+	Allowed int `json:"allowed,omitempty"`
 }

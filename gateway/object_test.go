@@ -23,7 +23,7 @@ func TestKinds(t *testing.T) {
 		t.Errorf("owned are %v, want %v", owned, want)
 	}
 	o, err := gateway.NewObject("Vhost")
-	if want := `unknown kind "Vhost": known kinds are [Tenant Fleet Policy Certificate Upstream Route Override Pin]`; o != nil || err == nil || err.Error() != want {
+	if want := `unknown kind "Vhost": known kinds are [Tenant Fleet Policy Certificate Upstream Route Override Pin Allowance]`; o != nil || err == nil || err.Error() != want {
 		t.Errorf("got %v, %v, want %s", o, err, want)
 	}
 }

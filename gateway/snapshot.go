@@ -24,6 +24,9 @@ type Snapshot struct {
 	Problems  []Problem            `json:"problems"`
 	// Certificates are those that can be used.
 	Certificates []*EffectiveCertificate `json:"certificates,omitempty"`
+	// Allowances are the edits by hand that may stay on nginx nodes now. They decide nothing that
+	// is served, so no digest covers them.
+	Allowances []*Allowance `json:"allowances,omitempty"`
 	// NginxDirectives are those that overrides may use, from all policies.
 	NginxDirectives []string `json:"nginxDirectives,omitempty"`
 

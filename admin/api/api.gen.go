@@ -157,6 +157,27 @@ func (e SessionRole) Valid() bool {
 	}
 }
 
+// Defines values for SettleAction.
+const (
+	Adopt  SettleAction = "adopt"
+	Allow  SettleAction = "allow"
+	Revert SettleAction = "revert"
+)
+
+// Valid indicates whether the value is a known member of the SettleAction enum.
+func (e SettleAction) Valid() bool {
+	switch e {
+	case Adopt:
+		return true
+	case Allow:
+		return true
+	case Revert:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ShrinkRequestAction.
 const (
 	Accept ShrinkRequestAction = "accept"
@@ -217,6 +238,24 @@ const (
 func (e PutFleetParamsIfNoneMatch) Valid() bool {
 	switch e {
 	case PutFleetParamsIfNoneMatchAsterisk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for GetTreeParamsFormat.
+const (
+	Tar  GetTreeParamsFormat = "tar"
+	Text GetTreeParamsFormat = "text"
+)
+
+// Valid indicates whether the value is a known member of the GetTreeParamsFormat enum.
+func (e GetTreeParamsFormat) Valid() bool {
+	switch e {
+	case Tar:
+		return true
+	case Text:
 		return true
 	default:
 		return false
@@ -325,6 +364,12 @@ type Alert = gateway.Alert
 // AlertReceiver How a receiver of alerts is doing. Its URL and secrets are not shown.
 type AlertReceiver = gateway.AlertReceiver
 
+// Allowance Lets an edit by hand stay on nginx nodes until a date.
+type Allowance = gateway.Allowance
+
+// AllowanceSpec Which edit may stay where, until when and why.
+type AllowanceSpec = gateway.AllowanceSpec
+
 // ApplyFailure Which step of which bundle failed, in nginx's own words.
 type ApplyFailure = gateway.ApplyFailure
 
@@ -402,6 +447,16 @@ type Counts struct {
 // DerivedFrom What an object follows from that nobody wrote, such as an Ingress. It is not in the store, has no revision, and is
 // changed where it comes from: writes of its name are refused.
 type DerivedFrom = gateway.DerivedFrom
+
+// DiffRow One line of both sides. A line number of 0 is no line; a `gap` stands for equal lines that are left out.
+type DiffRow struct {
+	// Change `equal`, `changed`, `added`, `removed` or `gap`.
+	Change    string `json:"change"`
+	Left      string `json:"left"`
+	LeftLine  int    `json:"leftLine"`
+	Right     string `json:"right"`
+	RightLine int    `json:"rightLine"`
+}
 
 // Difference defines model for Difference.
 type Difference string
@@ -569,6 +624,9 @@ type FileDiff struct {
 	Path  string `json:"path"`
 	Right string `json:"right"`
 
+	// Rows With `sideBySide`, the lines around every difference.
+	Rows *[]DiffRow `json:"rows,omitempty"`
+
 	// Unified Unified diff from left to right.
 	Unified string `json:"unified"`
 }
@@ -576,17 +634,26 @@ type FileDiff struct {
 // FileDrift One file that differs from what the node should have.
 type FileDrift = gateway.FileDrift
 
+// FileOwner What is known about who changed a file.
+type FileOwner = gateway.FileOwner
+
 // Filter Changes requests or answers of a route. Exactly one key is set.
 type Filter = gateway.Filter
 
 // Fleet A named group of mirrored nginx nodes.
 type Fleet = gateway.Fleet
 
+// FleetDrift How the nodes of a fleet differ from each other and from what they should be.
+type FleetDrift = gateway.FleetDrift
+
 // FleetHealth What the logs of a fleet's nginx nodes say about an upstream.
 type FleetHealth = gateway.FleetHealth
 
 // FleetSpec How changes reach the nodes of a fleet.
 type FleetSpec = gateway.FleetSpec
+
+// GroupMark What the files of a node do not say.
+type GroupMark = gateway.GroupMark
 
 // HealthEvent Something that health has decided.
 type HealthEvent = gateway.HealthEvent
@@ -602,6 +669,22 @@ type HostChange struct {
 	Change Difference `json:"change"`
 	Host   string     `json:"host"`
 }
+
+// Hunk One directive that differs. The id is the same wherever it differs in the same way.
+type Hunk = gateway.Hunk
+
+// HunkAllowed Who lets an edit stay, until when and why.
+type HunkAllowed = gateway.HunkAllowed
+
+// HunkChange `text` is nothing but comments, white space, quoting or an order without meaning.
+type HunkChange = gateway.HunkChange
+
+// HunkKind `by_hand`: a rendered file is not what its bundle holds. `outside`: another file is not what most nodes have.
+// `rendered`: the nodes should run different files.
+type HunkKind = gateway.HunkKind
+
+// HunkNode A node that has an edit.
+type HunkNode = gateway.HunkNode
 
 // IssuedToken defines model for IssuedToken.
 type IssuedToken struct {
@@ -631,6 +714,10 @@ type LongName = string
 
 // ManualEndpoint An endpoint given by hand.
 type ManualEndpoint = gateway.ManualEndpoint
+
+// Mismatch `disk_running`: files were edited and nginx has not read them yet. `running_desired`: nginx has read files that are not
+// what it should run. Absent where the digests tell everything.
+type Mismatch = gateway.Mismatch
 
 // Name Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type Name = string
@@ -683,6 +770,12 @@ type Node = gateway.Node
 
 // NodeFacts What an agent found out about its nginx.
 type NodeFacts = gateway.NodeFacts
+
+// NodeGroup Nodes whose whole configuration means the same.
+type NodeGroup = gateway.NodeGroup
+
+// NodeHunk A hunk with the nodes that have it.
+type NodeHunk = gateway.NodeHunk
 
 // NodeState Sums up a node, the worst first.
 type NodeState = gateway.NodeState
@@ -867,6 +960,38 @@ type Session struct {
 
 // SessionRole defines model for Session.Role.
 type SessionRole string
+
+// SettleAction defines model for SettleAction.
+type SettleAction string
+
+// SettleRequest defines model for SettleRequest.
+type SettleRequest struct {
+	Action SettleAction `json:"action"`
+
+	// Nodes For `revert` and `allow`: where. Default all nodes that have the edit. An adopted edit is for all nodes.
+	Nodes *[]string `json:"nodes,omitempty"`
+
+	// Reason For people; needed for `adopt` and `allow`.
+	Reason *string `json:"reason,omitempty"`
+
+	// Until For `allow`.
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// SettleResult What became of taking an edit back on a node.
+type SettleResult = gateway.SettleResult
+
+// Settled defines model for Settled.
+type Settled struct {
+	Action SettleAction `json:"action"`
+	Hunk   string       `json:"hunk"`
+
+	// Nodes Those that it is about.
+	Nodes []string `json:"nodes"`
+
+	// Objects What was written.
+	Objects []ObjectChange `json:"objects"`
+}
 
 // Shrink A source's loss of most of an upstream's endpoints at once, while those that went are kept.
 type Shrink = gateway.Shrink
@@ -1123,6 +1248,9 @@ type RouteName = LongName
 // TenantName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type TenantName = Name
 
+// TreeOf defines model for TreeOf.
+type TreeOf = string
+
 // UpstreamName A name; those of derived objects have up to 253 characters.
 type UpstreamName = LongName
 
@@ -1207,10 +1335,25 @@ type PutFleetParamsIfNoneMatch string
 // DiffNodesParams defines parameters for DiffNodes.
 type DiffNodesParams struct {
 	// Node The node on the right side.
-	Node string `form:"node" json:"node"`
+	Node *string `form:"node,omitempty" json:"node,omitempty"`
 
 	// Other The node on the left side. Default what `node` should have.
 	Other *string `form:"other,omitempty" json:"other,omitempty"`
+
+	// From The left side: `NODE`, `desired:NODE` or `revision:DIGEST`.
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To The right side, as `from`.
+	To *string `form:"to,omitempty" json:"to,omitempty"`
+
+	// SideBySide Adds the lines of both sides beside each other.
+	SideBySide *bool `form:"sideBySide,omitempty" json:"sideBySide,omitempty"`
+}
+
+// SettleHunkParams defines parameters for SettleHunk.
+type SettleHunkParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
 }
 
 // DownloadTreeParams defines parameters for DownloadTree.
@@ -1218,6 +1361,18 @@ type DownloadTreeParams struct {
 	// Which `disk` (default) is what the node reported that it has, `desired` what it should have.
 	Which *TreeKind `form:"which,omitempty" json:"which,omitempty"`
 }
+
+// GetTreeParams defines parameters for GetTree.
+type GetTreeParams struct {
+	// Of `NODE` for the files that a node has, `desired:NODE` for those it should have, `revision:DIGEST` for a bundle.
+	Of TreeOf `form:"of" json:"of"`
+
+	// Format `tar` (default) is a tar.gz, `text` one text as `nginx -T` prints it.
+	Format *GetTreeParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+}
+
+// GetTreeParamsFormat defines parameters for GetTree.
+type GetTreeParamsFormat string
 
 // ListHealthEventsParams defines parameters for ListHealthEvents.
 type ListHealthEventsParams struct {
@@ -1472,6 +1627,9 @@ type NewEnrolmentTokenJSONRequestBody = NewEnrolmentToken
 // PutFleetJSONRequestBody defines body for PutFleet for application/json ContentType.
 type PutFleetJSONRequestBody = Fleet
 
+// SettleHunkJSONRequestBody defines body for SettleHunk for application/json ContentType.
+type SettleHunkJSONRequestBody = SettleRequest
+
 // PutPolicyJSONRequestBody defines body for PutPolicy for application/json ContentType.
 type PutPolicyJSONRequestBody = Policy
 
@@ -1546,9 +1704,15 @@ type ServerInterface interface {
 	// PutFleet Create or replace a fleet
 	// (PUT /fleets/{fleet})
 	PutFleet(w http.ResponseWriter, r *http.Request, fleet FleetName, params PutFleetParams)
-	// DiffNodes Compare a node with another node, or with what it should have
+	// DiffNodes Compare nodes, what they should have, and revisions
 	// (GET /fleets/{fleet}/diff)
 	DiffNodes(w http.ResponseWriter, r *http.Request, fleet FleetName, params DiffNodesParams)
+	// SettleHunk Settle an edit by hand
+	// (POST /fleets/{fleet}/drift/{hunk})
+	SettleHunk(w http.ResponseWriter, r *http.Request, fleet FleetName, hunk string, params SettleHunkParams)
+	// GetGroups Which nodes are alike, and what the others have changed
+	// (GET /fleets/{fleet}/groups)
+	GetGroups(w http.ResponseWriter, r *http.Request, fleet FleetName)
 	// ListNodes List the nodes of a fleet
 	// (GET /fleets/{fleet}/nodes)
 	ListNodes(w http.ResponseWriter, r *http.Request, fleet FleetName)
@@ -1576,6 +1740,9 @@ type ServerInterface interface {
 	// GetRollout Read a rollout
 	// (GET /fleets/{fleet}/rollouts/{rollout})
 	GetRollout(w http.ResponseWriter, r *http.Request, fleet FleetName, rollout string)
+	// GetTree Download the files of a node or of a revision
+	// (GET /fleets/{fleet}/tree)
+	GetTree(w http.ResponseWriter, r *http.Request, fleet FleetName, params GetTreeParams)
 	// ListHealthEvents The evidence ledger of this node
 	// (GET /health/events)
 	ListHealthEvents(w http.ResponseWriter, r *http.Request, params ListHealthEventsParams)
@@ -2257,9 +2424,9 @@ func (siw *ServerInterfaceWrapper) DiffNodes(w http.ResponseWriter, r *http.Requ
 	// Parameter object where we will unmarshal all parameters from the context
 	var params DiffNodesParams
 
-	// ------------- Required query parameter "node" -------------
+	// ------------- Optional query parameter "node" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "node", r.URL.Query(), &params.Node, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "node", r.URL.Query(), &params.Node, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		var requiredError *runtime.RequiredParameterError
 		if errors.As(err, &requiredError) {
@@ -2283,8 +2450,124 @@ func (siw *ServerInterfaceWrapper) DiffNodes(w http.ResponseWriter, r *http.Requ
 		return
 	}
 
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "sideBySide" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sideBySide", r.URL.Query(), &params.SideBySide, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "sideBySide"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "sideBySide", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.DiffNodes(w, r, fleet, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// SettleHunk operation middleware
+func (siw *ServerInterfaceWrapper) SettleHunk(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "fleet" -------------
+	var fleet FleetName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fleet", r.PathValue("fleet"), &fleet, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fleet", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "hunk" -------------
+	var hunk string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "hunk", r.PathValue("hunk"), &hunk, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "hunk", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SettleHunkParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.SettleHunk(w, r, fleet, hunk, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetGroups operation middleware
+func (siw *ServerInterfaceWrapper) GetGroups(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "fleet" -------------
+	var fleet FleetName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fleet", r.PathValue("fleet"), &fleet, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fleet", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetGroups(w, r, fleet)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2598,6 +2881,61 @@ func (siw *ServerInterfaceWrapper) GetRollout(w http.ResponseWriter, r *http.Req
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetRollout(w, r, fleet, rollout)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetTree operation middleware
+func (siw *ServerInterfaceWrapper) GetTree(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "fleet" -------------
+	var fleet FleetName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "fleet", r.PathValue("fleet"), &fleet, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "fleet", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTreeParams
+
+	// ------------- Required query parameter "of" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "of", r.URL.Query(), &params.Of, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "of"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "of", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", r.URL.Query(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "format"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "format", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetTree(w, r, fleet, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4887,6 +5225,9 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/enrolment-tokens/{id}", wrapper.DeleteEnrolmentToken)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}/drift", wrapper.GetDrift)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}/tree.tar.gz", wrapper.DownloadTree)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/groups", wrapper.GetGroups)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/fleets/{fleet}/drift/{hunk}", wrapper.SettleHunk)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/tree", wrapper.GetTree)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/diff", wrapper.DiffNodes)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/rollouts", wrapper.ListRollouts)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/rollouts/{rollout}", wrapper.GetRollout)
@@ -5566,6 +5907,87 @@ func (response DiffNodesdefaultApplicationProblemPlusJSONResponse) VisitDiffNode
 	return err
 }
 
+type SettleHunkRequestObject struct {
+	Fleet  FleetName `json:"fleet"`
+	Hunk   string    `json:"hunk"`
+	Params SettleHunkParams
+	Body   *SettleHunkJSONRequestBody
+}
+
+type SettleHunkResponseObject interface {
+	VisitSettleHunkResponse(w http.ResponseWriter) error
+}
+
+type SettleHunk200JSONResponse Settled
+
+func (response SettleHunk200JSONResponse) VisitSettleHunkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SettleHunkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response SettleHunkdefaultApplicationProblemPlusJSONResponse) VisitSettleHunkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGroupsRequestObject struct {
+	Fleet FleetName `json:"fleet"`
+}
+
+type GetGroupsResponseObject interface {
+	VisitGetGroupsResponse(w http.ResponseWriter) error
+}
+
+type GetGroups200JSONResponse FleetDrift
+
+func (response GetGroups200JSONResponse) VisitGetGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetGroupsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetGroupsdefaultApplicationProblemPlusJSONResponse) VisitGetGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListNodesRequestObject struct {
 	Fleet FleetName `json:"fleet"`
 }
@@ -5922,6 +6344,77 @@ type GetRolloutdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetRolloutdefaultApplicationProblemPlusJSONResponse) VisitGetRolloutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTreeRequestObject struct {
+	Fleet  FleetName `json:"fleet"`
+	Params GetTreeParams
+}
+
+type GetTreeResponseObject interface {
+	VisitGetTreeResponse(w http.ResponseWriter) error
+}
+
+type GetTree200ResponseHeaders struct {
+	ContentDisposition *string
+}
+
+type GetTree200ApplicationgzipResponse struct {
+	Body          io.Reader
+	Headers       GetTree200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetTree200ApplicationgzipResponse) VisitGetTreeResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/gzip")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetTree200TextResponse struct {
+	Body    string
+	Headers GetTree200ResponseHeaders
+}
+
+func (response GetTree200TextResponse) VisitGetTreeResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/plain")
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	w.WriteHeader(200)
+
+	_, err := w.Write([]byte(fmt.Sprint(response.Body)))
+	return err
+}
+
+type GetTreedefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetTreedefaultApplicationProblemPlusJSONResponse) VisitGetTreeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7838,9 +8331,15 @@ type StrictServerInterface interface {
 	// PutFleet Create or replace a fleet
 	// (PUT /fleets/{fleet})
 	PutFleet(ctx context.Context, request PutFleetRequestObject) (PutFleetResponseObject, error)
-	// DiffNodes Compare a node with another node, or with what it should have
+	// DiffNodes Compare nodes, what they should have, and revisions
 	// (GET /fleets/{fleet}/diff)
 	DiffNodes(ctx context.Context, request DiffNodesRequestObject) (DiffNodesResponseObject, error)
+	// SettleHunk Settle an edit by hand
+	// (POST /fleets/{fleet}/drift/{hunk})
+	SettleHunk(ctx context.Context, request SettleHunkRequestObject) (SettleHunkResponseObject, error)
+	// GetGroups Which nodes are alike, and what the others have changed
+	// (GET /fleets/{fleet}/groups)
+	GetGroups(ctx context.Context, request GetGroupsRequestObject) (GetGroupsResponseObject, error)
 	// ListNodes List the nodes of a fleet
 	// (GET /fleets/{fleet}/nodes)
 	ListNodes(ctx context.Context, request ListNodesRequestObject) (ListNodesResponseObject, error)
@@ -7868,6 +8367,9 @@ type StrictServerInterface interface {
 	// GetRollout Read a rollout
 	// (GET /fleets/{fleet}/rollouts/{rollout})
 	GetRollout(ctx context.Context, request GetRolloutRequestObject) (GetRolloutResponseObject, error)
+	// GetTree Download the files of a node or of a revision
+	// (GET /fleets/{fleet}/tree)
+	GetTree(ctx context.Context, request GetTreeRequestObject) (GetTreeResponseObject, error)
 	// ListHealthEvents The evidence ledger of this node
 	// (GET /health/events)
 	ListHealthEvents(ctx context.Context, request ListHealthEventsRequestObject) (ListHealthEventsResponseObject, error)
@@ -8446,6 +8948,67 @@ func (sh *strictHandler) DiffNodes(w http.ResponseWriter, r *http.Request, fleet
 	}
 }
 
+// SettleHunk operation middleware
+func (sh *strictHandler) SettleHunk(w http.ResponseWriter, r *http.Request, fleet FleetName, hunk string, params SettleHunkParams) {
+	var request SettleHunkRequestObject
+
+	request.Fleet = fleet
+	request.Hunk = hunk
+	request.Params = params
+
+	var body SettleHunkJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.SettleHunk(ctx, request.(SettleHunkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SettleHunk")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(SettleHunkResponseObject); ok {
+		if err := validResponse.VisitSettleHunkResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetGroups operation middleware
+func (sh *strictHandler) GetGroups(w http.ResponseWriter, r *http.Request, fleet FleetName) {
+	var request GetGroupsRequestObject
+
+	request.Fleet = fleet
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetGroups(ctx, request.(GetGroupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetGroups")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetGroupsResponseObject); ok {
+		if err := validResponse.VisitGetGroupsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListNodes operation middleware
 func (sh *strictHandler) ListNodes(w http.ResponseWriter, r *http.Request, fleet FleetName) {
 	var request ListNodesRequestObject
@@ -8681,6 +9244,33 @@ func (sh *strictHandler) GetRollout(w http.ResponseWriter, r *http.Request, flee
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetRolloutResponseObject); ok {
 		if err := validResponse.VisitGetRolloutResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetTree operation middleware
+func (sh *strictHandler) GetTree(w http.ResponseWriter, r *http.Request, fleet FleetName, params GetTreeParams) {
+	var request GetTreeRequestObject
+
+	request.Fleet = fleet
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTree(ctx, request.(GetTreeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTree")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetTreeResponseObject); ok {
+		if err := validResponse.VisitGetTreeResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -9911,382 +10501,423 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5P17cxs3sjeOvxWUnnPKdpamJF9ynsi1dUrxZeMnjq2ylPj3q9gnBGdAEkdDgDvAiOI6fu/fQncDgyEx",
-	"5IxEx97kj93I5BCDS6Pv/emPB5meL7QSypqDk48HM8FzUcKfzy/41P03FyYr5cJKrQ5ODi5mgpXiShqp",
-	"FdMTZmeC6fH/iswyqdg/K225e5LNeXlpBmyiSzZ6Obn/E7fZbDQ8GByYbCbm3A1sVwtxcHJgbCnV9ODT",
-	"p0+DgwUv+VxYmsFTUVo5kRm34jWfi83JuE/9JLL6Yfca6b5fcDs7GBwo+PFB9MTB4KAU/6xkKfKDE1tW",
-	"Ip7Xf5RicnBy8H8O6605xG/N4SutpjAXN9tn5eptpTan9XTG1VQwpe1MqukTVgpblQpmKSYTt1V2xi38",
-	"e1lKK9hSV0XOZvyqnvo/K1Gu6rnn+Kp4mrmY8KqwBycTXhgx8Ns51roQXMEEXxRC2N1bN3GPtWwafHfj",
-	"7Qpb9XICFLA5j3ewAVoVK7acCRXTk7GyKNiMG2Zn0jBHj2GSSKf1ND2JbSUwN43XWomWqYy+GeF5mOZ8",
-	"SsGkYUozU2UzP7lVtGOJybjXJGYkVDU/OPn14JuDD4PE9F7JubSbEzu1bK6NxW2Yc7Uasmd4+Oz46KiN",
-	"ZAoYLEkxx0dHg4M5v5ZzN53jI/inVPTPMDOprJiKEqb2WucdLqHSedvtc19tpaPN7XhzJcpSdnmvpidb",
-	"3u2/vj0dn+lCZqvdE1rAcy3TwS9vP5m3uurCGUv3WMtU4Lv9cMMLobjqwG0sPNcyH/zy9lvz88LYUvD5",
-	"7ulU9GTLhPzX+9ijT24Ms9DKCJSwZalL90emlRUKbj5fLAonoqRWh4tSjwsx/9v/Gg1SptsLYdRnOqvm",
-	"bkh46xrLdcJnKZRly1Kr6YAtpZ0xzozl40KwDO7wpwGwZivUlgn2mxiw+rfCOBaUmNYzrcSA6ZLmM0KR",
-	"NxqwJcwXRORYsFwrIOaEppJ6OT12CM98gtfSfNwvTjN8ec2Zs1JwK/KDwUG1yP1fKgOJ7v7ORSHcp5v8",
-	"ewCjXYmnM5Fdwk7luXTD8+Ks1AunfLhjJ2ndXPtZqcfCMHElyhUTKl9oiVdkEf3y48FY56tNan4rplXB",
-	"SyauF6UwoJjdffv8wT3UMuaVsWzuJBHsq0QRO5GlsezbR+xH+b2/CW70IZtZuwD5516/sURxvRBZQkSd",
-	"W24rIwy7O3pwdDS6x7jKWek2jT66//C770Y0pUxXyjJunEDNhDG1OKMHHRkwrkgEj/Clr7UdOUFshF2b",
-	"pbRiDvuz4NaK0s3nf349vv/4w69H97/D/7t7f+2De//9H6n10Qe8LPmqXu9rvW3J0VKby5twWVSlYHc5",
-	"Gxc6u7xfSGPv/XGTn/Ci2Jz3C5yVcfo6Z6VekjbKLwXjKlAfy/VS1Sfz0M11m47QuJFp0v+4OeW1LQWm",
-	"5G4/yFB3KWi33B5Py0W2TpmojcHbtUkc0g9Ob8KJBdGMw/qFgVZOa75jGM/zEkhy62vrBUglreRFmjxA",
-	"yMR7CjvtlEmxPGGjSl0qvVQjdpc0s3tsKqxhTtAIYw2rlJUFThipacBGOfwCnlNaCTYWE10Kt4z3Cm+1",
-	"v1Xvnb3g+Rq9y3Ew958PyaVYUV7hWrbx8WdVCez/AAw2m9Ck3yR3enQ42sVeShGES0INZvQ1W860EayQ",
-	"6pJZzaR1WrGxonRb65YHe2WGrBS5NOtvCwbS4KCUJqEdnOP+bdyQsZtl4zjHPLuMmNfuK2JEeSUzkTKr",
-	"ySCcCV7YGaMH3YK4uRQ542Nd2SbVumdE6RgN7Eghhjto1cq50JXtc744xseUBuGnFh2wO9zRALRxdvHq",
-	"3LFvJM2gZd0xjiqszjRadtI+YSObLUYnjLNMKyVAIuOG64VQBt7zXhFRP2Ejt8bRCe6A5SrnZb6+a1yZ",
-	"pSgNO3/+9peXr//xhI2AEkYn7Az/OV+ZfxY0yLQUwko1bd4XtxS3h5n7f/dKUABzadwZu18nr1BlRLm5",
-	"Xa/0FGjJcTZdWcbZghuz1GXulBuZzdDI1Wypy5qeTuJDloZVCxSH0ob1cVboqVRAp05a8tWQweQCDcz5",
-	"9Suhpu6S/t+jlMnZ5KODg+v7U32fPpxyK9yYsV4TPXFfzhe6tCS7Zu4H0s6q8TDT80NTVDIT92kI+uch",
-	"/RPefFqIMsGx3yingiqUH0gHRs+FU06YmYEW6DgZ05MBm5R6Dtd/LKZSKXc9iR8IlW+qT7mwXBYpcl4N",
-	"gNWDpmk1y3Va+VG50/4/Hkx0Oef24OTAaYj33bVKioY8bXkY9Ff5NeKrJX5qnGXCDSu0YzXufrCCO1GA",
-	"08Pjz7QbhE+5VMl5XkqVxzqt51e/ucsfmNBvY+4U2gVX0hG30VWZid9yFBLG6jL8Iy/lBGwyXRS6sr85",
-	"7grKsLPpfzOyEGCyNf1rZlZKdfnbTBTuScPni0Ik7ww4BtIM0fCVYUa3iAqjiys8j03ObpwqLe0q3oYl",
-	"Lx2JuJmW0sqMp++wkQo5dLdTNhVenZR2Y6r5nJer5Hdk6aYXDoesMlEqM2SnY+P0ookukUDHwlEHMAyQ",
-	"sgW3bqqJXfoUG62/OoIk4og2KNrJejH11P1+0Dl96Mgx4G7vmVe8FZmQVykG+4NeOkFN34PS5X5gUB9w",
-	"vJ29tIb9/PYV3CMjstLpT7wEJ61jK0uVYBelXixE4hKf4uCWTmopiwLGGQtmdZGfsFJMKiPyAbNaM13k",
-	"YM+4v8F5d5DSDIT3BWywJjhkxwSYMxDmC8vw/g2YnLjX5zJPXhBFro/EzbHl6tT2IPFMoxbgb5KzKwYH",
-	"nvAOPDGb9H0SKTJ/53gZZ3NhDJ/S+qbaor/Vrafb1Lx+4mdmCg5CKpdqannh/lyKTLs5grMiNcEll07+",
-	"7zxnJ6TxmIWCg/ZO4IS7NL52cBD0lN/M+q2DQGd97la4C3u8Y4tFsSLjMHVeTk8xVizc9UKtZVypvBA1",
-	"OSqmplJd3zHM6eBOvzGbt4r3ILxcToVJs9aJLNLUXUgVfxFdMaK1NKe2YhHTkWOOk9V9XCHIQ/fLwUFG",
-	"StCkkAtgnYUGKYrPp736MS3QiuiF9ZwGbl+6EkB8UHs+/7doeu50XzXPFKcLfwZ3xjYL402w2uf8+iX+",
-	"4gFEIdZdGIuywuPcNtwZPLS+1X5SHxLOgu95wUnK9/DSPZ1pDQ6fudPOYscBqPclxT43aZ4c/hF9lbpS",
-	"+W+lHkuVJpouhOBXsT8aiCKu/T2YV8I4O5RxcvHfMWymDcpZJwpZVkh3biAN3YPnMAEmDXxb7yUwXG4u",
-	"QeXh9LP3Ko7wgq3W3GTy3H4P+1wKnr9Rxcr76jcuPD39lkLZDZ4klf32Edzu5CARS8lFKa9E/qLU851W",
-	"dfRoQkePdz4lpAo+FsXOi/UKn4qk/+5oiVvnrTbBLES261XR8s7d48Byua1Mnx/iDxq6c5flkSN/i8az",
-	"k1poiE60tcaGSN/2SoCPb8GmdWT4TxuG1We46+d0gj1YftbkFJtJItmMo2fi7PlPg/UMDWeji2KCYQj4",
-	"VjHBsxmTxlSiZNWCWT1g48p6p8mAQpnaJpVd5BGnFXojtxJU/SR5jU3KTC9LvUSTXJHJTg66xioMc3q+",
-	"41O1F0waxouCPXt9Tj9122Abrv6dnvtLsUrv6qKUV+7Nl2JFe8vunv349Jz9n/87YPjHsWOv58+fsuN7",
-	"zuxx81liJA+MH+UMP+Zo+ITiTehNAmP7vRrdRevo3oh8U4Pw6zHPLgfsUogF+SqsLkXupoLsePs9aHoH",
-	"3AL7Uz/Q6ee5AYEZJTydvHHo4JQAdyxR8ZC90+WlyJn7yPtopIE9HjA5VbBN0Re0oZt6wg4jMJ5FxhWZ",
-	"nPSaSZujZCLVVJSLUqbMsPMfTu8/ePxtIonKkddMXKeDHnBLk5R8KVYverxwUY0LmQE53z0/+/HlvW2v",
-	"heu0OaQz7cNt63fPlLanE4tL6WaSKG2/h4jLPjxEn/rfAKTTz3IHfpFimYq6xEQBwbklGcQR+2NKLzfp",
-	"ucmVNxwAztb3SqEjCGkjjZHiHqQCRqqf94f59KyV9+MMI/c9cR7K2nAWTUqpurn61iI3LoK8wBDVjKvc",
-	"zPilMJHbfsDENc8s04qCx0tZ5BkvcwOr1Uow0PZ6knKbu4eySExLmE6ajdTJLibcGY6amsleFLuECoYR",
-	"JNPmVG+kF90xIeTkz6K2Lxy9gM+vt1yuDB8Xop2Y8VJIVUeirFMGngBp+4NwEoQtZytPs4nEzVhwBpWR",
-	"VEjjWQBNxhNjvEXRqafM36eNe9nDyjs1lybcWEesEemYhgrk9aVwOylYuMkjeIv+GI3sVR04YneWznqc",
-	"8xWqizSh5lxSjHiejDSMaLNH5LatF1jH6654IfP4BRBSBMYyYoUAm9XNS1LEasavBITnQYd9D6KaZu4Y",
-	"qLviIRVAWxy+GX/swsDWCGWOGZYZ76xZ1WSwR4GiK8olX9Nt/PVLO+fC1y/VW/KjpB+EhOSWQQJX3vxK",
-	"6Vx0SU1pGPcxmXy/Yu7miWTyCaRRmpZgjrsANUtIu/+9Az05kQbr2+Fs9gPVXIHm1mQP9Wmktz7ss9+5",
-	"FBt51hSfKc1Z+XzpiS4KZ1FByBZoX2mI6S5LbcUAc6u5k4fspZpiCs7LcEEoaw0sjgE54kMZgg+gvvdp",
-	"epR3ECKl7p0nIbUb9QwFgdZS+FhN0qNUVMam4k2U31IKDJo+YRxUkgHjaBnhYiXkVvqp0ErmPBe4CZTH",
-	"2Bq9XeNStCujARudIyWNnKE3OgdzbdQvBAQ6yoJnLc5wWFXqSB3XRWWmPrHRZTUWpRJWmEPKYxq1xSKb",
-	"jpOYbumdHTlXTHn7Y13P5GQiSkGO4RDsynOIjdY5oKWY66uWHNBn0mSagpQ9BOsbBYHcTBDBNJWVnAYV",
-	"OdL6TC8dSc3ltTB1vpx2KogZsudOuyxWIGX0JD6f0eC9Ggmb5Y6KcmVGMNpozlXFi5BcCTdhLlU86eON",
-	"4KgyPZf4gjiAmypl2Xm/CsfrCAlBytlyQ/Zmws7f/sJKkWmnGGM6mdSltCuYNBTPCDmdORvYXfP3CgUs",
-	"qYFhA1MXWyWzws89QfOFHEIynHK74i7ZbzNrF8PfbLYYNr4csgvI0eFlNmOFNHDNCzFx2o7MRTD6hcop",
-	"myxvcWB5ul3zquvSbq6IvRYiFzmrVCEM7o0bz737/O0vA9J3/dZh2pqdCVkyinOH0o9vHz9++HhX0hrl",
-	"B5TtefSc+WdA0MHNGq74vGiohCPPHQZRZhMw5ENhs0McYphpNRluC/WuSVi3cD3xq2288BQo5fT09JRZ",
-	"PQUNPbYRTw8GB+7Lg8HB+dtfdutXQDUpOehu1C0ug1TGcpX5y1CKqYRkxkrlwhm/i1JM5HUiqgSfb6Hj",
-	"Q1I5zCFfyMNRSxqNe1u52nK4irkFbjtZDORQ3BeE9O5kFJp9aj9rhnWLXX1O1+W8cDvgFuL44XmthHWU",
-	"9TWN0yOtGzHaIv12idz09cd3l0xV8zHltbBFxBIMrG3IfuIrNhbIeIITMlSugRxoywmNMlJ3Uz/Ov/5R",
-	"6vBQmPQ8uItGLHW8AsdJ4HNQjWc12M0k1BpaFn0wT6rmi1JkIvdCfUOP48oLI8o1FFei5AUKY1QTkV1x",
-	"a0s5rmztaSB57cXvTE5nwoBbB0sAAmW8V9KwR0d+XQP28Aiu1IA9OGI/BmIfsOOjIPzEPyteoIvIDe6U",
-	"wrVXlYzoDd9mBk4CUgWlULZc0YIsd8IHIi0k2lsK/45SzN8L3YRsqixGOuqDa2yMVFbDZkxLXS2wjAdi",
-	"D0C5oO6BL/0J435BROfer+jO/b0CYlZ1fBivQaGXjR/E8feYNS193CZ6Y9BwtqwbdYsEc505hcxX1vlE",
-	"/RAdatmLqbBBBA2c+gYbMedqFXwkT2oR/V7h2w3L5ZVTI6QdsiNmQItwhA6uhSF7LsHp5M6AyBX8DnBF",
-	"Snom2gr0RziRKHg2e6/Chs7IbDF+bc5AghQemEZvquno1g6q8h41+JJL1ZP3QPJgokbDinIuFbdgxunS",
-	"G62ekNDN605wDkYpKH6WTTXYrVSfwZRYeirZlDlRPj4vijeTg5Nfu2bmf0itApKGA01CpiN5QK33Q6BO",
-	"seQrcJ9N3QUdsndifK6zS58SiVxEF/kmWb9XU+1W7Qa4mxVOzUR3JDs+Ojq+F2VRez1YGpZVlvGJBV3G",
-	"CmVnwVWL66cNPIaM1uMjdz0jqn08d/TXmaaAAPZIUH7HE3ERN31mFlxFtvDjo6M52OgPDFoOx7OHR/NR",
-	"M6HRjzmIa77uQmXX3+6+fz/Ev+79911lfq/M73Pzu/l9/vvs3r2//cfv/3O0WfrVshX1a/a1G88BvSCd",
-	"fwsMRPGFmWnLcrCkI9sUjWfv/UEe5d2rMnE1ME8uxOZaMgPrSNzGA8EV2Cma8YM2FlEbUl5/70s/zSn/",
-	"/7YREj/gC3m9nwEbHsJOg/kC6bZVJ/MWab8HjePZHn84Je9Jc8kpxRGJS16Jp9tSS5rhSKy35Mppv5hx",
-	"XetI2kS5u3GmxqbuPyOp0SkK8Ufkn3zBOCKlnqQdJluqGLZbD80gVv/Mjx/Fao98jLJofkxl2ZwWS74y",
-	"rM6DSZtNN41xrmeHwbr8BQqhPaTIxkQ77lnyFu1bAsgrAdgTyRpN9wXJe8x7Bdr0EByGriimHnkLZiKL",
-	"QuRMJnJi5vz6e52vzuW/duYzwjNb3d5Tqa4bLHItj9njhOx40VsxQeK/7kD6EfgI/CDF+9YvoS7lVKp0",
-	"yB7y5HykYyJFAVWEmhlh1+PZW3Ow4RWplyNGRb57E/AxLJmaFgKSTzen/DO5sTx3As48AKXPsWdVMypI",
-	"nQPeJnL26OhRumjX8nIq1mR78xgDZkdHGeiuV8Pk2xFjizBB6DddznRLbkPvwtwdKQJ+iwaN29OXg7wl",
-	"bJi9846fo/NZYx8qpG3UknwuSkfqDdPa2bxoiKHo68xOxnXm/7at9qn1oGrWEZ1ONyvYtQkiyL2BunUA",
-	"eCgOim/u1PerAFXQ9cZ7j2hqXlhAnTwQjG1ixqlhZiltNhM505NJorgHznfXROJ6YgjNn0EN6sbLn69V",
-	"BJQCvJtOuSkFN1oBKfjab8tXtfNzIpbeBwK/c7bok8g29mZuYDePjx6m2c2CG9NhTWf4GC3qU8qrjdpG",
-	"D4YECF6dNflX+PQnX9K7WYZOTk7FZryYbISVaoidyJcGm007THs+YEazK1HmMqOdpBTXlv2jcv+23LTr",
-	"1dm2J6BYcbcocg85QVTo5bnlZT+MA+S+Ozf6wj/nflN0PpeLV+ctal/YmmY+xjiU9dCtjKboN6QvL/+5",
-	"Fll7Y+eenSRL+BtOdY9X4O9fgnHg40kSkI2MoHTiXeRnM961BVAAaaLUS/WuxcGL2BbWxA7jQYRkQUFn",
-	"8pKiexeTIriCCDwb4SMjfCad77PYLQX8/p6hLIA3tdVl4jR8XARRYHD6ucic1g1u48hPRZLy0Mz04pAv",
-	"5AlAdwzZa3DM1KnqPhSTDFlHoYFEVRBK53QWCRVGUFWHsaVWU2GsrwfB8lI/dbfPdfSls7g7hwn8KFFF",
-	"3dDG+PQ2SEUpKglFAfU+X4kS8LiuHgzZM1oOwYImg1WRzzkB3CSVNDNhQv71jJtBm6d5k+aJZe/atl/o",
-	"sd4xkFRVpL8lRCnpu/AvrTrEHz2HCNOqSaxeW4NZdOWRno/tnzWeSdVaUrIQpdEqJpwoCJHQW9MoEuJ6",
-	"IUt8omP9QjL1hRLazloARVDyp3PFeqJlWPLqbdWlpAL0rLZKehyk5/Ge7TUu8FyVupgLZS/0JUIkJotR",
-	"+6AsNOpX2w66z4AI3ZuUqHnaPZLMj8ZyixPWhK5oYB7ROtO/k5YtCTkBEi07Yzu4p79vqYNzU0XdAty6",
-	"0nZEP/FwxvX5xBsfb3PSRV2WunxKu+TTiKSC9G3IlLW/TXQF9Z6ZVpMCWVKleGVnupT/Ak/4RJdjmedC",
-	"4VdXXBaUx+/TypKJhU1Yz4TjjTzsLKdn2N23L56y7x49/q97CZe33u3lqlcL4q8NO4nj+QKW6E4UpfgG",
-	"mku5uK8XKH3vwyV1VrYtK+EBUUxaucT0hoUo0f/VWSV44Z5G1NV1laD7xHy6VkuBJq/jm5viuPcu1H7m",
-	"RM64tC0YGOlUuRGImZNxwdUlYZ85MkARJKFQZfctIhQTfHfssU6iAzm6vRLK/riOSOW+DXEhH6ZEnHSE",
-	"WUXkqYVUiiBYw58TXU41ANOuQ1n5f021jpGtMl7MN69Ui7QIs92jrLiSkH9UV0Yk+BkksgRzicEGOc3R",
-	"XS1UhHM2XrWUjLYQiFSnb/Uy5QhQ04hKAUyN0YwZDpjW1ApuhcpWfYxrrx4mOEeNRruUKtdLr/c78w0S",
-	"WcZiWinmXlqm52PkuJBq2lZ4sXQ2m5sfhwJcaWfbh3nVf3n+pz+JXHK1RVXGbfV7PofHGSTkHEHaQzQz",
-	"pAVQwGFfbuwWDnsfuGm0ZRtz7xqUQyre4/W4XhRcKpGfgpdgU5eKcHs2RYHTMdzlAkfVQuhFIVqMVX0t",
-	"U2Be3oMQMWxWCp7NwKJvaOQJmLltZeMe3gShDrwPxBvXuUZbMEGSXcXDRkYtLrFGFUryY7/dbyuUHuux",
-	"cG2ESoPqebDX7X5QO8O+Bw27YbOgndRCyy+FQldtOjG+9IHGHenEiNru8expGWEKW3cijkdsKVq7tZO9",
-	"vwc4eHLXDqOHAuEYUHsFk9uuO7VjLuZGtZKuK9RPN/lT14gZ+jtrwx0mFXs9W89HtTv+SgGFB3hlp1oY",
-	"n36WEJM88Jath7fGij4NDqZCiToFLOxJ5eFx0kWIKQzYpShZxo0YhMQnxzWTNO+GeK6SWfmQlFJwOa9R",
-	"u03Id4kcfN8MxTVgbjouPGoWzVPlHQxjkrZTd/pyr3275ZpDgTno6+mSXGFnOm2NpqGlX7sTKKQR+XZu",
-	"sfWYmxFO97OqSLkqn0NU0X3pBbdbrq9G1CWhigO6Prn0ujGJBg/uESvufi5byuUvIjzmKHUZEzcwybhO",
-	"bNb9FxXY6a6ksuhuBUqg+zPwDD2iL39MzUQzutkpBhKZexucHQzHRFK7M9/ofN0liW6UWYhsGDjWr0cf",
-	"huTnp+xgzNiiIg3fx6qF6NuACNc2CCe5XZ6/kIV4JieTlCiH1L6d0epQ9Og0fDFJMK/n84WN+jNNZCF8",
-	"PWvA62y9v5t3dE1oRB4fJSdJJe1n/ALySjGJFJKLrWYwWIdqI6Qm2hJap59K/eLWDQYE5KQCCpsBl8gn",
-	"vcL8Qt0BeKoIuNp3+Go7J28ez3WO8xmE6tNtNac5HX9yzwbRfKT1MwGo2gjIpc8J7thamE1HY6Le2/3Z",
-	"Ey9kYXvX32IabMT4oAEJauxY4AhNlBq1tT4jAkFg5/x6rWB2Vwlt3zyrT5331O61qOKF9yP3AQoBZphj",
-	"7Q/ISOn4sMgRIhZuRSIM/O+N4Ygb9SdEb4SFedzGrwlOsQ+K4gty/e/1WvzQkjf1zrP/Qk+Jg0Do4Y6J",
-	"LwBUNIbgX9yJbE1ZaY3kROWbW2Ph+FgU2/UJPK2m4RocK+Ffk+MWVZ5Sxm0IOimJ0Qy2qoY+TuPXF024",
-	"z3H/4BNo9nroneAyNytksiBjeDYLukFMHal0xUux3/owePmSXwlWVsow7ktz6j5CTIlrLGOF3AIZtZ15",
-	"eGSGjTTG/c0ran7jc4dgY0B/8qL48dFDP9EwcWkY9KRzVGk0UuurX87JNJZQEV2vAJCoKNaxPcOSV1bH",
-	"nZnklTDxrdB0fFihgbfaV1K+qjib69wZjjWIFIKFk5MCwWjsTMzfK6iU9Yp1SG/1cB7Gciuz+Bcs/YMg",
-	"UwNySWU1xWhklpRLjrTNDUh57oyipS6Np2FqIUhHMsd6dMg1rGGvqNaLvWsA98EoHt0V+ouwGS+ofrG+",
-	"JFON3ZZS9QFPsW8QRkhFYVsQxaC3CuAJYh8FOEPqOeT+jL29gV6OhkePG5AZx8na19onNufXMJG3juJb",
-	"ZvP9CiBcYBcbhbePr68DrdeA2X4/sUp64M+7UekZoNHcAuGOO8u5uY4n7Njn7+LFwBTe7kuT6m1rOAfI",
-	"gqtVPS0Z3FOa/W+VT6Nq5MdHw4OeNcSfPNr+924oewOi1RMrsNoAeAqOZgYMUlhwz/AzVgh+he5/XeTQ",
-	"lUmUbCxmUuXUk01agz0rop5VQqX6HUBm+l5YJdDwTJdWGIvFp2Nhl9CMYqn9cjzQBXTijdoEO76d2lMn",
-	"CbadJt6+slIRw1XMVqU6IdwBz5AXosyEsnwqzIBJ5ZRzA7XTx0dH/8nqQuIhO0Vp5wEXfCc7PQG5ZAbM",
-	"Sb0BRCSRuEHcoDTyQlSrmue5wbXKxJMaWA9GdfMnaAjgzDA6O3Yz+k+a1jgUDQyZtwH1JIZfwnIwTCfd",
-	"eGNnvecdv0oXWXZWZfaMfYyaEYS7E1FLPReQpEhohiiWZ3UoemsC71Z10mOl1e2MfKOjRp+4uKtdyjXR",
-	"p4vIpINlh9tBWWe1ZbfV3xlSBT4NDvQY4Yx2ZStF+9cny66sWjI9zIznqRA/JpuSsgE6j1PbWbXQKh3J",
-	"vGHNVN+k0vWkTlt3pIo7LVeFqGN30e521P1j4t73lTn3GYybnTXxnqzWslrqXJfQTg3c5F1TUuLX7nEx",
-	"ySgVNN8ruJwLLNNDvc4JO3C9b418dKwYDqGWluK9/kHmm4R8tkWPb1XM19L7CR/vSr4YAdnnUT8NPubb",
-	"xwh8gHP7yimMQy9I7elLYyqRtyTQ8qloTZYK9qGijCEIMqKj3fEJw/DXLQ17J3p3EL+R3evO289yHXAM",
-	"Iz/wPoD/PH/188unz397/vrtm1e/Xbz58flrpkuE/nPGWocEO3gTzXPg9yG1fz8mgUJPEQvQqYHwZGwQ",
-	"Xvg6Ue8LO8PGRM3GP3X3/IPBgS8CfVNXMZ+lehalKXnPmXSvghv1hmUbL0oBfvv7V7yoBFtwWZoocwik",
-	"pfunEYVjF6kqjeZC53zxK77sQ/3OV9JYoURZN5XoXuzUjrRQmFskgqTZkp9IirpeaTV9nSwWQN/+Exbw",
-	"NsmDTgRHKFTQwoU9ePzQqeylUz8wqzDqSPvg8UMwAv2/jxuAOL/y+/+C7uf0x/D+h2/8Z6kG6M2DqTfu",
-	"JwCki6vV+sQxImCoqbwSKq6I6qgBvzw7cUT/hL08u/rWsYJxyQFtacgQuT6CIR4ErNeVx9Q0dWOLrSVY",
-	"64fUjqnGbgGpttNw71A2tJ5tdHR0FJmqT9hR1GQmTLFwlyoPjiQjVC5juKtQ7dcL3q5f7VFH+b1Gcfvj",
-	"f+n7CKlF9zNuBCuEuz7GUdFUug2erRYzociK1tY8YcbyknxGkOpBnjv8pZNV8NMnzsKdOw3w2y0X+Ns/",
-	"4v66RTuOuslHgwbZrR4QQwk+bLau0RWC58myuzpBVEIPh8ypHtSuOfgbuFK6UlnjmsaN5quircfxPGRw",
-	"4TVnkGxxUsN3qjRQ+HquL5pMfhXeLZHi7G4H2vod1cBDeuIR66Pye7/MvMZpJn5SihgUFXwFHDOnJqgj",
-	"zVNJeTRaC9I/l0XyRN6g/9POBHqOqSOEoTaymfsSm5IO2XPsKgYwulgfQzWJcbQtkem+J2oAfGgsC4Zk",
-	"HmT2YDAix1pHZo2IphD8Kt2X1u8bZMxD+omQZeg5Ig2bAu4BOtBlyaYlzzDek15ta4a17zyFJcXel+b2",
-	"1twmaXCBzDvxPi6tb/nTLEdpyyytCb6mpvoF9SbW5JS8EmK5WdHXoxteVIa5v4iYXIM2gzweREn8rwdH",
-	"s0hkzoaNer8uWQNtXdcRKjjyWM35yr2fOZkgbV2cIdx+FSIn9289GwQ15XHvhqj1xXb1b0c63Fp+RXR+",
-	"ydW8UWI974SH5vu21ACbCjUEgsKcAGuHd5SaGyPSXSpVZSayy+dtDdu4pRdCcVUjcw7s1lyaSwLccHtU",
-	"aJ6fIIy6E8/0jaNY31grZdjgvrQAGPhMr7JS235/3q9+N08nwr2AdUVZcDXSI+1jSIWDpH8AF9V+bh1r",
-	"93yqWEJ4bwnjuuuERwHxg/DkCXt/UFT8/cEgEaLVJXtPcVP3XI1FhC5J6N4EEUxAV8YOjwZPN92Dj2e7",
-	"8UUcEb+AB0n4iZ0+6EYr6F29/t5MECYp8uzjxkDgaNivhLggTJxN/uExD9bwZTAkE73VqQiZVhNZzlsc",
-	"4p5HbXyh1TNpLrfeO7xBEM3Tyt+r5FtwsJ73wFlo1MYxkS6byxrF3He4gDI2fxvc2ksBqB35fm4Ahf8S",
-	"VhdEN4OT6o5hYSs2ssVSvR9g2BeBGvc7uDOG+lXJx9luCW3aTYU4m9/rsXDS1Keyd6ngKCulWpQ/OMpJ",
-	"KczMh4U9glQ6pIMjnX8GkATHLdIoCT53SmE/MOQ9ftRacDT2v6Nl+xqH3Js9Gzhea/sooCsGVfWA7hUa",
-	"r+I9T0GQOZX8lZ5uYw/QZaSBvQG/wmw9gLyydnHC9GSCmSlQ1R3xLkrGGa+oum9AFWzAWd3vfdofIamn",
-	"Y5huab8gt0yyOTfJs7YselRM0NXYVh4VhG7IKZl5jSZk9a1ZBTGHbxuaW8LbK4XKAT0Nw3Poo1FOwemH",
-	"OYu/u3h1viNx5+LVuYdiagDzArK5WWOlO9+KCVpNB8LuNpvu/Lcdmq4sdB1rO5MGAc30kolrn9OAwKgh",
-	"9UAop/THEYYTNqqUvD45O734YYROOwPA7UB/rRGGwcFCttjYthSilcRsWRkr8qen6WOByoegGRHGhbuG",
-	"dU2RIz4nFFbGijmD8cxuX0Zjj6NrEE137fb0YF8viB3uk4eFmPB6I565YdWCkhiRkyx16XGu4siMkQUG",
-	"q0nvI00b2bQuCvLpqN/MSmVdoy/11Pa33Dehl/G6T2JF/v8nbHQpVT7ypo/MoOw+l+5xQLdCk2nOFwuS",
-	"sg3E751QyiF+tS1bPQ5ZtSHgNkNa7WBEdaCs7RkfRiNU5JZCDgqlURSuDWXQx+jqquTtmRhU3e5E4Aod",
-	"xJhRAaqt6OCLoDd+GnQoAtj5FG3Frsfi49z1bLTQHZUyVM65A/jYH/vOpUh0z8RX61St3gSvA/7VFlrn",
-	"ma8a3oWFilASOtysDtDT7WowgPIjq3EyJlT+Yvc5KGdVIc659Og9uSiEXQNnalGQbxhyDIyZ9iXlxiFM",
-	"6k1GGjiJbyfqIVE4ulXvGAYR3UTphK/zvFFaGOx2S1Em/L6j4KGF7ZENR0jlvcqyQntsSubUilm9iGvc",
-	"/mRFWWGn/oR1WX5tvjSrzkrqMsGvqZArIJj3qeiKBPi+79UNSnwQiRWr6KX1icrQ7WtAWeNLhJxuwajo",
-	"j+Xo2xms5X7KEnPdmBXXNlgQODOtGhWYGL/L/S9CP1bfuQH6KbakHmztq+f76IW+Dz4xHacRdbHDVkDK",
-	"DFhoXweF9JjHrUvKtB+2uJDac2ZbgGMGB6ZD+cCtm1DcBNN/TSCuh3jT2Ynb78ae08YbMOf97sf/q/Jp",
-	"o4JqjLFFbzBjZgiv61occcYJ+oniOCOeE1BaH9CuTCsjssoR/D9wbc9bwAbxc9SdSmhyxS3WQKarhR43",
-	"smOS3XRzafi4aMS8o5jvnF8/x3zhMyynaGtaGRLlQ5BuLHx1ZrMegioY5nw1CDVVECeHMhF3TeP6vvUM",
-	"ml3LaZQ7bcn5eXx9ze4qbdnjo2OYxuOjx/fgjybwHGtAwkUbbgZMTgiV2s5Kge3jiGE1YdUI2CxOWupd",
-	"w0VYcC3Leo6JbnHbQExA+O7IznwljETYGALNA6gATT0fd8x8QDs0N9AmJVqIx8iTJlRv3bhi6w0y5LCC",
-	"xM7P+aVAmOs1HDsroAEHlYnUE3xwtPsGtNUs+KtMPc+9hq9yau7cp5zBFHr503bSPHV3InpisImCCN4t",
-	"qdjECdO5VIA/HlHVg15UBXPadiBuRvX3g+1vf9xhp2+AH9hFtjSEwD5li8/q74ndgQiPlEQV8KHAaT9k",
-	"p5TH1kTseIIlZ5DDIybymo2wP/Ymise6jsYz29LKIt2N+91MFxRAEIWYCwg9jw75Qo6oPNL9DYQNbbqv",
-	"B2xcYZ2y+/d12l3a7Zj8fu7xjHq3Vz0lpPM7hi11CdHYmOt4huY0QFAWqdrs6zBD143JZOr7v78deSbV",
-	"X9SE3C8q/Fng3jfPH1uv4wNufxLKjkH9AcxMXw7fsQgSne63zk57qYwVHOrNadInWDGhMWkN8n4gZ2lH",
-	"34BbNQJo6QCAR3Aj2516PmuosxcFLBA5U82puhjxN6gCSB1Xb1/A/ra6WQuaLOaFgCzet93RvKius+7h",
-	"0auFgz/TvV7UlpjdiKozRydrTVUGoa913UPbw334Jd4xVKoO1flWY7n7qFqMThpNtUIrfN+7jK/MkI1y",
-	"vVSd3gtNuFH19ZLJF5W60/Olph3DhGEz9rq/01BbvnZBOif7bNYKJy88Reb6qYwCcoGxDKLQ2aV3fOVO",
-	"oTa25Nap/4vKMjouInfE4jApqJ5/bzc5beOfUbmBlf27o5eFEPPermi9LT0VegBbAlmJWUAkCFjk9QX3",
-	"sSSTzO1FBqAlWHWJsCGbFwjuYSq3GOom0FsSvMnuGjobCd3sEUwr+V1HPXOBmg7efq7hbi7hFPoKuOKD",
-	"v76lHmfDO6/CPtwxbARjjHyefr9lR07q/S55h1u7O8XvW/BTD/1dkCehPxeIeGiubAsxZG+glMcXukLe",
-	"meKALZACRcmSZQnnlo+LmGRn2tjfQKlPNxvvgFWMM1pHK4a+4r8efxjtgiFOa8PdWvr0TV3Arm1t6XHU",
-	"FgASPk/YaFzJIh8NGI/qYnEASHkbQXbj69Ofno92K6KB2jLMYm1FVW6hRyKdvROjadGUqGAt5SgsCl+M",
-	"1Tl73E9/F/JieGtS2Sor1TvnoDCa8kua2rIZYDDQDCK+7qitkduJ6zQiKGChGBH8wKHpIN3J4XuF+Uxm",
-	"gChTOGQQSPBD0L0Xbi358L3aFETpRuYQKvVXH2aR8bIkiHv4zYBRTQAbXYrV30HcAWHGZbH/8/cPf/v7",
-	"8Jv/SF0kWmPnmlavRs2leonPH+84Xv+G1Om+BTd7uo4Kkoni3v0RswzR7lRVfI/c/vEq3S0UeULE3EBN",
-	"TzM1Crt33sG3FFqgLK5kZUXasu5e7tierOXtaatLMWBzngsfFcXkrS51FBtNf+hlA0RXGq8O6l1pP/Ww",
-	"A39kHtu6hZcRZBINkZ5tAuqcYBRUBHnSXMNlC1SK+3zARlC+NgqZEpO6mg2S/6nKF1FGzYCNfqzGolSO",
-	"oY18tWpRGQvYjDiEG5iSqgS1iIWC7oiIX6ppKYxJk3E7DEhH4KHY0ugo4NzW7k+4va3RzXtFCybyGqJ+",
-	"Zum2EzE3ZO105OZSglJSF3Czl5blQgF3h0ALZs37/iebaQM6TwFmeLyDR+xH+T3Fh4DdYZMn9uDoEYiS",
-	"h0eP1mEQHj9++G2qjYvguShvg1fz/QpyYYYsNoIIMI9NSj53e0EkFyFRNgBF3JyfcSuSDYfrBlYhjPn4",
-	"u++iuOKDo6OdLIcG6UxmSBj7JDVqlXMTQNDQNGgQdROSBtCtIVrl23q39+b1eLIJ8w0gsn3mk3fo1RX1",
-	"UmVFlYs8CqA/YccAr2lYKSz9fLI71DsGVNTWpJF0y2b6N2SDOK3FiEwrT2aUU0KzGFDSBaeHICdGraCj",
-	"0Ub4P50/kgRgSVfy+ULbKN49Ivq+P8Fy11GUCmH4hIBvqSwJ1vcE9UKAUWYzXUDK83slczFfaCuUrTcC",
-	"kzegK5IEcE+A+GEjorL7kA4wct89PnowABhqzNB4hPpjUDW8O21tsuBWMlCV4E3uwUFj8IPBweOjB/D/",
-	"D+H/HyV9cTfCD8X7scf7hjjN6VprpHTUQUIjvW5g51hC1NIyHgBcSbvGZvZyEnAGAFCjn+tjzC/Fz8pi",
-	"T9tu+qlQeb9i1fbyaZ983lLCSqi7gP4A6AodK1cLMbFvUifzGga0oSsm1huBuuKr37Ewkl3MhLvVNpux",
-	"ahGQC1Ys03MRYo7dt5nspYTqS4YUXj3IVI2zZj38EHKUjqr8JDWDBXdyMLUlaMLM9ZUwFNszei6AC5TC",
-	"VHOx1hwtBvTZ3tlQUh6bhILoYDhN5LQqWyACdhQ2S8vG7lHTlRSgELsfuZp0SOwiiCu71GyqmXZCMyDU",
-	"g7YhsV4xjkjVZWtjfol/5FqB37taiNIIbGwUCt74GIqRk2xvya9a0UpEHRjzGCnpXOEAdd2NmpDJtQI3",
-	"pyquI9sLLnhddA0L8FOID6er0kQsd+9MvG5KvO66rDH1TdfWh209u+tuvL5anj2+vu5KyaFANt1DuM4o",
-	"7jogcNd0PWy5LVuS4Pi7vWa9phXeOUj25K0XOFjb937UsffWvDTuC2RbW7rcQD+RJTeI85/uVI2SrE3b",
-	"I3xZTGytkwxQEEa9SUK8h5Anms0l2IznzGrNJnUAvQWSjTxWHdkAbS0cqofC7ffLNXrwr48H7Hfa/lT2",
-	"ftzviNmuM4RK2S2NAnxDjzTvndQk1GHP/NLiu5rgKFPsPxj1JZD2iS9lw1YiXkHUV6JsVSp2KjELbowX",
-	"pRtBCwzAYLMC4HF6IVT3xCyCCEkNjugqmG9Ue/yhgFPa7m8wHapWvJjrrTWsuwLcuwaB2yHR9KPrdygq",
-	"90fUVAbUwzlw3myCCoAg2ndacZOAmGCIY/zZckHerhUa/WlSQWBhf9FMV48+sNd71Sl9ZL0gu7AipSRi",
-	"/KHZ1Yhwa/pAZFkCNllj4XB/EzUn1zyzHvHU2cJFnvEyd+abkTmqHHXJNDTM3i46tkTiBgdzX92wHiG1",
-	"olQcUjyeRF5IEF4TgBBSIrB/nwBMSLHu3+j2gnqHeHI9TqVn14VPHVokrKfUdMo8xlSZD5thgUKrqSjD",
-	"1gRXnbcnHh0/jNsdzYco+dS0EK/S4dx3dNbE2t2ewj5TJJcbVod5GAVrBIGbOz1jDl3oYpvm0dGjeg7S",
-	"1KM50prrhm4UaaJxEs5t07O/1xU6cAU2zwnoQjVQjxdbg+BgDl5o7HTQ4j2OBKLvO1V3EdcbicFsvGKI",
-	"BD5kp1T1S1jT1PiWIStgSoi8hjnuaJxXVlzwcip2t5LEm9+HS+455yiebL9bGSdib/pEtsKs14kRFt5s",
-	"1hDWsc+73/QdndiS6dx9dpRWv789PYfYXjpVgboF5b6y+HZJCcJDvG58s642LUo9FrWJ36JAQTFon2rl",
-	"sq4oWasoyNcCOsC0KCGsBrQbtrn6qqQPpLVDU8fzppPZ41FHuO2teOUEhuYRsBGcfFMtxyh98jRFG5Tv",
-	"qo6Rxcjit4C/nmolAiRkAu6OVjHjjtMKxebSOEkWfB5CPalhEiRWqeYlXyrGA/gPQH53txFbevqgymkW",
-	"PEtnIyhxbU8x+rnFNsYdw92TBtNcsG2wBycCG1d6yOhBoxmtWyT5x7qvZzHjptGli9DBN6HC/eY1ocGT",
-	"HZYTlrVqyWTEhcMsCF8p9H3rtoDWPI+0hD7FyhrIpSvXMDRwX7livJDcieqeOcK2OMe4cNpl2l4tVAcO",
-	"AjL+RAOiCCoLNSp4t1ZSdHtjoow7RAezKKo4gga40Qo8ZfizS6UYEcM5t7wFpf4HKI8XrJBXkH9B3ekM",
-	"M0JsYjPEuvtEOqk75vlaf8N1XItUEl54y3KmoXG40X1DcTTC7nPs3AGwvdarftsAFtRVfKxt/t7lyC91",
-	"x8J0Z4f4AOX6YdUtpuP2ORJqm+0MkSqS/fDoTLdFEnt0feyDJ7x2RP3Pwu/YPo/CeE9PumvgZvgfNFkN",
-	"da8BzzmWgqT1VLm0rUpPqYumTMjnyXrudLMs+HWSX8xKqS5T6YWY+XfHqWHYzhyRCBoALndiSBwCbqn7",
-	"ekBsHKNnCrOeL8UileAoUhI4SIU6adpY6aSwgp4OY5HxCnt4oUO5B2Rvsn/k87o9up90Oh6gJzt/jA1w",
-	"nGWdHgLQ01PEAjCBgemGcoGQeEl4QieHvr8N4C6k8zBNT+TuUNuw1ckBT/nWsZVPQkkoEb700x2v+28h",
-	"LJvq7lrEnnk6Lc9vi587UQOc6gBJsSuHwauzR84CA96sCL9OdA4MIsvcYpx6XKQTE1oO74Uu2cj9aHQS",
-	"VY0/cfd+pqsyVMlH8FZQ48JXPkbV9YzTKdTtbOqtMFWRKDZpdNDYYRPWzybfk3ZLvAu6ECkGDfh1tS29",
-	"cku7xLjv8n4aKt8Qqn//3YBj6voit/2G1fp4/nu80uRA3mhCiY0K9YSNV9ajp3PFvNnNKiUtG12OBmw0",
-	"H0G12HTE7i40IOHrCTs+evDoXiQXvn10iY8dH81HjftHUc24iufo/ncfPh4Pjh9/+vXyx/lP03982NnS",
-	"rt6gf+3VP6L4wsx0ShrXdTqtfdvjWqvOuVGhm3ITxnlDScBWA4lQjwZDxvEXp9VgK0JkKU+Y+GfFC6YV",
-	"RTXqTlQebcGgwreo7JamNd0X43GtN2Y/FUqQGy6xggoVFcEM7X/I86Z6ka7ZSCEy1Wm20Bu6rS9Bs5K4",
-	"R35DVGl4u2LC/iVsAX18Y6QQXehPlzE2+vqw1LL+2XbapKc6dCuIyCRQ/Ppb6m0J5OkPPl7nYEv1ZQsv",
-	"8Zd///ykpSq1vtMbZNW8ML1of91xFNk9JTT8FvnAFxk6Hl2Kub7q2/CjvaA2zmLCqF4b3Cz0X0h6ujA7",
-	"ELjUXBoj8hofEVic78cmeB5XUKIjNBkYbFyAfexQZ6Wgw63Zx6UIB9K8BP5i0G4nlczahIqUr8sQsHWa",
-	"ls1AzVIGSlJUxYuuiDjR6Hu8VzBoW+NVXzpBxYJ6EnkFpGG5TnqVMr2Q6R6A6Mvy9mPdgxFtffdZ6NBX",
-	"6IwXLNOLVB/S7lENHw7rbvkW3NRcJmH9SothF8NlzrjCC9Pd+N3a1RTCDBKxCI1wikjKE9199a0Fm629",
-	"Tt9Mmh1sva/eMRBYse8nhSbSSqRcKd0naCwv2qJO1MRXFqIOwrBqcdJOP1Qc5iamJ8wdQxSdGrKA5eAW",
-	"4waDOBZWA+X1k9gtbgBLf69k1CizpkkIn1DhTxwvQgAA2KBA0lGrUSjL6mo2bWvzG66k76Gl9NItEA+r",
-	"pk9jnTkbbVRcINeXvQd5BE4u0CzrXAuMoTRLU27ZnINcnJRmVi3SPLd/QMTqKe4jRUaCx3wjMsItKwSH",
-	"1kgUIunnCGj612NPYxz1aAupwHQKedUi9k2mF4lr40yT38Y8P8FcIDvjis14MfGeR90I2VwqODRYIJTz",
-	"8PyJh6goBGYVuQs1hEQuHHcilqJkucYiVejMi2AYzR8QyeFv4MbhxPBncbfrzYhGXLLjf4e27oz+jEZP",
-	"R0idwd+jDzv4B1L6PrlONvb5R7dzjcs+oIb2CAHlbLH0wd3IIzI4WIoi5dSjg3PfQpgVUsHcDMwCIhNp",
-	"Ft3NwwIUthk1o7kMIr8SbXdXA+EzBNKCCpOoENh5/HUlxV4tCWwhSNe8Ex2+ol/QclI2NZ+LThAs9RCt",
-	"LWtvb3ugGOpxz2J9M7G6GxUIUgXP1ve6h+rX7jIc4ImWboprN+cqtASk1qb1Egb9LY7MV0v5jfXri4kp",
-	"LQfrBW73o3c0Tbsrcd0gu/aq2M6TGGYjMR8LZ3Oix9TZWqOdZa376iyGJS3fr+waQO7th92iI58LG6Ky",
-	"lA421TpHHRVA5SHn0IdUA6wP9PBHFdgrwMOequm66rh2LeZ4Gdq0tpXKQmT1hujUSZrexgN+AnPbv3Zn",
-	"iu72gNJFSIXqUcLzZqkMZnbXKGO1Cg3alMcc+7OV79B+/Qnrd3Bl/+5QrqHD574UMhzwtBClNb2BzzXi",
-	"nhc5Gt+1z5KMGMrmr2UL9I4s9Ryf15S3uXmJ+nQG8rY1H+srQbgukMWKQl3k7KyEiYnKsLIqhGHcLTdu",
-	"xnL0uMlXdTWGPOQbdP3pl56dCZm2LxGWTE/YCCZrhuHZETgK4CSHKz4v6uoMMATYiMIFoyG7CCXO8fe8",
-	"KEaQzwMnx9XKEVYPZ/inPqRKlLVvgr0pTj9XTZxuNi0RGFIzHqHSr/kOwu3YzWBovY1QYiLtHNrokQGP",
-	"iEnS0TvCfnhQ5FCj5Q7vH5qJHJpuFqt+oYvW8rWsqIy8ElSbdgJOllDTNnBGvi9zGn0z9JBomZ6P2F1w",
-	"v2BhEpYpmXsIqvrNqAZTeq/cq33KI5RdicL49wFcDI7gOKCcyAy/YdrJXw4SGEqy7VJTZBd/iQ6SIhfl",
-	"e0Us5lKIBSCuNCGV9knJe67sucDKrb5Ml1Afm6VZcVOclKMfYCH6MCaZF6IfIzMLrYzYe7uosEt73PhS",
-	"iGdyMknYX47GthjZiO3IqbjA8HkrYEEhtsfdcjmZiHLAxonKyx01qjj3VFalmKQqunyGCuRCOA5y/xjt",
-	"rlwYp4/4z9IWmM/H2q7PwKv90wPaR78PSbW8FBsBuFyaywMgdxg2pYL+HLnkegFDOoaWMyNsMzhGNYVj",
-	"XnAo76DWpQN0cRKK97LU0JX1z6bq/7xZjPenUfb92v6i9fo/127ifXFNP2Qb0m8WPt9KksD3ALAGMfHw",
-	"Ip7mOUaiuys1onZLQK5Cv1/vOduRFr+xosQ0U9zQv+UHyPrckv4KPLyZ+hqQbDe11lLa2VxYmbWJtBV0",
-	"zWTYQRdGBO/fUpe5OYEwLbarPXZc82G61xSlpCbDZ6KQUzlOldqupeu7V02FjVsXGceDJ7x0/yEnKyKo",
-	"CL0oYBNaZG+L1v0CdW1EDIy6WGMgRlxJaEdNhqssnQ6K6TXG1gJjEBIfZMkKPe0BLuFeT+ebxDvAs9ii",
-	"fPhgZ7pdb0ulxLYM5wVXKdI4RwAsp+VQFnLUSDd0WJVTpctGJWvcQLUue9zq7G+WCNU/jIPFHQYIjzf6",
-	"wyamRc+1xFEAJikdfQaNu0myycq8zuQQT3kvvClEK7r7WaN9X5/CUldF/r14Xl/u7aU6kJwWESVEqycY",
-	"76RmC9DnDw6HzXUuevobdtQJHkS8JrpMccZ8xA3jus+waz0lK13l/ctXd5rtGPUhFM+zUhvvKUg40G6N",
-	"AR/0jj4o8PEi9r81r+Rc3sBJSZcVnCeIXGH1eue9RhUdhxZ8Safk04CTnnaoYKl5DSr6BNvS/nBxcXZ4",
-	"PDxmgmcz6tzLI9D1RpNux+zRsbgLXQNbDrfliL2oSmBgQaDiXeXS+mYFsgS08CeYqkWN9BWzetGAx3l8",
-	"1IDHefBo97z+WYlKXOwRm8YxaOgRWiMcuZUEeEdfp56a8gMz7OxvWKO1/RPxDVCv0DzdKU6/p8cgOwL7",
-	"HbU1SpoQaURkX4rQJckD/88oM4vyyObyesii7kHwm7kopz0ShZ/5iaUKPkoud7YKeQYPxfr/5hr/AX0f",
-	"xisAYsd+Dr5ak+nKAjZXppXlUvXBB9sVl/RVWzeoHLwSXVqk+K7pkCpyltbe1iQzhEkqvPCEiu+Oz7cO",
-	"tXwFX0M0xml9usTeFe53hZjYJ5E6jm4v1bxkSf1vgT3ed2OCRa3gk7BgReD4XRQhurOYMGN1phO+vHPM",
-	"tiIJECn2o5m1ixG761k1dlqg+sp79L2JHkDOfvHqHL58kPmvHgRI2YtX5+BJgsLt6duzp4yUy3vgf5s9",
-	"qH8Sxooz6twbDwbwH8hsf5DB/yf9NYtSX6/OWpf9C2a/+Ljc2ds3/7//P8MWI6TdO8EUdQGxupFyORZT",
-	"qdBf5lsnWFEUxvFdOxPvFRYw3DGM0tKGDB2P8ZiwekQ28+7rBuQZAEqB/97vwNWxU9HSKy59447tsO7u",
-	"Iaf7F3p5bnnZywtuIxf91siPf879puhMrxevznvLpT0HIeKp9O+BUp+toYbFMe8xC8Evw73xFA9Cg+cJ",
-	"9SrjLbUxcUc3qdjZ85+QjiG2OdNgEUtjqjU77U7jlw1KA/f9ylgxv5MuA4x+2aqNs6iAMYVhh/eqIWHN",
-	"TC9V1BeBm8vNG5Caj1RGZFUpzi/l4hdRyknCSLhAtVKt4nUP2QtdgoEKYXng9VG21xOvODGqymtk8hth",
-	"2w18UaZRtc5DWeb1Aq1BwtfoejD+uTuGvTwL/CRZStfn5jgS3//F+UWKZaLAOLbUTNhNSPJSekkdHZbU",
-	"LJRPBfnzpAUSSdhzN3f7tyePQihRmoYL8bYVnJgutSWdoQGKik8TuxAqr7WNGUF37N+lm6jzbHcwRCmf",
-	"tLKU/3YLLBC3XtmiKupN0IJBnaDh3ZD9yhf8r26aVf2cfl9nVwdfXwI4UAFC+tKrAQX0MaPKGyWuwdje",
-	"7Y1MpESEWm3D1wpUoiRiyEFI0ZdYOpuw4MZ2d8Ih2uDurIAtPVveRJmyoGWjfzogA5ywx4z4BsOeDVDb",
-	"43aQ3X189OBeOuxaFa3oNO47T0wRAEGmQUQ4wv6NXvgbvnAHOE0L/BzANkD9lFtd2SfxNOBabK1Fh1tx",
-	"bqn6fxuQjbsrRJDu0pgvBmFzQ1CL/WNg/VJnvW+S41Wt62/patm3M2f/Xqw37PT8JnHn9tE8dS+9ULdA",
-	"5PjOF1ytyNW1tenexwYiyPH97z4ALMg3/5mAAklhWtcIJhjG8ozgGNKwIHkhE8o63cL7a8IjR/85bCHV",
-	"PfdPeFdKK9pQg9ob86Cf0rBcK2zVHQIM+Ak2EnYWq29d7juZl86ghb6fT6hHsxNHpp9cQApsb+qbl6u3",
-	"lUrHmARoF910kA2So4HrlrthvA+pRvhgEki7OnejUlMifSlgZvAmmJvgJQRI6PfgVPj0CWyKiW7ZfC/E",
-	"3J6O8FxHLNPzOeLq54gRLsbs55eABWe176MCX2q2hB5w55ik+l69V998826mh998w57HXRahCbYUho1O",
-	"oX2f/BfY3ifse5g1u3jz4/PXI0wURDDQRvLmHYOwflD+KxX1dh7CZyNPEzm3nOUAbqLLFU2GGsh98w2Y",
-	"Zct6zWzJlT3xcRXfBnwQeoCDZ3TA9FJBp6KQNBoVCAzeq3Rr8oVUZsie13QLFc6cjTyridtS8sJoqL4c",
-	"Pb/g09GQnQtf+pldMm7eq9HLyX2A1B9huwNs+wyAuZTZ5JSCSSEzO6rzs+ssTGiVz40V5RNQvnHE11oJ",
-	"HPaEfTOCk4W8Jcw7ZT9jKSG7FCsTt4oNOqwsMaMN9/mZO+tKuYMf/TeS998dbx5hc9QVzdnHTULVOpgC",
-	"2MkU9GK4BScMS7PI5/9ewbIn0Dq5brFSF2pgw1vq+eQ1efKLLhaCl0TK5CeF5sE0b2yhReRBP2W5zqq5",
-	"u8fs7tsXT9l3jx7/1z2fQmYsHxfC7XguRjCIdySR5Q+cvGbTo8dHR3MzGrDRA3KOHM8eHs1HT5iR/xLN",
-	"36yjVL1XAaZqDaGqFZCKXcg5jeqm/vDhw+/Q02aldarmAV5VvF7s9OzlQVRad3B1DOJ7IRRfyIOTg4fD",
-	"o+FDqvMFtnNYZ0gTUP06Lo5Cx1KAZ5RYaAw3YKKrwFacvaSLfMje+nR39EVLY0UeSvejwgJuLgU0Z3Xs",
-	"3YkX2PSX+cHJwStp6vTzBS/5XGD3kF/T3fknjexrJy3cd/+sBDRAxYhqlI8FvDwVSP1Q58PCljw4OqI0",
-	"XEt4FdANPIOZHv4v6Tj1eE0xGURWJ9kF6013oo9KDboP5Y9hZ1Qeh4zfk5BZGz2qHWNf6hJK90snouEJ",
-	"cAe1TS9s7SFcUpSE1XzOy9V6LSP6WjjVexhwWYcCcIpuyZKVMam5O8GnBivalwcf3PBE3ofhwcOP/s9P",
-	"h5Zq4hZJUNNTD8q64MYCP4fQKMwAoxtOuiEeRI64HZAJhfW8cEvQbgzkmfGi2KT1C0G0Hg5sg+SBmkGL",
-	"C8Rc1g/XZ4k5in8UeW+Bzlfa3qb41IhGnkNbBSQ81oVWEagiINPellJBnnOGHg2sP/HHAaabZ1wJalws",
-	"itUWklsL0RL+ycAH94bMt88Nog+LK5zeRtcHqk8Rl4Qhch7050OReynEIlwd1FyG7NSbmiR2SbGLtRu8",
-	"l9iFWSNqDDgb4JXvFaILQ0++qiyFQk8SSKkmrZ/C+jfoO3UE9SOHz1C5RvIF7fN76uXfmXK3cks3KV8i",
-	"+6lJZMEa3bw12+nmHe7WrWntrLLMiCtR8oJOyfgyb1tyZcisrYnNd14mgqtyaSPh3jyOfwh7Cg90EbJe",
-	"0+MWzFRqOeGkLqXcpGSuRwyuT6Ibuu3WGYxX+GLK8tcl2hJtc1jO9FahP9hJgBCePvii2sFbkeky7yjL",
-	"u8rvEgY1+5DdOoDQOUY0YAq9uqAbRNRZ6ClR5joCaVL7fKHLpokHBR1GCDY6JEPv8CP+8akx4mjIXmvK",
-	"dyBbbVHKK2cNXYpVWuGMgoK/SLHspnpGeicGJL8KzXMbhulFBF7qvfYrg9vspQUDw5BU8y44LP2IeW2n",
-	"d1J1A+SjH4nHRAFFW2R/OGmooAzstrTvhHYj0O2GTu+m02qTeoFQpS6cgXofOFn7hXhHCSoow43ISvBx",
-	"oO+BCjWhoHLIfnYvpWguVIuBOy0yySbgbVwKcZm+D8/9pC5wTl+Q+zWnsmcuiFs+oDBYzbZuTxpuF922",
-	"g5ij9xAdYKNcTwlU+vDh0yBohs3zeC2Wa3vweXShzfd0V4j2MoGXxlQij17dcl5D9hLMwmtUeiE7A4GU",
-	"3MV2CpOHWL3tIf7ELwXja8cIbQ7h0nH0hsANTh5p6n4ffpT5J7zdhbBpnPMGADYMUHhnnbSIO/gEReHZ",
-	"m/MLNhwOD0txpS/FaPM6P4PXbFDQVvF2aohRBKnWtEBlfkvb81EiRA2nOYU49Oc5t8qIAgOB6YO6EmqL",
-	"N+wcouD3AYwSHyWvMKgYio3gwxE2p0HsPsduseDk/52/eY2dSLjlo5P36r36HUdhv6Ov+3dWt0X7/b36",
-	"/f79++F/7uGRl9sj9jsbNRCb3SdUUMS0CvldajrA1M9Q2Q+VWkH+342YHjqaydYgtEkM1UDG8T8rmV0W",
-	"q3sMp0LlFzCTX+q/o+yIOwFOO+iG+FPv0IXfUkaKCatARElsmBNcv80B3N2AH7+mPzh6+/HSNJ+llvDw",
-	"+Nv674Dm5FvGQydBHGVttlJNcaZSTcMscS+PHzsZrFVu3MPvVXRASB5Yo+YoQ+ajITv1cNG2TtuHqAA6",
-	"/V9xY+/DK+6/fDZiU2GNM8LNSmUnDJzv7xW0uzcUU0Hq8W30UhjUJ3j8afjp9+r7Ui+NKM0JPiGhf+to",
-	"Imw2Gw0IsXUEM0JcuVHAtYKkn9CeKWXsn4Mz/zneqB3MxvF1GRpbwsHg2oyIDDtMe61ZUGO/bqleO1GC",
-	"1/9+nXnQPmBSMlEyFntpWa4xKOJug9tTaY0oJrfnai/wXi7rAEna0ySuFwUl5acVSRBeAPIhlC1XXoeE",
-	"HBXUYMGNh8FZxwCCmhlCY/6Dtap81E1jJP0mXTynqe0giQB/MLN2cXJ4aGZ6EUOZQPumjJd2hIFm0owx",
-	"fMpGqcdHbQZaVRa9hNmGf8InQo7+8fyi9S3uSur8oNfApyHgisQ/CH64kRv1hF3xohKjIfsJi0tLsQCs",
-	"AsdrRu54Rz5ZvBRUDeJOdEYdydzfP7991TbjcOHqGQd9PU6C+J+TD387GX7zH8mWlk1N/cNnVB6BspSH",
-	"KUleUVE/sg+3B2ic4YimmsLM7vYkr2Vd45x0yDmD4YVvFPHFrK2W1ii3MrJ8NH682pPZDbZVaKqRVObw",
-	"H4cf4b9b1W1nS2AyDnjIa+u9rFSbNo27dFNf9m6n48sJdd3/8CX9z7hWrxqlTdY237Lfoc9234lQt1Dc",
-	"EDty5RQ9fX7BW0vT6bFDeIbGvMXGvXX61NZt60c4sFaEOfkwOFhUiS0/q+wfRpRdHn2tlYhpeP/uiogA",
-	"vqKYzVNKuwkydxsdbDKqw5wgrpL36pmcTF6T+2inSg32kMZsKoB4YkbmrcEagle+hRq0/s5CTOiVoVQE",
-	"eCtZcNQbx9lIbXMC1fOzes63lod5wLE2HgOwYhEu2O3l2lM9X3DQKmAjKXEITXD3SVB2KeJr413cN6NJ",
-	"ECe6LtvMimcIATZwBJBLc4n5YJVSBC0K/gRcRnCTSxsD43hDKeWR9nT/xTQjN4E9K0awn/vWi6wfOHJr",
-	"/FG0cfjR/WenutUMmUTpiKFJqlZ1Iwvs9mzYpBRYrAHI+T7q26SUF7qcCqCVg+4+x4kupxqazezBRHfv",
-	"9xeYkiTAqQkzn2qwAXvoUeml7I/LIVW3k+ftt4SUIRIw+yTD3XqIW103kj3MSznZmi3xDB74kqaZLARO",
-	"Yn9c6A1AkNpyxRaiBJEWS7SoY9i4UjkB4aNs4gQhbTUaSntJAXSjeg8sIUFAyvFXTz0YfUHXyB8xn0FL",
-	"FhkYswCTNtUIC9NQF2ac8HvRWR75oMmNLNfDTRxiBi3c9i2sujO33SgLj1j/PviMGwjwwBovASkI642k",
-	"S0dtvHHGthRiaHk5nP6rXUPXS1VonjvlcZeSPnJK0ojd9WgVkGhH3geccCkWurQijxvFDQIE7CilBbYn",
-	"Qsls1tCld+m+2LKvp4o9/ZdcNDleyCAZS8VhRp3c6bDZ7DlmOJZCGKgPopRHyKtfM++f4oTuP5NmoY1M",
-	"57+clXqhDSQ4Aq9TBAa8xdd/aycKUQScKtoMgSK/Mo5G4bDtLsq3/qEvmRCHc9izNu6UtAABNmByUqdz",
-	"c7UahAoqiFA9Poqgeq5E+dlSSMB8pz3/YzV6/9ZDSuw9/IgJp59uK+bW2OCCV0aMTkIZ0VxfOasowuBY",
-	"8NIOIRpazd2TUw0Ggi6Z01wgnom8cMJlgb1wnSbBx8A9h2wEf41OItuIsiuuUKWhMripBmk4hDD1XFtB",
-	"P1m65wJpQKx1zKmABfHNhNLVdNaSLRHydNu9Kx46B/YCr1YF2bEwcywDdhNKYOrEysBaxnVm3yh/Vz6j",
-	"DRGu4+a9eueTWMbCaRvYyu/2N+PMbdOA4S4N8KDdqdMuxZemPreOMj+Q/Uf669M2q+DLbu9Fvc69GWpl",
-	"WNGeZdPatSeuMvKwhshXoVK4vmq6JO5Kz9T103DEVKMQ9KNx6a6hbbmHZXRWbRcximzepRn+DiXeH48H",
-	"x999upcIcyLzRLyQXUlEWEcL2fugojSyHh48YjNdlaaps5eArKLVCXa9NAO2lCrXywEVoZgBBO6BYQ7Z",
-	"61gCMfRvXIqFZVKxuZjr0gkyi+BmDx5/S3ADvvoShRzBhnGn+QeQk0WpM0L02VQKEBaiLd3jhmnRg/Qv",
-	"I2SHHt7pl2cnTpduU4+9sLnJhG5e55BcHkBq3GS0r7+QISKTPetulJB3ax54EcH5sELkU1GX8K1p7AQb",
-	"iTKEbn+jv3OrCr2BRryf+/IlT3ZtSfs73O8/Q9b+u2YxcxSAwMy+iMOkD1saqxHFsE0t+IEe6XS21Dqi",
-	"XSht23ky01u4CbWjuGVYTy+Vk8FOUF8CaHqtPRNs1M1Z/NfPtTxsz345FtXp74ln+dEcswKMe0JY2VmK",
-	"FRoeJ9WVHwE1gmBXSQMgu1cpXamsTgQcFYLnkC4LEKO+DRrW/sd972bQrRyTDaEews2gJeYHk+uIAhDA",
-	"gmusgoBYt95J/wsWa+3qZOPW3RqQcfsB8cKZ3oeDIYy5uX8QhqYzBizIZ6/Pk1ltvua0NW0ePZjjFbCO",
-	"JuSPnrBcLIRy4nZFyeoemAX+4f1zm6RBxdDd6/Tc2+tMBGT08FkLKRBT7suEU7QZ122PBfgL4ErtA7Wi",
-	"wyszXpa0CdAfKkojvRSrv7ckkT4BT/q8Au7ROkMYsEOO6N8//O3vf0yO6G04fQ1itk+3Ip7FvirK6GTh",
-	"wmK5Bojk1ipwD4G0VSM98w99wc2HOaz2vPk1ANR+kywW9Yb5bQ8fNff98CN2p1tLikhlldIO/GXSShd+",
-	"vYktbM+ICLv02cSwp8QtJLX64sml2zevHwXhgncmmP5x9Pl1ZJjGdPCVp5huowbgRhGcdFJN86V4YECg",
-	"ABmAkImauHnUyrRGdlaDLu9WyRbR6yJFyL/G+z71Upl/U0ivVrTt28kz2jeQZx4kdi/+kNA4dQaZPcwI",
-	"a4s0rpYRxsOzJmnplFq7Pzo6Dqj5VIIrsUoRMkJL317eaMZZoacSSlXnUGYIgb22vJN/CHtOc/iMYsC/",
-	"og1dghfFPpJ+380043P2Mtpqv8G03bNSqsv2q4sNimMvJRUmS4Q+QRjEEQ7z20wU+QjjcLVd/CQqJMfn",
-	"RkQAhjC9N+/7OU2rP0hfbJD/m95uXPyeL3ehjSFVtQb3vy15rbUW8vwcnHeFNhbMPO7x7hrQmpdiYdMM",
-	"gCqdW0mSbMmCl1OBCWc/v4QqY8NGtZMcEVBHh8ZyW5kRk8pYge0YN++7f+XnvPD+HW0lvvT9Hg6lrsb2",
-	"OcJ1n4n0lsMebXM5n+MTn3N/8A2J3SEX6YCgXs3A09kAMekGCCehAK1R5RTJvP0+IrifNME3KQ3LNQIO",
-	"bu4hoUZttYQv6JkvyFtwCvsGuvHQyHsuNgjb5bfbf9LY8gDUtasyoIZjZmk05kZqJwAdIujhgBGQA7kx",
-	"B1huQjmsXgjCZUOPp9NJvCpSe+FSZvmFF0V/EbM8iN7NI223ysMmfb56LLoW2+j7i1vlW/euH/3genca",
-	"5X8cdX4dRnlMBl+5Ub6FGFK8sQ0WcSta4ReVVNE89iyuNqD79iizeG2GZM2N9OfU+PiWN3fnSR9+jP7V",
-	"wUscb/pfRiZljUW3nlObdGru2WcTUY37sJOwv7iw6ripNyf+3WQW7dhOSfcHE/7XIe42SOorl3mdaCrJ",
-	"E4Oev1X0vQlPfck4MU1i35HiGlzrs0k8He1fCBiHzz6HrAujH370f3aQcmGL/yoiToWjaT2ZNukW7dVn",
-	"E201yW+n3S8t1Dps4+eUZ36bdgqzP5K+vw5J1qSgr1uM7aSiJKeru+huqZ6svrDNBjPYdy8BctV9NqlV",
-	"+m3zZ+Hb+n4GeYVDH36E/3aQVLihfxlLrKTlJk6ivUau+rx2F9H0FuL84rbWlm37nPIIdmanMPrDSPjr",
-	"kEQRuXzl1lQr1SQ5V6r6qKWnCnbeDLESCJPk0mROxok8rr1WeYDzHSDk/D+eX7AoiJvODkAy/TnM6Cuo",
-	"Tdqz0ItCVZ9N7tV1Czw04YrIoT7wzyEIw+iHH/2fHcThz1Eb/r+I4ZaoF2ueTJtgjPbqs8nGmvq3k/GX",
-	"N9z8TD4vre8mL79jO8XmH0nqX4fkbBLT127D7biXnZneYRCH2/JvQqLVH3GbsXXW9hvt7pFcyy3aU4V0",
-	"UA82lAivK2D3Kaqk/kqucRokJc+f18X/X1Vzyp+4qngRZve13bnTPI9bvnjAPsDqIEAdS7BKhCIhDeN5",
-	"XjZ78KxRRJVMKCbgr0IaO3BEx9UKawgHyS7k0AatAREyZM+S6i00prbM6iqbiUTq4flKZfHN/mN0mv3T",
-	"UmMdX2vDU2jbhInCM8GWM13U7YDqM5vKK2zC5ahtf7z98CPR5lYl962Y6yuxH47xpbYZ19C4u1329I9k",
-	"1234LQO2EGUmlL0vVKbzurm8ELnIn7CXZ1ffOv4wLnl2KaxpQ+QKXKhHE7Nb0dThQqptdPWzWkj1701W",
-	"r4SHUwtkZTVD5AwEaUsBavzVqapF5LlDoSzVMxmadBNalN9fAHhaSoVhXb/VWvlubzoXDPCEnB6IrUCN",
-	"k87SMKTDHJPzeWVn+LGNClvWReHZvgj0M1TqSfW1yrRnJQd9JRwa6EcTXWbCnUq1cP/M9VK1oc10Yzn0",
-	"ky32yQbq0Gc3UjwY0HYz5Y4hwv2cwD4bGGczvWRzp0VGtoxlc75iApx+X5hT9RA2WK/VH5NzT9bU5sGe",
-	"tVWc2dg4rRtPL7mBSqQhe6Oi09OqWD0J3mqeZWJhRR7g9EPJkn/CvQZbozIY0JkCcKjYCTxRtXoOFW5U",
-	"yvWZ1G4YvD9v2uvLjbtQiVv4w+YdWDqxVwjLphr4lLOP3MbuoVU2HCAVl1F5ENSaQhHaPOpJF2YDM5jp",
-	"AjDgEYRomy9nd/jjnTND68U6qwIEJc5mkHZeDFmvTvS7AiNxSOQv0GKeuqBPSj3/PP3kmx6xz9dMvhnu",
-	"+Syd5BvRnrB12woD3RAiq0ppV0BBUC99cPLrB3fg8EMiraosDk4OoG3m1THwbxpp/fjIGZ+DB140yZ4K",
-	"bHx3JoKZccKjQYgmoWg/3UDkDzGumTYWuxLIki1KecWtYJdihc4ZD1VUt/YuqUSU3tlILd18MXZUBOgC",
-	"aItALXcaXf6CQgAf+GZO4Q0EfxutM4ArRJ/V3Cf6kOK10Sd1EtHmXH/x7AfcZZ7/RN2S6CAMX3m8Qs/L",
-	"ho2+nQjB+DGFxXwOSGxIVIZ5dWmu58JpptS+chj3BVsmh9KhT4ebmf8lFut7bCg9jVfui9o/ffj0/wUA",
-	"AP//",
+	"5P17cxu3kjeOvxWUnt2ynTOmJMfOPpHq1JZsy4mfOLbKUuLfryJvCM6AJFZDgAEwongcv/dvoRvAYEgM",
+	"OSPRl5P8kZgi54JLo+/96Q97uZzNpWDC6L2jD3tTRgum4OPpBZ3Yfwumc8Xnhkuxd7R3MWVEsWuuuRRE",
+	"jomZMiJH/8tyQ7ggf1TSUHslmVF1pTMylooMX44f/kxNPh0O9rI9nU/ZjNoHm+Wc7R3taaO4mOx9/Pgx",
+	"25tTRWfMuBE8Y8rwMc+pYa/pjK0Pxn7rB5HXF9vXcPv7nJrpXrYn4Oa96Iq9bE+xPyquWLF3ZFTF4nH9",
+	"h2LjvaO9/7NfL80+/qr3X0kxgbHY0T5Xy7eVWB/WsykVE0aENFMuJsdEMVMpAaNk47FdKjOlBv5eKG4Y",
+	"WciqLMiUXtdD/6NialmPvcBXxcMs2JhWpdk7GtNSs8wv50jKklEBA3xRMma2L93YXtayaPDbrZcrLNXL",
+	"MVDA+jjewQJIUS7JYspETE/a8LIkU6qJmXJNLD2GQSKd1sP0JLaRwOwwXkvBWoYy/GaI+6Gb41GMcE2E",
+	"JLrKp35wy2jFEoOxr0mMiIlqtnf02943e++zxPBe8Rk36wM7MWQmtcFlmFGxHJDnuPnk8OCgjWRKeFiS",
+	"Yg4PDrK9Gb3hMzucwwP4kwv3ZxgZF4ZNmIKhvZZFh0MoZNF2+uxPG+lofTneXDOleJf3Sndly7v9z3en",
+	"4zNZ8ny5fUBzuK5lOPjj3QfzVlZdOKOyl7UMBX7bDTe8YIKKDtzGwHUt48Ef7740F4qxN+PEGX/95vnp",
+	"EMQScD5eMo3cmALxWnaTkWHBtH35UXy11IxwQ/Q0MOuMDL0oPHr+8ofT8wu8lpJRJYqylZnLcc+D8Mtc",
+	"G8XobPviVu7KluX1P+9ixz/aZ+i5FJqhvqCUVPZDLoVhAvgYnc9LK3C5FPtzJUclm/3jf7UEmdnthfDU",
+	"5zKvZvaR8NYVAWI3b8GEIQslxSQjC26mhBJt6KhkJAeO9DEDQWOY2DDAfgMDwfWWactQE8N6LgXLiFRu",
+	"PEMU4MOMLGC8QEMjRgopgEwSelfq5e6yfbjmI7zWjcfecZLjy2s5kytGDSv2sr1qXvhPIgf9xH4uWMns",
+	"t+vSKIOnXbNnU5ZfwUoVBbePp+WZknOrStltd7pHc+5nSo6YJuyaqSVhophLjgd+Ht35YW8ki+U6Nb9l",
+	"k6qkirCbuWIa1Mz7b08fPcBTOqu0ITMrV2FduXDHWGlDvntMfuJP/UmwTx+QqTFzkOb29WtTZDdzlicE",
+	"7rmhptJMk/vDRwcHwweEioIou2juq4fffv/90A0pl5UwhGqrHuRM61o4uwstGRAqnEIxxJe+lmZo1QrN",
+	"zMoouWEzWJ85NYYpO57/+e3w4ZP3vx08/B7/d//hyhcP/vs/UvNzX1Cl6LKe72u5acrRVJvTG1NeVoqR",
+	"+5SMSplfPSy5Ng8+3+DHtCzXx/0CR6Wt9UGJkgunW9MrRqgI1EcKuRD1znxrx7pJ42mcyDTpf1gf8sqS",
+	"AlOypx80Anso3GrZNZ6oeb5KmahbwtulTmzSj1YLxIEFRQMf6ycGNoab8z1NaFEoIMmNr60nwAU3nJZp",
+	"8gAhE68prLRVjdniiAwrcSXkQgzJfadnPiATZjSxgoZpo0klDC9xwEhNVtDCHXCdkIKRERtLxew0LgWe",
+	"an+qLq314/mae5flYPaf98mpGKaucS6b+PjzSgH73wPz0yTsgjfJlR7uD7exF8WCcEko9cT9TBagWpRc",
+	"XBEjCTdWx9eGKbu0dnqwVnpAFCu4Xn1bMPeyPcV1Qjs4x/VbOyEjO8rGdo5ofhUxr+1HRDN1zXOWchI4",
+	"83bKaGmmxF1oJ0T1FSsIHcnKNKnWXsOUZTSwIiUbbKFVw2dMVqbP/uIzPqQ0CD+0aIPt5g4zsC3Ixatz",
+	"y76RNIOWdU9bqjAyl2incnNMhiafD48IJbkUgoFExgWXcyY0vOdSOKI+JkM7x+ERroChoqCqWF01KvSC",
+	"KU3OT9/++vL1D8dW6yy4Hh6RM/xzttR/lO4hE8WY4WLSPC92KnYNc/t/+0pQAAuu7R7bu5NHqNJMrS/X",
+	"KzkBWrKcTVZWcZ5TrRdSFVa54fkUTXZJFlLV9HQUbzLXpJqjOOQmzI+SUk64ADq10pIuBwQGF2hgRm9e",
+	"MTGxh/T/HqQM6CYfzfZuHk7kQ/flhBpmnxnrNdEVD/lsLpVxsmtqb+BmWo0GuZzt67LiOXvoHuH+3Hd/",
+	"wptPSqYSHPuNsCqoQPmBdKDljFnlxFsSlpMROc7IWMkZHP8Rm3Ah7PF0/ICJYl19KpihvEyR8zIDVg+a",
+	"ppGkkGnlRxRW+/+wN5ZqRs3e0Z7VEB/aY5UUDUXa8tDoffNzxFdz/FZby4RqUkrLauz5ICW1ogCHh9uf",
+	"S/sQOqFcJMd5xUUR67SeX/1uD39gQr+PqFVo51RwS9xaVipnvxcoJLSRKvxRKD4GC1OWpazM75a7gjJs",
+	"7b/fNS8ZGKBNb6GeKi6ufp+y0l6p6WxesuSZATdHmiFqutREyxZRoWV5jfuxztm1VaW5WcbLsKDKkogd",
+	"qeKG5zR9hjUXyKG77bKu8OiktBtdzWZULZO/Obs9PXHYZJEzJfSAnIy01YusnQwEOmKWOoBhgJQtqbFD",
+	"TazSx9ho/c0SpCOOaIGilawnUw/dr4fbp/cdOQac7R3zircsZ/w6xWB/lAsrqN3voHTZGzTqA5a3k5dG",
+	"k1/evoJzpFmurP5EFbicLVtZiAS7UHI+Z4lDfIIPN26nFrws4TkjRowsiyOi2LjSrMiIkZLIsgB7xn4G",
+	"V+ReSjNg3hewxppgky0TINZAmM0NwfOXET62ry94kTwgwrk+EifHqOWJ6UHiuUQtwJ8ka1dke57w9jwx",
+	"6/R5Yikyf2d5GSUzpjWduPlNpEHvsZ1Pt6F5/cSPTJcUhFTBxcTQ0n5csFzaMYKzIjXABeVW/m/dZyuk",
+	"cZuZgI32Lu2E8zc+drAR7iq/mPVbs0Bnfc5WOAu7PGOlXFDH+3r4Ll7BURKEFdyQ0ZJM4YgZuiRSEDHh",
+	"4gb8hN6aoaRwAafmaXOOl6fALRWjxRtRLr2rbW3P3NVvnTOxQctcmO8eA19LPiQ6dAVT/JoVL5ScbVWK",
+	"o0sTIrZevBSFlXTESr3VU4hXRUd3u+PWzvJOS6DnLN/2qjC5c3vxx+Aa28BDtm6ge0Sn7V45T06CuWMF",
+	"E+h8dPwufYJjc+5WssfReQfKPxycGV3ioQGbKXOHBTQ+VP2W60cGbMJ0wBmeaU0OqQqdFA8YpkzJh2kl",
+	"rtaf+rLwDhT7e1ri2GOeZPUKAgHWkrOrZW3G09ncLI8si6AgPQvvPZvSa3txwzW21dOlGHWu6HVCswvZ",
+	"VdatUJoP5cKK+Ef1pTWgix3S23xeLp0PL7XWlqK0YXO7W2hcYmil1hocV76niVxEFLJCWz30g4JPmE7T",
+	"0piXaSWk5CL+IeJITiVIK9SGzWO2a3XY8fIhzhDMFntntpc7W3Vc8jlwo1KCsYPXp0PJ8ca7GbkX1mPK",
+	"7Lp0JYB4o3a8/2/RQ7iV3TT3FIcLH8PR2sT33wTn6ozevMQ7HkHoe/X8zVUltkqsM7hodan9oN4nfLpP",
+	"aXkLheTZVErwy8+sER37d8ELo1zCzTrNuyhzRF9KVqL4XckRF2mi6UIIfha7o4Eozad/oOmaabKYSkJd",
+	"XPmeJlOp0RyyFgvJS273DYwWe+E5DIBwDb/Wa4lBYH3lIrh426WI04rApfZX0vPilf8LanrR9LyupyHM",
+	"1edGvKHh4ugyva9JqQxJFX20y2cN/9cnOOudNMyV09bkFOuKYj6l6EA+O/05W00LJNxoVo4xWgy/CsJo",
+	"PiVc64opUs2JkRkZVcb7tjOXPyNNUkNEHnFSYdBoI0HVV7rgnk55U5WSC/ScCudZdXGUxiw0qTQrLJ+q",
+	"gxWojJLnr8/drXYZeqqdV2yZXtW54tf2zVds6daW3D/76dk5+T//NyP44dCy1/PTZ+TwwYC8hPEsMOEC",
+	"FH7BrpkiloaPXFoAOv3BJ3ophvfRifVg6EIIWbh7RPOrjFwxNncuZSMVK+xQkB1vPgdNJ66dYH/q37HG",
+	"u85b0gEp2th08B2DheSoeEDeSXXFCmK/8q50rmGNM8InApYp+sEt6LqesMVXF48ip8J5Bt1rxm3+7DEX",
+	"E6bmiqe8Zec/njx89OS7ROauJa8pu0nHpuGUJin5ii1f9HjhvBqVPAdyvn9+9tPLB5teC8cpYUAaXZ+2",
+	"fudMSHMyNjiVbiaJkOYpBMZ34cj/2P8EIJ1+kjPwK2eLVHA8JgrIoVg4v2XE/oiQi4TrrcGV14x3M2XK",
+	"K4WWILiJNEYXnnYqYKT6+bCFzwleenf7IIqyOs7jkuusRZNSqm6vvrXIjYsgLzCTYEpFoaf0iukoupoR",
+	"dkNzQ6RwOT4LXhY5VYWG2UrBCGh7PUm5zSvvkv10SzYF12v5+l1MuDN8amokO1HsEioYBvp1W+yzkdN6",
+	"T4fMAL8XtX1h6QVCM73lcqXpqGTtxIyHgos6YcBYZeAYSNtvhJUgZDFdeppNVAvEgjOojN4v6VmAG4wn",
+	"xniJol1Pmb/PGueyh5V3oq90OLGWWCPS0Q0VyOtL4XS6nI51HkFb9MfoyV7VgS22e2mtxxldorroBtQc",
+	"S4oRz5IB4aFb7KGLrtUTrNMqrmnJi/gFkPkBjGVISgY2KyQli8jXKCDvdFSZSxDVbuSWgdojHjK2pMHH",
+	"N9NEujCwFUKZYVp/TjtrVjUZ7FCgyMoVMK3oNv74pZ1z4eeX4q3zo6QvBNdpy0MCV17/KbiQt2QQNoz7",
+	"mEyeghsdOeTagYLcfd0Sc7cHoGYJ6Sitj3MmB9JgfVtigv5BNVdwY2uyh3o30ksf1tmvXIqNPG+Kz5Tm",
+	"LHyRzliWpbWoILMGaF9ISL1ZKGlYhgU9FOJ9L8UEMyVfhgPikovB4shcvDTUvvk8l0ufTe3Sw0JCi33n",
+	"UagnQj1DQD6MYj6knvQolZU2qbQAl4aoGOa2HBMKKklGKFpGOFkOKfBRjMLOZEYLhovg0s1bk2xWuJRb",
+	"lWFGhudISUNr6A3PwVwb9ovUg44yp3mLMxxmldpSy3VRmal3bHhVjZgSzDC979JNh20pI03HSUy37p0d",
+	"OVdMebtjXc/5ePxWLtKpYyUXkHU7kmZKNC+svDvBb0U1G2F2yIErT7NfHxNKhhM6H2I2IcpL9kdFS/jZ",
+	"uzkVIyUbG2s8JoQjEHSCGuA5lhYcyduPtCjwg2Izec0KpA87giRx2LemIyhsbF61RlEUn0zT98EvbTeu",
+	"egNwYtHL3IDix/iXJXkPH4+ZYs6JH/JH7BJAmMaXVbi1SKr/z7nOpcv76aEEWWqYlzRn7nA3FcvCPZQV",
+	"yJemcmGP/4zfMF2noEurLuoBObWWQLkEjUCO47M0zC7FkJkcdrQQeghPG86osDvv6xWAa824iAd9uJZv",
+	"JHTPKb5w3NoO1SWuR8VZlnVCjq2wdveAvBmT87e/EsVyaY0YzNDmUnGzhEFDdS2zW0lGzLLkS4HKkFPZ",
+	"wwKmmLBIFlqde+ZD53wA+eXCrool+N+nxswHv5t8Pmj8OCAXkPZKVT4lJdfAkuHoUXucg4OG2bMKCdpF",
+	"i7PR85iVCIhUZn1G5DVjBStIJUqmcW3s8+y7z9/+mjnbxC8dZoKbKeOKuNSxUBv63ZMn3z7ZlgfuUu5U",
+	"e2kaJf4aUEqACw6WdFY21Peh5+RZlCwMwnOfmXwfHzHIpRgPNmVPrWhDduJy7GfbeOEJUMrJyckJMXIC",
+	"1lRsz5/sZXv2x71s7/ztr9t1YaCaFN+wJ+oOh4ELy8xzfxgUm3CoD6hEwRShZK7YmN8kIoDw/QY63nfq",
+	"od6nc74/bMlMtW9Tyw2bK4id4KadxaCbi9GDQrU9v9ONPrWeNcO6w6qeuuNyXtoVsBOx/PC8Vpg76mU1",
+	"jbtLWhdiuEFT2aYepY8/vltFygAl84glaJjbgPxMl2RUy/yV0naQA21lFlGRx3bqx/HXN6U2D4VJz427",
+	"aMS9XV5e4HNQrm8k+DicUGtoxO6LWdKMmiuWs8IL9TWdmwovjFz6PrtmipYojFGlR3ZFjVF8VJnaK+Tk",
+	"tRe/Uz6ZMg0uOKyqC5RxKbgmjw/8vDLy7QEcqYw8OiA/BWLPyOFBEH6o1EnhEvCtAr/yKkUcveHbdGYl",
+	"oINYYMKopZuQUxS50l60tyADHKSYvxe6CdlUGYxK1RvXWBgujITFmChZzbEyFuJEQLmgmkPcw+q0bkKO",
+	"zr0P2O77pQBiFnUsH49BKReNG+JciZg1LXyMLXpj0HA2zBt1iwRznVqFzJfe+9q3EMlrWYsJM0EEZVZ9",
+	"g4WYUbEM/qzjWkRfCny7JgW/tmoENwNyQDRoEZbQwQ00IKccHIR2Dxy5go8Ijohy10RLgb4jKxIZzaeX",
+	"Iizo1JmY2s/NGrOQbgXD6E01HUMQQVXeobWlKBc9eQ/k4yfKHg1TMy6oAZMbIALAweAJCV3ydgdn4EAA",
+	"xc+QiQQfgyt5JIItPJWsy5yoxI2W5Zvx3tFvXYvd3qdmAXU4gSYxsxm91cEsRJ1iQZfg6pzYAzog79jo",
+	"XOZXvsoAuYgsi3WyvhQTaWdtH3A/L62aia5jcnhwcPggKkzyejDXJK8MoWMDuoxhwkyDWx3n7xbwEIpE",
+	"Dg/s8Yyo9snM0l9nmgIC2CFB+RVPxLDs8ImeUxH5LZ4cHMzAn/JIo+VwOP32YDZs1gj4Z2ZxGfV9KJb+",
+	"x/3LywF+evDf94X+s9J/zvSf+s/Zn9MHD/7xH3/+z8F6NXXLUtSv2dVqnAK8UbqkBRiIoHM9lYYUYElH",
+	"tikaz95ThzzKu8J54mhgTmOIo7ZkcdZR0/W8YO+27RR5+lFqg7BOqQiNj3ucFK6k7q7RLP/AF/xmNw9s",
+	"eHM7PcxjjrTNOplj6tY7a2zP5ljRifOeNKecUhyRuPg1e7YpDagZOkYIAyqs9otFTLWOJHVUDhNn1aQ8",
+	"Ylx0jhh9jlyhLxjzdWlCaYfJhsLAzdZDM+DYP0vnJ7bcIR9zGU8/pTKiTsoFXWpS5yylzabbxqNXM/lg",
+	"Xv4AhTAsUmRjoB3XLHmKdi0B+DUDcKok7IH9wcl7zFEG2vQYXdodUUwT8xbMmJclKwhP5C/N6M1TWSzP",
+	"+b+25p7CNRtDFBMubhosciXn3AOJbXnRWzZG4r/pQPoROhnckOJ9q4dQKj7hIp1eATmNPio15qyEwnxJ",
+	"NDOruQcb8+XhFen6FD2XGC/avAh4GVYhT0oGicLrQ/7FubE8dwLOnIHSZ9mzqBkVpDkCb2MFeXzwOI2D",
+	"YaiasBXZ3tzGAIPVUQba49Uw+bYEGiKYLXdPlz3dkIfSG+tiSzqHX6KscXr6cpC3Djxu57zjl2h/VtiH",
+	"CCk2tSSfMWVJvWFaW5sXDTEUfZ3Zyaiu0ti01L4MAlTNOqLT6WQFuzZBBIU3UDc+AC6KExjWV+rpMqD/",
+	"dD3x3iOaGhdikiQ3BOPQmB2siV5wk09ZQeR4nCjEgv3dWqIZQXRAGsUZwDqsvfx0pXpDMfBuWuUGa+iA",
+	"FDycChTxeufnmC28DySEQ48j29ibuYHdPDn4Ns1u5lTrDnM6w8vcpD6mvNqobfRgSADx2VmTf4VXf/Qo",
+	"GevILs7JKciUluO1sFKNWhf50mCx3Qq7Nc+IluSaqYLnbiVdOnLL+jkEnbY8wpvl2aYroP5/uyiyF1lB",
+	"VMrFuaGqH2wQct+tC33hr7P3lJ335eLVeYvaF5ammTszCiVY7lRGQ/QL0peX/1KLrJ2xc89OkqkNDae6",
+	"hwDy5y/BOPDyJAnwRvZWOkky8rNp79oCdJ00UcqFeNfi4EW4KKNjh3EWgUO5oLPzkqJ7FxNYqIAIPBni",
+	"JUO8Jp2bNd8uBfz6nqEsgDe11dDiMHxcBIHVcPgFyzmWK7NZ5KdyknJfT+V8n875EaBhDchrcMzUZQU+",
+	"FJMMWUehgUQFF0rndMaPK2JxFTjaKCkmTBtfu4OlwH7odp3r6EtncXcOA/iJo4q6po3RyV3A/1JUEgo4",
+	"6nW+ZgogLq8fDchzNx2HG54MVkU+5wQWIhdcT5kOufIAZtviaV6neceyty3br+6y3jGQVAWrPyWOUtJn",
+	"4V9SdIg/eg4RhlWTWD23BrPoyiM9H9s9azzjorX8Z86UliImnCgIkdBb08BM7GbOFV7RsdYkmfrikg/P",
+	"WjC6NiAW9AWgMs6rt1GX4gIAKdvAafAhPbf3bKdxgVOhZDljwlzIK0QdThYO9wEuatQat210nwe2g2bw",
+	"Iu0eSeayY2nMEWmiQTVgBN080/dxQxYOjAiSYjvDJdmrn7bULAKYN+gW4NblpiOgmAfJqPcnXvh4mZMu",
+	"aqWkeuZWyacRcQGp9pDVbH4fywpqc3MpxiWypErQykyl4v8CT/hYqhEvCibwp2vKS1dz4dPKkomFTaTs",
+	"hOPNedhJ4a4h99++eEa+f/zkvx4kXN5yu5erni2IvzY4Qor7C/DcW4EJ4xOor/j8oZyj9H0Ih9Ra2UZV",
+	"zGOM6bRyiekNc6bQ/9VZJXhhr0Yg81WVoPvAfLpWSzEtreOb6+K49yrUfuZEfj83LXgl6VS5IYiZo1FJ",
+	"xZWDE7VkgCKIQ1HR9lPkgMHw3bHHOgm4Z+n2mgnz0yrIo/01xIV8mBIbqSByOYI5zrkQDtU8fBxLNZGA",
+	"9b6KDun/mkgZg0XmtJytH6kWaRFGu0NZcc0h/6iuYknwM0hkCeYSgQWymqM9WqgIF2S0bCnvbSEQLk6S",
+	"qecIslr3j1jYj27EBB+Y1tRKapjIl32Ma68eJjhHDfC+4KKQC6/3W/MNEllGbFIJYl+q0uPRfFRyMWkr",
+	"kllYm82Oj0KxNDfTzY951X96/tafWcGp2KAq47L6NZ/B5QQScg4g7SEaGdICKOCwLrd2C4e1D9w0WrK1",
+	"sXcNyiEV7/B43MxLygUrTsBLsK5LRRhL66LA6hj2cIGjas7kvGQtxqq84Sl8TO9BiBg2UYzmU6ZXNfIE",
+	"cuumEn8PRYOwFN4H4o3rQqItmCDJruJhLaMWp1gjQCX5sV/utxVKj9VYuNRMpHFqPX76Zj+omWJjpIbd",
+	"sA4+4NRCQ6+YQFdtOjFe+UDjlnRibITiG964aYQhbFyJOB6xocDwzk72/h7g4Mld2YweCoRlQO3VZna5",
+	"7tWOuZgb1Uq6rFA/XedPXSNm6O+sDXcYVOz1bN0f0e74UwwKD/DITiTT2Qb0wcBbNm7eCiv6mO1NmGB1",
+	"ClhYk8pDGaULRlOw6gumSE41y0Lik+WaSZq3jzgVyax8SEopKZ/VjTB0yHeJHHzfDNgNwFhbLjxsAhy4",
+	"Kkl4jE7aTt3py7727YZjDmAAoK+ny6eZmcq0NZru1vDa7kDJNSs2c4uN29yMcNrbqjLlqjyFqKL9McBJ",
+	"Sh0qR6VyjTqgYY1z6XVjEg0e3CNW3H1fNkAbXEQtDqLUZUzcwCTjOrFZ9p9UYKfbksqisxUowZ2fzDP0",
+	"iL78NjUTzdzJTjGQyNxb4+xgOCaS2q355vbXHpLoROk5yweBY/128H7g/PwuOxgztlyRhm902UL0baCR",
+	"q5CeHAHpN8nzF7xkz/l4nBLlvtBzc7Q6FD1GBZwr52A2N1EDxzEvma89DhDYrec3XdOZ/kUuWgwFMtS8",
+	"YE+X57xgrn4MC14poB76+H+YS2eq9fW5qaRKwcdJlfEX/AFehymtkOpsJIGpdah9QtpuFKyGytT6xa3b",
+	"DS0OkuowbA0caZ+CC+MLVRDgN4t63G0qD/bG+kwWOJ4s1MJuqoAtHDEm1yyLxlN32wMs+ggCKC0UK3HV",
+	"ws0KrpCh63junWngx0pcJbOwFmK7zmA35A1c2E7zW7YfVqyj+VXv/+4ssHoKrc1zoB+Ti1MspjLkn1Gg",
+	"uHUqmnLRFlv1ZHhPk1JOELkGH4yiiM/YEdFVgRXvQamTYC6UcjKBzJ5jyK73TanaoFnCAe7ocW44xmO0",
+	"DJ3MQ1/NCwMvcHRcYBV6bCxuwk431vQuRceM8EgHgPZ2aLxirS80HG2UmfvkIGwxMKM3K7Xj26rJ+6Yc",
+	"fuy8pma3C+pDKn3wjUAvKLAMDtRFblUSVsT9Bv5qLQZwof6CoLMwsX/31gIvXBRsp8eiRSvxtUGImg8M",
+	"BIJwTkijPgA5zZg9Y7l9Q2dZ1lrC+ilpj3HCcevut3ktC/aDvSWJPle3Rmoptf+e0JJfsYwcBsWLC/Io",
+	"0kzSMsp3OkzYuUWo/sA2xg7/yxCq4OiFHuUdSzta2gXUvZPcivWhoZ1rIvahP7bkogbtAdSGmpLu6Ubn",
+	"llqfoKLRMLkr5UQl8Rvzi/CyKF/GJ0W2uttW4Mhdmx4XDEMzUvG4W1on0o1G0G3H3fyiAffZ8x99UuJO",
+	"N/0WDUksZ8mDsmI5SIrPpFLAr9hua27h5Qt7PlUlNKG+3LFud0oEu0FoAMjX4lF3zG8P9KCRGr67cUU9",
+	"On0+JiwMWIFep3ty8K0faBg41wRaZ1uq1BKp9dWv587dyBFZKswAmJKLH2/OWqeVkXEDWTDZolMh3fYh",
+	"38NT7avTX1WUzGRRlSwCUcRmGc5GQDA2M2WzSwHoA3UPeFcy4CGStKGG5/EdJH1DUM4CGlRlpIt78zyp",
+	"4FjS1rcg5ZmVJQuptKdh1+ncbckMMT4gf7uGfXT1s+RdA7gWnuLRzaENIpnS0tWE14dkIrEpbKrm6hm2",
+	"N8WsE1aaFkRNaAEJeLrY7g320LVGtR/jCFqgl4PBwZMGDNFhEk+gjjPM6A0M5K2l+JbRPF0CLBasYgPM",
+	"4MnNTaD1umGEX09Ensj8fjeq5wM0KKCs2TM+lXplHsfk0NdE4MHAsojuU+PibWuIHMiCimU9LB5c/pL8",
+	"b1VMIoSHJweDvZ64DB99t5mn9lHmFkQrx4ZhBRfwFHyazgikBeKa4XekZPQaQ6qyLKB5LFNkxKZcFK5/",
+	"FDcaW+tFrXWZSPX7AW/fTlgl0PBUKsM0uh7IiJkF9MxbSD8dDx5kp1iv9yHw7dSaWkmwaTfx9KlKRAxX",
+	"EFMpceSwXDxDnjOVM2HohOmMcGGtPA14FIcHB/9JanCGATlxWrUDsfENt+UY5JLOiJV6GWR5IHGDuEFp",
+	"5IVoo78VteIqZ8c1sKzG3nlLD7cDnBmeTg7tiP7TDWsUCrEGxDsT5DiGtMMSW0zRX3tjZ73nHb1OF653",
+	"VmV2jP0P9sPPVF1t0F1r6YInppDY1ZMmgpYzriG0tG0hfvbXRTmcW8CcENY3vKCj/ldPcHeLhuok5F0l",
+	"7Cs5Y5At7yCQUZeZ1jlRGytJNurgHmC1blXrm9g2eoDHHctTBlyf1mPjDn4VXA6X/lz7VTYG3kLO2sds",
+	"T44QV29b2my0fn3SvVXVknKop7RI5Zph1YPT0EBRtLYOqeZSpFNqblm827e6YbW6wNTdhqPyXphuWJBo",
+	"dTsemJi4d31kzn0qvVdNvS/B140tV9Ir66TL0Cob4rVdcyPj1+5wMsl0CWisXlI+Y1gvjsqw1RAgBrwx",
+	"BN8RuiLE/FuqyPtnO90m92BTGtOdqspb+vri5V3JF0Pxu9zqZyG8ePdgtc+02Txzl0/gXpBa0x+TPUQt",
+	"CQb3XSOmiqivvNkHHyoEr7FfQ+QCrH9PSXjXYbRLgPLEXfox67hW9qYa3SfMpK1QIypxhCByLffCtJNt",
+	"e1pKSbDtS+r7dhhoWaYfJsui/abWNAOYT1oMjkqZX4XcAW4yYs+bmklfgngHvyov6uSVNpprOW3YuHVn",
+	"py0immQRZhn3wtaGLrs18m2pRNtYWBb6y/bVN+7SEBfv7Qc5FC/abrfiWRvsumE3ZujSaUDVHVXQZGCG",
+	"fS0XU24AZi5nGfmjkgYATxUY0iD9vBtoxqhwEtBrBDVk+WriRrbn/wVMGrvQitECCpG6qgP1pHa7Uj+l",
+	"mxWMlr9PqSiGR+D2EwXANsSpSAtfk+t6CE9lWegBGcrKaF4we6Or0F67C04+WqGQFXMphv4VrlLGxRYw",
+	"EmVNd59rZNCka3ZacWO1GiO+HJYeH9hnfXdciWIf+Tpd5BeZBlMa2MKuJBb06Ul1WcMccMCalODZQhsN",
+	"uvPT/ArR7l31YMDqcIGvddsBu0a35psXHE2Q9fe0dghPy6OeeUEp47sHP3qNxvquiOCl1hUrWupW6YS1",
+	"1iiFEIJwhTqQ24sZZdYq0gTvTusJYiy35843imqtpPWjXMX5xoRLeB90SDl/9cvLZ6e/n75+++bV7xdv",
+	"fjp9bXkkIO77BKUtdW3wJjfOzK9DSltMs6cThOCXY9ecJmbDFx6eycfdz7B3c7M3crYXgXR47KU3NXgY",
+	"FjAHSdqVjeyYhbwK6Ru3RE54oRjkCz28pmXFyJxypaPiHYz/S0U0K63CmgJKaE50Rue/4cve1+98xbVh",
+	"gqm6B2d3vJF2sMNS36EWI22Q+YGkKO2VFJPXSbUKc4qOSWh54TJ3HPG5ZAHoeEsePfmW5FOqaG6cEj+j",
+	"N1gCuHf06Mm3EDPwfx82MGl/ow//dfDw+/f33YfBw/ff+O8e/Pc2INp64X4GTPgYMKZP/lSEzTzh10zE",
+	"oCQdfX8vz44s0R+Tl2fX31m2MFIUAI8HBBv9RV2bstBuZenbWui6D+hGFJTVTWqHNSd3QDXfGufpgNyx",
+	"WvBzcHAQRTaOyUHUkzcMsbSHqggKp2ai4DHidADc6YUw3w/+o6PcXKG43fG/nyOf/IqCWnB99buqhNXC",
+	"h0fO0w81qFbPYAW6QENM22oiVufGWIrVacjQ3f17wTRH3bO+Hq7FhwY4NCHNpVhJplaViMt9nE2PiL2a",
+	"GFaWmC2PKDQNtTWeAXg/G6PpKnHCEu1u1dNcEGqqHuZUM2vLGoDELfiEW7KeLudTJlyoSxp9bC1c5QK7",
+	"UOPiwut4p9UW4NZj4s2B7zawze8+B9e0k7ZybF16BddENyAkzPfxSZKrHsSS0SKJN1RXxnJoNJpb5c+5",
+	"vEJQkAohK5E3mGOkkft4QaI6exZK15C5EqgyOar7loh0N7vVImd00ftZeL9NSp7aFWhryl0jLsuxb6sY",
+	"HTQ/zaJuUOW4uGJxNxg0nrBkbIxa6ixVjeie1tKOkvIyuSNvMEnBTBmmd7i2pZb+IW5uf0QbaEBOsfU9",
+	"9A9CYBAHxhSnxCVK/HdEDeAi9dY2KwsUsVhGAHJitSVNRDQlo9fJMZz4dQO3CFS6MK5CY1yuyQQAHzHL",
+	"hSsyUTTHpKz0bFtLy317dMRS8wFvu7b6LtWScxSZifdRbnxf6iYOR1tJbU3wNTXVL6gXsSan5JFgi3Uo",
+	"o43K2UomRo0/tbu0Nb6C6Q7pwNge4r8eHUwjRWU6aAAddckRT4McAbXaE127QWZ0ad9PrEzgpkalYHa9",
+	"Sla4HI16NNjNhcYNRqP+rJuV7i11gCvZ9NH+JWfzRrDVKgOXRJdLYZSEfjEAnsBcLqLTDuwZdd4zpzBs",
+	"9AC15LdYdSdAB8LCaUNbwN/yKcuvQo1mImkChw8YNY0CRPBDWIXF4ZbaFS8lLdA9CMLe/WLp3/eSTxmn",
+	"uMotOJCxVrXh/vN+MGhFOlf+Ra3dxdnxUIyKuxJq+GK/mRtbRwgkXz+WUAU2ZG7azcWtgJShcOURudwr",
+	"K3q5lyWyMqUily5V0l5XQzqjxx8almOGv4F2uwIEFPpTkwkUNDedMvlfwIUNj+BGQOL5vFy+oLysFPCI",
+	"MRcTpuYqjW46jvRn1xUIFgZyxQb9kNjKZETOciMPHbkC04tZWNFbrcKRSzHmataSzrHDNKJsT4rnXF9t",
+	"PKt46iDpTwp/FpMjw4f1PDvWMl8oDghQ65XKDdbjmosCglCICoApBYCpxW5OjcsSTFjbkAQZHJX3NAlL",
+	"sVadlGq7CY990eLTvuvDrTnWD6Awrq5K6PNgZSI39Gs9YlaeexSBLuAZ3vhsQ80cK6anPnvUBwTSQUV8",
+	"0otNRznKygtXIZidlzRzxdCQhjdCVjyjihVHGDdqWueR2R3KsJ0uAIrvpnH2PASaGZMki9dsgQhGuipd",
+	"Fzp6ZRmVE8ou2NHRcLQveQuPSpZFdQHztOw4jebp61FcMiIyd//UWjI3iLWj+2fHIZNapLS2pIdDSAD9",
+	"EVDoPRawq01KQeVbC+qVnGzipdANt4ERC3dhBRRAsxszPyJyPMZsf0AfjISDK3AYLR0KVeaQlkB02ft9",
+	"KZXr+JdOcbRT+xXFUVIm2EGetaVhoB6J/vg2GJ+g1YQ8/eCxCpVSK0ZcLELbHk2Nw4UI4WLM3kNHprAa",
+	"ZL/eSHjfxavzLcUQF6/OPWR4o4EUdODTK3Jn61ux6KXp79l6E+z/pk2TlcnlLA3QbQfeIKCpXBB24/PE",
+	"sYFPSOdmwtpocUjuiAwrwW+Ozk4ufhyiZ1tDg0Ggv9aQXLY3byvAN4qxVhIzqtKGFc9O0tsC0f6gejos",
+	"VnsMa+wbh0egl9qwGYHn6e2up8YaR8cgGu7K6enBvl44drhLHoYFrhtrTTHjCxTKiTPVIbOkznRLNevz",
+	"Ra4bjMJVg0axCKol4QNryu12NJDO1b1tKB8zqno8qU6BTx06u5D9zmlYhjTtllQBFww9dHkeN/sHjtKG",
+	"cBk8amuoQvXS+jFn8Sb2oFKkqN1SaTod84TYLa/PMSbkuISVa5bsInnnRMmu6Y5d0vRDPs9nTY9E7t8Z",
+	"Bue1g3te61i5Nctyd+mSIRG/H8Pccfpkrbcmqv5nmlRzV8KDmtdCqjh51EfUNC8x9985IpzrB9VaWZYu",
+	"ZCF+10uRdw2w1UPb3XTf4PImXO5Ll1RwTIZ2X4beF8dzYDYFt5dD1wr04c3ofO5MuDpZpc3xEi5o5sJs",
+	"76cYsmk24XTECTRtbfCaCTbtHQnqtJ22a3xSj2uN2AJh4xJ7XE5QW6shnzFUQ5NuroJxELeW9y0xWIqH",
+	"CDgA6+CXd2/8mHWAP9l6lVuKbZfF27nt2miiWzCCHKbjlu6Hftu3TgW672xxHwYq/vi+eWJPxPJN8NXj",
+	"p7YCCJp7kNFtrdMQeVqGA9uhU2W76wZ6+CIHs6p+cGFA6lwB6Jci5GQtPNh/wUpmVno5tDh1bpkeFdi9",
+	"W5dU8MO1sFznz4FBOdYVENQpBiPvaQLZZwlUEA8LeaviPVjtFgxHuL+jOHMT2yF3jxqb9oKuwnqhe75G",
+	"mEhBjJzHOGB/MeCqsFJ/QewqPzcPX1XXjnUZ4NcEdhUanvZBvYpE/a7P1S3Qa7BxG4LucuNr8DMylYtu",
+	"dTj9Wz/57scrFbp1jRu7McGRgyOTooFSh1kvq3CbNDR6toKwLU2S5axIG7pvxkSza6ZoWbeJ9pgLOAwA",
+	"ssFkSmhQx4XOsIFnwN1FiAKpHIjEoCXs0V7Z3IIzD772nlkRt+hZfZsWwCsCcTUxKl1Duvls7BgRodEV",
+	"td/5+H9VMWmAA40wI8f7LTGLldaQLZY4Y+yJBO6TZqeur0qfHh+5FJrllSX4H3Bupy29ifB71J0U4N5R",
+	"g/BeaSCcJ41M3sOkZOOajspGpliUKTWjN6dY1X2GSCHpnLGoq3JIbRkxDzzWhPpw4BwzuswCXBBklwEC",
+	"ij2mMXTVarbvtuk0kHw25Cc/ubkh94U05MnBIQzjycGTB/Ch2aeGNDrIRAuuM8LHromlmSrGAN3FMaxm",
+	"FxbXByVOsO4NT+Rax7RM6xST8iMacN7W7w/M1IO8cESZdz12AE5Vout028gzt0IzDV3Vo4l4jyHXAZjo",
+	"1mBEb5AhhxkkVn5Grxh2xVxpewNZx9qDedQDfHSw/QS0IUv4o4xO0KDhi4IolkvVC3RCl3Lx82bSPLFn",
+	"IroiW2+aBM5JLsjYCtMZF9CuNKKqR72oCsa0aUPsiOrfs81vf9JhpW/RbqiLbGkIgV3KFo+90BPfGN3l",
+	"LvU4tJOA2OmAnLjs7yaq8TGiKUHmKxvzGzLcH6aRjld1NJqbls7X9jnJwuzSxXFZyaAG+IgM9+mcDx3y",
+	"l/0MhG0/7N9kUC9sidz+fZOOWnXbJr+eO9wjLnqbnNgY9Z4mC6kggyjmOp6hWQ0QlEWHCfR1mKGrxqSd",
+	"/l/Qjjzj4m9qQu62iexZ4N63z7peRVsCbn8UEPVA/YEWWz7zpyNUFfry75zT/VJowyhAKbpBH2F1p8RU",
+	"bwgHQ27uljbDd+ob3NIwGLfgVrY7ZnYZCRCSrIQJImeqOVUXI/4WFYup7ertC9jdUjcRu5LoH5AXg+dt",
+	"e1JFhL5Vt/zu1fHZ7+lOD2pLKHDoMLSGRys92DMHR6FJJQClA8oHmthy97RDYQTgSSMRyXFYzYdHceUn",
+	"PInVsg4CcAMyLORCdHrvRDKf6xQq/Rz0l909DwjWMfoYFmOn6zsJCIArB8TcEv2FpgsmfAyvn8rIoIIG",
+	"iwcROwgdX4VVqLVR1Fj1f14Z4rbLkTvCzOoUCvW/t5vcLeNfUbmBmf27d3gIweidHdF6WXoq9IAjDrIS",
+	"kzGdICCR1xfcx9yZZHYtcsDjRYQIRMRdP0BwDlM1NFBtiN6S4E22x9DaSOhmj7q6Ob/rsGdKZtPB2881",
+	"3M0lnAIWBlf88w3ZdqlmWFSEdbinyRCeMfTVbf2mHTmpdzvlLW7t7hS/a8GPpbNbgWmps1pRxEuC6fkD",
+	"8gYKYD0oB6T/CgoIkCno2jxZzHdu6KiMSXYqtfkdlPp0T5EOrQ1xRKvNDe2D9W+H74fbuhamteGFsho9",
+	"qroU0N8LmS776ZO6oGWlctaWpey6CEPe/REZjipeFsOM0AjDAx8AmcdDSDJ/ffLz6XC7IhqoLXdgyW1N",
+	"GFvo0ZHOzolRt2hKrsw75SgsS1/C3Ln2ww9/W/5eeGtS2VKV6J1zUGrp8kua2rLOMBios4ivW2prpNjj",
+	"PDULCliMlUHozLfFcGdycCkw80lnCKCOjwwCCW4E3Xtu51IgXsaKILKqTKoIt1yGow+jyKlSriMu3JMR",
+	"V8dGhlds+U8Qd0CYMZjE//zz/T/+OfjmP1IHyc2xexq0U6NmXLzE6w+3bK9/Q2p334KbPV19DMlEmasU",
+	"WKmWDNHuFIJPj3q00TKNa4k8IWJuoKanmZoLu3dewbcutFDnC68ndKct6+4gAe3JWt6eNlKxjMxowXxU",
+	"FJO3utT+rUaJ/csyxMAeLffqVWnf9bACnzOPbdXCyx2wtXtEerSJXqQO8klEUG3NOVy1QLzZ7zMyhDLt",
+	"YciUiDB5sGQQsTGwgY7OyPCnasSUsAxt6DEeykobaDuCj7APdklVDOUVwqBERPxSTBTTLW3E2iHLOsJD",
+	"x5ZGRwFnl3Z3wu1t3QGyV7RgzG8g6qcXdjkRH4zXTkeqofgx7gRGXhpSMAHcHQItWLzk26Wvpw3IIgXu",
+	"5VGCHpOf+FMXHwJ2pwFhhjw6eAyi5NuDx6vgQU+efPtdqsEtowVTd8HWe7qEXJgBiY0g19aAjBWdOexY",
+	"hwThm6w0wM/smJ9Tw9Zh95xvsPJKPUYSn3z/fRRXfHRwsJXluId0JjMkjF2Smuusf5teN74d7TKDwwo+",
+	"N3AFKw7QbgFjNmR7JGQctkpKmG/Q/c1nPnmHXo1Dw0VeVgUrogD6MTmEzjGaKGbc7ePtod4RNPxpTRoJ",
+	"eRhYqeUbwY7rbBCrtWiWS+HJzOWUuFFkLumCuosgJ0YsSU41Wwv/p/NHkmBx6epzDygRxbuHjr4fjhHW",
+	"YRilQmg6dj2dXHUozO84rquayhJSni8FL9hsLg0Tpl4ITN6wjAEQlgzCEZKho7KHkA4AmM5PDh5l0GEN",
+	"MzQeo/4YVI0A1NwcLLiVNNQveJM722s8fC/be3LwCP7/Lfz/cdIXd6vWOHg+dnjesAVZujYQKR11EOzi",
+	"FyLz2/r4YSWnTiuB0JvIadfW8IF0IBN3s+7n+hjRK/ZLHzByQFPpB7DQDhPik89bYBdcQynATAJMoo5o",
+	"CyUbmzepnXldF9cBgCGWMYG64lFesD6dXEyZPdUmn5JqHnATliSXM7aONrB1mZ29lFB9nSGFRw8yVeOs",
+	"WQ/ahxyloyo/Tle6WTmYWhI0YWbymmkX29NyxoALKKarGWIppWHwglGQBKbmLo+NA4hHMJygBLcFCmcL",
+	"GAc3ZGQv1V1JAcBD+pGrTofELoK4MgtJJpJIKzRD80XQNjiWjccRqboabgSAFRCVEuD3ruZMaYYA9qGO",
+	"jo4AEyLJ9hb0uhXji9WBMY8sls4VDl3culETMrnWnmQp4IvI9oIDXmNfwAT8EOLN6ao0OZa7cyb+DJzx",
+	"ifYtUbvIZhh6A82xljTai8B3AuT7k5ubrpQccAoSx60BXND1gaGqO5VPviFb0nWa7PaaBEa83oteEFYr",
+	"nmC2su79qMPt5c5p5AWyrQ1wO9Aqd0E1trAsyCjVZgQkWZu254rmMbG1TjJAQRi13Q3xHoeW1OybSqa0",
+	"IEZKMq4D6C1Apr6VRjc24JZ2tb6/x50r9FB38qgf2G+3/a7sfLvfOWa7yhAqYTbAQfhetW3oD4GEOqyZ",
+	"n1p8VhMcZSJNRBOINnfsS9mwS65XEOU1U61KxVYlZk619qJ0LWiBARjswwk8Ts6Z6J6Y5eCiUg9HRDDM",
+	"N6o9/lDAyU33N+gOVStezPXWGlZdAfZdNQYFEk0/un6HonJ3RO3KgHo4B84BTzpYh4DLJH0TYTsIiAmG",
+	"OMZfLRfk7Uqh0V8mFQQm9jfNdPU4BTs9V53SR1YLskvDUkoixh+aDbsdfFgfWEfj8KVWWDic30TNyQ3N",
+	"jccJt7ZwWeRUFdZ807xAlaMumS4pn+nNomNDJC7ba2k0cGIHLSikeBxHXkgQXmNAchMssH+fAOzw1e3f",
+	"6PaCeod4cD12pWdvzI8dGlmuptR0yjzGVJn362GBUooJU2FpgqvO2xOPD7+NO3nPBij5xKRkr9Lh3Hdu",
+	"rx1rhx5Sdp1dJJdqUod5iAvWuHZioGfMrEpKY5vm8cHjegxc10+zpDWTDd0o0kTjJJy7pmc/lRU6cD3w",
+	"l7ctapwlL7ay4GAOXmjs0NTiPY4Eom+pHiRgQ2fH80JGS4JdSwbkxFX9ug4NCiMABFkBEYwVdXOAjsZ5",
+	"ZdgFVRNmthrnePL7cMkd5xzFg+13KuNE7HWfyMaWMHVihIE365VuMBpUHL/om3z0bencfVbUzX53a3oO",
+	"sb10qoLr6Vz4yuK7JSUwD2XeihHm1aa5kiNWm/gtChQUg/apVlZ1RclKRUGxEtABpuUSwmpc0UGbq69K",
+	"+kBa+2h33G+3Mzvc6qjbSWuXD4dJ6ftGYEuPdbUco/TJ3WRtkPXLOkYW9+O4Q9OIiRQswAMnUEfdLKbU",
+	"clomyIxrK8mCz4OJ4xomgWOVaqHoQhAawH+gUUZ3G7Gl8zKqnNCrtAXe7sacYPRzg22MK4arxzWmudAJ",
+	"5Y22RsL5zYU0WezwgUk6/1j3+cynVDd6qbueGusNNvziNRtqxGARsBvpypr0JoaJwygcvlLozt9tAq15",
+	"HmkJfYKVNZBLp1YwNHBdqSC05NSK6p45wqY8x7hw2mXaXi1UBw5CP5mxBEQRVBbqXhrdGn670xsTZb0/",
+	"kVkUVRwZudeYgacMv3epFCPHcM4Nbent8iOUxzNS8mvIv0B5ozTRjK1jM8S6+5hbqTuiRdSNO4VrkUrC",
+	"C29ZTCXRdEm07BuKc0/Yvo9dgNt+YstNtV712zKYUFfxsbL4O5cjvzJV8Ny090OKN5CvblZGtHR43FGr",
+	"Pw61zWaKSBWuxWVyTzdFEhOuwXIL37mFh67/XvgV2+VWaO/paa5Suuf4u6lETVZC3WvoQRBLQaf1VAU3",
+	"rUqPkmVTJhSzZD13urEn3J3mF8aU7CSkSYYAqDXLAfGukHP41/K+pJDxwPy3qR3ulp/ZGGS7X/2FVGSI",
+	"Ax+CB2YIgx4eIfp51BupLNcQe30H5gE5EQQmzQpsyczRiRpu6se42oLtL0KT2WMwIhmCGg7h1Y3hryTs",
+	"YRfL9t70iTWpn3Ob0sV2yMNGS4Z0gG3Ecqfhus4PvsU/NNSWwsHW7sjMWdErIv0sNNh2bdmSZ2zqsJ63",
+	"SHSE9qWmOyuKlmmXjCh03djFoWqZ/IYoFuS+REraSFZmRwk27zy2p8ua6uxcacCabvWuuJ30qds+8uOH",
+	"laT5qeJpRHBMlb5n7VYNTiWEbmkgXt2LMcQc0lXdPjAs6MLSLbQoZPNURjhLmSxBja6rTLTh1mwR0DrO",
+	"HsUKGzTznvtUypQNfxpmEgadDqDK8dabsc/mgrXFYKFFUopOAFc1aKmhvipkqjsAtqN930YTgGrSieu6",
+	"Z9ubUAy28ZzBVR5rvYVNg9Xla+Xt9tp/S2bIRHY3u3asBLvp+WXxY3fUALuaISl25YN4dHbIAeGBd9U8",
+	"gkaV5wxUnaks05lcm2SsvWl4FMFsHNtzP5WVCrAiER4gFAXSpQ/qfwLR7JbGi+YVyJa4td4WJ1p9bfI9",
+	"aT/uu2A8Okuq0TZIbMpH39AL3z8sbXB8alskyjH0JFMJSN7dg3KJ0kyXOJ0RdQLFYRp6TIssIF1spK4v",
+	"ctpvCW+C+7/DI+0ibqvC1XWhl2MyWhrf9YcK4v2UpBLckOHVMCPD2RDKaydDcn8uoYOTHJPDg0ePH0Ry",
+	"4bvHV3jZ4cGsqRq7NJC47PHg4ffvPxxmh08+/nb10+znyQ/vt3bOrhfoXzt1KAs611OZksZ1YWPksEt0",
+	"S6Ui75FKGsHJr+sFcbFr5yeeQsk5v2ZNxP21h2PLrUSsXYInyfIrqyVhB3VkUceE/VHR0toVGFauG+h6",
+	"uBuNFve8Mhu6Y3afjG9BsDb6CRPMxUESM6hQ8WFEu/0MhTauYK9rOmhIDejWVMVK7rb+XE0ohx4JZlGp",
+	"992qufvXEIdGEWtPCuHd/nQZt7FYfew1+pOeb6ZNd1WHrl0RmQSKX31LvSyBPP3Gx/PMNpS/t/Amz0x2",
+	"z59aYAHqM71GVs0D04v2Ww1TTNsuAH3VJa1anq/YTF73bXzXjmgQp5FiWkUb3jf01UmGGjA9G7jUjGvN",
+	"ihqgFlicb/zMaBGXsGMkKpmZ0TgAu1ihzkpGh1Ozi0MRNqR5CPzBcKudVFprkyxS5q5CxozV3EwOapvQ",
+	"4H0TFS27QpJFT9/huYKHnofId7p2zVVry3HkZeCaFDLp1s/lnKebjWMwwdujdet49B2AR9R3zitlTkuS",
+	"y/kyQYbdw8pdepY1LemS6prLJKxpbjDurSkvCBV4YLob0xsAZpYY5+UIBquZVURSocDus2+tmJ+zljDe",
+	"G4csksVuI44MBGbs+6qiybVkKddM9wFqQ8u2sD9Ai6ALK0TBSTU/aqcfV51rBybHxG5DlB4wIAFMx07G",
+	"PgwSCbAcs6ivxBbTGUz9UvCoT3JNkw0fYhSwRwQWWKBA0vUwsS62qxnWfoBqh1ToJSvkwk4QN6umT22s",
+	"eRwtVFyh3Je9B3kETjPQLOtkNwxiN2sD79gdycWYXJ5vNU/z3P4RaSMnuI4uNB1ClmuhaWpIySi0vHMx",
+	"6n6OhWaAM/ZcxmHntpg2DKfk1y1iX+dynjg21jT5fUSLI0zGNFMqyJSWY+/JlI2Y+ZWATYMJQj0lLY49",
+	"RlDJMK3THqgBZNLic8dswRQpJKIESHtMEY2oeYMjObwHThwODG/jRm8IKcc1k/4+10LRfYyenk5R4ZNp",
+	"D4Uf/Q0pfd+5YtbW+Se7co3DjhMrJGLwWVssvXG38rBkewtWppyEbuPsr5DnAlFHOwI9h9BwmkV389gA",
+	"ha2nLbixZJGfyi13VwPhE2QyBBUmUaK1dfvrUradWhLYStsd8050+Mrd4aaTsqnpjHXCwKofIRzkXgKf",
+	"/662B4qhHucs1jfT3fb7V2i7EsqN77UX1a/dZjjAFS1dxVdOznVoje1a/NdTyPpbHLkvV/UL6+cXE1Na",
+	"DtYT3OyX72iadlfiumEm7lSxnSVBJIdsNmLW5kQPrLW1hltxBXbV2hFrCp8uzQpC+d0fu0FHPmcmRHld",
+	"Pu5EygJ1VOjqAUnfPkQbcNVIToVTgb0CPOipmm7pvz3Dw9CmtS1FHiK1t2wPkKTpTTzgZzC3/Wu3RvE3",
+	"B6guQi5qjxrKNwuhsbSmhnmsVWjQpjzo41+tftKt11+wgBJn9u+OpR2aMe9KIcMHnpRMGd2784TExhNl",
+	"gcZ37bN0Rowrp6plCzTvVXKG10uXOL9+iPq0ZvO2NR3Ja+aAtaCMAIU6K8iZgoGxShNVlUwTaqcbd8M6",
+	"eNLkq7IaQSHILdqu9auPyRlP25eICynHZAiD1YNw7RAcBbCTgyWdlXV5HBgCZOjCBcMBuQgYE/HvtCyH",
+	"kB8EO0fF0hJWD2f4xz6k6ihr1wR720YpVDQbJZCJQmReSWjUFmQ1bupPx3YG4+bbCCUm6n6gj6kz4BGy",
+	"jlt6R9wlj0ofimTt5v0gCSug63G57Be6aK0fzstK82vmioOPwMkSiooza+T7OtPhNwOPSZnL2ZDcB/cL",
+	"VoZinah+gKjW3wxrNLtLYV/tc86h7pWV2r8P8LrwCZYD8jHP8RcirfylIIEBE8MspIvs4p3oICkLpi6F",
+	"YzFXjM0B8qqJabdLSt5xaeUFls72ZboOdrdZGxt3JUs5+gGXpw9j4kXJ+jEyPZdCs5336wurtMOFV4w9",
+	"5+Nxwv6yNLbByEZwXeqquzSdtSLGlFtSZgs+HjOVkVGi9H0LSACOPZWlycapklqf8QK5EJaDPDxEu6tg",
+	"2uoj/ru0BebzuzbrM/Bqf3Xm1tGvQ1ItV2wtAFdwfbUH5A6PTamgv0QuuV7IvJahFUQz0wyOuaLuES0p",
+	"1Ne53tEZujhdG4WFktAW+6+m6v+yXg39l1H2/dz+poApv9Ru4l1xTf/INqj1PHy/kSSB7zGXTxYO4klR",
+	"YCS6u1LDarcE5Cr0u3vH2ZNu8mszSgwzxQ39W36ELNIN6bTAw5uptAFKfF1rVdxMZ8zwvE2kLaFtMcEW",
+	"5vBE8P4tpCr0EYRpsV/4oeWa36ab/bkU12T4jJV8wkcprIOV9H/7qgkzce84bXnwmCr7j3OyIoQVFE3Z",
+	"RWiRvS1a9wvUtRGyFdVvrAGDQAy75gVg+KHhypXVQTG9RptaYGQh8YErUspJD3Qf+3q3v0nAGdyLDcqH",
+	"D3am+6W3VF5sypieU5EijXNEILRajstqjjqZhxbXfCKkakAJxB2s67rzzSVIjRrN+sY4WNzhAeHyRoPu",
+	"xLDcdS1xFMCpS0efQeNukmyyNLozOcRD3glvCtGK7n7WaN1Xh7CQVVk8Zaf14d5c+gPJaRFRQrR6jPFO",
+	"1+0GGq3C5pCZq/jrYaVtKdTei3hNdJjiDPyIG8aF92HVekpWd5R3L1/tbrY3CQmheJorqb2nIOFAu3MT",
+	"jqB39GnDEU9i90vzis/4LZyU7rCC8wShg4xcbX3aqMqj0AM16ZR8FhpVpB0qiPVRozofY1/wHy8uzvYP",
+	"B4eE0XzqWqfTqOtF5IrMIPEHHYvb4I2w53tbjtiLSgEDCwIVzyrlxneL4QraNRxjqhaqAVIQI+cNfLIn",
+	"Bw18skePt4/rj4pV7GKH4GCWQUOT5hpizs4k4Ot6oJDUkB/pQWd/wwqt7Z6IbwE7iObpVnH61F0G2RHY",
+	"cK6tU93YkUZE9oqFNnW+88rUZWa5PLIZvxmQqH0b3DNjatIjUfi5H1iq4ENRvrVs+TlcFOv/63P8ARrv",
+	"jJbQCQMb6vjqTyIrA+CIuRSGctEHoHFbXNJXgd2iEvGadelRdc2eTVl+hakiZ2ntbUUyQ5ikwgPv2pLY",
+	"7fO9mw1dws8QjbFan1TYPMjeV7KxOY7UcXR7ieYhS+p/c6p1hzmd4WVuUilcxjJw/C6KkDuzmDBjZC4T",
+	"vrxzzLZyEiBS7IdTY+ZDct+zamx14+o1H7jfdXQBcvaLV+fw46Pc//QoYHpfvDoHTxIUgk/enj0jTrl8",
+	"AP636aP6lvCsOKPOvnEvg38gs/1RDv9P+mvmSt4sz1qn/Stmv/i43NnbN/+//z/BHk9Ou7eCKWrDZGQj",
+	"5XLEJlygv8z3rjGsLLXlu2bKLgUWMNzTxKWlDQg6HuNnwuwRWtK7rxuYk4DoB/57vwLXh1ZFS89Y+c5J",
+	"m/tq2Ius7l/KxbmhqpcX3EQu+o2RH3+dvafsTK8Xr857y6UdByHiofRvQlXvrXYd42Peo+eMXoVz4yke",
+	"hAZNQX7ktKU2Jm6pyQU5O/0Z6Rhim1MJFjHXulqx0+417mxQGrjvl9qw2b10GWB0Z6s2TqICxhSIKJ6r",
+	"hoTVU7kQUWMaqq/WT0BqPFxolleKnV/x+a9M8XHCSLhAtVIs43kPyAupwECFsDzw+ijb69grTsRV5TUy",
+	"+TUz7QY+U2lYw/NQlnkzR2vQARx13Rh/3T1NXp4FfpIspetzciyJ7/7g/MrZIlGwHFtqOqwmJHkJuXAt",
+	"dRauWzOdMOfP4wZIJGHP3d7t3548CqFErhsuxLtWcGK61IZ0hgYqNV7t2AUTRa1tTB0UyO5duok6z3YH",
+	"Q5Ty6WaW8t9uwGWjxitbrip7HQQhqxM0vBuyX/mCv+u2WdWn7v46uzr4+hLIrQJaVCy8GlACLpWrvBHs",
+	"Bozt7d7IREpEqNXWdKVAJUoihhyEFH2xhbUJS6pNdyccwr1uzwrYgOP1JsqUBS0b/dMBaeCIPCGObxBs",
+	"mgO1PXYFyf0nB48epMOuVdmKdmN/88QUARrkEkSEJezf3Qt/xxduAbtpwf8EGAion7KzU30STwNOxsZa",
+	"dDgV58ZV/28CxrFnxRGkPTT6i0Hi3BIkY/cghL/WWe/r5Hhd6/ob2gr3bY3cvxn2LVvtv0mcuV10r95J",
+	"M+oNkDu+9RAVS+fq2tj19EMDYeTw4ffvAWbkm/9MQIukmgrUiCgYxvKM4BDSsCB5IWfCWN3C+2vCJQf/",
+	"OWgh1R03sHmnuGFtKETtndE8+lshBcM+jz7AgN9gJ3drseLyZ17FlMoatNB4+dg1ybfiSPeTC5tB5LK9",
+	"Qi3fViIdY2KgXXTTQdZIzj247nkenrdOcKCF55XiZnlun+q6wskrBiODN8HYGFUQIHH3g1Ph40ewKcay",
+	"ZfG9ELNrOsR9HZJczmbY2KTAJg1sRH55CdhyRvpGVvCjJAtownmOSaqX4lJ88827qRx88w05jdvckpwq",
+	"aOMwPIH+qfxfYHsfkacwanLx5qfT10NMFEQ05kby5j2NuKpQ/suFa64/gO+GniYKaigpANxEqqUbjOvg",
+	"+c03YJYt6jmTBRXmyMdVMpeimWFiEPQSBp+iXAhoFReSRqMCgexS+KKBUCaAoWsu9ICc1nQLFc4UQEuB",
+	"1cR9gWmpJVRfDk8v6GQ4IOfMl37mV4TqSzF8OX4IPU0QLpRi331ALHeZTVYpGJc8N8M6P7vOwlxAgF0b",
+	"po5B+cYnvpaC4WOPyDdD2FnIW8K8U/ILlhKSK7bUca/uoMNyhRltuM7P7V5Xwm788L+RvP9pefMQu1Mv",
+	"3Zh93CRUrYMpgK2kQS+GU3BEsDTL+fwvBUx7DL3r6x5XdaEGdhx3Tfe8Ju/8ovM5o8qRsvOTQvd2N27s",
+	"YejIw91KCplXM3uOyf23L56R7x8/+a8HPoVMGzoqmV3xgg3hId6R5Cx/4OQ1mx4+OTiY6WFGho+cc+Rw",
+	"+u3BbHhMNP8Xa96zinp1KQLs1QriVSvAFbngM/dUO/Rvv/32e/S0GW6sqrmHRxWPFzk5e7kXldbtXR+C",
+	"+J4zQed872jv28HB4FtX5wtsZ7/OkHadQlZxcQQ6lgLcI8dCYzgBY1kFtmLtJVkWA/LWp7ujL5prw4pQ",
+	"uh8VFlB9hdi5lr1b8QKL/rLYO9p7xXWdfj6nis4Ytm/6LYlhIMeN7GsrLexvf1QMOlBjRDXKxwJengqk",
+	"vq/zYWFJHh0cuDRc4/Aq6Hxe8hxGuv+/Tsepn9cUk0FkdcTrYsqkgYijUoPuj/LbsDUqj4+M35OQWR+z",
+	"hOG3kApK95UV0XAFuIPahheWdh8OKUrCajajarlay4i+FurqPTS4rEMBuItucUVUTGr2TNCJxor2xd57",
+	"+3hH3vvhwv0P/uPHfeNq4uZJkNQTD/I6p9oAP4fQKIwAoxtWuiEeRIG4HZAJhfW8cErQbgzkmdOyXKf1",
+	"C+ZoPWzYGskDNYMWF4hZ1RfXe4k5ip+LvDf0LhHS3KX4VLNGnkNbBSRc1oVWEagiIN3elVJBnlOCHg2s",
+	"P/HbAaabZ1wJapzPy+UGklsJ0Tr8k8wH9wbE9y8Pog+LK6ze5o4PVJ8iLglB5DxokIoi94qxeTg6qLkA",
+	"bLpTalDsOsUu1m7wXGIbfImoMeBsgFdeCkQrhqaolVJMoCcJpFST1k9g/mv0ndqC+pL956hcI/mC9vlU",
+	"FstelLuRW9pB+RLZj00iC9bo+qnZTDfvcLXuTGtnlSGaXTNFS7dL2pd5G0WFDhDYntgCBDYSXFVwEwn3",
+	"5nb8wMwJXNBFyHpNjxowU13PHyt1XcpNSuZ6BOJ6J7qh5W4cwWiJL3ZZ/lKhLdE2hsVUbhT62VYChPD0",
+	"3hfVDt6yXKqioyzvKr8VPFTvQnbLAEJnGVFGBHp1QTeIqLOUE0eZqwikSe3zhVRNEw8KOjRjZLjvDL39",
+	"D/jhY+OJwwF5LV2+g7PV5opfW2voii3TCmcUFPyVs0U31TPSOzEg+VVonpswTC8i8FLvtV9qXGYvLQgY",
+	"hk4174LD0o+YV1Z6K1U3QD76kXhMFFC05ewPKw0FlIHdlfat0G4Euu2j06tptdqkXsCEkqU1UB8CJ2s/",
+	"EO9cggrKcM1yBT4O9D24Qk0oqByQX+xLXTQXqsXAnRaZZNAbhSwYu0qfh1M/qAsc0xfkfs2h7JgL4pJn",
+	"LgxWs627k4ZdRbvsIObcexwdYL8KTwmu9OH9xyxohs39eM0WK2vwaXSh9fd0V4h2MoCXWlesiF7dsl8D",
+	"8hLMwhtUeiE7A4GU7MG2CpOHWL3rJv5MrxihK9sIfWbh0GEbHAInOLmlqfO9/4EXH/F0l8ykcdMbANjw",
+	"gNI767hB3MFjFIVnb84vyGAw2FfsWl6x4fpxfg6vWaOgjeLtRDtGEaRa0wLlxR1tz8eJEHXU5ufT7Ful",
+	"WYmBwPRGXTOxwRt2DlHwhwBGiZc6rzCoGIIM4cshdgdD7D7LbrHg5P+dv3mNnU2oocOjS3Ep/sSnkD/R",
+	"1/0nqfse/Xkp/nz48GH4z1489HJ7SP4kwwZis/3GFRQRKUJ+l5hkmPoZKvuhUivI//sR00NHs7M1HNok",
+	"hmog4/iPiudX5fIBwaG48gsYya/15yg74l6A0w66Id7qHbpwr8tI0WEWiCiJDXiC67f5AHs24ObX7gNF",
+	"bz8emua19tzICsf5tv4c0Jzc79jKFZ+yMlouJjhSLiZhlLiWh0+sDJai0PbiSxFtEJIH1qhZyuDFcEBO",
+	"PFy0qdP2ISqATv9XVJuH8IqHL58PyYQZbY1wvRT5EQHn+6XgAnxRGFNB6vF9TFMY1Ee4/Wn46UvxVMmF",
+	"Zkof4RUcGmgPx8zk02HmEFuHMCLElRsGXCtI+gn98VLG/jk480/xRG1hNpav89BZGDYG56ZZZNhh2mvN",
+	"ghrrdUf12ooSPP4P68yD9gcmJZNLxiIvDSkkBkXsabBryo1m5fjuXO0FnstFHSBJe5rYzbx0SflpRRKE",
+	"F4B8MGHU0uuQkKOCGiy48TA4axlAUDNDaMx/sVKVj7ppjKTfpItTN7QtJBHgD6bGzI/29/VUzmMoE2gH",
+	"lVNlhhhodpoxhk/JMHX5sM1Aq1TZS5it+Sd8IuTwh9OL1rfYIymLvV4PPgkBVyT+LPjhhvapR+SalhUb",
+	"DsjPWFyq2BywCiyvGdrtHfpkccVcNYjd0anrcGY///L2VduIw4GrRxz09TgJ4n+O3v/jaPDNfyR7Cjc1",
+	"9fefUHkEyhIepiR5RFl9yS7cHqBxhi2aSBdmtqcneSzrGuekQ84aDC98o4gvZm21tEa5k5Hlo/Gj5Y7M",
+	"brCtQlONpDKHf+x/gH83qtvWlsBkHPCQ19a7qkSbNo2rdFtf9nan48sxxPJb3Y6fx/+Mc/WqUdpkbfMt",
+	"+xX6ZOfdEeoGihtgh6/CRU9PL2hrabq7bB+ucc+8w8K9tfrUxmXrRzgwV4Q5eZ/tzavEkp9V5rMRZZdL",
+	"X0vBYhrevbsiIoCvKGbzzKXdBJm7iQ7WGdV+4SCukorbKQdrDG2gjNDS4bmhBQGaGipEw7GSM9eP2MiQ",
+	"oATZScbaxgsEd4MURGxS44yVIgQHdUqvf87H49fOgbVVqQeLTGI+F4BMEc2L1nCRB3jurh+tvqNkY/eK",
+	"UJwC83Q2YzTRtjHAEvYfRHjxERm+fvP8dJgFnK4j+Ju4JtewsEfPX/5wet6uKtq96z+GeoEhdwIpoDUo",
+	"IXtqokWhnXEusCBkJM0U3qbJiEFtbu0uaA8IFuzp8pyn97mO9H9KNTHAyLVJDgCLi9De7q6tPJOzOVVI",
+	"qmA3eQUjIsisefR2LTRSjEbxsdn/MK3E1UdU6W/58DVieRlseftwpMb9iZLVXKN3TPtWxuuORdfcud0a",
+	"W2nwSB+O3384fPQxYX2AqEymWtTt5vUVkrXrK++Yo0vXPALtXhRQNW3pgowYum38FpJRJQqENdKIACHr",
+	"HkxQP1yDFQ0uhW8TD9mTDg7ThfVdZRky6TLGOOIGED7fOMMb61BKicSPnivIW80alb8Q3jnjgnBxKWK8",
+	"Kd9XnpTMaO9Mdg1wKXT1yYiZKllNpqSkhik3Rw37iFgOdcYnJuvOoC5fUbD5A5rnikMIGpf/iNv7VaWA",
+	"+EbvfXNAdvjyIsWNfE5cQCUBSe87q989j8m+uG7sj7ALHZUUPMytagooCBBtzJH1QTFp5IH0zcO5cphe",
+	"paSFzoIfJ5czyNgFvcUwouc0Zxn5o5Lo1abC1QwgRq19xKUIXrcZF0VWR2JHzFKtwwq2B6tOt+UmVL4z",
+	"PSAnwLDsmlu9qvCdNWNpoI/hJl64stdLAbXDUtTHNkX9PzDzA67Zp7aInlu23ibccN8y52dVE7bLDE6M",
+	"QvudpyW/YlkjHu5cicjWnJ/9Mwg6jLe20epzVNMyu4UF11cohyshHB46aDVINWEu3MRoft67mwqje1X5",
+	"i7lz7AB27M1xasxunTm1EK5jMZ+LNvY/2H+2+oiaeR5RDUXoFC9F3X0LooDQcpFhhSm0+/Gpak1KeSHV",
+	"hAGt7HUPlI6lmsjdyAJ8v49mu8xOiMTCyCdSFv2cP+mp7I7TIVW3k+fdl8R5cJxNuksy3O48sbPrRrKo",
+	"xG9K8URx8CX9ybxkTibtjAu9Adx0o5ZkzhRq5rGIrtucOvXcMxeonYLuCUaid3cndQv2qT5s7PQoUAi+",
+	"eurBlJG7Gn/dx9Nmj4EHHvTAiUQsuxpoA0PbWEuIEf4ocO5i33w1R4ZCokMLt30Ls+7MbdewbCLWvws+",
+	"Yx8EymPjJSAFYb6RdOmonTf22CjGBoaqweRfrXziuVwIq4FfKMa2+fWGVkkakvseYguqA7yCBwNWbC6V",
+	"YUXc3bb2hw1rFWq7Ow4M4oavaJtrB/sM9/QgTf7F502OF9JeR1xQGFGnHABYbHKKZRmKMQ1Fza5OA4oB",
+	"V2ISz3BAD59zPZeap5N2z5ScSw1VGcDrhOtgsCFB4c6RH0cRsKvoEgsU+ZVxNJfDszmu+tZf9CWz+HEM",
+	"O9bGrZIWPAQZ4eO6Bo2KZRbKviGt5slBhC94zdQny3sFj79b88+r0fu37rtqpP0PWCWzYx/ncE4rzYZH",
+	"wRM2k9fWKoqAw+ZUmQGkcFUze+VEgoEgFbGaCyRhIS8cU15iA3+rSdARcM8BGcKn4VHsoMSU0GtUaVzt",
+	"/kSCNBxAbt1MGuZuWdjraufRlFqp6apu0ZHHhKwm0xZPbCguavfFerw/WAs8WhWU9MDIEbvEDigBBBgr",
+	"AytlYrl5I/xZ+YQ2RDiOLZ43WC/w92L/4bufjDO7TBnBVcpwo+2uu1WKD029bx1lfiD7D+7Tx01WwZdd",
+	"3ot6njsz1FSY0Y5l08qxd1xl6LGYka8CvEnDT4vc1V1Tg77AFrsgT9CPRuBtb4uIqGivOgRF7rsR/gm4",
+	"NB8Os8PvPz5IRkcSVGR1llZP2VldQ6V9lj3gMRyDYiImTM0VFxBREIV2sQGuEIh4kPKJphXOLftjb3oz",
+	"Tm2OoWpFM6UEVd+MDA27MUOsnWQ3Bnsrgc3x8GJIYOCNsNRqTBYVwhT3MxRwWtiNaeFzn1gTxXfvh5TP",
+	"nnmrfwudlWAlPiURPNTONRFEDNxWRoBIOlC/y00E7guM5NFjMpWV0k0DWAG2ohRH2PceAiWikIvMlaHr",
+	"DFJ3QfsYkNexOkfQWXjF5sYeyBmbSWW1QheefPTkOwc45gOEqDE64GBqzegAczhXMneYnusaNgLDtSV8",
+	"37IwMkvfGWG79chheHl2ZA3TthPuNbfbDOj2lc7J6QGo3m2e9vWXMkdksmNDyJXk3FmhuIgAPUnJigmr",
+	"QTxWzF8HHI8KmTv9Acdooz261o9kN+flS+7sypR2t7lPP0Hd7rsmnFEUzcPanojDpDebayMRx7xNx/7R",
+	"XdJpb13zuHYNb9PKO59XCzdxDenuUN8AboaFsAqt1XqvoG1SbYo64Njbs/ivn2t54M7dciyH1LUjnuWf",
+	"ZpkVpIU6jMWtYAyQkdWqrvwEuHGu8YLTAJwTSQhZibwuBRqWjBZQMAdNBnwjZET/ijtfTyGDCMuNoCLa",
+	"jqAlgA6D64gDFtqF1GhlAbO6xpfD6sYvCNewrZelnXdrdNOuBwTfp3IX3rrwzPX1gywOt8eQwPP89Xmy",
+	"rsWjzrQWzmI4YLQE1tEE/ZRjUrA5E1bcLl25qodmhD+84bBOGg4OqTtSh317nRmMjB6+ayEFx5T7MuEU",
+	"bcbITZiPhEdqF7h1HV6ZU6XcIkCH2KiQ7Iot/9lSRnYMYalZBdyjdYTwwA5VYv98/49/fp4qsbtw+hrG",
+	"eJc+etyLXWFKuJ2FA4sF2yCSW3GgPAjqRo30zF/0BRcfxrDc8eLXELC7zVia1wvmlz181Vz3/Q/Yn3ol",
+	"wyhVV+ZW4G9TWDb3800sYXt6UVilTyaGPSVuIKnlFy8v27x4/SgIJ7y1xOzz0efXUWMW08FXXmS2iRqA",
+	"G0UNZVr8+w5vwxoQKEAyEDJRG2ePW5/WyM7qtivbVbJ59LpIEfKv8b5PuRD63xTUt7Xfzt3kmVs3kGe+",
+	"TcRO/CHUgypOIU2OaCgRSKr8mmnfoCFJSycAvqfJ44PD0DfLgfBwxCmB9GqFgL8Z0RKKWiYcwGpmADQC",
+	"UfK2JK4fmDl3Y/ik1Rn4ijZ8OVqWuygQezeVhM7Iy2ip/QK75Z4qLq7aj+4FNFWLvZQOmogj+CECoQ/x",
+	"Mb9PWVkMMahd28XHEZQUXjd0BODDYuvn/dwNqz9Md2yQ/5uebpz8jg93KbV2qmrd3uuu5LXSXNTzc3De",
+	"lVIbMPOoR7xugOtfsblJMwCHddRKks6WhCoTzN785SXgDGkyrJ3krkR5XxtqKj0kXGjDsCH7+nn3r/yU",
+	"B96/ow3kx/2+g01ZqYZqdJpLLzms0SaX8zle8SnXB9+QWB3nIs1cswedeTrLEJU6Q0A5AXjtonCRzLuv",
+	"I8J7cx18k1yTQiLk+PoaOtzYjZbwhbvmC/IWHMKuoS59c5QdV+6E5fLL7b9pLHmA6t1WZlM3ZCHpfiyN",
+	"PGmoXkXY84w4KDfnxsywdsslhHshiBWD4PG0OolXRWovXMosv/Ci6G9ilgfRu76l7VZ5WKRPV7vvjsUm",
+	"+v7iVvnGteuZ6QR3bjXKPx91fh1GeUwGX7lRvoEYUryxDRh9I175F5VU0Th2LK7WwLt3KLNobYbkzYX0",
+	"+9T4+o4nd+tO73+I/urgJY4X/W8jk/LGpFv3qU06Ndfsk4moxnnYSthfXFh1XNTbE/92MotWbKuk+8yE",
+	"/3WIuzWS+splXieaSvLEoOdvFH1vwlVfMk7sBrHrSHENr/vJJJ6M1i8EjMN3n0LWhafvf/AfO0i5sMR/",
+	"FxEnwta07kybdIvW6pOJtprkN9PulxZqHZbxU8ozv0xbhdnnpO+vQ5I1KejrFmNbqSjJ6dBjtaUUufrC",
+	"NhuMYNfdxJyr7pNJLeWXze+F++JTyCt89P4H+LeDpMIF/dtYYspNN7ET7QWn1ae1uxxNbyDOL25rbVi2",
+	"TymPYGW2CqPPRsJfhySKyOUrt6ZaqSbJuVLVRy1dFbH3foiVQJik4Dq3Mo4VMZCBKEJDjwybTv1wekGi",
+	"IG46OwDJ9Jcwoq+gNmnHQi8KVX0yuVfXLdDQhjcih3rDP4UgDE/f/+A/dhCHv9TFU38Xwy1RL9bcmTbB",
+	"GK3VJ5ONNfVvJuMvb7j5kXxaWt9OXn7FtorNz0nqX4fkbBLT127DbTmXnZnefhCHm/JvQqLV5zjN2Dx3",
+	"84lGjONmbtGOKqSDerCmRHhdAfvPukrqr+QYpxGHiuK0Lv7/qrDJf6aiomUY3dd25k6KooE679AvAfjG",
+	"oVMZh1HmUCR4ANxup4gqmVDsEElKrk0GIPhiiTWEWegN77G4LOFBI+QG3s6APE+qt9CZwRAjq3zKEqmH",
+	"50uRxyf78+g0nwDnPp5Hf7j7z0NR0LgVE4WnjCymsqwbgtZ7NuHX2IZ3BbP+jrx9/4OjzY1K7ls2k9ds",
+	"NxzjSy0zzqFxdrus6edk1234LRmZM5UzYR4ykcuCFa7AXDBWsOKYvDy7/s7yh5Gi+RUzug3eLnChHm2M",
+	"70RT+3MuNtHVL2LOxb83Wb1iHpswkJWRBJEzEPEwBajxd6eqFpH3ru4Sc8aFK/XxaFF+fQHgacEFhnX9",
+	"Ukvh+z3LgrnmLtwQdjPnimkrnbkmSIcFJufTykzxaxMVtqyKwrNdEegnqNTj4muVac8VBX0lbBroR2Op",
+	"cmg1VM3tn4VciDa0mW4sx92ywT5ZQx365EaKBwPabKbc045wPyWwzxrG2VQuyMxqkZEtY8iMLgkDp98X",
+	"5lQ9hA3Wa/UHuN2RNbW+sWdtFWcmNk5hcxYeQb+U2gzIGxHtnhTl8jh4q2mes7lhRehNEUqW/BX2NVAR",
+	"oONeVdzuPZQjDlq6UrlSrk+kdsPDv1R7KfdybQ9U4hT+uH4GFlbslcyQiQQ+Ze0ju7B3P5snsIGuuMyV",
+	"B0GtKRShzaKu1GE0MIKpLKGhAoIQbfLlbA9/vLNmaD1Za1WAoMTRZGnnxYCEqMmcyXnJyEJJwzAWsuGM",
+	"tgRG4pBIR+gaHw74amolJ0y4aaU5gC+Uw0aHlobGSoKHOWAZVlyY7x7XeDBcGDZhypLZ7aI76BHbEuGJ",
+	"Bp7dKdyzc0y6k7JsRnvC0m0qDLSPYHmluFkCBUG99N7Rb+/thsONjrQqVe4d7UHj/OtD4N/uSavb55zx",
+	"BbYpbJK9K7Dx3VIdzIwVHg1C1AlF+9lae4sQ45pKbbDFB1dkHsMM29l7qCJYaYAdVq5E1L2zkVq6/mLs",
+	"qQ7QBYD3u9aGU1UiKATwhW/8WaP/IkRsNM8ArhB9V3Of6EsXr42+qZOI1sf6q2c/4C7z/CdqPeY2QtOl",
+	"xyv0vGzQ6NyPEIwfUsDm54DEhkSliVeXZnLGrGbqGtgP4r68i+SjZGh6Y0fm78RifY8NJSfxzH1R+8f3",
+	"H/+/AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

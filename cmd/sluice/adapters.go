@@ -124,6 +124,15 @@ func (f adminFleets) Tree(fleet, node string, desired bool) (map[string]string, 
 	return out, err
 }
 
+func (f adminFleets) Revision(fleet, digest string) (map[string]string, error) {
+	tree, err := f.Controller.Revision(fleet, digest)
+	out := map[string]string{}
+	for _, file := range tree.Files {
+		out[file.Path] = file.Data
+	}
+	return out, err
+}
+
 func (f adminFleets) Problems() []gateway.Problem {
 	all := f.Controller.Problems()
 	for _, more := range f.more {

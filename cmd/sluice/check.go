@@ -92,6 +92,8 @@ func checkObjects(items []manifest.Item) []string {
 			in.Overrides = append(in.Overrides, o)
 		case *gateway.Pin:
 			in.Pins = append(in.Pins, o)
+		case *gateway.Allowance:
+			in.Allowances = append(in.Allowances, o)
 		case *gateway.Policy:
 			in.Policies = append(in.Policies, o)
 		case *gateway.Fleet:

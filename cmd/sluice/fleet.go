@@ -1,23 +1,22 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/sluice-gateway/sluice/admin/api"
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
 func fleetCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "fleet", Short: "Show nginx fleets: what nodes should run, hold and run, and what differs"}
-	cmd.AddCommand(fleetList(), fleetNodes(), fleetDrift(), fleetDiff(), fleetDownload())
+	cmd.AddCommand(fleetList(), fleetNodes(), fleetDrift(), fleetSettle(), fleetDiff(), fleetDownload())
 	cmd.AddCommand(fleetToken(), fleetRevoke(), fleetForget(), rolloutCommand())
 	return cmd
 }
@@ -97,8 +96,11 @@ func fleetNodes() *cobra.Command {
 			return show(cmd, list, func(row func(...any)) {
 				row("NODE", "STATE", "DESIRED", "ON DISK", "RUNNING", "ENDPOINTS", "NGINX", "REPORTED", "NOTE")
 				for _, n := range list {
-					note := n.CheckError
 					endpoints, _, _ := strings.Cut(n.Endpoints, ":") // the reason is in the JSON
+					note := cmp.Or(n.CheckError, mismatchText(n.Mismatch))
+					if n.Allowed > 0 && note == "" {
+						note = fmt.Sprintf("%d allowed by hand", n.Allowed)
+					}
 					if n.Failed != nil {
 						note = fmt.Sprintf("%s failed: %s", n.Failed.Step, n.Failed.Message)
 					}
@@ -107,93 +109,6 @@ func fleetNodes() *cobra.Command {
 			})
 		}}
 	outputFlag(cmd)
-	return cmd
-}
-
-func fleetDrift() *cobra.Command {
-	cmd := &cobra.Command{Use: "drift FLEET", Short: "Show what was changed by hand, with its hunks", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := newClient(cmd)
-			if err != nil {
-				return err
-			}
-			list, err := nodes(cmd, c, args[0])
-			if err != nil {
-				return err
-			}
-			w := cmd.OutOrStdout()
-			for _, n := range list {
-				for _, d := range n.Drift {
-					_, _ = fmt.Fprintf(w, "%s: %s %s by hand\n%s", n.Node, d.Path, d.Change, d.Diff)
-				}
-			}
-			return nil
-		}}
-	return cmd
-}
-
-func fleetDiff() *cobra.Command {
-	return &cobra.Command{Use: "diff FLEET [NODE [NODE]]", Short: "Compare nodes with what they should have, or with each other", Args: cobra.RangeArgs(1, 3),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := newClient(cmd)
-			if err != nil {
-				return err
-			}
-			names := args[1:]
-			other := ""
-			if len(names) == 2 {
-				names, other = names[:1], names[1]
-			}
-			if len(names) == 0 {
-				list, err := nodes(cmd, c, args[0])
-				if err != nil {
-					return err
-				}
-				for _, n := range list {
-					names = append(names, n.Node)
-				}
-			}
-			for _, n := range names {
-				query := url.Values{"node": {n}}
-				if other != "" {
-					query.Set("other", other)
-				}
-				var diff api.TreeDiff
-				if err := c.call(cmd.Context(), http.MethodGet, path("fleets", args[0], "diff")+"?"+query.Encode(), nil, &diff); err != nil {
-					return err
-				}
-				for _, f := range diff.Files {
-					_, _ = fmt.Fprint(cmd.OutOrStdout(), f.Unified)
-				}
-			}
-			return nil
-		}}
-}
-
-func fleetDownload() *cobra.Command {
-	var fleet, out string
-	cmd := &cobra.Command{Use: "download NODE", Short: "Download the files that a node really has, as tar.gz", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := newClient(cmd)
-			if err != nil {
-				return err
-			}
-			if fleet == "" {
-				if fleet, err = fleetOf(cmd, c, args[0]); err != nil {
-					return err
-				}
-			}
-			p := path("fleets", fleet, "nodes", args[0], "tree.tar.gz")
-			if out == "-" {
-				return c.call(cmd.Context(), http.MethodGet, p, nil, cmd.OutOrStdout())
-			}
-			if out == "" {
-				out = args[0] + ".tar.gz"
-			}
-			return download(cmd, c, p, out)
-		}}
-	cmd.Flags().StringVar(&fleet, "fleet", "", "fleet of the node; may be left out when the name is unique")
-	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write (default NODE.tar.gz, - for standard output)")
 	return cmd
 }
 

@@ -49,6 +49,9 @@ type agent struct {
 	binaryStamp string // tells when the binary is replaced
 	lastLua     string // why it did not work, at the last beat
 	reported    gateway.NodeReport
+
+	owners  owners
+	results []gateway.SettleResult
 }
 
 // Run keeps one nginx at what the control plane wants until ctx ends, and leaves nginx
@@ -164,7 +167,11 @@ func (a *agent) loop(ctx context.Context) {
 			return
 		case answer := <-a.link.out:
 			a.take(answer)
-			continue
+			if answer.Settle == nil {
+				continue
+			}
+			a.settle(ctx, *answer.Settle)
+			a.observe(ctx)
 		case <-a.watcher.out:
 			a.observe(ctx)
 		case <-sweep.C:

@@ -37,6 +37,8 @@ type applier struct {
 	loaded func() bool
 	// applied is called when nginx runs what is on disk, while the journal still says so.
 	applied func()
+	// allowed are the edits, by the id of their hunk, that go on into new bundles.
+	allowed map[string]bool
 }
 
 // failure makes a step's error reportable.
@@ -69,13 +71,16 @@ func (a *applier) apply(ctx context.Context, tree *nginxconf.Tree) *gateway.Appl
 	if err := a.disk.stage(tree); err != nil {
 		return a.refuse(failure(tree.Digest, stepStage, err))
 	}
+	if err := a.carry(ctx, j.Previous, tree); err != nil {
+		return a.refuse(failure(tree.Digest, stepStage, err))
+	}
 	a.disk.reach(atStaged)
 	if e := a.nginx.check(ctx, a.disk, tree.Digest); e != nil {
 		return a.refuse(refusal(tree.Digest, stepCheck, e))
 	}
 	a.disk.reach(atChecked)
 	spare := !a.reloadNeeded(ctx, j.Previous, tree)
-	a.noteOverwritten(j.Previous)
+	a.noteOverwritten(j.Previous, tree.Digest)
 	j.Phase = phaseFlip
 	if err := a.disk.writeJournal(j, nil); err != nil {
 		return a.refuse(failure(tree.Digest, stepFlip, err))
@@ -102,13 +107,16 @@ func (a *applier) refuse(f *gateway.ApplyFailure) *gateway.ApplyFailure {
 
 // noteOverwritten looks for edits that nobody has seen yet, since this is the last moment
 // at which nginx would load them.
-func (a *applier) noteOverwritten(previous string) {
+func (a *applier) noteOverwritten(previous, digest string) {
 	tree := a.disk.pristine(previous)
 	if tree == nil {
 		return
 	}
-	list, err := drift(a.disk.tree(previous), tree)
-	if err != nil || len(list) == 0 {
+	list, err := a.drifted(previous, tree)
+	if err != nil {
+		return
+	}
+	if list = a.lost(list, previous, digest); len(list) == 0 {
 		return
 	}
 	a.overwritten = list

@@ -21,11 +21,11 @@ const maxBundle = 256 << 20
 // client talks to the control plane as the node of cfg.identity; see package protocol.
 type client struct{ cfg Config }
 
-func (c client) sync(ctx context.Context, report gateway.NodeReport, have, haveLive string, wait time.Duration) (protocol.SyncResponse, error) {
+func (c client) sync(ctx context.Context, in protocol.SyncRequest) (protocol.SyncResponse, error) {
 	var out protocol.SyncResponse
-	ctx, cancel := context.WithTimeout(ctx, wait+30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, in.Wait.Std()+30*time.Second)
 	defer cancel()
-	err := c.do(ctx, http.MethodPost, protocol.PathSync, nil, protocol.SyncRequest{Report: report, Have: have, HaveLive: haveLive, Wait: gateway.Duration(wait)}, &out)
+	err := c.do(ctx, http.MethodPost, protocol.PathSync, nil, in, &out)
 	return out, err
 }
 

@@ -111,7 +111,7 @@ func (d disk) stage(tree *nginxconf.Tree) error {
 	d.reach(atBundle)
 	path := d.tree(tree.Digest)
 	if _, err := os.Lstat(path); err == nil {
-		if list, err := drift(path, tree); err == nil && len(list) == 0 {
+		if list, err := drift(path, tree, nil); err == nil && len(list) == 0 {
 			return nil
 		}
 		if err := os.Rename(path, path+".edited-"+time.Now().UTC().Format("20060102T150405.000")); err != nil {

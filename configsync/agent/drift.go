@@ -15,21 +15,22 @@ import (
 )
 
 // drift compares a tree on disk with the bundle that it was made from. Only files that nginx
-// loads count: an editor's backup changes nothing.
-func drift(dir string, tree *nginxconf.Tree) ([]gateway.FileDrift, error) {
+// loads count: an editor's backup changes nothing. places are the node's, so that hunks have
+// the same identity on all nodes.
+func drift(dir string, tree *nginxconf.Tree, places nginxconf.Places) ([]gateway.FileDrift, error) {
 	var list []gateway.FileDrift
 	for _, f := range tree.Files {
 		path := filepath.Join(dir, filepath.FromSlash(f.Path))
 		b, err := os.ReadFile(path)
 		switch {
 		case errors.Is(err, os.ErrNotExist):
-			list = append(list, fileDrift(f.Path, "removed", f.Shown(), ""))
+			list = append(list, fileDrift(f.Path, "removed", f.Data, "", places))
 		case err != nil:
 			return nil, err
 		case string(b) != f.Data:
-			list = append(list, fileDrift(f.Path, "modified", f.Shown(), nginxconf.Shown(f.Path, string(b))))
+			list = append(list, fileDrift(f.Path, "modified", f.Data, string(b), places))
 		case f.Mode != 0 && !hasMode(path, f.Perm()):
-			list = append(list, fileDrift(f.Path, "modified", fmt.Sprintf("mode %o\n", f.Perm()), "another mode\n"))
+			list = append(list, fileDrift(f.Path, "modified", fmt.Sprintf("mode %o;\n", f.Perm()), "mode another;\n", places))
 		}
 	}
 	for _, path := range glob(filepath.Join(dir, nginxconf.Include)) {
@@ -41,7 +42,7 @@ func drift(dir string, tree *nginxconf.Tree) ([]gateway.FileDrift, error) {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, fileDrift(name, "added", "", string(b)))
+		list = append(list, fileDrift(name, "added", "", string(b), places))
 	}
 	slices.SortFunc(list, func(a, b gateway.FileDrift) int { return strings.Compare(a.Path, b.Path) })
 	return list, nil
@@ -53,6 +54,34 @@ func hasMode(path string, want os.FileMode) bool {
 	return err != nil || info.Mode().Perm() == want
 }
 
-func fileDrift(path, change, want, is string) gateway.FileDrift {
-	return gateway.FileDrift{Path: path, Change: change, Diff: udiff.Unified("desired/"+path, "node/"+path, want, is)}
+// fileDrift says how a file differs. Secrets are told apart and not shown.
+func fileDrift(path, change, want, is string, places nginxconf.Places) gateway.FileDrift {
+	if nginxconf.HasSecret(want) || nginxconf.HasSecret(is) {
+		want, is = hideNonEmpty(want), hideNonEmpty(is)
+	}
+	d := gateway.FileDrift{Path: path, Change: change, Diff: udiff.Unified("desired/"+path, "node/"+path, want, is)}
+	d.Hunks = nginxconf.Compare(path, nginxconf.NewSide(path, want, places), nginxconf.NewSide(path, is, places))
+	return d
+}
+
+func hideNonEmpty(text string) string {
+	if text == "" {
+		return ""
+	}
+	return nginxconf.Hide(text)
+}
+
+// places are the values of this node that hunks do not mind.
+func (a *applier) places(digest string) nginxconf.Places {
+	return nginxconf.PlacesOf(gateway.NodeFacts{ConfPath: a.nginx.conf, TreePath: a.disk.link(), Listen: a.cfg.Listen, DigestListen: a.cfg.DigestListen}, digest)
+}
+
+// drifted compares the tree with the digest with its bundle. Without a bundle nothing is
+// known.
+func (a *applier) drifted(digest string, tree *nginxconf.Tree) ([]gateway.FileDrift, error) {
+	list, err := drift(a.disk.tree(digest), tree, a.places(digest))
+	if err != nil {
+		return nil, fmt.Errorf("compare tree %s with its bundle: %w", digest, err)
+	}
+	return list, nil
 }

@@ -46,9 +46,9 @@ func (l *link) publish(report gateway.NodeReport, tree protocol.NodeTree) {
 // unreachable control plane is logged when it goes, when its reason changes, and when it comes
 // back. A node that never was enrolled and is turned away is an errTurnedAway.
 func (l *link) run(ctx context.Context) error {
-	have, haveLive, said, wait := "", "", "", time.Second
+	have, said, wait := protocol.SyncRequest{}, "", time.Second
 	for ctx.Err() == nil {
-		answer, interrupted, err := l.ask(ctx, have, haveLive)
+		answer, interrupted, err := l.ask(ctx, have)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -67,7 +67,10 @@ func (l *link) run(ctx context.Context) error {
 		case said != "":
 			l.client.cfg.Log.Info("the control plane answers again")
 		}
-		said, wait, have, haveLive = "", time.Second, answer.Desired, answer.LiveVersion
+		said, wait, have.Have, have.HaveLive = "", time.Second, answer.Desired, answer.LiveVersion
+		if answer.Settle != nil {
+			have.Settled = answer.Settle.Digest
+		}
 		l.live(answer.LiveVersion)
 		l.deliver(answer)
 		if answer.UploadTree {
@@ -81,7 +84,7 @@ func (l *link) run(ctx context.Context) error {
 var errTurnedAway = errors.New("enrol the node")
 
 // ask sees to the certificate and makes one request.
-func (l *link) ask(ctx context.Context, have, haveLive string) (protocol.SyncResponse, bool, error) {
+func (l *link) ask(ctx context.Context, have protocol.SyncRequest) (protocol.SyncResponse, bool, error) {
 	err, refused := l.client.cfg.identity.tend(ctx)
 	switch {
 	case refused:
@@ -89,18 +92,19 @@ func (l *link) ask(ctx context.Context, have, haveLive string) (protocol.SyncRes
 	case err != nil:
 		return protocol.SyncResponse{}, false, err
 	}
-	return l.sync(ctx, have, haveLive)
+	return l.sync(ctx, have)
 }
 
 // sync makes one request. It is interrupted when a newer report arrives meanwhile.
-func (l *link) sync(ctx context.Context, have, haveLive string) (protocol.SyncResponse, bool, error) {
+func (l *link) sync(ctx context.Context, have protocol.SyncRequest) (protocol.SyncResponse, bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l.mu.Lock()
 	report, wait := l.report, min(protocol.MaxWait, l.client.cfg.identity.untilRenewal())
 	l.fresh, l.cancel = false, cancel
 	l.mu.Unlock()
-	answer, err := l.client.sync(ctx, report, have, haveLive, wait)
+	have.Report, have.Wait = report, gateway.Duration(wait)
+	answer, err := l.client.sync(ctx, have)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cancel = nil
@@ -109,7 +113,10 @@ func (l *link) sync(ctx context.Context, have, haveLive string) (protocol.SyncRe
 
 func (l *link) deliver(answer protocol.SyncResponse) {
 	select {
-	case <-l.out: // an older answer that nobody took
+	case older := <-l.out: // nobody took it
+		if answer.Settle == nil {
+			answer.Settle = older.Settle // it is said once
+		}
 	default:
 	}
 	l.out <- answer

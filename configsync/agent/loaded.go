@@ -17,6 +17,8 @@ type loadedFile struct {
 	path   string
 	data   []byte
 	config *nginxconf.Config // nil when the file does not parse
+	// private says that nobody but its owner may read the file.
+	private bool
 }
 
 // loadFiles reads the main file and everything it includes, each file once, in nginx's
@@ -46,7 +48,8 @@ func (l *loader) load(path string) error {
 		return err
 	}
 	config, err := nginxconf.Parse(path, string(data))
-	l.files = append(l.files, loadedFile{path: path, data: data, config: config})
+	info, statErr := os.Stat(path)
+	l.files = append(l.files, loadedFile{path: path, data: data, config: config, private: statErr == nil && info.Mode().Perm()&0o077 == 0})
 	if err != nil {
 		return nil // nginx -t says so in its own words
 	}

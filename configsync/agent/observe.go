@@ -28,12 +28,11 @@ type observation struct {
 func (a *agent) observe(ctx context.Context) {
 	before, now := a.seen, a.cfg.Now().UTC()
 	seen := observation{onDisk: a.disk.current(), onDiskSince: before.onDiskSince, runningSince: before.runningSince, checkError: before.checkError}
-	if files, err := a.nginx.files(a.disk); err != nil {
+	if files, err := a.files(); err != nil {
 		seen.checkError = err.Error()
 	} else {
 		a.nginx.learn(files, a.disk.link())
 		a.lua.look(ctx, a.nginx, files, a.disk.link())
-		files = append(files, a.disk.texts()...)
 		seen.fingerprint = fingerprint(files, a.disk.link())
 		seen.tree = uploadTree(files, a.disk.link(), seen.fingerprint)
 		seen.desiredFingerprint = a.desiredFingerprint(files)
@@ -53,11 +52,11 @@ func (a *agent) observe(ctx context.Context) {
 		}
 	}
 	if tree := a.pristineTree(seen.onDisk); tree != nil {
-		list, err := drift(a.disk.tree(seen.onDisk), tree)
+		list, err := a.applier.drifted(seen.onDisk, tree)
 		if err != nil {
-			a.cfg.Log.Warn("compare the tree with its bundle", "digest", seen.onDisk, "error", err)
+			a.cfg.Log.Warn("look for edits by hand", "error", err)
 		}
-		seen.drift = list
+		seen.drift = a.owners.fill(ctx, list, a.disk.tree(seen.onDisk))
 	}
 	seen.running, seen.answer, _ = a.applier.running(ctx) // an nginx that does not answer runs nothing of ours
 	a.live.expect(seen.running, seen.running != "" && seen.running == seen.onDisk && a.hasSets())
@@ -77,6 +76,15 @@ func (a *agent) observe(ctx context.Context) {
 	a.logDrift(before)
 }
 
+// files are all that nginx loads, with the certificates and keys of the tree.
+func (a *agent) files() ([]loadedFile, error) {
+	files, err := a.nginx.files(a.disk)
+	if err != nil {
+		return nil, err
+	}
+	return append(files, a.disk.texts()...), nil
+}
+
 // seeLoads compares the workers with the files, and says when somebody else made nginx load
 // them.
 func (a *agent) seeLoads(files []loadedFile) {
@@ -94,7 +102,7 @@ func (a *agent) seeLoads(files []loadedFile) {
 // noteLoad is called as soon as nginx runs what is on disk: later it would look as if
 // somebody else had reloaded it, should the agent be killed.
 func (a *agent) noteLoad() {
-	if files, err := a.nginx.files(a.disk); err == nil {
+	if files, err := a.files(); err == nil {
 		a.seeLoads(files)
 		if note := a.disk.readAlike(); note.Tree == a.disk.current() && note.Worker != note.Tree {
 			a.loads.equal(fingerprint(files, a.disk.link()))
@@ -104,7 +112,7 @@ func (a *agent) noteLoad() {
 
 // diskIsLoaded says whether nginx runs exactly what is on disk.
 func (a *agent) diskIsLoaded() bool {
-	files, err := a.nginx.files(a.disk)
+	files, err := a.files()
 	if err != nil {
 		return false
 	}
@@ -147,12 +155,12 @@ func (a *agent) pristineTree(digest string) *nginxconf.Tree {
 }
 
 func (a *agent) logDrift(before observation) {
-	known := map[gateway.FileDrift]bool{}
+	known := map[string]bool{}
 	for _, d := range before.drift {
-		known[d] = true
+		known[d.Path+d.Change+d.Diff] = true
 	}
 	for _, d := range a.seen.drift {
-		if !known[d] {
+		if !known[d.Path+d.Change+d.Diff] {
 			a.cfg.Log.Warn("a file differs from its bundle: it was changed by hand", "file", d.Path, "change", d.Change, "digest", a.seen.onDisk)
 		}
 	}
@@ -164,7 +172,11 @@ func (a *agent) logDrift(before observation) {
 func uploadTree(files []loadedFile, link, fingerprint string) protocol.NodeTree {
 	t := protocol.NodeTree{Fingerprint: fingerprint}
 	for _, f := range files {
-		t.Files = append(t.Files, protocol.NodeFile{Path: shownPath(f.path, link), Data: f.data})
+		file := protocol.NodeFile{Path: shownPath(f.path, link), Data: f.data}
+		if f.private || nginxconf.HasSecret(string(f.data)) {
+			file.Data, file.Hidden = []byte(nginxconf.Hide(string(f.data))), true
+		}
+		t.Files = append(t.Files, file)
 	}
 	return t
 }
@@ -183,6 +195,7 @@ func (a *agent) report() gateway.NodeReport {
 			DrainingWorkers: len(a.debt.since), OldestDraining: a.debt.oldest(), Orphans: pids(a.orphans),
 			Recovered: a.applier.recovered, ClockOff: a.cfg.identity.ahead(),
 		},
+		Settled: a.results,
 	}
 	if s.answer != s.running {
 		r.RunningAs = s.answer
@@ -213,6 +226,23 @@ func shorten(list []gateway.FileDrift) []gateway.FileDrift {
 		if len(d.Diff) > maxDiff {
 			short[i].Diff = strings.ToValidUTF8(d.Diff[:maxDiff], "") + "\n... and more; compare the uploaded files\n"
 		}
+		short[i].Hunks = shortHunks(d.Hunks)
 	}
 	return short
+}
+
+// shortHunks does the same for hunks, whose identity stays that of the whole text.
+func shortHunks(list []gateway.Hunk) []gateway.Hunk {
+	short := slices.Clone(list[:min(maxDrift, len(list))])
+	for i, h := range short {
+		short[i].Old, short[i].New = shortText(h.Old), shortText(h.New)
+	}
+	return short
+}
+
+func shortText(text string) string {
+	if len(text) <= maxDiff/4 {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxDiff/4], "") + " ..."
 }

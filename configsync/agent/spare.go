@@ -48,7 +48,7 @@ func (a *applier) reloadNeeded(ctx context.Context, previous string, tree *nginx
 	if old == nil || a.loaded == nil || !a.loaded() || a.nginx.master() == 0 {
 		return true
 	}
-	if edits, err := drift(a.disk.tree(previous), old); err != nil || len(edits) > 0 {
+	if edits, err := drift(a.disk.tree(previous), old, a.places(previous)); err != nil || len(edits) > 0 {
 		return true
 	}
 	if digest, _, err := a.running(ctx); err != nil || digest != previous {

@@ -10,14 +10,14 @@ import (
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 )
 
-// texts are the certificates of the current tree and the fingerprints of their keys, as
-// people may see them: nginx -T shows neither, and nodes that differ in them do differ.
+// texts are the certificates of the current tree and their keys: nginx -T shows neither, and
+// nodes that differ in them do differ.
 func (d disk) texts() []loadedFile {
 	var list []loadedFile
 	for _, pattern := range nginxconf.Texts {
 		for _, path := range glob(filepath.Join(d.link(), pattern)) {
 			if b, err := os.ReadFile(path); err == nil { // what is not there is seen as removed
-				list = append(list, loadedFile{path: path, data: []byte(nginxconf.Shown(path, string(b)))})
+				list = append(list, loadedFile{path: path, data: b, private: filepath.Ext(path) == ".key"})
 			}
 		}
 	}

@@ -16,6 +16,19 @@ type lexer struct {
 	lineStart  int // offset of the line's first byte
 }
 
+// window is nginx's buffer: a word or comment that does not fit in is refused, wherever it
+// stands (NGX_CONF_BUFFER).
+const window = 4096
+
+// fits refuses what starts at start where nginx has to read the byte at last before it may
+// forget start. opened is the lexer as it was there. A file's end is no byte to be read.
+func (l *lexer) fits(opened lexer, start, last int) error {
+	if last < start+window || start+window >= len(l.text) {
+		return nil
+	}
+	return opened.errorf("too long: nginx reads words and comments of at most %d bytes", window-2)
+}
+
 func (l *lexer) errorf(format string, args ...any) error {
 	return &SyntaxError{File: l.file, Line: l.line, Col: l.pos - l.lineStart + 1, Message: fmt.Sprintf(format, args...)}
 }
@@ -33,7 +46,9 @@ func (l *lexer) next() {
 // between the last word and that end.
 func (l *lexer) statement() (words []Word, before string, end byte, err error) {
 	for {
-		before = l.blank()
+		if before, err = l.blank(); err != nil {
+			return nil, "", 0, err
+		}
 		if l.pos == len(l.text) {
 			if len(words) > 0 {
 				return nil, "", 0, l.errorf("unexpected end of file, expecting \";\" or \"{\" after %q", words[len(words)-1].Raw)
@@ -59,41 +74,56 @@ func (l *lexer) statement() (words []Word, before string, end byte, err error) {
 }
 
 // blank steps over white space and comments and returns them.
-func (l *lexer) blank() string {
+func (l *lexer) blank() (string, error) {
 	start := l.pos
 	for l.pos < len(l.text) {
 		switch c := l.text[l.pos]; {
 		case isBlank(c):
 			l.next()
 		case c == '#':
+			opened := *l
 			for l.pos < len(l.text) && l.text[l.pos] != '\n' {
 				l.pos++
 			}
+			if err := l.fits(opened, opened.pos, l.pos); err != nil {
+				return "", err
+			}
 		default:
-			return l.text[start:l.pos]
+			return l.text[start:l.pos], nil
 		}
 	}
-	return l.text[start:l.pos]
+	return l.text[start:l.pos], nil
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
 func (l *lexer) word() (Word, error) {
 	w := Word{Line: l.line, Col: l.pos - l.lineStart + 1}
-	start := l.pos
-	var err error
+	opened, start := *l, l.pos
 	if c := l.text[l.pos]; c == '"' || c == '\'' {
-		if err = l.quoted(c); err != nil {
+		if err := l.quoted(c); err != nil {
 			return w, err
 		}
 		w.Raw = l.text[start:l.pos]
 		w.Value = unescape(w.Raw[1 : len(w.Raw)-1])
-		return w, l.afterQuote()
+		if err := l.afterQuote(); err != nil {
+			return w, err
+		}
+		return w, l.fits(opened, start+1, l.pos+l.blankAhead())
 	}
 	l.bare()
 	w.Raw = l.text[start:l.pos]
 	w.Value = unescape(w.Raw)
-	return w, nil
+	return w, l.fits(opened, start, l.pos+l.blankAhead())
+}
+
+// blankAhead is 1 before white space, else 0: after a blank nginx reads one byte more before
+// it forgets the word in front of it.
+func (l *lexer) blankAhead() int {
+	if l.pos < len(l.text) && isBlank(l.text[l.pos]) {
+		return 1
+	}
+	return 0
 }
 
 // quoted steps over a word in quotes. Nothing but a backslash takes away the meaning of

@@ -37,9 +37,11 @@ func (l *lexer) lua(d *Directive) (string, error) {
 	return "", l.errorf("unexpected end of file, expecting \"}\" for the Lua block %q of line %d", d.Name(), d.Line())
 }
 
-// luaString steps over a string in quotes. A line end closes it too: Lua refuses such a
-// string, and the braces behind it should still be counted.
+// luaString steps over a string in quotes, which ends on its line, whatever Lua itself knows
+// of line ends behind a backslash. A quote that nothing closes there is a byte like any
+// other, as for lua-nginx-module.
 func (l *lexer) luaString(quote byte) {
+	opened := *l
 	l.pos++
 	for l.pos < len(l.text) && l.text[l.pos] != '\n' {
 		c := l.text[l.pos]
@@ -47,10 +49,12 @@ func (l *lexer) luaString(quote byte) {
 		if c == quote {
 			return
 		}
-		if c == '\\' && l.pos < len(l.text) {
-			l.next()
+		if c == '\\' && l.pos < len(l.text) && l.text[l.pos] != '\n' {
+			l.pos++
 		}
 	}
+	*l = opened
+	l.pos++
 }
 
 // luaLine steps over the rest of the line.

@@ -75,43 +75,55 @@ func (d *Directive) Line() int { return d.Words[0].Line }
 // String is the file, byte for byte.
 func (c *Config) String() string {
 	var b strings.Builder
-	for _, d := range c.Directives {
-		d.write(&b)
-	}
+	c.steps(
+		func(_ []*Directive, d *Directive) {
+			for _, w := range d.Words {
+				b.WriteString(w.Before)
+				b.WriteString(w.Raw)
+			}
+			b.WriteString(d.Before)
+			if d.Block == nil {
+				b.WriteByte(';')
+				return
+			}
+			b.WriteByte('{')
+			b.WriteString(d.Block.Lua)
+		},
+		func(d *Directive) {
+			b.WriteString(d.Block.Tail)
+			b.WriteByte('}')
+		})
 	b.WriteString(c.Tail)
 	return b.String()
 }
 
-func (d *Directive) write(b *strings.Builder) {
-	for _, w := range d.Words {
-		b.WriteString(w.Before)
-		b.WriteString(w.Raw)
-	}
-	b.WriteString(d.Before)
-	if d.Block == nil {
-		b.WriteByte(';')
-		return
-	}
-	b.WriteByte('{')
-	b.WriteString(d.Block.Lua)
-	for _, inner := range d.Block.Directives {
-		inner.write(b)
-	}
-	b.WriteString(d.Block.Tail)
-	b.WriteByte('}')
-}
-
 // Walk calls visit for every directive in the order of the file, with the blocks that
-// enclose it, outermost first.
+// enclose it, outermost first. The list of blocks is only good during the call.
 func (c *Config) Walk(visit func(parents []*Directive, d *Directive)) {
-	walk(nil, c.Directives, visit)
+	c.steps(visit, func(*Directive) {})
 }
 
-func walk(parents, list []*Directive, visit func([]*Directive, *Directive)) {
-	for _, d := range list {
+// steps visits every directive, and leaves every block at its end. It needs no stack of
+// calls, so that files as deep as they are long do no harm.
+func (c *Config) steps(visit func([]*Directive, *Directive), leave func(*Directive)) {
+	var parents []*Directive
+	rest := [][]*Directive{c.Directives}
+	for len(rest) > 0 {
+		top := len(rest) - 1
+		if len(rest[top]) == 0 {
+			rest = rest[:top]
+			if top > 0 {
+				leave(parents[top-1])
+				parents = parents[:top-1]
+			}
+			continue
+		}
+		d := rest[top][0]
+		rest[top] = rest[top][1:]
 		visit(parents, d)
 		if d.Block != nil {
-			walk(append(parents[:len(parents):len(parents)], d), d.Block.Directives, visit)
+			parents = append(parents, d)
+			rest = append(rest, d.Block.Directives)
 		}
 	}
 }

@@ -105,6 +105,58 @@ func TestPositions(t *testing.T) {
 	}
 }
 
+// TestConfigs reads configurations as people write them: CRLF, no line end at the end, other
+// encodings, odd quoting, Lua, Perl, one-liners.
+func TestConfigs(t *testing.T) {
+	names, err := filepath.Glob("testdata/configs/*.conf")
+	if err != nil || len(names) < 30 {
+		t.Fatalf("%d files, %v", len(names), err)
+	}
+	directives := 0
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := Parse(name, string(b))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if f.String() != string(b) {
+			t.Errorf("%s changes in a round trip", name)
+		}
+		f.Walk(func(_ []*Directive, d *Directive) {
+			directives++
+			for _, w := range d.Words {
+				lines := strings.Split(string(b), "\n")
+				if at := strings.Join(lines[w.Line-1:], "\n"); !strings.HasPrefix(at[w.Col-1:], w.Raw) {
+					t.Errorf("%s:%d:%d is not where %q stands", name, w.Line, w.Col, w.Raw)
+				}
+			}
+		})
+	}
+	if directives < 500 {
+		t.Errorf("%d directives are too few to mean anything", directives)
+	}
+	t.Logf("figure parser_round_trips %d files goal 30 (%d directives)", len(names), directives)
+}
+
+// TestDeep: neither reading nor writing nor walking needs stack for nested blocks.
+func TestDeep(t *testing.T) {
+	const depth = 300_000
+	text := strings.Repeat("a{", depth) + "b;" + strings.Repeat("}", depth)
+	f, err := Parse("deep", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deepest := 0
+	f.Walk(func(parents []*Directive, _ *Directive) { deepest = max(deepest, len(parents)) })
+	if deepest != depth || f.String() != text {
+		t.Errorf("depth %d, want %d; round trip %v", deepest, depth, f.String() == text)
+	}
+}
+
 // TestDebian reads every file that Debian's nginx packages bring.
 func TestDebian(t *testing.T) {
 	n := 0
@@ -136,13 +188,15 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{"a;", "a { b \"c\"; } # d", `a \;{} `, "x_by_lua_block { [[}]] }", "a ${b}c 'd\\'';", "if ($a = \"b\"){}\r\n", "\xef\xbb\xbfa;"} {
 		f.Add(s)
 	}
-	files, err := filepath.Glob("/etc/nginx/*")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, name := range files {
-		if b, err := os.ReadFile(name); err == nil {
-			f.Add(string(b))
+	for _, pattern := range []string{"/etc/nginx/*", "testdata/configs/*"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, name := range files {
+			if b, err := os.ReadFile(name); err == nil {
+				f.Add(string(b))
+			}
 		}
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -158,6 +212,9 @@ func FuzzParse(f *testing.F) {
 		}
 		c.Walk(func(_ []*Directive, d *Directive) {
 			words := append([]string{d.Name()}, d.Args()...)
+			if slices.ContainsFunc(words, func(w string) bool { return 2*len(w) > window-8 }) {
+				return // escapes may make it longer than nginx reads
+			}
 			again, err := Parse("again", quoteAll(words)+";")
 			if err != nil {
 				t.Fatalf("words %q, quoted: %v", words, err)

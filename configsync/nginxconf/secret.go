@@ -12,45 +12,72 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"regexp"
+	"strings"
 )
 
 // keyExt ends the names of files with private keys, and of no others.
 const keyExt = ".key"
 
-// Shown is what people may see of the file: all of it, or of a private key its fingerprint.
-func (f *File) Shown() string { return Shown(f.Path, f.Data) }
+var privateKey = regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----`)
 
-// Shown is the same for a file that was found at a place in a tree.
-func Shown(name, data string) string {
-	if path.Ext(name) != keyExt {
-		return data
+// HasSecret says whether a text holds a private key, which nobody is ever shown.
+func HasSecret(text string) bool { return privateKey.MatchString(text) }
+
+// hiddenName begins what stands in the place of a secret.
+const hiddenName = "sluice_hidden_secret"
+
+// Hide is what is shown instead of a secret: a directive with its fingerprint, so that secrets
+// still can be told apart and compared. Of a private key it is that of the public half, which a
+// certificate's status shows as well.
+func Hide(text string) string {
+	if IsHidden(text) {
+		return text
 	}
-	public, err := publicOf(data)
-	if err != nil {
-		return fmt.Sprintf("(secret: %d bytes that are no private key)\n", len(data))
+	sum := fingerprintOf(text)
+	if der, err := publicOf(text); err == nil {
+		full := sha256.Sum256(der)
+		sum = hex.EncodeToString(full[:])
 	}
-	der, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		return "(secret: a private key of an unknown kind)\n"
-	}
-	sum := sha256.Sum256(der)
-	return "(secret: the private key whose public key has the SHA-256 " + hex.EncodeToString(sum[:]) + ")\n"
+	return fmt.Sprintf("%s sha256:%s bytes=%d;\n", hiddenName, sum, len(text))
 }
 
-// publicOf is the public half of a private key in PEM. The fingerprint of that half is the
-// one that a certificate's status shows, and tells nothing about the key.
-func publicOf(text string) (crypto.PublicKey, error) {
+// IsHidden says whether a text stands in the place of a secret.
+func IsHidden(text string) bool { return strings.HasPrefix(text, hiddenName+" ") }
+
+// Shown is what people may see of a file that was found at a place in a tree: all of it, or
+// what is shown instead of a private key.
+func Shown(name, text string) string {
+	if path.Ext(name) == keyExt && text != "" || HasSecret(text) {
+		return Hide(text)
+	}
+	return text
+}
+
+// Shown is what people may see of the file.
+func (f *File) Shown() string { return Shown(f.Path, f.Data) }
+
+// publicOf is the public half of a private key in PEM, in PKIX form.
+func publicOf(text string) ([]byte, error) {
 	b, _ := pem.Decode([]byte(text))
 	if b == nil {
 		return nil, errors.New("no PEM block")
 	}
-	if key, err := x509.ParsePKCS1PrivateKey(b.Bytes); err == nil {
+	public, err := publicHalf(b.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	return x509.MarshalPKIXPublicKey(public)
+}
+
+func publicHalf(der []byte) (crypto.PublicKey, error) {
+	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
 		return key.Public(), nil
 	}
-	if key, err := x509.ParseECPrivateKey(b.Bytes); err == nil {
+	if key, err := x509.ParseECPrivateKey(der); err == nil {
 		return key.Public(), nil
 	}
-	key, err := x509.ParsePKCS8PrivateKey(b.Bytes)
+	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		return nil, err
 	}

@@ -48,8 +48,14 @@ func (w *writer) end() {
 	w.owners = append(w.owners, span{from: w.line, to: w.line, owner: w.owner})
 }
 
-// comment writes a remark; the text must not hold a line end.
-func (w *writer) comment(text string) { w.put("# " + text) }
+// comment writes a remark; the text must not hold a line end. It is cut where nginx would
+// refuse its length.
+func (w *writer) comment(text string) {
+	if len(text) > window/2 {
+		text = strings.ToValidUTF8(text[:window/2], "") + "..."
+	}
+	w.put("# " + text)
+}
 
 // stmt writes a directive, every word quoted as needed.
 func (w *writer) stmt(words ...string) {

@@ -30,6 +30,9 @@ type SyncRequest struct {
 	HaveLive string `json:"haveLive,omitempty"`
 	// Wait bounds the waiting, at most MaxWait; 0 answers at once.
 	Wait gateway.Duration `json:"wait,omitempty"`
+	// Settled is the digest of the newest [Settle] that the agent has carried out. The answer
+	// waits while it is still the newest.
+	Settled string `json:"settled,omitempty"`
 }
 
 // SyncResponse is what the node should do.
@@ -43,6 +46,8 @@ type SyncResponse struct {
 	LiveVersion string `json:"liveVersion,omitempty"`
 	// UploadTree asks for the files that nginx loads: their fingerprint is new here.
 	UploadTree bool `json:"uploadTree,omitempty"`
+	// Settle is there when it is not what the request names.
+	Settle *Settle `json:"settle,omitempty"`
 }
 
 // NodeTree is every file that a node's nginx would load, as found on its disk.
@@ -66,4 +71,6 @@ type NodeFile struct {
 	// all others ("/etc/nginx/nginx.conf").
 	Path string `json:"path"`
 	Data []byte `json:"data"`
+	// Hidden says that Data stands in the place of a secret; see nginxconf.Hide.
+	Hidden bool `json:"hidden,omitempty"`
 }
