@@ -32,6 +32,11 @@ type Config struct {
 	// Observe is called with how exchanges of a fleet's nginx nodes with endpoints ended, by
 	// several goroutines. Default: nobody wants to know.
 	Observe func(fleet string, o gateway.Outcome)
+	// Check judges bundles before nodes get them. Default: nobody does, and nodes alone check.
+	Check Checker
+	// KeepFile is where the last good versions of quarantined files are kept over a restart.
+	// Default: nowhere.
+	KeepFile string
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -43,6 +48,7 @@ type Config struct {
 type Controller struct {
 	cfg    Config
 	closed chan struct{} // ends every waiting sync
+	judge  *judge
 
 	reportMu sync.Mutex // held while Report is called, so that the newest call is the last
 	reported []gateway.Problem
@@ -84,7 +90,9 @@ func New(cfg Config) *Controller {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Controller{cfg: cfg, closed: make(chan struct{}), fleets: map[string]*fleetState{}}
+	c := &Controller{cfg: cfg, closed: make(chan struct{}), fleets: map[string]*fleetState{}}
+	c.judge = newJudge(cfg, c.Refresh, c.closed)
+	return c
 }
 
 // Close answers all waiting agents, so that the server that carries the handler can shut
@@ -134,6 +142,7 @@ func (c *Controller) renderAll(s *gateway.Snapshot) {
 			delete(c.fleets, f.name)
 		}
 	}
+	c.judge.drop(func(k stateKey) bool { return c.fleets[k.fleet] != nil && c.fleets[k.fleet].renderings[k.facts] != nil })
 	c.mu.Unlock()
 	for _, name := range changed {
 		c.cfg.Changed(name)

@@ -96,5 +96,6 @@ func (c *Controller) update(f *fleetState, report gateway.NodeReport) (r *render
 	n.report, n.key = report, factsKey(report.Facts)
 	n.rendering = c.renderingFor(f, report.Facts)
 	n.problem = failureProblem(n, f.name)
+	c.learnRefusal(f, n)
 	return n.rendering, report.Fingerprint != "" && (n.tree == nil || n.tree.Fingerprint != report.Fingerprint)
 }

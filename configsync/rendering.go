@@ -77,7 +77,7 @@ func (c *Controller) renderingFor(f *fleetState, facts gateway.NodeFacts) *rende
 
 // render brings r up to the snapshot and says whether its bundle changed. mu is held.
 func (c *Controller) render(f *fleetState, r *rendering) bool {
-	tree, problems := nginxconf.Render(f.seen, f.name, r.facts)
+	tree, problems := c.produce(f, r.facts)
 	r.problems = problems
 	if r.tree != nil && r.tree.Digest == tree.Digest {
 		return false
@@ -87,9 +87,17 @@ func (c *Controller) render(f *fleetState, r *rendering) bool {
 		r.past = slices.Clone(r.past[max(0, len(r.past)-keepTrees):])
 		close(r.changed)
 	}
-	r.tree, r.since, r.changed = &tree, c.cfg.Now(), make(chan struct{})
+	r.tree, r.since, r.changed = tree, c.cfg.Now(), make(chan struct{})
 	c.cfg.Log.Debug("rendered a bundle", "fleet", f.name, "digest", tree.Digest, "files", len(tree.Files), "generation", c.snapshot.Generation)
 	return true
+}
+
+// produce makes what nodes with these facts should run now: the newest snapshot, but for what
+// nginx refuses of it. mu is held.
+func (c *Controller) produce(f *fleetState, facts gateway.NodeFacts) (*nginxconf.Tree, []gateway.Problem) {
+	rendered, problems := nginxconf.Render(f.seen, f.name, facts)
+	tree, more := c.judge.take(job{fleet: f.name, snapshot: f.seen, facts: facts, tree: &rendered})
+	return tree, slices.Concat(problems, more)
 }
 
 // find returns the bundle with the digest, if it is still known.
