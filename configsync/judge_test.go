@@ -132,9 +132,9 @@ func TestJudgeDelaysNobody(t *testing.T) {
 		s := testSnapshot([]string{"private", "shared"}, "10.0.0.1:80", "")
 		c.Apply(s)
 		synctest.Wait()
-		have := mustSync(t, c, report("edge-1")).Desired
+		mustSync(t, c, report("edge-1"))
 		synctest.Wait()
-		have = mustSync(t, c, report("edge-1")).Desired
+		have := mustSync(t, c, report("edge-1")).Desired
 		f.took = time.Hour
 		c.Apply(testSnapshot([]string{"private", "shared"}, "10.0.0.2:80", ""))
 		start := time.Now()
