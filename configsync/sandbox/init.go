@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,10 +22,14 @@ const failures = 3
 // setupFailed is the exit code of Init when it could not start nginx.
 const setupFailed = 97
 
+// prepared is set by Init: a program without it would start itself over again for a check.
+var prepared atomic.Bool
+
 // Init returns at once, unless this process was started by a [Sandbox]: then it shuts itself
 // in and becomes nginx. It has to be the first call of the main function of every program
 // that uses a Sandbox, and of TestMain in tests.
 func Init() {
+	prepared.Store(true)
 	if len(os.Args) == 0 || os.Args[0] != initName {
 		return
 	}

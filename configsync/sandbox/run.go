@@ -27,6 +27,9 @@ var errTimeout = errors.New("the check took too long")
 
 // run checks one tree at one level.
 func (s *Sandbox) run(ctx context.Context, p *program, level Level, tree *nginxconf.Tree, facts gateway.NodeFacts) (*nginxconf.Complaint, error) {
+	if !prepared.Load() {
+		return nil, errors.New("check a tree: this program does not call sandbox.Init first, so it can't start the sandbox")
+	}
 	limits := limits{CPU: s.cfg.CPU, Memory: s.cfg.Memory, Files: s.cfg.Files, FileSize: s.cfg.FileSize, Processes: s.cfg.Processes}
 	sp := spec{Mounts: level != LevelLimits, Network: level != LevelLimits, User: level != LevelFull && os.Getuid() == 0, Limits: limits, Dir: checkDir, Temp: tempDir}
 	if sp.Mounts {
