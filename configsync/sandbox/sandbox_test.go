@@ -14,8 +14,12 @@ import (
 
 func TestMain(m *testing.M) {
 	Init()
+	if os.Getenv("SLUICE_SHOW_LEVEL") != "" {
+		showLevel()
+		return
+	}
 	code := m.Run()
-	if name, err := probe(); err == nil {
+	if name, err := probe(); err == nil && os.Getenv("SLUICE_PROBE") == "" {
 		_ = os.RemoveAll(filepath.Dir(name))
 	}
 	os.Exit(code)
@@ -50,7 +54,7 @@ func render(t *testing.T, text string) *nginxconf.Tree {
 }
 
 func TestCheck(t *testing.T) {
-	for _, level := range allLevels {
+	for _, level := range levels() {
 		t.Run(string(level), func(t *testing.T) {
 			t.Parallel()
 			s := New(Config{Levels: []Level{level}, Log: logger(t)})
