@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 )
@@ -53,10 +54,14 @@ func (f fragments) drop(path string, content [32]byte) {
 }
 
 // keeper writes the last good versions that are in use to a file, so that a restart of the
-// control plane does not turn them into 503. It is used under the judge's lock.
+// control plane does not turn them into 503.
+//
+// mu guards kept, and is held while the file is written, so that the newest write is the last.
 type keeper struct {
 	path string // empty: nothing is written
 	log  *slog.Logger
+
+	mu   sync.Mutex
 	kept map[stateKey][]keptFile
 }
 
@@ -93,6 +98,8 @@ func newKeeper(path string, log *slog.Logger) *keeper {
 
 // load is what was kept for a kind of nodes.
 func (k *keeper) load(key stateKey) fragments {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	f := fragments{}
 	for _, file := range k.kept[key] {
 		f[file.Path] = []nginxconf.File{{Path: file.Path, Data: string(file.Data)}}
@@ -100,7 +107,8 @@ func (k *keeper) load(key stateKey) fragments {
 	return f
 }
 
-// save remembers the files of which the last good version is in use.
+// save remembers the files of which the last good version is in use. The file is written in
+// the background: the caller holds locks that nodes wait for.
 func (k *keeper) save(key stateKey, forms map[string]form, good fragments) {
 	var files []keptFile
 	for path, f := range forms {
@@ -110,15 +118,22 @@ func (k *keeper) save(key stateKey, forms map[string]form, good fragments) {
 	}
 	slices.SortFunc(files, func(a, b keptFile) int { return cmp.Compare(a.Path, b.Path) })
 	same := func(a, b keptFile) bool { return a.Path == b.Path && string(a.Data) == string(b.Data) }
-	if k.path == "" || slices.EqualFunc(files, k.kept[key], same) {
+	if k.path == "" {
 		return
 	}
-	if k.kept[key] = files; files == nil {
-		delete(k.kept, key)
-	}
-	if err := k.write(); err != nil {
-		k.log.Warn("the last good versions of quarantined files are not kept on disk, and would be lost with a restart", "file", k.path, "error", err)
-	}
+	go func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if slices.EqualFunc(files, k.kept[key], same) {
+			return
+		}
+		if k.kept[key] = files; files == nil {
+			delete(k.kept, key)
+		}
+		if err := k.write(); err != nil {
+			k.log.Warn("the last good versions of quarantined files are not kept on disk, and would be lost with a restart", "file", k.path, "error", err)
+		}
+	}()
 }
 
 func (k *keeper) write() error {

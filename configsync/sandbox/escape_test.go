@@ -182,7 +182,7 @@ func TestTime(t *testing.T) {
 			if c := complaint(t, Config{Levels: []Level{level}, CPU: time.Second, Timeout: 5 * time.Minute}, "spin"); !strings.Contains(c.Message, "of processor time and was stopped") || c.File != "" {
 				t.Errorf("processor time: %s", c)
 			}
-			if c := complaint(t, Config{Levels: []Level{level}, Timeout: 3 * time.Second}, "sleep"); c.Message != "nginx -t was still busy after 3s and was stopped" {
+			if c := complaint(t, Config{Levels: []Level{level}, Timeout: 3 * time.Second}, "sleep"); c.Message != "nginx -t was still busy after 3.006s and was stopped" {
 				t.Errorf("time: %s", c)
 			}
 			if took := time.Since(start); took > 2*time.Minute {

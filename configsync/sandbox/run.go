@@ -30,7 +30,9 @@ func (s *Sandbox) run(ctx context.Context, p *program, level Level, tree *nginxc
 	if !prepared.Load() {
 		return nil, errors.New("check a tree: this program does not call sandbox.Init first, so it can't start the sandbox")
 	}
-	limits := limits{CPU: s.cfg.CPU, Memory: s.cfg.Memory, Files: s.cfg.Files, FileSize: s.cfg.FileSize, Processes: s.cfg.Processes}
+	files := time.Duration(len(tree.Files))
+	timeout := s.cfg.Timeout + 3*files*cpuPerFile
+	limits := limits{CPU: s.cfg.CPU + files*cpuPerFile, Memory: s.cfg.Memory, Files: s.cfg.Files, FileSize: s.cfg.FileSize, Processes: s.cfg.Processes}
 	sp := spec{Mounts: level != LevelLimits, Network: level != LevelLimits, User: level != LevelFull && os.Getuid() == 0, Limits: limits, Dir: checkDir, Temp: tempDir}
 	if sp.Mounts {
 		sp.Binds = p.binds
@@ -47,17 +49,16 @@ func (s *Sandbox) run(ctx context.Context, p *program, level Level, tree *nginxc
 		}
 	}
 	st := stage{dir: sp.Dir, temp: sp.Temp, treePath: facts.TreePath}
-	files, err := st.files(p, tree)
-	if err != nil {
+	var err error
+	if sp.Files, err = st.files(p, tree); err != nil {
 		return nil, err
 	}
-	sp.Files = files
 	conf := filepath.Join(sp.Dir, "nginx.conf")
 	sp.Args = []string{p.path, "-t", "-q", "-p", sp.Dir, "-c", conf}
-	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.Timeout, errTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTimeout)
 	defer cancel()
 	out, err := start(ctx, level, &sp)
-	return st.judge(out, err, s.cfg)
+	return st.judge(out, err, limits, timeout)
 }
 
 // ended is how a process that became nginx ended otherwise than well.
@@ -160,7 +161,7 @@ var (
 )
 
 // judge turns how nginx ended into a complaint.
-func (st *stage) judge(out string, err error, cfg Config) (*nginxconf.Complaint, error) {
+func (st *stage) judge(out string, err error, most limits, timeout time.Duration) (*nginxconf.Complaint, error) {
 	var end *ended
 	if err == nil {
 		return nil, nil
@@ -171,10 +172,10 @@ func (st *stage) judge(out string, err error, cfg Config) (*nginxconf.Complaint,
 		return nil, fmt.Errorf("check a tree: %w", end.cause)
 	}
 	if end.cause != nil {
-		return &nginxconf.Complaint{Message: fmt.Sprintf("nginx -t was still busy after %s and was stopped", cfg.Timeout)}, nil
+		return &nginxconf.Complaint{Message: fmt.Sprintf("nginx -t was still busy after %s and was stopped", timeout)}, nil
 	}
 	if status, ok := end.state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		if used := end.state.UserTime() + end.state.SystemTime(); used >= cfg.CPU*9/10 {
+		if used := end.state.UserTime() + end.state.SystemTime(); used >= most.CPU*9/10 {
 			return &nginxconf.Complaint{Message: fmt.Sprintf("nginx -t used %s of processor time and was stopped", used.Round(time.Second/10))}, nil
 		}
 		return &nginxconf.Complaint{Message: fmt.Sprintf("nginx -t was ended by the signal %q", status.Signal())}, nil

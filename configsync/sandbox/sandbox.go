@@ -24,6 +24,11 @@ const (
 	DefaultMemory  = 2 << 30
 )
 
+// cpuPerFile is what each file of a tree adds to the processor time of a check; by the clock
+// it is three times that. nginx compares every upstream and zone with all others: 10,000
+// tenants with an upstream and a zone each, 20,000 files, take it 8 seconds.
+const cpuPerFile = 2 * time.Millisecond
+
 // maxOutput bounds what is kept of nginx's words, in bytes.
 const maxOutput = 64 << 10
 
@@ -36,9 +41,10 @@ type Config struct {
 	// folder modules-enabled beside nginx's own configuration file, as Debian has it.
 	Modules string
 	// Timeout bounds a check by the wall clock. Raise it on a machine that is often
-	// overloaded. Default: DefaultTimeout.
+	// overloaded. Each file of a tree adds a little. Default: DefaultTimeout.
 	Timeout time.Duration
-	// CPU bounds the processor time of a check, in whole seconds. Default: DefaultCPU.
+	// CPU bounds the processor time of a check, in whole seconds. Each file of a tree adds 2 ms.
+	// Default: DefaultCPU.
 	CPU time.Duration
 	// Memory bounds the address space of a check, in bytes. Each shared zone of a tree counts.
 	// Default: DefaultMemory.
