@@ -57,6 +57,8 @@ func (s *Sandbox) Status() Status {
 	switch {
 	case errors.Is(s.err, ErrNoNginx):
 		return Status{Warning: "there is no nginx beside the control plane, so bundles are checked by the nodes alone"}
+	case s.err != nil:
+		return Status{Warning: "bundles are checked by the nodes alone: " + s.err.Error()}
 	case !s.ready:
 		return Status{}
 	}

@@ -102,8 +102,8 @@ type Sandbox struct {
 	slot chan struct{}
 
 	mu     sync.Mutex
-	ready  bool // the fields below are settled
-	err    error
+	ready  bool  // the fields below are settled
+	err    error // why not
 	nginx  *program
 	level  Level
 	reason string // why not a stricter level
@@ -148,20 +148,19 @@ func (s *Sandbox) settle(ctx context.Context) (*program, Level, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ready {
-		return s.nginx, s.level, s.err
+		return s.nginx, s.level, nil
 	}
 	path, err := lookNginx(s.cfg.Nginx)
 	if err != nil {
-		s.warnOnce(ErrNoNginx)
-		return nil, "", fmt.Errorf("check bundles: %w: %w", ErrNoNginx, err)
+		return nil, "", s.cannot(ctx, fmt.Errorf("check bundles: %w: %w", ErrNoNginx, err))
 	}
 	p, err := readProgram(ctx, path, s.cfg.Modules)
 	if err != nil {
-		return nil, "", fmt.Errorf("check bundles with %s: %w", path, err)
+		return nil, "", s.cannot(ctx, fmt.Errorf("check bundles with %s: %w", path, err))
 	}
 	level, reason, err := s.tryLevels(ctx, p)
 	if err != nil {
-		return nil, "", fmt.Errorf("check bundles with %s: %w", path, err)
+		return nil, "", s.cannot(ctx, fmt.Errorf("check bundles with %s: %w", path, err))
 	}
 	s.ready, s.err, s.nginx, s.level, s.reason = true, nil, p, level, reason
 	if level == s.cfg.Levels[0] {
@@ -173,12 +172,16 @@ func (s *Sandbox) settle(ctx context.Context) (*program, Level, error) {
 	return p, level, nil
 }
 
-// warnOnce says that there is no nginx here. mu is held.
-func (s *Sandbox) warnOnce(err error) {
+// cannot says once why nothing is checked here, and returns it. mu is held.
+func (s *Sandbox) cannot(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err // nothing was found out
+	}
 	if s.err == nil {
-		s.cfg.Log.Warn("there is no nginx on this machine, so bundles are checked by the nodes alone; install nginx beside the control plane to have faults found before", "looked_for", s.cfg.Nginx)
+		s.cfg.Log.Warn("bundles are checked by the nodes alone; install nginx beside the control plane, or correct what keeps it from starting, to have faults found before", "reason", err)
 	}
 	s.err = err
+	return err
 }
 
 func lookNginx(name string) (string, error) {

@@ -134,6 +134,10 @@ func TestNoNginx(t *testing.T) {
 	if st := s.Status(); st.Level != "" || !strings.Contains(st.Warning, "there is no nginx beside the control plane") {
 		t.Errorf("without nginx: %+v", st)
 	}
+	s.cfg.Nginx = "/bin/true"
+	if _, _, err := s.Build(context.Background()); err == nil || !strings.Contains(s.Status().Warning, "checked by the nodes alone: check bundles with /bin/true: read the output of -V") {
+		t.Errorf("what is no nginx: %v %+v", err, s.Status())
+	}
 	s.cfg.Nginx = "nginx"
 	if _, _, err := s.Build(context.Background()); err != nil {
 		t.Errorf("once it is installed: %v", err)
