@@ -87,6 +87,8 @@ type Config struct {
 	// Shrink settles what the guard of the sources keeps.
 	Shrink    ShrinkGuard
 	Listeners func() []api.ListenerStatus
+	// FleetCheck may be nil, and may return nil, where the nodes alone check their bundles.
+	FleetCheck func() *api.FleetCheckStatus
 	// Names may be nil, and may return nil, where no names are announced. NameList is nil
 	// where Names is.
 	Names    func() *api.NameStatus

@@ -15,7 +15,12 @@ func (s *server) GetStatus(ctx context.Context, _ api.GetStatusRequestObject) (a
 	if s.Names != nil {
 		names = s.Names()
 	}
+	var check *api.FleetCheckStatus
+	if s.FleetCheck != nil {
+		check = s.FleetCheck()
+	}
 	return api.GetStatus200JSONResponse{
+		FleetCheck:    check,
 		Version:       s.Version,
 		Node:          s.Node,
 		StartedAt:     s.StartedAt,

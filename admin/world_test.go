@@ -60,7 +60,10 @@ func newWorld(t *testing.T, change func(*admin.Config)) *world {
 		Shrink:    kept{"acme/api": 3},
 		Alerts:    raised{},
 		Listeners: func() []api.ListenerStatus { return nil },
-		Names:     func() *api.NameStatus { return &api.NameStatus{Leading: true, Announced: 3} },
+		FleetCheck: func() *api.FleetCheckStatus {
+			return &api.FleetCheckStatus{Level: "namespaces", Version: "1.22.1"}
+		},
+		Names: func() *api.NameStatus { return &api.NameStatus{Leading: true, Announced: 3} },
 		NameList: func() api.NameList {
 			return api.NameList{Rule: "{{service}}.{{namespace}}.example.com", Leading: true, Items: []api.ServiceName{
 				{Host: "api.shop.example.com", Tenant: "acme", Phase: api.Announced, To: []string{"192.0.2.1"}},

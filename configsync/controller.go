@@ -43,6 +43,11 @@ type Config struct {
 	Author func(context.Context, gateway.Ref) string
 	// Version of this program. Another one may render other files of the same snapshot.
 	Version string
+	// Check judges bundles before nodes get them. Default: nobody does, and nodes alone check.
+	Check Checker
+	// KeepFile is where the last good versions of quarantined files are kept over a restart.
+	// Default: nowhere.
+	KeepFile string
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -54,6 +59,7 @@ type Config struct {
 type Controller struct {
 	cfg    Config
 	closed chan struct{} // ends every waiting sync
+	judge  *judge
 
 	sealing  sync.Mutex // held while a bundle gets its number and signature; taken before mu
 	reportMu sync.Mutex // held while Report is called, so that the newest call is the last
@@ -102,7 +108,9 @@ func New(cfg Config) *Controller {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Controller{cfg: cfg, closed: make(chan struct{}), fleets: map[string]*fleetState{}, book: newBook(cfg.Rollouts)}
+	c := &Controller{cfg: cfg, closed: make(chan struct{}), fleets: map[string]*fleetState{}, book: newBook(cfg.Rollouts)}
+	c.judge = newJudge(cfg, c.Refresh, c.closed)
+	return c
 }
 
 // Close answers all waiting agents, so that the server that carries the handler can shut
@@ -158,6 +166,7 @@ func (c *Controller) renderAll(s *gateway.Snapshot) {
 			delete(c.fleets, f.name)
 		}
 	}
+	c.judge.drop(func(k stateKey) bool { return c.fleets[k.fleet] != nil && c.fleets[k.fleet].renderings[k.facts] != nil })
 	c.mu.Unlock()
 	c.nudge()
 	for _, name := range slices.Compact(changed) {

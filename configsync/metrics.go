@@ -23,6 +23,8 @@ func (c *Controller) Describe(ch chan<- *prometheus.Desc) {
 	ch <- revisionDesc
 	ch <- rolloutDesc
 	ch <- changedDesc
+	ch <- checksDesc
+	ch <- quarantinedDesc
 }
 
 // Collect implements prometheus.Collector. Every state of a fleet is there, so that an
@@ -45,6 +47,7 @@ func (c *Controller) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(nodesDesc, prometheus.GaugeValue, float64(count[s]), name, string(s))
 		}
 	}
+	c.judge.collect(ch)
 	for node := range done {
 		ch <- prometheus.MustNewConstMetric(reloadsDesc, prometheus.CounterValue, float64(done[node]), node, "ok")
 		ch <- prometheus.MustNewConstMetric(reloadsDesc, prometheus.CounterValue, float64(failed[node]), node, "failed")

@@ -108,5 +108,6 @@ func (c *Controller) update(f *fleetState, report gateway.NodeReport) (r *render
 	n.report, n.key = report, factsKey(report.Facts)
 	c.place(f, n)
 	n.problem = failureProblem(f, n)
+	c.learnRefusal(f, n)
 	return n.rendering, report.Fingerprint != "" && (n.tree == nil || n.tree.Fingerprint != report.Fingerprint)
 }

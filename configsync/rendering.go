@@ -25,6 +25,7 @@ type rendering struct {
 	changed  chan struct{} // closed when tree changes, or a node should run other files
 	shape    string        // of tree
 	told     []string      // digests that tree had, the newest last
+	pending  bool          // nginx has not judged the newest files yet; see produce
 	hold     bool          // nodes keep what they have: there is nothing to give them
 }
 
@@ -37,7 +38,7 @@ func (r *rendering) set(tree *nginxconf.Tree, now time.Time) bool {
 	if r.tree != nil && r.tree.Digest == tree.Digest {
 		return false
 	}
-	if r.tree != nil {
+	if r.tree != nil && r.tree.Digest != "" {
 		r.past = append(r.past, r.tree)
 		r.past = slices.Clone(r.past[max(0, len(r.past)-keepTrees):])
 	}
@@ -119,8 +120,8 @@ func (c *Controller) renderingFor(f *fleetState, facts gateway.NodeFacts) *rende
 
 // render brings r up to the snapshot and says whether its bundle changed. mu is held.
 func (c *Controller) render(f *fleetState, r *rendering) bool {
-	tree, problems := c.produce(f, r)
-	r.problems = problems
+	tree, problems, pending := c.produce(f, r)
+	r.problems, r.pending = problems, pending
 	if !r.set(tree, c.cfg.Now()) {
 		return false
 	}
@@ -129,14 +130,26 @@ func (c *Controller) render(f *fleetState, r *rendering) bool {
 	return true
 }
 
-// produce makes what nodes with these facts would run if they ran the newest snapshot. What is
-// found to be wrong with it before it becomes a revision is put right here. mu is held.
-func (c *Controller) produce(f *fleetState, r *rendering) (*nginxconf.Tree, []gateway.Problem) {
+// produce makes what nodes with these facts would run if they ran the newest snapshot, but for
+// what nginx refuses of it. It is pending while that is being found out: until then the tree is
+// the one of before, or without files and a digest. mu is held.
+func (c *Controller) produce(f *fleetState, r *rendering) (tree *nginxconf.Tree, problems []gateway.Problem, pending bool) {
 	if r.renderer == nil {
 		r.renderer = nginxconf.NewRenderer(f.name, r.facts)
 	}
-	tree, problems := r.renderer.Render(f.seen)
-	return &tree, problems
+	rendered, problems := r.renderer.Render(f.seen)
+	tree, more, pending := c.judge.take(job{fleet: f.name, snapshot: f.seen, facts: r.facts, tree: &rendered})
+	return tree, slices.Concat(problems, more), pending
+}
+
+// pending says whether it is not known yet for all nodes what they would run.
+func (f *fleetState) pending() bool {
+	for _, r := range f.renderings {
+		if r.pending {
+			return true
+		}
+	}
+	return false
 }
 
 // find returns the bundle with the digest, if it is still known.

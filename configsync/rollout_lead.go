@@ -158,6 +158,10 @@ func (c *Controller) propose(listening time.Time) *proposal {
 			continue
 		}
 		rec := f.record.clone()
+		if f.pending() { // its nodes go on with what they have
+			p.records[name] = rec
+			continue
+		}
 		if rec.step(c.rolloutView(f, rec, listening, now), now) {
 			changed = true
 		}

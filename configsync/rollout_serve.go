@@ -63,7 +63,9 @@ func (i *intent) digest() string {
 func (f *fleetState) newest() gateway.Revision {
 	rev := gateway.Revision{Shapes: map[string]string{}, Generation: f.intent.snapshot.Generation}
 	for key, r := range f.renderings {
-		rev.Shapes[keyID(key)] = r.shape
+		if r.tree.Digest != "" { // else it is not known yet
+			rev.Shapes[keyID(key)] = r.shape
+		}
 	}
 	return rev
 }
@@ -71,13 +73,14 @@ func (f *fleetState) newest() gateway.Revision {
 // is says whether the newest snapshot is of a revision: its files are the same but for the
 // endpoints of upstreams, or people want the same.
 func (f *fleetState) is(rev, newest *gateway.Revision) bool {
+	pending := f.pending() // then the files are of an older snapshot than the intent
 	if sameShapes(rev, newest) {
-		if f.record != nil && rev.Content() == f.record.latest().Content() {
+		if !pending && f.record != nil && rev.Content() == f.record.latest().Content() {
 			f.last, f.lastOf = f.intent, rev.Content()
 		}
 		return true
 	}
-	return rev.Intent == f.intent.digest() || f.last != nil && f.lastOf == rev.Content() && f.last.digest() == f.intent.digest()
+	return !pending && (rev.Intent == f.intent.digest() || f.last != nil && f.lastOf == rev.Content() && f.last.digest() == f.intent.digest())
 }
 
 // waves says whether nodes run what the record says, and not simply what is newest.
@@ -106,7 +109,7 @@ func (c *Controller) placeAll(f *fleetState) bool {
 // keep follows the newest files while they are of the latest revision.
 func (f *fleetState) keep(key string, newest *rendering) {
 	content := f.record.latest().Content()
-	if !f.same {
+	if !f.same || newest.tree.Digest == "" {
 		return
 	}
 	if f.stored[content] == nil {

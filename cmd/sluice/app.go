@@ -21,6 +21,7 @@ import (
 	"github.com/sluice-gateway/sluice/alert"
 	"github.com/sluice-gateway/sluice/configsync"
 	"github.com/sluice-gateway/sluice/configsync/enrol"
+	"github.com/sluice-gateway/sluice/configsync/sandbox"
 	"github.com/sluice-gateway/sluice/control"
 	"github.com/sluice-gateway/sluice/discovery"
 	"github.com/sluice-gateway/sluice/discovery/etcd"
@@ -65,6 +66,7 @@ type App struct {
 
 	authority *enrol.Authority // of the agents' certificates; made with the store, nil where agents are not served
 
+	sandbox *sandbox.Sandbox // nil: the nodes alone check their bundles
 	objects *objectFiles
 	metrics *prometheus.Registry
 	version configVersion
@@ -133,8 +135,10 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	cfg.Limits.apply(&data)
 	a.proxy = proxy.New(data)
 	a.logged = newFleetEvidence(func() { a.fleets.Refresh() }, log)
-	a.fleets = configsync.New(configsync.Config{View: a.fleetView, Observe: a.logged.Observe, Signer: voucher{a}, Numberer: voucher{a},
-		Rollouts: rolloutStore{a}, Author: a.author, Version: version, Log: log})
+	fleets := configsync.Config{View: a.fleetView, Observe: a.logged.Observe, Signer: voucher{a}, Numberer: voucher{a},
+		Rollouts: rolloutStore{a}, Author: a.author, Version: version, Log: log}
+	a.sandbox = cfg.FleetCheck.apply(&fleets, cfg.DataDir)
+	a.fleets = configsync.New(fleets)
 	if a.alerts, err = a.newAlerts(); err != nil {
 		return nil, err
 	}
@@ -251,7 +255,7 @@ func (a *App) serveAdmin(parts admin.Config, more ...func() []gateway.Problem) e
 	more = append(more, a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.health.Problems, a.alertProblems)
 	parts.Control, parts.Fleets, parts.Tokens = a.loop, adminFleets{a.fleets, more}, tokens
 	parts.Sources, parts.Shrink, parts.Listeners, parts.Health = sourceStatus(a.sources), a.guard, a.listenerStatus, observed{a}
-	parts.Alerts, parts.Enrolment = a.alerts, enrolment{a}
+	parts.Alerts, parts.Enrolment, parts.FleetCheck = a.alerts, enrolment{a}, a.fleetCheck
 	parts.Normalise, parts.UI = normalise, webadmin.Dist
 	parts.Version, parts.Node, parts.StartedAt = version, a.cfg.Node, a.started
 	parts.Log, parts.Slardar = a.log, a.slardarParts()

@@ -37,6 +37,8 @@ type Config struct {
 	Kubernetes []ClusterConfig `yaml:"kubernetes"`
 	// ShrinkGuard keeps endpoints that a source has lost all at once.
 	ShrinkGuard ShrinkGuardConfig `yaml:"shrinkGuard"`
+	// FleetCheck says how bundles for nginx nodes are checked before the nodes get them.
+	FleetCheck FleetCheckConfig `yaml:"fleetCheck"`
 	// DNS are the resolvers that upstreams may name. Default: the name servers of
 	// /etc/resolv.conf, as the resolver "default".
 	DNS []ResolverConfig `yaml:"dns"`
@@ -276,6 +278,7 @@ func (c *Config) check() []error {
 		})
 	}
 	c.ShrinkGuard.check(bad)
+	c.FleetCheck.check(bad)
 	if err := checkListen(c.Admin.Address); err != nil {
 		bad("admin.address: %w", err)
 	} else if c.Admin.TLS == nil && !loopback(c.Admin.Address) {

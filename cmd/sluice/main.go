@@ -10,12 +10,15 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/sluice-gateway/sluice/configsync/sandbox"
 )
 
 // version is set by the linker (-X main.version=…).
 var version = "dev"
 
 func main() {
+	sandbox.Init() // does not return in a process that is to check a tree
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()

@@ -138,7 +138,7 @@ func (r *readiness) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 // serveOps prepares health, readiness, metrics and profiles.
 func (a *App) serveOps() error {
 	a.metrics = prometheus.NewRegistry()
-	for _, c := range []prometheus.Collector{a.proxy, a.health, a.sources, a.guard, a.fleets, a.alerts, &a.ready, awayMetric{a}, expiryMetric{a},
+	for _, c := range []prometheus.Collector{a.proxy, a.health, a.sources, a.guard, a.fleets, a.alerts, &a.ready, awayMetric{a}, expiryMetric{a}, checkMetric{a},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {
 		if err := a.metrics.Register(c); err != nil {
 			return fmt.Errorf("register metrics: %w", err)

@@ -69,6 +69,16 @@ func statusTable(row func(...any), s api.Status, problems []gateway.Problem) {
 		}
 		row("names", strings.TrimSpace(text+" "+n.Message))
 	}
+	if check := s.FleetCheck; check != nil {
+		text := "nginx " + check.Version + ", level " + check.Level
+		if check.Version == "" {
+			text = "not tried yet"
+		}
+		if check.Warning != "" {
+			text = strings.TrimPrefix(text+": "+check.Warning, "not tried yet: ")
+		}
+		row("fleet check", text)
+	}
 	row("problems", len(problems))
 	for _, p := range problems {
 		row("  "+p.Object.String(), strings.TrimSpace(p.Field+" "+p.Message))

@@ -20,8 +20,8 @@ type hostile struct {
 	treePath, listen, trustedCA, version, socket string // of a node's agent
 }
 
-// harmless gives a tree with everything in it that the others may have.
-func harmless(t testing.TB) hostile {
+// harmlessText gives a tree with everything in it that the others may have.
+func harmlessText(t testing.TB) hostile {
 	t.Helper()
 	pair := testCertificate(t, "shop.test")
 	return hostile{tenant: "acme", name: "shop", host: "shop.test", path: "/api", address: "10.0.0.4:80", zone: "a",
@@ -127,7 +127,7 @@ var other = []string{
 // there are not more servers, locations and upstreams.
 func checkPlaces(t testing.TB, tree Tree) {
 	t.Helper()
-	h := harmless(t)
+	h := harmlessText(t)
 	tame, _ := h.render(t)
 	want, got := shapes(t, tame), shapes(t, tree)
 	for shape := range got {
@@ -161,19 +161,19 @@ var evil = []string{
 // TestEvilValues puts each of the values into each place; nginx itself has to take what comes
 // out, and to mean by it what we do.
 func TestEvilValues(t *testing.T) {
-	tame, seen := harmless(t), sync.Map{}
+	tame, seen := harmlessText(t), sync.Map{}
 	for name := range tame.fields() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, value := range evil {
-				h := harmless(t)
+				h := harmlessText(t)
 				*h.fields()[name] = value
 				tree, _ := h.render(t)
 				checkPlaces(t, tree)
 				if err := tree.Verify(); err != nil {
 					t.Errorf("%q: %v", value, err)
 				}
-				if again := harmless(t); t.Failed() {
+				if again := harmlessText(t); t.Failed() {
 					*again.fields()[name] = value
 					t.Fatalf("with %q as %s", value, name)
 				}
@@ -198,7 +198,7 @@ func FuzzHostile(f *testing.F) {
 		f.Add(value, evil[(i+7)%len(evil)], evil[(i+13)%len(evil)], uint32(1<<(i%24))|uint32(1)<<((i*5)%24))
 	}
 	f.Fuzz(func(t *testing.T, a, b, c string, places uint32) {
-		h := harmless(t)
+		h := harmlessText(t)
 		fields := h.fields()
 		var names []string
 		for name := range fields {

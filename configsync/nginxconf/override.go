@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sluice-gateway/sluice/gateway"
 )
@@ -94,19 +95,13 @@ var repeatable = map[string]bool{
 	"rewrite": true, "set": true, "sub_filter": true,
 }
 
-// forbidden directives are refused whatever a policy says: with them a tenant would read
-// files, run code or leave its own upstreams.
-func forbidden(name string) bool {
-	switch name {
-	case "include", "load_module", "ssl_engine", "env", "user", "proxy_pass", "root", "alias":
-		return true
-	}
-	return strings.Contains(name, "_by_lua") || strings.HasPrefix(name, "lua_") || strings.HasPrefix(name, "perl") || strings.HasPrefix(name, "js_")
-}
-
 // accepted parses an override's text and returns the directives that may be used. The rest
 // becomes Problems that name the line.
 func (r *renderer) accepted(text gateway.NginxText) []*Directive {
+	if len(text.Text) > maxOverride {
+		r.problem(text.Override, "spec.nginx", "nginx_value", "Line 1: the text is longer than %d bytes. Nothing of it is used; shorten it", maxOverride)
+		return nil
+	}
 	c, err := Parse("spec.nginx", text.Text)
 	if err != nil {
 		var at *SyntaxError
@@ -116,7 +111,11 @@ func (r *renderer) accepted(text gateway.NginxText) []*Directive {
 		return nil
 	}
 	var list []*Directive
-	for _, d := range c.Directives {
+	for i, d := range c.Directives {
+		if i == maxDirectives {
+			r.problem(text.Override, "spec.nginx", "nginx_value", "Line %d: this directive and the ones after it are left out: an override holds at most %d", d.Line(), maxDirectives)
+			break
+		}
 		if code, why := r.refusal(d); why != "" {
 			r.problem(text.Override, "spec.nginx", code, "Line %d: %s", d.Line(), why)
 			continue
@@ -128,24 +127,16 @@ func (r *renderer) accepted(text gateway.NginxText) []*Directive {
 
 // refusal says why a directive may not be used, or returns "".
 func (r *renderer) refusal(d *Directive) (code, why string) {
-	name := d.Name()
-	switch {
-	case d.Block != nil:
-		return "nginx_block", "the block \"" + printable(name) + " {...}\" is left out: an override holds single directives only, so take the block out"
-	case forbidden(name):
-		return "nginx_directive_forbidden", "\"" + printable(name) + "\" is left out: it is never accepted from an override, so take it out"
-	case !slices.Contains(r.snapshot.NginxDirectives, name):
-		return "nginx_directive_not_allowed", "\"" + printable(name) + "\" is left out: no policy allows it, so take it out or ask an administrator to add it to a Policy's nginxDirectives"
-	case slices.ContainsFunc(d.Words, func(w Word) bool { return strings.ContainsRune(w.Value, 0) }):
-		return "nginx_value", "a value of \"" + printable(name) + "\" holds a NUL byte and is left out: take the byte out"
+	if code, why = refusalOf(d); why == "" && !slices.Contains(r.snapshot.NginxDirectives, d.Name()) {
+		return "nginx_directive_not_allowed", "\"" + printable(d.Name()) + "\" is left out: no policy allows it, so take it out or ask an administrator to add it to a Policy's nginxDirectives"
 	}
-	return "", ""
+	return code, why
 }
 
 // printable makes a name safe to show: short and without control bytes.
 func printable(name string) string {
 	name = strings.Map(func(c rune) rune {
-		if c < 0x20 || c == 0x7f {
+		if c < 0x20 || c == 0x7f || c == utf8.RuneError {
 			return '?'
 		}
 		return c

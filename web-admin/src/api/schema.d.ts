@@ -1966,6 +1966,16 @@ export interface components {
             store: components["schemas"]["StoreStatus"];
             listeners: components["schemas"]["ListenerStatus"][];
             names?: components["schemas"]["NameStatus"];
+            fleetCheck?: components["schemas"]["FleetCheckStatus"];
+        };
+        /** @description How bundles for nginx nodes are checked before the nodes get them. Only where they are. */
+        FleetCheckStatus: {
+            /** @description How nginx -t is shut in: `namespaces`, `no_user_namespace` or `limits_only`. Empty before the first check, and where there is no nginx. */
+            level?: string;
+            /** @description Of the nginx that checks. */
+            version?: string;
+            /** @description What is missing, and why. */
+            warning?: string;
         };
         /** @description The names of services that are announced in DNS. Only where sluice.yaml has a rule for them. */
         NameStatus: {
