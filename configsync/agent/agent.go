@@ -156,7 +156,6 @@ func (a *agent) loop(ctx context.Context) {
 			return
 		case answer := <-a.link.out:
 			a.take(answer)
-			continue
 		case <-a.watcher.out:
 			a.observe(ctx)
 		case <-sweep.C:
@@ -273,9 +272,9 @@ func (a *agent) reconcile(ctx context.Context) {
 }
 
 // settleFailure forgets a failure once its bundle runs after all, such as after nginx was
-// started.
+// started, or is not wanted any more and what is wanted runs.
 func (a *agent) settleFailure() {
-	if a.failed != nil && a.seen.running == a.failed.Digest && a.seen.onDisk == a.failed.Digest {
+	if a.failed != nil && a.seen.running == a.seen.onDisk && (a.seen.onDisk == a.failed.Digest || a.seen.onDisk == a.desired) {
 		a.failed, a.failures = nil, 0
 	}
 }
