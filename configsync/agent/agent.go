@@ -274,7 +274,7 @@ func (a *agent) reconcile(ctx context.Context) {
 // settleFailure forgets a failure once its bundle runs after all, such as after nginx was
 // started, or is not wanted any more and what is wanted runs.
 func (a *agent) settleFailure() {
-	if a.failed != nil && a.seen.running == a.seen.onDisk && (a.seen.onDisk == a.failed.Digest || a.seen.onDisk == a.desired) {
+	if a.failed != nil && a.seen.onDisk != "" && a.seen.running == a.seen.onDisk && (a.seen.onDisk == a.failed.Digest || a.seen.onDisk == a.desired) {
 		a.failed, a.failures = nil, 0
 	}
 }
