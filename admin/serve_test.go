@@ -34,7 +34,7 @@ func TestEveryOperationIsServed(t *testing.T) {
 	if err := spec.Validate(t.Context()); err != nil {
 		t.Errorf("openapi.yaml: %v", err)
 	}
-	names := strings.NewReplacer("{tenant}", "t", "{upstream}", "u", "{route}", "r", "{override}", "o", "{policy}", "p", "{fleet}", "f", "{certificate}", "c", "{node}", "n", "{address}", "10.0.0.1:80", "{receiver}", "ops", "{rollout}", "current", "{action}", "pause", "{hunk}", "0123456789ab")
+	names := strings.NewReplacer("{tenant}", "t", "{upstream}", "u", "{route}", "r", "{override}", "o", "{policy}", "p", "{fleet}", "f", "{certificate}", "c", "{node}", "n", "{address}", "10.0.0.1:80", "{receiver}", "ops", "{rollout}", "current", "{action}", "pause", "{hunk}", "0123456789ab", "{id}", "0123456789ab")
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {
 			if path == "/events" {
@@ -59,6 +59,9 @@ func TestEveryOperationIsServed(t *testing.T) {
 // checkAnswer holds a JSON answer to its schema.
 func checkAnswer(t *testing.T, op *openapi3.Operation, rec *httptest.ResponseRecorder) {
 	t.Helper()
+	if rec.Code == http.StatusNoContent && op.Responses.Status(http.StatusNoContent) != nil {
+		return // there is nothing to hold
+	}
 	media, schema := "application/json", op.Responses.Status(http.StatusOK)
 	if rec.Code != http.StatusOK {
 		media, schema = "application/problem+json", op.Responses.Default()

@@ -36,6 +36,8 @@ type world struct {
 	done    chan struct{}
 	// outcomes are what feedback has told health.
 	outcomes []gateway.Outcome
+	// enrolment is what was done about nodes and tokens.
+	enrolment []string
 }
 
 func newWorld(t *testing.T, change func(*admin.Config)) *world {
@@ -59,6 +61,7 @@ func newWorld(t *testing.T, change func(*admin.Config)) *world {
 		Health:    observed{},
 		Shrink:    kept{"acme/api": 3},
 		Alerts:    raised{},
+		Enrolment: enrolled{&w.enrolment},
 		Listeners: func() []api.ListenerStatus { return nil },
 		FleetCheck: func() *api.FleetCheckStatus {
 			return &api.FleetCheckStatus{Level: "namespaces", Version: "1.22.1"}

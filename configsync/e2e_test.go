@@ -22,6 +22,7 @@ import (
 	"github.com/sluice-gateway/sluice/configsync/agent/agenttest"
 	"github.com/sluice-gateway/sluice/configsync/enrol"
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/store"
 )
 
 // patience bounds every wait: tests share the machine with heavy work.
@@ -38,8 +39,11 @@ type edge struct {
 type world struct {
 	t          *testing.T
 	controller *configsync.Controller
+	store      *store.Store
 	authority  *enrol.Authority
 	server     *httptest.Server
+	tamper     tamper
+	clock      clock
 	edges      []*edge
 	snapshot   gateway.Snapshot
 	problems   chan []gateway.Problem
@@ -54,10 +58,11 @@ func newWorldWith(t *testing.T, nodes int, cfg configsync.Config) *world {
 	t.Helper()
 	w := &world{t: t, problems: make(chan []gateway.Problem, 100)}
 	s := openStore(t)
-	w.authority = newAuthority(t, s, 0, nil)
+	w.store = s
+	w.authority = newAuthority(t, s, w.clock.now)
 	cfg.Signer, cfg.Numberer, cfg.Log, cfg.Report = w.authority, numbered(s), logger(t), func(p []gateway.Problem) { w.problems <- p }
 	w.controller = configsync.New(cfg)
-	w.server = secure(t, w.authority, "", w.controller.Handler())
+	w.server = secure(t, w, "")
 	t.Cleanup(w.server.Close)
 	w.snapshot = gateway.Snapshot{
 		Tenants:         []*gateway.Tenant{{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: "acme"}, Spec: gateway.TenantSpec{Fleets: []string{"shared"}}}},
@@ -77,7 +82,7 @@ func (w *world) startAgent(e *edge) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	cfg := agent.Config{
-		Server: w.server.URL, EnrolToken: w.token(), Fleet: "shared", Node: e.name, NginxConf: e.Conf, NginxPrefix: e.Dir, TreeDir: e.TreeDir,
+		Server: w.server.URL, EnrolTokenFile: w.tokenFile(e), Now: w.clock.now, Fleet: "shared", Node: e.name, NginxConf: e.Conf, NginxPrefix: e.Dir, TreeDir: e.TreeDir,
 		Listen: []string{e.Address}, Sweep: 500 * time.Millisecond, Coalesce: 50 * time.Millisecond, VerifyTimeout: patience, RetryAfter: time.Second, Log: logger(w.t),
 	}
 	go func() { ended <- agent.Run(ctx, cfg) }()

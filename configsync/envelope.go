@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 	"github.com/sluice-gateway/sluice/configsync/protocol"
@@ -39,7 +40,12 @@ type seal struct {
 type sealed struct {
 	protocol.Envelope
 	protocol.Numbering
+	// raised is when it last replaced one whose number was too low for a node.
+	raised time.Time
 }
+
+// raiseEvery bounds how often nodes can make a bundle get a higher number, which costs a write.
+const raiseEvery = time.Second
 
 // bundle gives what was ordered, in an envelope.
 func (c *Controller) bundle(ctx context.Context, o order) (*protocol.Bundle, error) {
@@ -64,7 +70,11 @@ func (c *Controller) bundle(ctx context.Context, o order) (*protocol.Bundle, err
 		return nil, fmt.Errorf("sign bundle %s of fleet %q: %w", tree.Digest, o.fleet, err)
 	}
 	c.mu.Lock()
-	r.keep(seal{tree, o.facts}, sealed{e, place})
+	k, done := seal{tree, o.facts}, sealed{Envelope: e, Numbering: place}
+	if _, replaced := r.sealed[k]; replaced {
+		done.raised = c.cfg.Now()
+	}
+	r.keep(k, done)
 	c.mu.Unlock()
 	return &protocol.Bundle{Envelope: e, Tree: *tree}, nil
 }
@@ -84,7 +94,7 @@ func (c *Controller) envelopeFor(o order) (*protocol.Bundle, *rendering, *nginxc
 		return nil, nil, nil, notDesired(o.digest)
 	}
 	e, ok := r.sealed[seal{tree, o.facts}]
-	if ok && (e.Number >= o.above || e.Rollback || tree != r.tree) {
+	if ok && (e.Number >= o.above || e.Rollback || tree != r.tree || c.cfg.Now().Sub(e.raised) < raiseEvery) {
 		return &protocol.Bundle{Envelope: e.Envelope, Tree: *tree}, r, tree, nil
 	}
 	if tree != r.tree {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sluice-gateway/sluice/configsync/protocol"
 	"github.com/sluice-gateway/sluice/gateway"
@@ -88,7 +89,8 @@ func TestPeers(t *testing.T) {
 // a change is a new one.
 func TestNumbersOfBundles(t *testing.T) {
 	count := &counter{}
-	c := New(Config{Signer: plainSigner{}, Numberer: count})
+	now := time.Now()
+	c := New(Config{Signer: plainSigner{}, Numberer: count, Now: func() time.Time { return now }})
 	ask := func(o order, want uint64) {
 		t.Helper()
 		o.fleet, o.node = "shared", "edge-1"
@@ -119,6 +121,9 @@ func TestNumbersOfBundles(t *testing.T) {
 	ask(order{digest: one, above: 4}, 4)
 	ask(order{digest: one, above: 5}, 5) // a node that had other facts before
 	ask(order{digest: one}, 5)
+	ask(order{digest: one, above: 9}, 5) // not again within a second
+	now = now.Add(2 * time.Second)
+	ask(order{digest: one, above: 9}, 6)
 
 	c.Apply(testSnapshot([]string{"shared"}, "10.0.0.3:80", ""))
 	unasked := mustSync(t, c, report("edge-1")).Desired

@@ -31,7 +31,7 @@ func TestControlPlaneAway(t *testing.T) {
 	w.startAgent(w.edges[0]) // also an agent that starts without the control plane leaves nginx alone
 	w.expectAll("shop.test", 200, "one")
 
-	again := secure(t, w.authority, address, w.controller.Handler())
+	again := secure(t, w, address)
 	t.Cleanup(func() {
 		w.edges[0].stop() // Close waits for open requests
 		again.Close()

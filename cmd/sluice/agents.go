@@ -104,7 +104,7 @@ func (e enrolment) ready() error {
 	case e.app.agents == nil:
 		return fmt.Errorf("%w: this node does not serve agents: set agents: {address: \":9443\"} in sluice.yaml and start it again", gateway.ErrUnavailable)
 	case e.app.away():
-		return awayStore{e.app}.why()
+		return awayStore(e).why()
 	}
 	return nil
 }

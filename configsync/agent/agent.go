@@ -167,11 +167,10 @@ func (a *agent) loop(ctx context.Context) {
 			return
 		case answer := <-a.link.out:
 			a.take(answer)
-			if answer.Settle == nil {
-				continue
+			if answer.Settle != nil {
+				a.settle(ctx, *answer.Settle)
+				a.observe(ctx)
 			}
-			a.settle(ctx, *answer.Settle)
-			a.observe(ctx)
 		case <-a.watcher.out:
 			a.observe(ctx)
 		case <-sweep.C:
@@ -328,9 +327,9 @@ func (a *agent) settleSets(ctx context.Context, tree *nginxconf.Tree) error {
 }
 
 // settleFailure forgets a failure once its bundle runs after all, such as after nginx was
-// started.
+// started, or is not wanted any more and what is wanted runs.
 func (a *agent) settleFailure() {
-	if a.failed != nil && a.seen.running == a.failed.Digest && a.seen.onDisk == a.failed.Digest {
+	if a.failed != nil && a.seen.onDisk != "" && a.seen.running == a.seen.onDisk && (a.seen.onDisk == a.failed.Digest || a.seen.onDisk == a.desired) {
 		a.failed, a.failures = nil, 0
 	}
 }

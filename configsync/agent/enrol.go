@@ -41,8 +41,12 @@ func (i *identity) tend(ctx context.Context) (err error, refused bool) {
 		err = i.enrol(ctx)
 		return err, turnedAway(err)
 	case now.After(h.leaf.NotAfter):
-		if err := i.enrol(ctx); err != nil {
-			return fmt.Errorf("the certificate expired at %s, and the node has to enrol anew: %w", h.leaf.NotAfter.Format(time.RFC3339), err), false
+		if err := i.enrolAnew(ctx); err != nil {
+			return fmt.Errorf("the certificate expired at %s, and the node has to enrol anew: %w", stamp(h.leaf.NotAfter), err), false
+		}
+	case i.rejected:
+		if err := i.enrolAnew(ctx); err != nil && !errors.Is(err, errNoToken) {
+			i.cfg.Log.Warn("the node could not enrol anew", "error", err)
 		}
 	case now.After(h.RenewAt) && now.After(i.renewTry):
 		if err := i.renew(ctx, h); err != nil {
@@ -52,6 +56,29 @@ func (i *identity) tend(ctx context.Context) (err error, refused bool) {
 		}
 	}
 	return nil, false
+}
+
+// note learns from the answer to a request whether the control plane takes the certificate.
+func (i *identity) note(err error) {
+	var r *refusedStatus
+	i.rejected = errors.As(err, &r) && (r.status == http.StatusUnauthorized || r.status == http.StatusForbidden)
+}
+
+// errNoToken: there is none that was not refused before.
+var errNoToken = errors.New("make a token with `sluice fleet token FLEET --node NODE` where the control plane runs, and put it where the agent looks (--enrol-token-file), or start the agent with it")
+
+// enrolAnew enrols a node that was one before, with a token that it has not tried yet.
+func (i *identity) enrolAnew(ctx context.Context) error {
+	token, err := i.cfg.token()
+	if err != nil || token == i.useless {
+		return errNoToken
+	}
+	if err = i.enrol(ctx); err == nil {
+		i.rejected = false
+	} else if turnedAway(err) {
+		i.useless = token
+	}
+	return err
 }
 
 // untilRenewal bounds how long a request may take. It is the link's, as tend is.

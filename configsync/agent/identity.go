@@ -20,10 +20,15 @@ import (
 // identity is the node's key and certificate, and what they let it trust. The link enrols and
 // renews; the others only use it.
 type identity struct {
-	cfg      Config
-	now      func() time.Time
-	http     *transport
-	renewTry time.Time // the link's: no renewal is tried before
+	cfg  Config
+	now  func() time.Time
+	http *transport
+
+	// These are the link's alone. No renewal is tried before renewTry; rejected says that the
+	// control plane does not take the certificate, and useless is a token that it did not take.
+	renewTry time.Time
+	rejected bool
+	useless  protocol.Token
 
 	mu     sync.Mutex
 	held   *held         // guarded by mu; nil: not enrolled

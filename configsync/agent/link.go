@@ -92,7 +92,9 @@ func (l *link) ask(ctx context.Context, have protocol.SyncRequest) (protocol.Syn
 	case err != nil:
 		return protocol.SyncResponse{}, false, err
 	}
-	return l.sync(ctx, have)
+	answer, interrupted, err := l.sync(ctx, have)
+	l.client.cfg.identity.note(err)
+	return answer, interrupted, err
 }
 
 // sync makes one request. It is interrupted when a newer report arrives meanwhile.

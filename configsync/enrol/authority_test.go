@@ -260,6 +260,9 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries, err := s.store.Ledger("fleet-tokens").Entries(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for hash, value := range entries {
 		if strings.Contains(hash+string(value), text) || bytes.Contains(value, token.Secret[:]) {
 			t.Error("the store has the secret")

@@ -570,7 +570,77 @@ export interface paths {
         get: operations["getNode"];
         put?: never;
         post?: never;
+        /**
+         * Forget a node that is gone for good
+         * @description Its certificates are refused from now on, and its name is free for any token.
+         */
+        delete: operations["forgetNode"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/fleets/{fleet}/nodes/{node}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+                /** @description Name of the node. */
+                node: components["parameters"]["NodeName"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refuse all certificates of a node from now on
+         * @description Its nginx goes on with what it has. The node comes back when it is enrolled with a new token.
+         */
+        post: operations["revokeNode"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enrolment-tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one-time tokens for nodes
+         * @description Without their secrets, which nobody keeps. Used and expired ones are listed for a week.
+         */
+        get: operations["listEnrolmentTokens"];
+        put?: never;
+        /** Make a one-time token by which a node enrols */
+        post: operations["newEnrolmentToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/enrolment-tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Make a one-time token useless
+         * @description A node that has enrolled with it stays; see `POST .../revoke`.
+         */
+        delete: operations["deleteEnrolmentToken"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2246,12 +2316,44 @@ export interface components {
         ApplyFailure: {
             digest: string;
             /** @enum {string} */
-            step: "stage" | "check" | "flip" | "reload" | "verify";
+            step: "verify-bundle" | "stage" | "check" | "flip" | "reload" | "verify";
             message: string;
             file?: string;
             line?: number;
             /** Format: date-time */
             at: string;
+        };
+        NewEnrolmentToken: {
+            fleet: components["schemas"]["Name"];
+            /** @description The only node that may use it; it may have enrolled before. Default any that is not in service. */
+            node?: string;
+            /** @description How long it can be used, from 1s to 720h. Default 1h. */
+            expires?: components["schemas"]["Duration"];
+        };
+        EnrolmentToken: {
+            id: string;
+            fleet: string;
+            /** @description Absent: any. */
+            node?: string;
+            /** Format: date-time */
+            createdAt: string;
+            createdBy: string;
+            /** Format: date-time */
+            expiresAt: string;
+            /**
+             * Format: date-time
+             * @description Absent: it was not used.
+             */
+            usedAt?: string;
+            /** @description The node that used it. */
+            usedBy?: string;
+        };
+        IssuedToken: {
+            /** @description For the agent, as SLUICE_ENROL_TOKEN or in a file. */
+            token: string;
+            info: components["schemas"]["EnrolmentToken"];
+            /** @description The address on which this node serves agents. */
+            agents: string;
         };
         /** @description One file that differs from what the node should have. */
         FileDrift: {
@@ -3522,6 +3624,124 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Node"];
                 };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    forgetNode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+                /** @description Name of the node. */
+                node: components["parameters"]["NodeName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is forgotten. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    revokeNode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+                /** @description Name of the node. */
+                node: components["parameters"]["NodeName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The certificates are refused. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listEnrolmentTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tokens, the newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["EnrolmentToken"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    newEnrolmentToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEnrolmentToken"];
+            };
+        };
+        responses: {
+            /** @description The token. Its text is shown here and never again. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedToken"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteEnrolmentToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As listed. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Error"];
         };

@@ -562,7 +562,7 @@ export const en = {
     rolling: 'Desired is not running yet.',
     in_sync: 'Desired, on disk and running are the same.',
   },
-  step: { stage: 'stage', check: 'nginx -t', flip: 'flip', reload: 'reload', verify: 'verify' },
+  step: { 'verify-bundle': 'signature', stage: 'stage', check: 'nginx -t', flip: 'flip', reload: 'reload', verify: 'verify' },
   diff: {
     title: 'Compare in {{fleet}}',
     back: 'Back to the fleet',

@@ -564,7 +564,7 @@ export const zh: typeof en = {
     rolling: '期望的配置尚未运行。',
     in_sync: '期望、磁盘与运行中一致。',
   },
-  step: { stage: '准备', check: 'nginx -t', flip: '切换', reload: '重载', verify: '核对' },
+  step: { 'verify-bundle': '验签', stage: '准备', check: 'nginx -t', flip: '切换', reload: '重载', verify: '核对' },
   diff: {
     title: '在 {{fleet}} 中对比',
     back: '返回集群',
