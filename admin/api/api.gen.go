@@ -1211,6 +1211,15 @@ type ListAlertsParams struct {
 	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
 }
 
+// DeleteAllowanceParams defines parameters for DeleteAllowance.
+type DeleteAllowanceParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+
+	// IfMatch Write only when the object still has this ETag.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // ApplyParams defines parameters for Apply.
 type ApplyParams struct {
 	// DryRun Change nothing; return the effect that the write would have.
@@ -1610,6 +1619,12 @@ type ServerInterface interface {
 	// TestAlertReceiver Send a sample to a receiver of alerts
 	// (POST /alerts/receivers/{receiver}/test)
 	TestAlertReceiver(w http.ResponseWriter, r *http.Request, receiver string)
+	// DeleteAllowance Delete an allowance
+	// (DELETE /allowances/{allowance})
+	DeleteAllowance(w http.ResponseWriter, r *http.Request, allowance Name, params DeleteAllowanceParams)
+	// GetAllowance Read an allowance
+	// (GET /allowances/{allowance})
+	GetAllowance(w http.ResponseWriter, r *http.Request, allowance Name)
 	// Apply Put several objects in one transaction
 	// (POST /apply)
 	Apply(w http.ResponseWriter, r *http.Request, params ApplyParams)
@@ -1851,6 +1866,95 @@ func (siw *ServerInterfaceWrapper) TestAlertReceiver(w http.ResponseWriter, r *h
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.TestAlertReceiver(w, r, receiver)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteAllowance operation middleware
+func (siw *ServerInterfaceWrapper) DeleteAllowance(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "allowance" -------------
+	var allowance Name
+
+	err = runtime.BindStyledParameterWithOptions("simple", "allowance", r.PathValue("allowance"), &allowance, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "allowance", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteAllowanceParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteAllowance(w, r, allowance, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetAllowance operation middleware
+func (siw *ServerInterfaceWrapper) GetAllowance(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "allowance" -------------
+	var allowance Name
+
+	err = runtime.BindStyledParameterWithOptions("simple", "allowance", r.PathValue("allowance"), &allowance, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "allowance", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetAllowance(w, r, allowance)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4914,6 +5018,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/fleets/{fleet}", wrapper.DeleteFleet)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}", wrapper.GetFleet)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/fleets/{fleet}", wrapper.PutFleet)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/allowances/{allowance}", wrapper.DeleteAllowance)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/allowances/{allowance}", wrapper.GetAllowance)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes", wrapper.ListNodes)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}", wrapper.GetNode)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}/drift", wrapper.GetDrift)
@@ -5024,6 +5130,98 @@ type TestAlertReceiverdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response TestAlertReceiverdefaultApplicationProblemPlusJSONResponse) VisitTestAlertReceiverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAllowanceRequestObject struct {
+	Allowance Name `json:"allowance"`
+	Params    DeleteAllowanceParams
+}
+
+type DeleteAllowanceResponseObject interface {
+	VisitDeleteAllowanceResponse(w http.ResponseWriter) error
+}
+
+type DeleteAllowance200JSONResponse struct{ WrittenJSONResponse }
+
+func (response DeleteAllowance200JSONResponse) VisitDeleteAllowanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAllowancedefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response DeleteAllowancedefaultApplicationProblemPlusJSONResponse) VisitDeleteAllowanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllowanceRequestObject struct {
+	Allowance Name `json:"allowance"`
+}
+
+type GetAllowanceResponseObject interface {
+	VisitGetAllowanceResponse(w http.ResponseWriter) error
+}
+
+type GetAllowance200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetAllowance200JSONResponse struct {
+	Body    Allowance
+	Headers GetAllowance200ResponseHeaders
+}
+
+func (response GetAllowance200JSONResponse) VisitGetAllowanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllowancedefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetAllowancedefaultApplicationProblemPlusJSONResponse) VisitGetAllowanceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7684,6 +7882,12 @@ type StrictServerInterface interface {
 	// TestAlertReceiver Send a sample to a receiver of alerts
 	// (POST /alerts/receivers/{receiver}/test)
 	TestAlertReceiver(ctx context.Context, request TestAlertReceiverRequestObject) (TestAlertReceiverResponseObject, error)
+	// DeleteAllowance Delete an allowance
+	// (DELETE /allowances/{allowance})
+	DeleteAllowance(ctx context.Context, request DeleteAllowanceRequestObject) (DeleteAllowanceResponseObject, error)
+	// GetAllowance Read an allowance
+	// (GET /allowances/{allowance})
+	GetAllowance(ctx context.Context, request GetAllowanceRequestObject) (GetAllowanceResponseObject, error)
 	// Apply Put several objects in one transaction
 	// (POST /apply)
 	Apply(ctx context.Context, request ApplyRequestObject) (ApplyResponseObject, error)
@@ -7950,6 +8154,59 @@ func (sh *strictHandler) TestAlertReceiver(w http.ResponseWriter, r *http.Reques
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(TestAlertReceiverResponseObject); ok {
 		if err := validResponse.VisitTestAlertReceiverResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteAllowance operation middleware
+func (sh *strictHandler) DeleteAllowance(w http.ResponseWriter, r *http.Request, allowance Name, params DeleteAllowanceParams) {
+	var request DeleteAllowanceRequestObject
+
+	request.Allowance = allowance
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAllowance(ctx, request.(DeleteAllowanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAllowance")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteAllowanceResponseObject); ok {
+		if err := validResponse.VisitDeleteAllowanceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAllowance operation middleware
+func (sh *strictHandler) GetAllowance(w http.ResponseWriter, r *http.Request, allowance Name) {
+	var request GetAllowanceRequestObject
+
+	request.Allowance = allowance
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAllowance(ctx, request.(GetAllowanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAllowance")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetAllowanceResponseObject); ok {
+		if err := validResponse.VisitGetAllowanceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -9651,383 +9908,384 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L17c9u21i/8VTA+eyZJNyM7SdNzas+eZ9zGaXOaJp7Ybd93mjwlREISHlOACoCWtdN89zNYCwBBCZRI",
-	"W2my2z/ayBIvuCys+/qt9weFnC+kYMLog+P3BzNGS6bg49klndp/S6YLxReGS3FwfHA5Y0Sxa665FERO",
-	"iJkxIsf/wwpDuCC/19JQeyWZU3WlMzKRiuQvJg9/pKaY5aOD7EAXMzan9sFmtWAHxwfaKC6mBx8+fMgO",
-	"FlTROTNuBN8yZfiEF9SwV3TONgdjv/WDKJqL7Wu4/X1BzewgOxBw80F0xUF2oNjvNVesPDg2qmbxuP6h",
-	"2OTg+OB/HTZLc4i/6sOXUkxhLHa0z9TqTS02h/XtjIopI0KaGRfTE6KYqZWAUbLJxC6VmVEDfy8VN4ws",
-	"ZV2VZEavm6H/XjO1asZe4qviYZZsQuvKHBxPaKVZ5pdzLGXFqIABPq8YM7uXbmIv61g0+O3WyxWW6sUE",
-	"KGBzHL/AAkhRrchyxkRMT9rwqiIzqomZcU0sPYZBIp02w/QktpXA7DBeScE6hpJ/keN+6PZ4FCNcEyGJ",
-	"rouZH9wqWrHEYOxrEiNiop4fHP968MXBuywxvJd8zs3mwE4NmUttcBnmVKxG5BluPnl0dNRFMhU8LEkx",
-	"j46OsoM5veFzO5xHR/AnF+7PMDIuDJsyBUN7Jcseh1DIsuv02Z+20tHmcry+ZkrxPu+V7sqOd/uf707H",
-	"57LixWr3gBZwXcdw8Me7D+aNrPtwRmUv6xgK/LYfbnjJBBU9uI2B6zrGgz/efWkuFWOvJ4kz/ur1s7Mc",
-	"xBJwPl4xjdyYAvFadpORvGTavvw4vlpqRrghehaYdUZyLwqPn7347uziEq+lZFyLsupk5nIy8CD8tNBG",
-	"MTrfvbi1u7Jjef3P+9jxD/YZeiGFZqgvKCWV/VBIYZgAPkYXi8oKXC7F4ULJccXm//wfLUFm9nshPPWZ",
-	"LOq5fSS8dU2A2M1bMmHIUkkxzciSmxmhRBs6rhgpgCN9yEDQGCa2DHDYwEBwvWHaMtTEsJ5JwTIilRtP",
-	"jgI8z8gSxgs0NGaklALIJKF3pV7uLjuEaz7Aa9147B2nBb68kTOFYtSw8iA7qBel/yQK0E/s55JVzH67",
-	"KY0yeNo1+3bGiitYqbLk9vG0OldyYVUpu+1O92jP/VzJMdOEXTO1IkyUC8nxwC+iO98fjGW52qTmN2xa",
-	"V1QRdrNQTIOaef/N2eMHeErntTZkbuUqrCsX7hgrbchXX5If+Df+JNinj8jMmAVIc/v6jSmymwUrEgL3",
-	"wlBTa6bJ/fzx0VH+gFBREmUXzX318MnXX+duSIWshSFUW/WgYFo3wtldaMmAUOEUihxf+kqa3KoVmpm1",
-	"UXLD5rA+C2oMU3Y8//3ro4dP3/169PBr/N/9h2tfPPivf6Tm576gStFVM99XctuUo6m2pzehvKoVI/cp",
-	"GVeyuHpYcW0e/HmDn9Cq2hz3cxyVttYHJUounW5NrxihIlAfKeVSNDvzxI51m8bTOpFp0n+/OeS1JQWm",
-	"ZE8/aAT2ULjVsms8VYtinTJRt4S3S53YpO+tFogDC4oGPtZPDGwMN+d7mtCyVECSW1/bTIALbjit0uQB",
-	"QiZeU1hpqxqz5THJa3El5FLk5L7TMx+QKTOaWEHDtNGkFoZXOGCkJito4Q64TkjByJhNpGJ2Gm8Fnmp/",
-	"qt5a68fzNfcuy8HsP++SUzFMXeNctvHxZ7UC9n8A5qdJ2AWvkyudH+a72ItiQbgklHrifiZLUC0qLq6I",
-	"kYQbq+Nrw5RdWjs9WCs9IoqVXK+/LZh72YHiOqEdXOD6bZyQsR1lazvHtLiKmNfuI6KZuuYFSzkJnHk7",
-	"Y7QyM+IutBOi+oqVhI5lbdpUa69hyjIaWJGKjXbQquFzJmszZH/xGe9TGoQfWrTBdnPzDGwLcvnywrJv",
-	"JM2gZd3TliqMLCTaqdyckNwUi/yYUFJIIRhIZFxwuWBCw3veCkfUJyS3c8yPcQUMFSVV5fqqUaGXTGly",
-	"cfbm5xevvjuxWmfJdX5MzvHP+Ur/XrmHTBVjhotp+7zYqdg1LOz/7StBASy5tnts704eoVoztblcL+UU",
-	"aMlyNllbxXlBtV5KVVrlhhczNNklWUrV0NNxvMlck3qB4pCbMD9KKjnlAujUSku6GhEYXKCBOb15ycTU",
-	"HtL/c5QyoNt8NDu4eTiVD92XU2qYfWas10RXPOTzhVTGya6ZvYGbWT0eFXJ+qKuaF+yhe4T789D9CW8+",
-	"rZhKcOzXwqqgAuUH0oGWc2aVE29JWE5G5CQjEyXncPzHbMqFsMfT8QMmyk31qWSG8ipFzqsMWD1omkaS",
-	"UqaVH1Fa7f/9wUSqOTUHxwdWQ3xoj1VSNJRpy0Oj983PEV/N8VttLROqSSUtq7Hng1TUigIcHm5/Ie1D",
-	"6JRykRznFRdlrNN6fvWbPfyBCf02plahXVDBLXFrWauC/VaikNBGqvBHqfgELExZVbI2v1nuCsqwtf9+",
-	"07xiYIC2vYV6pri4+m3GKnulpvNFxZJnBtwcaYao6UoTLTtEhZbVNe7HJmfXVpXmZhUvw5IqSyJ2pIob",
-	"XtD0GdZcIIfut8u6xqOT0m50PZ9TtUr+5uz29MRhk0XBlNAjcjrWVi+ydjIQ6JhZ6gCGAVK2osYONbFK",
-	"H2Kj9VdLkI44ogWKVrKZTDN0vx5un9715BhwtvfMK96wgvHrFIP9Xi6toHa/g9Jlb9CoD1jeTl4YTX56",
-	"8xLOkWaFsvoTVeBytmxlKRLsQsnFgiUO8Sk+3LidWvKqgueMGTGyKo+JYpNaszIjRkoiqxLsGfsZXJEH",
-	"Kc2AeV/ABmuCTbZMgFgDYb4wBM9fRvjEvr7kZfKACOf6SJwco1anZgCJFxK1AH+SrF2RHXjCO/DErNPn",
-	"iaXI/BfLyyiZM63p1M1vKg16j+18+g3N6yd+ZLqiIKRKLqaGVvbjkhXSjhGcFakBLim38n/nPlshjdvM",
-	"BGy0d2knnL/xsYONcFf5xWzemgU6G3K2wlnY5xmr5JI63jfAd/ESjpIgrOSGjFdkBkfM0BWRgogpFzfg",
-	"J/TWDCWlCzi1T5tzvHwD3FIxWr4W1cq72jb2zF39xjkTW7TMhfnqS+BryYdEh65kil+z8rmS851KcXRp",
-	"QsQ2i5eisIqOWaV3egrxqujo7nbc2lneaQn0ghW7XhUmd2Ev/hBcY1t4yM4NdI/otd1r58lJMHesYAK9",
-	"j47fpY9wbC7cSg44Or+A8g8HZ05XeGjAZsrcYQGND1W/1eaRAZswHXCGZ1qTQ6pSJ8UDhilT8mFWi6vN",
-	"p74ovQPF/p6WOPaYJ1m9gkCAteTsalmb8Wy+MKtjyyIoSM/Se89m9Npe3HKN7fR0KUadK3qT0OxC9pV1",
-	"a5TmQ7mwIv5RQ2kN6GKP9LZYVCvnw0uttaUobdjC7hYalxhaabQGx5XvaSKXEYWs0dYA/aDkU6bTtDTh",
-	"VVoJqbiIf4g4klMJ0gq1YYuWuDf2yuygcLbppOIL4D6VBOPG6riTVTp0HG+0m4F7QTOGzK5D3w2PN2bP",
-	"+/0GPYI72Ut7D3G48DEcpW18/nVwps7pzQu84zGEutfP20LVYqeEOoeL1pfaD+pdwof7Da1uoYB8O5MS",
-	"/PBzazTH/lzwuiiXYLNJ4y6qHNGTkrUof1NyzEWaaPoQgp/F/mggSusZHli6ZposZ5JQF0e+p8lMajR/",
-	"rIVCiorbfQMjxV54AQMgXMOvzVpi0FdfuYgt3vZWxGlE4EL7K+l18cr/BTW7aHpet9MQ1hpyI97Qcmn0",
-	"md7npESGJIoh2uS3LX/XRzjrvTTKtdPW5hSbimExo+gwPj/7MVtPAyTcaFZNMDoMvwrCaDEjXOuaKVIv",
-	"iJEZGdfG+7Izly8jTVIjRB5xWmOQaCtBNVe6YJ5OeU+Vkkv0lArnSXVxk9YsNKk1Ky2faoITqHySZ68u",
-	"3K12GQaqmVdslV7VheLX9s1XbOXWltw//+HbC/K//k9G8MMjy14vzr4ljx6MyAsYzxITLEDBF+yaKWJp",
-	"+NilAaCTH3ygb0V+H51WD3IXMsjC3WNaXGXkirGFcyEbqVhph4LsePs5aDtt7QSHU/+eNdxN3pIOQNHW",
-	"poOvGCwiR8Uj8otUV6wk9ivvOuca1jgjfCpgmaIf3IJu6gk7fHPxKAoqnCfQvWbS5b+ecDFlaqF4yjt2",
-	"8f3pw8dPv0pk6lrymrGbdCwaTmmSkq/Y6vmAFy7qccULIOf7F+c/vHiw7bVwnBIGo9HNaRt2zoQ0pxOD",
-	"U+lngghpvoFA+D4c9x+GnwCk049yBn7mbJkKhsdEATkTS+enjNgfEXKZcLW1uPKGsW5mTHml0BIEN5HG",
-	"6MLRTgWMVD8fpvA5wCvvXh9FUVXHeVwynbVoUkrV7dW3DrlxGeQFZg7MqCj1jF4xHUVTM8JuaGGIFC6n",
-	"Z8mrsqCq1DBbKRgBbW8gKXd54V1yn+7InuB6Iz+/jwl3jk9NjWQvil1CBcPAvu6KdbZyWO/pkAng96Kx",
-	"Lyy9QChmsFyuNR1XrJuY8VBw0SQIGKsMnABp+42wEoQsZytPs4nqgFhwBpXR+yE9C3CD8cQYL1G06ynz",
-	"99vWuRxg5Z3qKx1OrCXWiHR0SwXy+lI4nS6HY5NH0A79MXqyV3Vgi+1eWutxTleoLroBtceSYsTzZAA4",
-	"d4udu2haM8EmjeKaVryMXwCZHsBYclIxsFkhCVlEvkUBeabj2rwFUe1GbhmoPeIhQ0safHw7LaQPA1sj",
-	"lDmm8Re0t2bVkMEeBYqsXcHSmm7jj1/aGRd+fiHeOD9K+kJwlXY8JHDlzZ+Cy3hHxmDLuI/J5BtwmyOH",
-	"3DhQkKuvO2Ls9gA0LCEdlfVxzeRAWqxvRwzQP6jhCm5sbfbQ7EZ66cM6+5VLsZFnbfGZ0pyFL8qZyKqy",
-	"FhVk0gDtCwmpNkslDcuwgIdCfO+FmGJm5ItwQFwyMVgcmYuPhlo3n9fy1mdPu3SwkMBi33kc6odQzxCQ",
-	"/6KYD6EnPUpVrU0qDcClHSqGuSwnhIJKkhGKlhFOlkPKexSTsDOZ05LhIrj08s6kmjUu5VYlz0h+gZSU",
-	"W0MvvwBzLR8WmQcdZUGLDuc3zCq1pZbrojLT7Fh+VY+ZEswwfejSS/OuFJG24ySmW/fOnpwrprz9sa5n",
-	"fDJ5I5fpVLGKC8iyHUszI5qXVt6d4reino8xG+TIlaPZr08IJfmULnLMHkR5yX6vaQU/ezenYqRiE2ON",
-	"x4RwBIJOUAM8x9KCI3n7kZYlflBsLq9ZifRhR5AkDvvWdMSETczLzqiJ4tNZ+j74pevGdW8ATix6mRtQ",
-	"/Bj/siTv4ZMJU8w58UO+iF0CCNP4Mgq3Fkn1/xnXhXR5PgOUIEsNi4oWzB3utmJZuoeyEvnSTC7t8Z/z",
-	"G6ablHNp1UU9ImfWEqhWoBHISXyW8uytyJkpYEdLoXN4Wj6nwu68r08ArjXnIh70o438IqEHTvG549Z2",
-	"qC5RPSrGsqwTcmqFtbtH5PWEXLz5mShWSGvEYEY2l4qbFQwaqmmZ3UoyZpYlvxWoDDmVPSxgigmLZGHV",
-	"hWc+dMFHkE8u7KpYgv9tZsxi9JspFqPWjyNyCWmuVBUzUnENLBmOHrXHOThomD2rkJBddjgbPY9Zi4BI",
-	"ZTZnRF4xVrKS1KJiGtfGPs++++LNz5mzTfzSYea3mTGuiEsVC7WgXz19+uTprrxvl2KnukvRKPHXgFIC",
-	"XHC0ovOqpb7nnpNnUXIwCM9DZopDfMSokGIy2pYttaYN2YnLiZ9t64WnQCmnp6enxMgpWFOxPX96kB3Y",
-	"Hw+yg4s3P+/WhYFqUnzDnqg7HAYuLDMv/GFQbMqhHqAWJVOEkoViE36TiADC91vo+NCph/qQLvhh3pGJ",
-	"at+mVls2VxA7wW07i0E3F5MHhWp3PqcbfWo9G4Z1h1U9c8florIrYCdi+eFFozD31MsaGneXdC5EvkVT",
-	"2aUepY8/vltFygAli4glaJjbiPxIV2TcyPy1UnaQA11lFVFRx27qx/E3N6U2D4XJwI27bMW9XR5e4HNQ",
-	"nm8k+DicUGtpxO6LedKMWihWsNIL9Q2dmwovjFy6PrtmilYojFGlR3ZFjVF8XJvGK+TktRe/Mz6dMQ0u",
-	"OKyiC5TxVnBNvjzy88rIkyM4Uhl5fER+CMSekUdHQfihUieFS7i3CvzaqxRx9IZv05mVgA5SgQmjVm5C",
-	"TlHkSnvR3oEEcJRi/l7oJmRTbTAq1Wxca2G4MBIWY6pkvcBKWIgTAeWCag5xD6vTugk5Ovc+YLvvbwUQ",
-	"s2hi+XgMKrls3RDnSsSsaeljbNEbg4azZd6oWySY68wqZL7U3te6hUhex1pMmQkiKLPqGyzEnIpV8Ged",
-	"NCL6rcC3a1Lya6tGcDMiR0SDFmEJHdxAI3LGwUFo98CRK/iI4Igod020FOg7siKR0WL2VoQFnTkTU/u5",
-	"WWMW0qtgGIOppmcIIqjKe7S2FOViIO+B/PtEmaNhas4FNWByAyQAOBg8IaFL3u7gHBwIoPgZMpXgY3Al",
-	"jkSwpaeSTZkTlbTRqno9OTj+tW9x27vULKDuJtAkZjKjtzqYhahTLOkKXJ1Te0BH5Bc2vpDFla8qQC4i",
-	"q3KTrN+KqbSztg+4X1RWzUTXMXl0dPToQVSI5PVgrklRG0InBnQZw4SZBbc6zt8t4CMoCnl0ZI9nRLVP",
-	"55b+etMUEMAeCcqveCKGZYdP9IKKyG/x9OhoDv6Uxxoth0ezJ0fzvF0T4J+ZxWXT96E4+p/3374d4acH",
-	"/3Vf6D9q/cdc/6H/mP8xe/Dgn//447+PNqunO5aiec2+VuMM4IzSJSzAQARd6Jk0pARLOrJN0Xj2njrk",
-	"Ud4VzhNHA3MaQxy1I2uziZpu5gF7t22vyNP3UhuEcUpFaHzc47R0JXR3jWb5Bz7nN/t5YMub2+thHmOk",
-	"a9bJHFO33llre7bHik6d96Q95ZTiiMTFr9m329KA2qFjhCygwmq/WLTU6EhSR+UvcVZNyiPGRe+I0Z+R",
-	"K/QJY74uTSjtMNlSCLjdemgHHIdn6fzAVnvkYy7j6YdURtRptaQrTZqcpbTZdNt49HomH8zLH6AQhkWK",
-	"bA2055olT9G+JQC/ZgBGlYQ5sD84eY85ykCbHpNLuyOKaWLegpnwqmIl4Yn8pTm9+UaWqwv+7525p3DN",
-	"1hDFlIubFotcyzn3wGE7XvSGTZD4b3qQfoRGBjekeN/6IZSKT7lIp1dATqOPSk04q6AQXxLNzHruwdZ8",
-	"eXhFuh5FLyTGi7YvAl6GVcfTikGi8OaQf3JuLM+dgDNnoPRZ9iwaRgVpjsDbWEm+PPoyjXthqJqyNdne",
-	"3sYAe9VTBtrj1TL5dgQaIlgtd0+fPd2ShzIY22JHOodfoqx1eoZykDcOLG7vvOOnaH/W2IcIKTaNJJ8z",
-	"ZUm9ZVpbmxcNMRR9vdnJuKnS2LbUvgwCVM0motPrZAW7NkEEpTdQtz4ALooTGDZX6ptVQPvpe+K9RzQ1",
-	"LsQgSW4IxqExO1gTveSmmLGSyMkkUXgF+7uzJDOC5IA0inOAcdh4+dla9YZi4N20yg3WzAEpePgUKNr1",
-	"zs8JW3ofSAiHnkS2sTdzA7t5evQkzW4WVOseczrHy9ykPqS82qhtDGBIAOnZW5N/iVd/8KgYm0guzskp",
-	"yIxWk42wUoNSF/nSYLHdCrs1z4iW5JqpkhduJV06csf6OcScrjzCm9X5tiug3n+3KLIXWUFUyeWFoWoY",
-	"TBBy350Lfemvs/dUvffl8uVFh9oXlqadOzMOJVjuVEZD9AsylJf/1IisvbFzz06SqQ0tp7qH/PHnL8E4",
-	"8PIkCfBW9lY6STLys2nv2gI0nTRRyqX4pcPBi/BQRscO4ywCg3JBZ+clRfcuJrBQARF4kuMlOV6Tzs1a",
-	"7JYCfn3PURbAm7pqZnEYPi6CQGo4/JIVHMuT2TzyUzlJeahncnFIF/wY0K9G5BU4ZpqyAh+KSYaso9BA",
-	"ooILpXM648cVsbgKHG2UFFOmja/dwdJfP3S7zk30pbe4u4AB/MBRRd3Qxuj0LmB/KSoJBRzNOl8zBZCW",
-	"149H5JmbjsMJTwarIp9zAvuQC65nTIdceQCv7fA0b9K8Y9m7lu1nd9ngGEiqgtWfEkcp6bPwbyl6xB89",
-	"hwjDakismVuLWfTlkZ6P7Z81nnPRWf6zYEpLERNOFIRI6K1pICZ2s+AKr+hZa5JMfXHJh+cdmFxbEAqG",
-	"Ak4Z59XbqktxAQCUXWA0+JCB23u+17gA4BR/63K/fUIJF5B0Dfmt5reJrKFKs5BiUiFx1oLWZiYV/zf4",
-	"RCdSjXlZMoE/XVNeuex7n2CUTDFrYyQnXDDO10pKdw25/+b5t+TrL5/+7wcJ56fc7e9oZguMsAuIjhqy",
-	"pBqBmXdC0sV7oa/44qFcIB9+CNtl7S2jaubRpXRazcBA94Ip9IT0Fg7P7dUIYb0uHPoPzCfudJRV0ibS",
-	"tcmYB69C43FMZHpz04FUkU6ayoHhHI8rKq4ckKQlA2RGHMpLdifwOEgofHfsu0xCrVm6vWbC/LAO72d/",
-	"DRECH7DCFhqIWY0wfgsuhMOzDh8nUk0loHyv4wL6v6ZSxjCBBa3mm0eqg2+E0e6Ra1xzyERp6hkSbn9I",
-	"aQiKM4EFsjqEPVqoEpVkvOoo9OwgEC5Ok0nICK/ZdA5Y2o9uxAQfmJbZFTVMFKshZpZXFBKco4H2XnJR",
-	"yqXXAK0iDykNYzatBbEvVenxaD6uuJh2lUtYG5/Y8VEom+Vmtv0xL4dPz9/6Iys5FVuUJlxWv+ZzuJxA",
-	"asYRBMCjkSEtgCoG63JrB2FY+8BNoyXbGHvf8AxS8R6Px82iolyw8hTsxU3HboSusykKNBN20xi4LBZM",
-	"LirWYbbIG55CRvS2ZMSwiWK0mDG9rpslMDu3FXt7UBIEKPDWsDezSolWQYIk+4qHjdxKnGKDBZTkx365",
-	"39QoPdajolIzkUYo9cjZ2z1iZoYtcVoa5GYZOke1wdArJtBpl06RVj7ktCOxFFtg+FYnbhphCFtXIvZM",
-	"byk1u7O7dbgvMPj01jZjgAJhGVB33ZFdrnuNiybmRo1qL2vUTzf5U9/YCXq+GhMOBhX7vzr3R3S7gBSD",
-	"FHQ8slPJdLYFdy7wlq2bt8aKPmQHUyZYkwwU1qT2oDbp0sEUoPaSKVJQzbKQAmO5ZpLm7SPORDI/G9IT",
-	"KsrnTQsEHTIfIlfPFyN2AwDGlgvn7VJ3Vy8Hj9FtZ9VgBdW+9s2WYw5l4aCvpwtpmZnJMu0lTuL0v7I7",
-	"UHHNyu3cYus2t2Nd9ra6SjmtziC+ZH8MQIJShxpCqVyLBmhV4pw7/ZhEiwcPiBr235ctRe6XEbh9lMSK",
-	"IXxMN21SXOXwSQV2uiu9KDpbgRLc+ck8Q4/oy29TO+XInewUA4nMvQ3ODoZjIr3Zmm9uf+0hiU6UXrBi",
-	"FDjWr0fvRs7j6/JEMXfHpev7FocdRN8FF7gO5sgRinybPH/OK/aMTyYpUe5L/rbHLUP5W1TKt3YO5gsT",
-	"te6b8Ir5KtQAftx5ftPVfelf5LLDUCC55iX7ZnXBS+YqibD0kQL+nY8Eh7n0plpfqZlKrxN8klQZf8If",
-	"4HWY3AhJr0YSmFqPKhik7VbpYqhRbF7cud0Abp9Uh2Fr4Ej7ZEwYX8iHh/ZnUXezbYWi3lifyxLHk4Wq",
-	"yG21kKUjxuSaZdF4mj5rgEIegcGkhWItrjq4WckVMnQdz703DXxfi6tkPs5S7NYZ7Ia8hgu7aX7H9sOK",
-	"9TS/mv3fnwXWTKGzbQp04nEe6+VMhkwkChS3SUUzLrqibJ4M72lSySlimOCDURTxOTsmui6x9jkodRLM",
-	"hUpOp5DjcQJ51r4dURdIRzjA/fzUNS87cBN0MiN5PUMIvMDRcYFVGLCxuAl73VgzuCgZc4MjHQAam6Hx",
-	"ilWf0GqyVXDs00QQXH5Ob9aqiHfVFQ9NPvvQe03NfhfUI1APQboBvaDEgihQF7lVSVgZI83/1cDlcaH+",
-	"gvCjMLH/dFD55w4kfK/HokMr8VUiiJcODAQAYZyQRn0Aslsxj8Jy+5bOsmq0hM1T0g0JD8etv9/mlSzZ",
-	"d/aWJA5Z0xSno+j6a0IrfsUy8igoXlyQx5FmkpZRvsddws4tQx0ANrB1SFCGUAVHL3Sn7pnk3wEU33TN",
-	"cSs2hIb2ronYh37fkZUYtAdQGxpKuqdbPTsafYKKVqvcvpQTFUdvzTTBy6LMCZ8e1+luWwOmdg1aXDAM",
-	"zUjF4z5ZvUg3GkG/HXfziwY8ZM+/9+lpe930W7SisJylCMqK5SApPrO58wi1/01dTgfL8u8hVmYYpq+D",
-	"MYVP0xmBnAjkZPgdqRi9xiiCrErolMcUGbMZF6VrlsGNxj5CUR9BJlLNDcDA3UvNKGCXzKQyTKO2TcbM",
-	"LKFB0FL66XjkBOj1HjWi16NUmuuHAeSzZ+Rd4Nk/UnW1hV8g/wSSgC0rJfbQoglH8ZxrcOftOnQ/+uui",
-	"dnA7oBQQVC+8oOeZaya4v0XDIwyx7oRMk3MGuWoOgBDTgGdNHHprHudWvufhzZrGcL5lXKvjZtwfNCU0",
-	"hzT6mPTQZXE5XPJRo8tudXaGPIEP2YEcI6pNR2jfkhy6JZr1G5JspeqONA89o2Uqvo85hw41CjQGK19I",
-	"vZAiHca8ZenM0NzC9dw+0/T2i3vW1xVrAnfR6vY8MDFx7/vIXPhEts0exXhOVmspLU2iS2hMCT7yvvko",
-	"8Wv3OJlkiAramFaUW2MV4hxQi2NFFPjdt4Y9ehaOhjhLRw3X8AjzbeI920LHd6rp6uiih5f3JV8Mf+xz",
-	"q78NLt27Bwh8dHP7zF0Mx70gtabfJzt2WRIMJlPLj42Ya7zddRby868RLTkyu5rfUxLe9fPq4xQ+dZd+",
-	"yHqulb2pqa0PM0mka4ZwrCswAMd9I/fCtLu79G4m+SLoeur7bhBGWaUfJquy+6bO0A7MJy0Gx5UsrkK8",
-	"hpuM2POm5tIXANzBluVlEzDsormO04Zt0vZ22iKiSZZAVHHnSW3oql/bvI488K1p3aGb21B94y7t5/De",
-	"YQX/8aLtdyu+7QI9NezG5C6ECaruuAaI3zl2lVrOuAGQl4Jl5PdaGoAbU2DJgfTzGRxzRoWTgF4jaABD",
-	"14Nl2YH/FyrC7UIrRktI/u6rDjST2u9K/ZCGCh6vfptRUUKre8VECUWTcfh36StiXMe+maxKPSK5rI3m",
-	"JbM3uvqojbvg5KO1DpHItyL3r3DZyc6fg94/VYsQ3zVo0rVxzt1YrcaIL4elxwcOWd89Z//aR75KwsWf",
-	"RqbBjAa2sC+JBSj5qR4nmHcHSE8SEojQRoNeuLS4QqxZ1zg4VMq2+wZHtoPrrN6V41dyNEE239PZjzMt",
-	"jwbGYlPG9wB+9AqN9X0RQfp4nSKAq5w4aPOYjVz64n7vqz/Hzn/tznrZQVTi6Sv3XzfQE1j+sqXTb3oF",
-	"9nwEXoaQzy3r7p4rBjHGh9e0qhlZUK50lPCLMQOpiGaVVbhSZXbtic7p4ld82bvmnS+5Nkww1XRw6l+t",
-	"2g2VU+k75G+mDQo/kJRe/VKK6aukWoBxyBMSAJNdtM8RnwswQL808vjpE1LMqKKFcUronN5g2cDB8eOn",
-	"TyCi6/9+1EI0+5U+/PfRw6/f3XcfRg/ffeG/e/Bfu2DMmoX7ERBF43LjITHXCNlvyq+ZiEtae/quXpwf",
-	"W6I/IS/Or7+yZsVYUYDLGxFsExNh/mcBrHvlQZF100Vqaw3t+iZ1g2KSO2BiHo3ujn25niR8dHQUuYZP",
-	"yFHU0S0MsbKHqgwKk2ai5DFeYSjXHoRPOqx4tCffX6O4/fG/HyOf8pqCVXJ99ZuqhdUi82PnqYa6FSsn",
-	"WYkuPIhueZFsdUbEA7UymeTu7t9KpjnqTs31cC0+NIBpCGneirUELFWLOEXY2aSI96aJYVWFGXZYw9xS",
-	"u+IZgPeuNZq+Eics0f5WPc0FIQ/7YUE1s7aYAUC1kk+5JevZajFjAqFlSmn0ibXQlAPVhLxY8IhRd6e1",
-	"CODWE+LV2a+2sM2v/gyuaSdt5dim9Aqmdb8yeowR+sSKdQ9YxWiZrFZvqmk4tKkqmNbeZRN6FVEhZC2K",
-	"FnOMNErv705UdM1DujsyV9+TPaBei3QvlPXCKHQx+1l4v0NKntoV6Grp2OD1yYlvyhMdND/Nsmlv4Li4",
-	"YjGWOCr/mGY+wVTieaqCwT2to5kR5VVyR14jbJKZMQ2Y1q7plaV/CDzaH1GHH5EzbJwK6PNYTOxK+eMw",
-	"eqIscE/UAC4+by2yqkQRi6mHICfWAc0joqkYvU6O4dSvG5j1kB3LuApt1bgmU4ALwu4SXJGpogWzHLGj",
-	"CLKzHM0310QkDodODmur71JhsUCRmXgf5cZ3NWzX7naV4TQE31BT84JmERtySh6JpDX7WrD1zDYHMF1I",
-	"YZQEtGoo2ANwjxF55qSL3WPnPXACZ6sFvBmQB0BtKy4DcAmUkGpDO6AnoPX+WVeHVGrc8KEuupX0rokU",
-	"VtO7cqhJVhxXkpboHgFh4X6x6+c7WaaMG9yRDhSaWCpvuf9iGAhDmc7Pet5oB3FGFhRA4K6EvPHYb+DG",
-	"1rPs3ucsJ0TJhBamV3bWc7iw5XHYCje2WFSr55RXtWI7m9e+nkT6jcP8BhqAZIh0M9zO/KE9phBkB1I8",
-	"4/pqK50ixUHGiRSeDpNjxocNpBtr1bg+w4nKkNaxc219oGI7eARBDQWoonI/FONSVBKWCmTgQNuGKYPO",
-	"nWEpNrJBUw1v4LHPO/xZd324VWW3poomgqWoVHdhyUwU0zOfVuQddaMtT9raTjnKlglXIbCH54ALxdBA",
-	"gDdqQhcLRhUrj9Gf27Y6InMilKQ47y8I9G3jHEigmhmT3LJXbInV3LquXG8GemUPuBMWzgnZUyG2L3kD",
-	"j+pqVcv6sLE0xo3PzXNJQsgU/VMbidEipJ5m7Z5dmQ0r7mzUCAeEABIOYDOGFudIIykASasZvpTTbXwO",
-	"ekS1kJPgLswGBcBCYxbHRE4mWB8GSCwRK3ddG8crV5GfuapzYPn2fp9W6vpgpFOP7NR+RnyvJL+2gzzv",
-	"Co+ifoN+xq6S5iBtfc1FY4mHrNE15TRKru98NDWuRi6EcTCrBh00wmo2wxDD57LcSObY3Vra7sS25ZO1",
-	"gU6bXavT2sqZXBJ241NAEWA6ZNgyUWbenEKKPCZ5LfjN8fnp5fc5+s40NMAASmgqmTbddV1lQUYxdt6r",
-	"5Ks18YhKomesEdeA0/3ccYt9HnHMhd+alo6JCnYqfOrSTSEg2iRopDo8+Hz4Lbr8uh6qWFTVmTB922Kt",
-	"u3CwdyFAV0HgnKoBT2oyN1MnwXcR7n94wjKkPREVVcAkQuMlXsQdIsHO6gLD6eoYHi+tH3MWb+IAKkWK",
-	"2i+VprOITond8gZKGuPITTttvrU/6i3ze/pm6fTJLg1h6D81qwdZcu+K2VcOGW6jzcnO5KD9ZfmE/NFh",
-	"DHPPWT+NWpcoEJprUi9c5jkqJkup4pwn70jXvMKUVWffOosdtT5ZVc5TKX7TK1H09as3Q9vfdF/j8iY8",
-	"bSsXSzwhud2X3LtQeAHMpuT2coA6RdfLnC4WzsJpYtRd9ny4oB0C392EIwTRt5X0xXHzrt4J7bh6N4xl",
-	"E63vusbH8l0/jY5qVxfPd6kAXfjUPlGgQTHanrzt0LAs71thjAQPEXAA1qO2xL3xQ9ajUnLnVW4pdl0W",
-	"b+eua6OJ7igndvAvO1pm+G3fORWAbN7hlQpU/OFd+8SeitXr4GLFT115u7TweES78PYRpE6GA9ujvUlc",
-	"Q7t2vqG7C3Awq38HCx87HANQjgipGEuPC1qyihn0S+zyk9wyKyKwe7cuKZ+163uyyZ8Dg3KsK4AtUoxB",
-	"3NMEkk4SBYQeQeZWNSew2h1wL3B/T3HmJrZH7h51wxlU5Y5p7ve07/omBTFyEUMG/MVq3MNK/QXL3P3c",
-	"fKV7U/LQZ4CfU1186JIzpEA+EvX7Ple3KHRFtH/E5+LG17xCR9l+6ePD8cJ9y6y1wrKmNIPdmOBdwZFJ",
-	"0QK0wGD3OjIPDd3BoGd3R3bU1t7Nvldz6C3ma1VxGFGnZGw3KXRGQotkgOjCDslSueLbUYfHvrsgrwOS",
-	"ElzRO/f2zo3ObtM3arNgt5UPkS592n429lzI22qlM+x8/N+6nDLdbiUOjg/nTMTkNVo1nUjIa8gIdP0w",
-	"Uv2iNDtzEMxD4IALKTQrakvw3+HczjpgzPF71J0UQGRQg0gALdTZkF/3tJXA9ygp2bim46qVIBIlSMzp",
-	"zRkWI54zVbCOKGgEmYBDmmOTeVfHSKghUhTsBM4WxaaJc7rKfP4EJpVA5bg9ps34nxytJ/ntmo4dsF2k",
-	"N3Z1t6QlPr25IfeFNOTp0SMYxtOjpw/gQxvSmrTApqMF1xnhE9f5xMwUwxbFjmG1AZsdZHKcV/m0Pa9k",
-	"5mKDmDqnNw5lumNaZ5iLG7emRm/r10dmRha4dRwBKR0cNyAvSddXfMfIM7dCcw2t+KKJeI8h177J1/aJ",
-	"cPGmE9r7NTLkMIPEys/pFcNWKmsI2ZBsqH0NejPAx0e7T0BXQbQ/yugEDRq+KIlihVSDaqV1JZc/bifN",
-	"U3smoiuyTXx1cE5yQSZWmM65gB43EVU9HkRVMKZtG2JH1PyebX/70x4rfQtk8j6ypSUE9ilbfMnwQCg0",
-	"dJe7jMOAPAuhxRE5dUmfbQC0E2w/BwlvbMJvSH6Yp0HR1nU0WpiOdmn2Ocl6wsqFOVnFoHTtmOSHdMFz",
-	"hwtsPwNh2w+HNxmUuVkit3/fpPMk+22TX8897tHgFv6nrpvOPU2WUkHyS8x1PEOzGiAoiw7K4vMwQ9eN",
-	"STv9v6Adec7F39SE3G/nofPAvQfaF5Hptw4SAtz+OCARgfoDaPw+MaYnwgr68u+MS/RCaMNoCaoADvoY",
-	"i7okqaSYYjgYUip39Ka6U7Opji5TuAW3st0x8clIq0bPWAUTRM7UcKo+RvwtCpVS2zXYF7C/pW4DzSSL",
-	"1gG2Ac/b7jT+CDSm6RM3qE2Y39O9HtSOUGDuoF/y47XGfZmrotakhqbZS+h/04ZEuqcJ3I6AXQZqwEYk",
-	"rxf5catxq30Sa2QdBOBGJC/lUvR671QynwoUCnwcYo3dPY9j0zP6GBZjr+s7DcBVawfE3BK0gKZbefsY",
-	"3jCVkUHiPNYMIeQFOr5Kq1Bro6ix6v+itnqjw7gEcscGpjoFWPef7SZ3y/hXVG5gZv/pYLAhGL23I9os",
-	"y0CFfrGoOANZibmKThCQyOsL7mPuTDK7FgXgGGJheAG9qTYPEJzDVOkDFBmhtyR4k+0xtDYSutmjBhDO",
-	"75oPzJNsO3iHuYb7uYRTfcfBFf9sS7ZdCjefirAO9zTJ4Rk5LEit2bBpR07q/U55h1u7P8XvW/BjxdxO",
-	"PMXQAxZEvCSYvT4ir6HuzdfiU8VILSgAl6UQF4tkDdaFoeMqJtmZ1OY3UOrT8MM9uqDgiNb7oNgH618f",
-	"vct3NThJa8P9moUOTV3AzsBdqcOu4RikpR+TfFzzqswzQqPSfXwApAPnkIP96vTHs3y3IhqorXAYn139",
-	"Wjro0ZHO3olRd2hKrroz5SisKl+52Ls0wg9/V/5eeGtS2VK1GJxzUGnp8kva2rLOMBios4ivW2ormjQi",
-	"34tRs6CAxSXyUWNrdyZHbwVmPukMkYXxkUEgwY2gey/sXEosk18TRFaVSdVOVqtw9GEUBVXKNc+CezLi",
-	"SrBIfsVW/wJxB4QZ15D/97/e/fNfoy/+kTpIbo7906CdGjXn4gVe/2jH9vo3pHb3DbjZ00WjkEyUufT9",
-	"tSK8EO1OAXcMKKUar9JwbMgTIuYGanqaqbmwe+8VfONCC02+8GZCd9qy7l8b3J2s5e1pIxXLyJyWzEdF",
-	"MXmrT9naRjtR97IMoVvHq4NmVbp3PazAn5nHtm7hFQ6P1T0iPdpE2yKH9CIihKb2HK46kJ3s9xnJobo2",
-	"D5kSERQHVtRhSTxFxTcj+Q/1mClhGVruS7urWhumQpMx+2CXVMVQXiH6QUTEL8RUMd3RcaAbqagnqmls",
-	"afQUcHZp9yfc3jTNYgZFCyb8BqJ+emmXE2GBeON0pBpqA+OmAeSFISUTwN0h0IIVRb6z4mbagCxTmD4e",
-	"HORL8gP/xsWHgN1h+1jy+OhLECVPjr5cxwx5+vTJV6leWIyWTN0FUuubFeTCjEhsBDk0bjJRdO4gD10B",
-	"vwenb2Ee2TE/o4Ztom21WuOGMObTr7+O4oqPj452shz3kN5khoSxT1JzTThv0yMgtCPNoj6lXEOPB4hW",
-	"eWjEuMfwuowzbL5INg2HRhE+88k79Br4CS6Kqi5ZGQXQT8gjYmolNFHMuNsnu0O9Y2iU0Jk0EvIwogbK",
-	"oc81ZINYrUWzQgpPZi6nxI0ic0kX1F0EOTFiBb1SN8L/6fyRJEZUSipewhit1I3i3bmj74cTRAvIo1QI",
-	"TScIyuKLJ2F+J3Fd1UxWkPL8VvCSzRfSMGGahcDkDei3yjWBCiTw3DoqewjpAABF+vTocUaeHj1xGRpf",
-	"ov4YVI2AL9oeLLiVNNQveJM7O2g9/CA7eHr0GP7/BP7/ZdIXt6Hb9TtxRu3TdfTGZ9YNOG8X7Y6lUAks",
-	"tdfOqZmBmR1Mg7+ae/XNWu7eX8a7ChP7mwaPfenPXs9VL4/seo1DZVgqfRFV+ubU2bPmCtaHgHwYV0e9",
-	"ZhjB+U2kcd3QwnjELUWWvCoLqkpttTheYupvU4UA3a23Oy23GLdW1iQh+07toAUFr+lJJNhBsk0AO0Cw",
-	"gP7kY+oOqcz+jZIEUojiwQ3YlYFdEj70aGmw7qXuFcxH7/O7TU27kmLKVFiaIP08mPCXj57ETYXmENLX",
-	"XEwr9jLtIfnF7bVj7YAmbNfZOUeoJo3lRJz943umcXMCyY4OlM2P4ejLZgxcN0+zpAW5kcn0v9ivfdeM",
-	"h29kjTqRr6X3YAZN6bIXW1nQ2YJiB6PpSoyNBKLv7tS0/JYbsXYyXhHE/xyRU5dI77AOXWtOgqyACMbK",
-	"BmavnyPEPu6Sqinb3aMMT/4QLrlnN3482GGnMs5t2Kx93gqu2vgaDbxZr+GqYlN2v+jb1N6uDIkhK+pm",
-	"v781vQBzOe39c919Sp+sfzc/H/Ogbp1l915tWig5RkUAs6rSChTkVw8pAFBNktZakk65ZiMB03IxlgbJ",
-	"JumyaUzpHdvddFTqud9uZ/a41RFuaCdepsNe8QiMCI65qZaj4yu5m6wLvG/VmJ0xsuUd4BenUrAASJXo",
-	"pOdmMaOW0zJB5lxbSebaAZoZEydN5RHHxO9S0aUgNNTTAuRk/4y7jh48qHJC14oOxIgbc4oOhWSMzOEc",
-	"worh6nGNnmPsRxkBBAuXLyikyciYTaQHLrKTdC7h/vNZzKhuddVy6JSbUJV+8drQlMnWnZu/pTcxTBxG",
-	"4UqWQ5+2fhPodJ2mJfQpJqtBeEqtlaXhulJBaMWpFdUDw+6mukBXS0cj884EvMsGudQjs04kFOmhsoAr",
-	"uzsW6ls/udMbE2XcejSYRVESn5EHrRl4yvB7l/LaO4ZzYWgHSqrvP1zxa3Bpum5ymmjGNsudYt19wq3U",
-	"HdNyrR/heqlYKq4V3rKcSehIq+WwjQzj3L2PvTv2dadPNm/LYEJ9xcfa4u9djvzcdBhMIwvHG8jXNysj",
-	"WjoEuAg0n0O5gJlh8Veyf53b0wQ09W26NA5BM1zbouF74Vdsn1uhvacn3eVvM6wKmqyEVHJmbUFNjIyl",
-	"oNN66pKbTqVHyaotE8p5skQi3SID7k7zC2Mqdhoij/7x0EcOQCRKuYB/Le9LChkPBXmbdPx+Ic/WIGOw",
-	"sLX8NalIjgPPwQOTw6DzY8QYb4wIK8vXQbB8L54RORUEJs1KbM7D0YkabhrGuJojsjlYbNdyAkYkQ5yQ",
-	"HF7dGv5aDAz7QXR3KUusSfOc22QDd6OItEBA08lNY1Y4Dddhjfpmb9BaSQqHBLUnM6erqaBoWi05gPPk",
-	"GZs5+LQdEh3Rsqjpz4qiZdonIwo4r/s4VB2T7zxtlxDJiZW0sazNUKkOOT4dtANou5jm09u50kIK2uld",
-	"cTvpsyE8oJ8fVpLmZ4qnQfYw++CetVs1OJWwGrJVRH4vLst3xeMNEH9Y0KWlWwD7Z4tUkgVLmSxBjW4S",
-	"t7Th1mwRpNYMjmKNrY74wH2qkg1yz8JMwqDT2BFysvNm7FixZKoD1BIAs1N0AlBFQUsNKYsh+cNhGhwf",
-	"+oYUUPuZzgXRA4GWQ37l1nMGV3n4wg42DVaXLz+x22v/rZghU9nf7NqzEuym55clC80sKzRp5OQgQ1Ls",
-	"ywfx6OyRA8ID76p5BI2qKBioOjNZlUlNZ5uMtTflx1Hl2ok99zNZq1CpF0FsQJ4tXflGOR9BNLul8aJ5",
-	"rQrSH74eTrTm2uR70n7cX4Lx6CypFlC12JbisaWrXNxYfj8d4wce+I/X7nxon9m9n/ZbVgzi/u/xSLuI",
-	"20avPuznJidkvDIe3ZoK4v2UpBbckPwqz0g+zyFjfZqT+wsJmOFyQh4dPf7yQSQXvvryCi97dDRvq8ba",
-	"DqGdSXz08Ot37x9lj55++PXqh/mP0+/e7exB1SzQv/fqUBZ0oWcyJY2bXOHIYZfoG0NFMSBtN0Jo3NQL",
-	"4vzx3k8M7efbIJYbD0eQ90SsXV5jY3PILHK9yJBFnRD2e00ra1dgWLndUTZE+bhY1GZLH5P+k/Gonhuj",
-	"nzLBXBwkMYMaFR9GtNvPkLvmcmBbFFl3N9IIqQH9cIqt5O7CoW9XR/VXDuPqibsVSAxPyw/YqxtPCuHd",
-	"4XQZI8OuP/Ya/UnPttOmu0rvdg9HZBIofv0tzbIE8vQbH88z21JR0sGbPDPZP3/qqLRpzvQGWbUPzCDa",
-	"7zRMoXMk9B3PfOGE5fmuA/kwG6i7SCgA9aMRQ7tsGMUAqjoZaigqbrmZ5VJzrjUrG8wnYHG+BRajZVwV",
-	"gpGoZGZG6wDsY4V6Kxk9Ts0+DkXYkPYh8AfDrXZSaW1MskiZuwoZM1ZzMwWobUKD903UtOpb5R89fY/n",
-	"Ch7a1XkRcqyFt34BMiSY11yTUibd+oVc8HTbNQwmeHuUixDWlR4YLjSjqGRBK1LIRaoRYf+wcp82AG1L",
-	"uqK64TIJa5objHtryktChevV2tuY3trWEOK8HPGVNLOKSCoU2H/2nUUonc0OX0/aLSy9H84yEJix7+SD",
-	"Jle7Xf1QgGmwCaqusL/r4skr1kTBSb047qYfl/BuByYnxG5DlB4wIqE+1bf4hUQCxWgxs3wxNB6DhmMZ",
-	"TP2t4FFnroYmWz7Edkdfv0CBpJthYqp5XzNsW5/PcCR99yIhl3aCuFkNfWpjzeNooeKk/6HsPcgjcJqB",
-	"Ztkku2EQ23kA9wM47mJMLs+3XqR57vCItJFTXEcXmg4hy43QNDWkYhS6SLgY9TDHQjvAGXsu47BzV0wb",
-	"hlPx6w6xrwu5SBwba5r8NqblMSZjmhkVZEarifdkylbM/ErApsEECYRPyhNfdlsxTOu0B2oEmbT43Alb",
-	"MkVKiYU30DIdC3zbNziSw3vgxOHA8La43e1mSDkGxvH3ua4k7mP09HSKCp/OBij86G9I6fvOFbOxzj/Y",
-	"lWsd9sx1tEZYC2uLpTfuVh6W7GDJqpST0G2c/RXyXCDqaEegFxAaTrPofh4boLDNtAU3lizyU7nl7msg",
-	"fIRMhqDCrCsjtdjd+BQt57Z3YA+WBDZ9c8e8Fx2+dHe46aRsaur6tu2q0Gge0dn19O62B4qhAecs1jfT",
-	"/R2H9u+E2uud77UXNa/dZTjAFR3d89ZOznXoNueaSjZTyIZbHI5cm4X184uJKS0Hmwlu98v3NE37K3H9",
-	"YEj2qtjOk7gsOZuPmbU50QNrba10QG5rWdXtlVn+b/bNyqyB/t39sVt05AvWdH51+bhTKUvUUQEoF5K+",
-	"fYg2QBWQggqnAnsFeDRQNd3R0m6Oh6FLa1uJIkRqb4m4maTprY2gwdz2r90Zxd8eoLoMuagDaihfL4XG",
-	"0poGOaVRoUGb8jgqf7X6Sbdef8ECSpzZfzo8Xehvti+FDB94WjFl9GAwV4lYrlWJxnfjs3RGjCunamQL",
-	"9MNSco7XS5c4v3mIhnQ78LY1HctrFjX6dEKdleRcwcBYrYmqK6YJtdONAeaPnrb5qqzHUAhyi04Gw+pj",
-	"CsbT9iVCrcgJyWGwehSuzcFRADs5WtF51ZTHgSFAchcuyEcEPb3rv9OqyiE/CHaOipUlrAHO8A9DSNVR",
-	"1r4J9rbYw1S0sUfJVCHYlSQ0Qtpdj5v607Gbwbj5tkKJibofaA3kDHhEgeCW3hHjygM9hiJZu3nfScJK",
-	"aCRWrYaFLjrrh4uq1vyaueLgY3CyhKLizBr5vs40/2LkYV4KOc/JfXC/YGUo1onqBwgU90XeAES8FfbV",
-	"Pucc6l5Zpf37LHkyfILlgHzCC/yFSCt/KUjgE2AlS+kiu3gnOkiqkqm3wrGYK8YWmnCzBhOxT0rec2nl",
-	"JZbODmW6DsmqXRsbA/2nHP2AkTGEMfGyYsMYmV5IodneW2CEVdrjwivGnvHJJGF/WRrbYmQjXhV11V2+",
-	"pXeqBXe1I2UWe3pnZJwofd8BEoBjT2VpskmqpNZnvEAuhOUgDx+h3VUybfUR/13aAvP5Xdv1GXi1vzpz",
-	"6+jXIamWK7YRgCu5vjoAcofHplTQnyKX3CCwK8vQSqKZaQfHXFH3mFYU6utcO7YMXZwOmXSppOnokv0f",
-	"rer/tFkN/ZdR9v3c/qaAKT81buJ9cU3/yC70wn4d458B32MunywcxNOyxEh0f6WGNW4JyFUYdveesydD",
-	"//W1GSWGmeKG/i3fQxbplnRa4OHtVNqAzreptSpuZnNmeNEl0lbQCYxgV0B4Inj/llKV+hjCtNiC75Hl",
-	"mk/S/TNcimsyfMYqPuXjFNbBWvq/fdWUmbgdg7Y8eEKV/cc5WRHCCoqm7CJ0yN4Orfs56toIQBZ15sRA",
-	"DLvm0GLTGa5cWR0U02u0aQRGFhIfuCKVnA5A97Gvd/ubBJzBvdiifPhgZ7oFYUflxbaM6QUVKdK4kGTC",
-	"lqDluKzmqDlg6BrHp0KqFpRA3BSuqTvfXoLUqtFsboyDxT0eEC5v9bxLDMtd1xFHoVXVFX0GjbtNssnS",
-	"6N7kEA95L7wpRCv6+1mjdV8fwlLWVfkNO2sO9/bSH0hOi4gSotUTjHc6AGnoXQSbQ+au4m+AlbajUPsg",
-	"4jXRYYoz8CNuGBfeh1UbKFndUd6/fLW72Y27G0LxtFBSe09BwoF2Z1zboHcMQbaNJ7H/pXnJ5/wWTkp3",
-	"WMF5gtBBRq53E2pV5VFoK5R0Sn4bsF/TDhXE+mg6CJ1gq73vLy/PDx+NHhFGi5nrRkgjINlW41HL7NGx",
-	"uAveCNsoduWIPa8VMLAgUPGsUh5aVXMFCKgnmKrlmgNjn/oYn+zpUQuf7PGXu8f1e81qdrlHcDDLoKHv",
-	"WQMxZ2eiPdyKBwpJDfmxHvX2N6zR2v6J+Bawg2ie7hSn37jLsPcx9HDoav4wcaQRkb1iofODBzOeucws",
-	"l0c25zcjEnVEgHvmTE0HJAo/8wNLFXwoyne3l4aLYv1/c47fAZb1eAXgsohR7as/iawNgCMWUhjKxRCA",
-	"xl1xSV8FdotKxGvWB/bdd4KFVJHztPa2JpkhTFLjgXdIv3b7fDs0Q1fwM0RjrNYnFeJx2/sqNjEnkTqO",
-	"bi/RPmRJ/W+BfWt3gzJG7W2TuIxV4Ph9FCF3ZjFhxshCJnx5F5ht5SRApNjnM2MWObnvWTWiR7t6zQfu",
-	"dx1dgJz98uUF/Pi48D89Bq+SXdXLlxfgSYJC8Omb82+JUy4fgP9t9ri5JTwrzqizbzzI4B/IbH9cwP+T",
-	"/pqFkjer885p/4zZLz4ud/7m9f/3/xOETXfavRVMEbK5ka2UyzGbcoH+Mg8HbVhVact3zYy9FVjAcE8T",
-	"l5Y2Iuh4jJ8Js0doSe++bmFOAqIf+O/9Clw/sipaesbKg5Fv735gL3I9oS8MVYO84CZy0W+N/Pjr7D1V",
-	"b3q9fHkxWC7tOQgRD2U4rnuzt9o1YYx5j14wehXOjad4EBo0BflR0I7amLhLDRfk/OxHpGOIbc4kWMRc",
-	"63rNTrvXurNFaeC+X2nD5vfSZYDRnZ3aOIkKGFMgoniuWhJWz+RShET1FaH6avMEpMbDhWZFrdjFFV/8",
-	"zBSfJIyES1QrxSqe94g8lwoMVAjLA6+Psr1OvOJEXFVeK5Nft3JS1wx8ptKwhhehLPNmgdagAzjquzH+",
-	"unuavDgP/OTW3bljEt//wfmZs0SH/dPYUtNhNSHJS8ila++zdA3Q6JQ5fx43QCIJe+72bv/u5FEIJXLd",
-	"ciHetYIT06W2pDO0UKnxascumCgbbWPmoED279JN1Hl2OxiilE83s5T/dgsuGzVe2XJV2ZsgCFmToOHd",
-	"kMPKF/xdt82qPnP3N9nVwdeXQG4V1gQDGgY1oAJcKld5I9gNGNu7vZGJlIhQq63pWoFKlEQMOQgp+mJL",
-	"axNWVJv+TjiEe92dFbAFx+t1lCkLWjb6pwPSwDF5ShzfIIBTBSIMVpDcf3r0+EE67FpXnWg39jdPTBGg",
-	"QSFBRFjC/s298Dd84Q6wmw78T4CBgPopOzs1JPG0Vx9sdKA1rbC3AOPYs+II0h4a/ckgcW4JkrF/EMKf",
-	"m6z3TXK8bnT9LZ26hnYbG95f7pbdK18nztw+GsLtpb/bFsidXxQ3rAtxJ+qW14F0VkqBrTaDMx2/wUaA",
-	"1jrzrUd9J1JljTfo23Xieixa1quH8cDtgGnZQalWb2qRjqcwkKT95O3G8roHNy3zwvPepRrZgvrLzerC",
-	"PtW19LKWvP0Ab4KxMaogGODuBwP6wwfQnyeyY/E9w7ZrmuNZy0kh53Ns4lFiQwI2Jj+9ABw1I12lPP4o",
-	"yZKaYkYuMCHzrXgrvvjil5kcffEFOYu7JEETS840yU9rM5OK/xvszGPyDYyaXL7+4exVjklxiDzcSlS8",
-	"pxFDFEpduXC9GUfwXe5poqSGujbGUq3cYHCL9RdfgAmybOZMllSYYx9D8G08s9DDE7yAGZFLS1rjVUiQ",
-	"jJLhs7ci3Vp0wYUekbOGbqGalwJAJxyruK0UrbSESsP87JJO8xG5YL7MsbgiVL8V+YvJQ+jfgdCYFNs2",
-	"Ajq3y+KxAnBS8cLkTS5yk3EIrW6pNkydgKKJT3wlBcPHHpMvcthZyNHBHEvyE5bNkSu20nGrt6CvcYXZ",
-	"W7jOz+xe18JufP5fSN7/snwox+ZmKzdmHyMIFdqg9mInMtAB4RQcEyxDcv7ttwKmPYHWh00/p6YoARvW",
-	"uR7dXmt1PsDFglHlSNn5BKH5nxs3JFp78nC3klIW9dyeY3L/zfNvyddfPv3fD3y6lIa+ynbFS5bDQ7zT",
-	"xFm5wKZ1o5s8PTqa6zwj+WPnCHg0e3I0z0+I5v9m7XvWEZ7eigDxtIbu1AnmRC753D3VDv3Jkydfo1fJ",
-	"cGPVqgM8qni8yOn5i4OojOzg+hGIqgUTdMEPjg+ejI5GT1xNK7CdwyYb2HXFWMeAEehECdCGHItq4QRA",
-	"v+VmL2ayKkfkjU/tRr8r19Zq9mXqURI91VeIE2vZuxUvsOgvyoPjg5dcN6nWC6ronGGrol/T3XUnrUxj",
-	"Ky3sb7/XDBqYYfQwyj0CXp4KGr5rcj9hSR4fHbmUU+OwGaCbZwEjPfwfJ8+b57XFZBBZPbGpmDJp0N0o",
-	"rb7/o/w27IxA4yPj9yRk1kaPScvYl1JBmbqyIhquANdH1/DC0h7CIUVJWM/nVK022oeDX4G62gYN7tlQ",
-	"7OwiOVwRFZOaPRN0qrF6e3nwzj7ekfdhuPDwvf/44dC4+q9FEhD01AOaLqg2wM8hDAgjQE++lW6IfVAi",
-	"RgVk/WDtKpwStJECeRa0qjZp/ZI5Wg8btkHyQM2gWQdiVs3FzV5iPt6fRd5b+nQIae5SaKlZK6bfVe0H",
-	"l/WhVQRlCKiud6VUkOeUoPWOtRZ+O8BM8YwrQY2LRbXaQnJr4UiH9ZH5QNaIvI77iNtLsJDA6m3u+ECl",
-	"JWJwEESJW9kLUeReMbYIRwc1F4AId0pN6E6OTXEb7QbPJfYol4iQAoY1vPKtQGRe6CZbK8UEek1ASrVp",
-	"/RTmv0HfqS1oLjl8hso1ki9on9+4Xry9KXcrt7SD8uWgH9pEFiyvzVOznW5+wdW6M62d14Zods0UrUIT",
-	"eVfSbBQVOsA9e2ILcM9IcHXJTSTc29vxHTOncEEfIes1PWosOfr+NlbquvSSlMz1aLvNTvRDht06grFr",
-	"nu8y2qVCW6JrDMuZ3Cr0s50ECKHYg0+qHbgm+/1keV/5reCheh+yWwbANcuIMiLQgwm6QUSdlZw6ylxH",
-	"20xqn8+lapt4ULygGSP5oTP0Dt/jhw+tJ+Yj8kq62L6z1RaKX1tr6Iqt0gpnFAD7mbNlP9Uz0jsx+PZZ",
-	"aJ7b8DovI6BO76FeaVxmLy0IGIZONe+DOTKMmNdWeidVtwAthpF4TBRQoOTsDysNoUf6nWnfCu1WUBcb",
-	"g6dW02q1Sb2AXTOxxQi7gEDDQ8D7wkudMwIoW5AcvsyxAQvCI1nDC3N6/+/F61cIHk8NzY+tgfsHPoX8",
-	"gS6WP0jTWuKPt+KPhw8fhv/sxbknl5z8QfIWKKb9xuVsEylCCF1MM8yuabprC7ZsyO4+hleARaB/w4k4",
-	"B+iFHkJI6vq95sVVtXpAcCguwxVG8nPzOQpA3QuIpYEl4a3ejwD3uqCfDrNA0C7scRA8Du0HWLMXbn7l",
-	"PlB0MqE9vPYyLqb4Ii6m4SW4FI+ehpbpf9jtiNYXdxez+O3G8jIfkVMPqGmaxEbwJaGr6CXV5iG84uGL",
-	"Z7m1QbRV3fRKFMcEXDZvBRdgwaAnDjffd3pLoXQe4+6lATrfim+UXGqm9DFewaHFaD5hppjlmcO0y2FE",
-	"iLyTB+QPCIuGDkIpFfECXEBneCB2cGB7wHnZ6kePc9MsUgcwMajhxq31uiNTNuzG4Ol92MRmuh+YZFEu",
-	"XE1eGFJKdKVZYrZryo1m1eTuPOo5Hqtl41ZL2yfsZlG5tMUkI8KYHZRBM2HUyns9IYqHfA+Mv6iFvr8k",
-	"OFT9F2t1i2iVxFjDbbo4c0PbQRKhQHRmzOL48FDP5CIu9oaGGQVVJsfwhEtuQ6c7yVOX511ivVbVIPN7",
-	"Q6v1qSL5d2eXnW+xR1KWB4MefBrc9Ej8WbDecvvUY3JNq5rlI/Ijlt8otoBqTstrcru9uU+nU8zly9od",
-	"nbkeMPbzT29edo04HLhmxEEtiIHo//v43T+PR1/8I9l1sa0P3FU92hrSsZQlfCF38oiy5pJ9KMsAbha2",
-	"aCpdcMKenuSxbKrAkmacVV6feyjtT2ahdIDH38lA8TGc8WpPyppdKhJgx/1Kuy/ixT58D/9+QB5YsVTm",
-	"3AujXdUd+FUanU/VYpOBPYOn4Crd1gOy21R9MXGN4d99Sq8FztXrR6mVzjo9En6FPtp5d4S6heJG2AOl",
-	"dD73s0vaWbznLjuEa9wz77Bwb6w+tXXZhhEOzBULwd9lB4s6seTntfnTiLLPpa+kYDEN79/hFxHAZ+Tp",
-	"+9YFa4PM3UYHm4zqsHQgIEnF7YyDMYUmTEZo5RBv0IIATQ0Vonyi5Nx1bDQyhLUhpm3olYu4I9dzMP7O",
-	"WCmDS1mn9PpnfDJ55VrS7VTqwaCSmAUAMBxE87LTyeghMPvrR+vvqNjEvSKk78I8nckXTbRrDLCEwwcR",
-	"XnxM8levn53lWUAyOYa/iWsDCgt7/OzFd2cX3aqi3bvhY2gWGCJuSAGdriw5UBMtS+1sa4Eps2NpZvA2",
-	"TcYMqpcaa7/bjVyyb1YXPL3PTXzoY6qJAWinS3IAnE6Eh3N3beVbOV9QhaQKdpNXMCKCzNpHb99CI8Vo",
-	"FJ+Yw/ezWlx9QJX+lg/fIJYXwZa3D0dqPJwqWS80Ore0b/a4GRB17S+7rbG1Flj04eTd+0ePPySsDxCV",
-	"yQBd05BXXyFZu867jjm6JJ9j0O5FCXVlli7ImKHbxm8hGdeiROAHjTWysulSARVWDZzD6K3wjXQh58YB",
-	"hrlgkMu9RyZdxSgQ3AAG2mtneGOmbiWR+CFQiRnrWas2SipCyTkXhIu3Ikbk8J13ScUMFAFAiBFbBFLo",
-	"e5ARM1Oyns5IRQ1Tbo4a9hGrXZs8IUzxmkPloqJg8we8szWHELR2/R6397MKHLZ7RffXJ/b48jLFjXwm",
-	"RajbBknve8/ePfptX9y0PsbC1J5KCh7mTjUFFARwmRfI+qDcJvJA+vaqXDnUk0rSUmfBj1PIOeR5gd5i",
-	"GNELWrCM/F5LdEpT4TJNEcXPPuKtCF63ORdl1vjvm/7mrrFzk6TFTagNZHpEToFh2TW3elXpe4/F0kCf",
-	"wE28dIVBbwVUV0kR9eJOUP93zHyHa/axLaJnlq13CTfct8z5WdWU7TPvx/IuEXaeVvyKZa0oinMlIltz",
-	"fvY/QdCFXtFJWn2Galpmt7Dk+grlcC2EQ4wFrQapJsyFmxjvyHt3U8FIryp/MneOHcCevTlOjdmvM6cR",
-	"wiDRPorl3EUbh+/tPx+25Ve8Qtvkox1d3Kbu9b77KjuXhDOy9rmuu70Bdnb99gC10m07gfztUzpIecUc",
-	"k93bsXoNUKlGrciCKVQ1Y5nTdDZz+qY/LZBCDoDJRqK7ci/pm/apPg7qFAOQcJ899RjF2MhQNZr+u5OG",
-	"nsmlsOqGNQR3OTFyKxFyct8jLkACnZdmsAGKLaQyrIybnTXGf97Ii92+B9D+W4bxLjsW284NNJen/+aL",
-	"9mkImSFjLiiMqFfAExabnGHmomJMQ92PS2WEfPk1B+y3OKCHz7heSM3TeS3nSi6khsRFOAfCAdpuicbe",
-	"2c3tKAJ2Fe1/EEKfIbXbde5UZc6b1ChNhFW3XZnFCSymmDK1UNY4BMw57Yw3rhBLZ5RSWtOHZMcU7E2v",
-	"JwnHQG6oWjtNlOBxzUhu2I3JMSWS3RiEBwbj4OFlTmDgLb/ButMMiTgmFA/YYSiUX7GbVAuJP+H04LsP",
-	"Q0x+YGLB3+KcEUywpySqcNy78odF77vStLBADtJyuYnwaSAx5fGXZCZrpSOwBG6IAngAKY6xdRtYsqKU",
-	"y8xll+sMcisywkQ5Iq+ipErIF+GaXLGFsQdyzuZSrTLi/UePn37lama9BwftEId9QwVbNpX6UZ/uTVME",
-	"a5u7MnJume+Ype+MypMHOJlfnB9bYdp1wr1v6zYDun0Cc3J6UBd+m6d9/hnKEZns2W50KY93VlEvI0wK",
-	"UrFyypranDWR7bDP0IflTn+rSWlnIsYGpOZ+zsun3Nm1Ke1vc7/5COm4v7SrFCN3CyZfRhwmvdlcG4lQ",
-	"XF2W5Pfukl576/DPu+MS21be6ekd3MRhqt8hAc2eCLkUTCGu4BUg/2IpJ71mHvvk9iz+8+daHntivxzL",
-	"FeDuiWf5p1lmBXF7B52ws8YidO1Mqis/QDm4ww50GoArLBNC1qJocjXzitESMpoBJ8/38sGi3rh5Eza5",
-	"xnxQSHi3I+jwcMLgepb3BsTLpgg5wC6tt4P+hFUYu9ox2Hl3euvseoB3dCb34VcPz9xcP3Czuz2GCMuz",
-	"VxfJxENfTNZZmIAujPEKWEcby0NOSMkWTFhxu3LlAB5xAf7whsMmabgqx/4FOPbtTeoGMnr4roMUHFMe",
-	"yoRTtBkXZGLACI/UPsrRe7yyoEq5RYAmJ1Gm7xVb/asjz/cEgk7zGrhH5wjhgT3SeP/17p//+nPSeO/C",
-	"6Rsknj0yercXe4pl+J2FA4sFMSCSO8s7PbbJVo303F/0CRcfxrDa8+I3yC77DSktmgXzyx6+aq/74Xts",
-	"sbSWJpxK/HUr8LfJ/F34+SaWsDv5N6zSRxPDnhK3kNTqk+f/bl+8YRSEE96ZA/zn0efnkQQc08FnngW8",
-	"jRqAG0WYqB3+fVfPaA0IFCAZCJmoE5GcuCSUpEZ23iCH7lbJFtHrIkXIv8b7PuVS6P9QrJ5OyNi7yTO3",
-	"biDPPNLhXvwhofvfDMK+REMOV1Ll10x7jMEkLZ26/sRfHj0K0M9YzUk4FpJC/ovyPZK1hKzDKYdi4DlU",
-	"ghoF8GsetGFDCly4MXzU9Dl8RVfZOK2qfWTw/jKThM7Ji2ip/QK75Z4pLq66jy522Yy9lK70myOmAeKb",
-	"5fiY32asKnN7NTeNXXxC8vPXF5dkNBq51+WOAHxYbPO8X7hhDUffig3y/9DTjZPf8+GupNZOVW0Qqu9K",
-	"Xmv9MTw/B+ddJbUBM496IKsWZt4VW5g0A3DF6J0k6WxJSANEgMefXkAhuCZ54yR3NSSH2lBTQ5dvbRj2",
-	"FNs87/6VH/PA+3d0VWG73/ewKWvpqi2w9PSSwxptczlf4BUfc33wDYnVcS7SzGE46szTWYZgUxli/AmA",
-	"YROli2TefR0RtYvr4JvkmpQSkcQ219DBwWy1hC/dNZ+Qt+AQ9sxbAubpnlMrw3L55fbftJY8IPDsqpVt",
-	"cFZJGma1BaMC5QWIZpZBq4fGjZlhcq0D8PRCEFO6weNpdRKvijReuJRZfulF0d/ELA+id3NLu63ysEgf",
-	"r7jKHYtt9P3JrfKtazcw0wnu3GmU/3nU+XkY5TEZfOZG+RZiSPHGLryzrTBkn1RSRePYs7jawOTao8yi",
-	"jRlStBfS71Pr6zue3J07ffg++quHlzhe9L+NTCpak+7cpy7p1F6zjyaiWudhJ2F/cmHVc1FvT/y7ySxa",
-	"sZ2S7k8m/M9D3G2Q1Gcu83rRVJInBj1/q+h7Ha76lHFiN4h9R4ob/LOPJvFktH4hYBy++xiyLjz98L3/",
-	"2EPKhSX+u4g4Ebamc2e6pFu0Vh9NtDUkv512P7VQ67GMH1Oe+WXaKcz+TPr+PCRZm4I+bzG2k4qSnK5p",
-	"Bdkpvt7gJZ8SJdyOYN8g4c5V99GklvLL5vfC96b8CPIKH334Hv7tIalwQf82lphy003sRJd88iv00YST",
-	"o+ktxPnJba0ty/Yx5RGszE5h9KeR8OchiSJy+cytqU6qSXKuVPVRR7MEbKkXYiUQJim5LqyMY2XcxFuU",
-	"AXE5w7YK351dkiiIm84OQDL9KYzoM6hN2rPQi0JVH03uNXULNHTXicih2fCPIQjD0w/f+489xOFPUS/p",
-	"v4nhlqgXa+9Ml2CM1uqjycao6fdWMv70hlvcQP7j0fpu8vIrtlNs/pmk/nlIzjYxfe423I5z2ZvpHQZx",
-	"uC3/JiRa/RmnGXvibD/RCELXzi3aU4V0UA82lAivK4DiEPr0fx7H2OF1rvWbK8uzpvj/swKP/JGKmlZh",
-	"dJ/bmTstyxYsqENzAoxo1zAaSv0E8ygSPCAidlNEnUwodogkFdfYDxzgUBW0rUi1F75ibIEpPk0Pw2dJ",
-	"9Ragcw0xsi5mLJF6eLESRXyy/xyd5iMAkcbz+Fw7Gf5Ir5hLFJ4xspzJqmm41OwZdIBPgIrekbcfvne0",
-	"uVXJfcPm8prth2N8qmXGObTObp81/TPZdRd+S0YWTBVMmIdMFLJsukYzVrLyhLw4v/7K8oexosUVM7oD",
-	"CbrhQgM6496Jpg4XXGyjq5/Egov/bLJ6yeg1svxAVkYSRM7AvmApQI2/O1V1iLxfGhjvcx667zq0KL++",
-	"APC05ALDun6ppfD99GTJHPo2N4TdLLhi2kpnrgnSYYnJ+bQ2M/zaRIUt66LwfF8E+hEq9bj4XGXaM0VB",
-	"XwmbBvrRRKoCsODrhf2zlEvRhTbTj+W4W7bYJxuoQx/dSPFgQNvNlHvaEe7HBPbZwDibySWZWy0ysmUM",
-	"mdMVYeD0+8ScaoCwwXqt4V0W9mRNbW7seVfFmYmN06aj7BKw/7UZkdci2j0pqtVJ8FbTomALwwAafWpN",
-	"ilCy5K+wr4GKAB03E+DGtfhNVK0iTL0r5fpIajc8/FPh/7uXa3ugOnrer52BpRV7FTNkKoFPWfvILuwe",
-	"euDCBrriMlceBLWmUIQ2j9oGhtHACGayAoBgBCHa5svZHf74xZqhzWStVQGCEkeTpZ0XIzKoxfSuwEgc",
-	"Evkb9I527Y0nSs4/TqPotkfs43WJbod7PkqL6Fa0JyzdtsJA+whW1IqbFVAQ1EsfHP/6zm443OhIq1bV",
-	"wfEBdDa9fgT82z1pffucM77EPjJtsncFNr6dlYOZscKjRYg6oWjHFQuIxRpiXDOpjQY9lKu4Azs6ZzxU",
-	"Eaw0wA4rVyLq3tlKLd18MTa9BOgCwPvd6JOkahEUAvjCd2Zq0H8RIjaaZwBXiL5ruE/0pYvXRt80SUSb",
-	"Y/3Zsx9wl3n+E/WGcBuh6crjFXpeNmq1VkUIxvepni8XgMSGRKWJV5fmcs6sZuo6jI7ixmnL5KPWm/nj",
-	"nVis77Gh5DSeuS9q//Duw/8LAAD//w==",
+	"5L17c9u21i/8VTA+eyZJNyM7SdNzas+eZ9wmaXOaJp44bd936jwlREISHlOACoCWtdN89zNYCwBBCZRI",
+	"W26y2z/ayBIvuCys+/qtDweFnC+kYMLog+MPBzNGS6bg4/N3dGr/LZkuFF8YLsXB8cG7GSOKXXHNpSBy",
+	"QsyMETn+H1YYwgX5vZaG2ivJnKpLnZGJVCR/OXn4IzXFLB8dZAe6mLE5tQ82qwU7OD7QRnExPfj48WN2",
+	"sKCKzplxI/iWKcMnvKCGvaZztjkY+60fRNFcbF/D7e8LamYH2YGAmw+iKw6yA8V+r7li5cGxUTWLx/UP",
+	"xSYHxwf/67BZmkP8VR++kmIKY7GjfaZWb2uxOaxvZ1RMGRHSzLiYnhDFTK0EjJJNJnapzIwa+HupuGFk",
+	"KeuqJDN61Qz995qpVTP2El8VD7NkE1pX5uB4QivNMr+cYykrRgUM8EXFmNm9dBN7WceiwW83Xq6wVC8n",
+	"QAGb4/gFFkCKakWWMyZietKGVxWZUU3MjGti6TEMEum0GaYnsa0EZofxWgrWMZT8ixz3Q7fHoxjhmghJ",
+	"dF3M/OBW0YolBmNfkxgRE/X84PjXgy8O3meJ4b3ic242B3ZqyFxqg8swp2I1Is9w88mjo6MukqngYUmK",
+	"eXR0lB3M6TWf2+E8OoI/uXB/hpFxYdiUKRjaa1n2OIRCll2nz/60lY42l+PNFVOK93mvdFd2vNv/fHs6",
+	"PpMVL1a7B7SA6zqGgz/efjBvZd2HMyp7WcdQ4Lf9cMN3TFDRg9sYuK5jPPjj7ZfmnWLszSRxxl+/efY8",
+	"B7EEnI9XTCM3pkC8lt1kJC+Zti8/jq+WmhFuiJ4FZp2R3IvC42cvv3t+/g6vpWRci7LqZOZyMvAg/LTQ",
+	"RjE63724tbuyY3n9z/vY8Y/2GXohhWaoLygllf1QSGGYAD5GF4vKClwuxeFCyXHF5v/8Hy1BZvZ7ITz1",
+	"mSzquX0kvHVNgNjNWzJhyFJJMc3IkpsZoUQbOq4YKYAjfcxA0Bgmtgxw2MBAcL1l2jLUxLCeScEyIpUb",
+	"T44CPM/IEsYLNDRmpJQCyCShd6Ve7i47hGs+wmvdeOwdpwW+vJEzhWLUsPIgO6gXpf8kCtBP7OeSVcx+",
+	"uymNMnjaFft2xopLWKmy5PbxtDpTcmFVKbvtTvdoz/1MyTHThF0xtSJMlAvJ8cAvojs/HIxludqk5rds",
+	"WldUEXa9UEyDmnn/7fPHD/CUzmttyNzKVVhXLtwxVtqQr74kP/Bv/EmwTx+RmTELkOb29RtTZNcLViQE",
+	"7rmhptZMk/v546Oj/AGhoiTKLpr76uGTr7/O3ZAKWQtDqLbqQcG0boSzu9CSAaHCKRQ5vvS1NLlVKzQz",
+	"a6Pkhs1hfRbUGKbseP7710cPn77/9ejh1/i/+w/XvnjwX/9Izc99QZWiq2a+r+W2KUdTbU9vQnlVK0bu",
+	"UzKuZHH5sOLaPPjzBj+hVbU57hc4Km2tD0qUXDrdml4yQkWgPlLKpWh25okd6zaNp3Ui06T/YXPIa0sK",
+	"TMmeftAI7KFwq2XXeKoWxTplom4Jb5c6sUnfWy0QBxYUDXysnxjYGG7O9zShZamAJLe+tpkAF9xwWqXJ",
+	"A4RMvKaw0lY1ZstjktfiUsilyMl9p2c+IFNmNLGChmmjSS0Mr3DASE1W0MIdcJ2QgpExm0jF7DQuBJ5q",
+	"f6ourPXj+Zp7l+Vg9p/3yakYpq5wLtv4+LNaAfs/APPTJOyCN8mVzg/zXexFsSBcEko9cT+TJagWFReX",
+	"xEjCjdXxtWHKLq2dHqyVHhHFSq7X3xbMvexAcZ3QDs5x/TZOyNiOsrWdY1pcRsxr9xHRTF3xgqWcBM68",
+	"nTFamRlxF9oJUX3JSkLHsjZtqrXXMGUZDaxIxUY7aNXwOZO1GbK/+IwPKQ3CDy3aYLu5eQa2BXn36tyy",
+	"byTNoGXd05YqjCwk2qncnJDcFIv8mFBSSCEYSGRccLlgQsN7LoQj6hOS2znmx7gChoqSqnJ91ajQS6Y0",
+	"OX/+9ueXr787sVpnyXV+TM7wz/lK/165h0wVY4aLafu82KnYNSzs/+0rQQEsubZ7bO9OHqFaM7W5XK/k",
+	"FGjJcjZZW8V5QbVeSlVa5YYXMzTZJVlK1dDTcbzJXJN6geKQmzA/Sio55QLo1EpLuhoRGFyggTm9fsXE",
+	"1B7S/3OUMqDbfDQ7uH44lQ/dl1NqmH1mrNdEVzzk84VUxsmumb2Bm1k9HhVyfqirmhfsoXuE+/PQ/Qlv",
+	"Pq2YSnDsN8KqoALlB9KBlnNmlRNvSVhORuQkIxMl53D8x2zKhbDH0/EDJspN9alkhvIqRc6rDFg9aJpG",
+	"klKmlR9RWu3/w8FEqjk1B8cHVkN8aI9VUjSUactDo/fNzxFfzfFbbS0TqkklLaux54NU1IoCHB5ufyHt",
+	"Q+iUcpEc5yUXZazTen71mz38gQn9NqZWoV1QwS1xa1mrgv1WopDQRqrwR6n4BCxMWVWyNr9Z7grKsLX/",
+	"ftO8YmCAtr2Feqa4uPxtxip7pabzRcWSZwbcHGmGqOlKEy07RIWW1RXuxyZn11aV5mYVL8OSKksidqSK",
+	"G17Q9BnWXCCH7rfLusajk9JudD2fU7VK/ubs9vTEYZNFwZTQI3I61lYvsnYyEOiYWeoAhgFStqLGDjWx",
+	"Sh9jo/VXS5COOKIFilaymUwzdL8ebp/e9+QYcLb3zCvesoLxqxSD/V4uraB2v4PSZW/QqA9Y3k5eGk1+",
+	"evsKzpFmhbL6E1XgcrZsZSkS7ELJxYIlDvEpPty4nVryqoLnjBkxsiqPiWKTWrMyI0ZKIqsS7Bn7GVyR",
+	"BynNgHlfwAZrgk22TIBYA2G+MATPX0b4xL6+5GXygAjn+kicHKNWp2YAiRcStQB/kqxdkR14wjvwxKzT",
+	"54mlyPwXy8somTOt6dTNbyoNeo/tfPoNzesnfmS6oiCkSi6mhlb245IV0o4RnBWpAS4pt/J/5z5bIY3b",
+	"zARstHdpJ5y/8bGDjXBX+cVs3poFOhtytsJZ2OcZq+SSOt43wHfxCo6SIKzkhoxXZAZHzNAVkYKIKRfX",
+	"4Cf01gwlpQs4tU+bc7x8A9xSMVq+EdXKu9o29sxd/dY5E1u0zIX56kvga8mHRIeuZIpfsfKFkvOdSnF0",
+	"aULENouXorCKjlmld3oK8aro6O523NpZ3moJ9IIVu14VJnduL/4YXGNbeMjODXSP6LXda+fJSTB3rGAC",
+	"vY+O36U7ODbnbiUHHJ1fQPmHgzOnKzw0YDNl7rCAxoeq32rzyIBNmA44wzOtySFVqZPiAcOUKfkwq8Xl",
+	"5lNflt6BYn9PSxx7zJOsXkEgwFpydrWszfh8vjCrY8siKEjP0nvPZvTKXtxyje30dClGnSt6k9DsQvaV",
+	"dWuU5kO5sCL+UUNpDehij/S2WFQr58NLrbWlKG3Ywu4WGpcYWmm0BseV72kilxGFrNHWAP2g5FOm07Q0",
+	"4VVaCam4iH+IOJJTCdIKtWGLlrg39srsoHC26aTiC+A+lQTjxuq4k1U6dBxvtJuBe0EzhsyuQ98Njzdm",
+	"z/v9Fj2CO9lLew9xuPAxHKVtfP5NcKbO6fVLvOMxhLrXz9tC1WKnhDqDi9aX2g/qfcKH+w2tbqCAfDuT",
+	"Evzwc2s0x/5c8Lool2CzSeMuqhzRk5K1KH9TcsxFmmj6EIKfxf5oIErrGR5YumKaLGeSUBdHvqfJTGo0",
+	"f6yFQoqK230DI8VeeA4DIFzDr81aYtBXX7qILd52IeI0InCh/ZX0unjl/4KaXTQ9r9tpCGsNuRFvaLk0",
+	"+kzvc1IiQxLFEG3y25a/6w7Oei+Ncu20tTnFpmJYzCg6jM+e/5itpwESbjSrJhgdhl8FYbSYEa51zRSp",
+	"F8TIjIxr433ZmcuXkSapESKPOK0xSLSVoJorXTBPp7ynSsklekqF86S6uElrFprUmpWWTzXBCVQ+ybPX",
+	"5+5WuwwD1cxLtkqv6kLxK/vmS7Zya0vun/3w7Tn5X/8nI/jhkWWv58+/JY8ejMhLGM8SEyxAwRfsiili",
+	"afjYpQGgkx98oBciv49Oqwe5Cxlk4e4xLS4zcsnYwrmQjVSstENBdrz9HLSdtnaCw6l/zxruJm9JB6Bo",
+	"a9PBVwwWkaPiEflFqktWEvuVd51zDWucET4VsEzRD25BN/WEHb65eBQFFc4T6F4z6fJfT7iYMrVQPOUd",
+	"O//+9OHjp18lMnUtec3YdToWDac0ScmXbPViwAsX9bjiBZDz/fOzH14+2PZaOE4Jg9Ho5rQNO2dCmtOJ",
+	"wan0M0GENN9AIHwfjvuPw08A0umdnIGfOVumguExUUDOxNL5KSP2R4RcJlxtLa68YaybGVNeKbQEwU2k",
+	"MbpwtFMBI9XPhyl8DvDKu9dHUVTVcR6XTGctmpRSdXP1rUNuvAvyAjMHZlSUekYvmY6iqRlh17QwRAqX",
+	"07PkVVlQVWqYrRSMgLY3kJS7vPAuuU93ZE9wvZGf38eEO8OnpkayF8UuoYJhYF93xTpbOaz3dMgE8HvR",
+	"2BeWXiAUM1gu15qOK9ZNzHgouGgSBIxVBk6AtP1GWAlClrOVp9lEdUAsOIPK6P2QngW4wXhijJco2vWU",
+	"+ftt61wOsPJO9aUOJ9YSa0Q6uqUCeX0pnE6Xw7HJI2iH/hg92as6sMV2L631OKcrVBfdgNpjSTHieTIA",
+	"nLvFzl00rZlgk0ZxRStexi+ATA9gLDmpGNiskIQsIt+igDzTcW0uQFS7kVsGao94yNCSBh/fTgvpw8DW",
+	"CGWOafwF7a1ZNWSwR4Eia1ewtKbb+OOXdsaFn1+Kt86Pkr4QXKUdDwlcefOn4DLekTHYMu5jMvkG3ObI",
+	"ITcOFOTq644Yuz0ADUtIR2V9XDM5kBbr2xED9A9quIIbW5s9NLuRXvqwzn7lUmzkWVt8pjRn4YtyJrKq",
+	"rEUFmTRA+0JCqs1SScMyLOChEN97KaaYGfkyHBCXTAwWR+bio6HWzee1XPjsaZcOFhJY7DuPQ/0Q6hkC",
+	"8l8U8yH0pEepqrVJpQG4tEPFMJflhFBQSTJC0TLCyXJIeY9iEnYmc1oyXASXXt6ZVLPGpdyq5BnJz5GS",
+	"cmvo5edgruXDIvOgoyxo0eH8hlmlttRyXVRmmh3LL+sxU4IZpg9demnelSLSdpzEdOve2ZNzxZS3P9b1",
+	"jE8mb+UynSpWcQFZtmNpZkTz0sq7U/xW1PMxZoMcuXI0+/UJoSSf0kWO2YMoL9nvNa3gZ+/mVIxUbGKs",
+	"8ZgQjkDQCWqA51hacCRvP9KyxA+KzeUVK5E+7AiSxGHfmo6YsIl51Rk1UXw6S98Hv3TduO4NwIlFL3MD",
+	"ih/jX5bkPXwyYYo5J37IF7FLAGEaX0bh1iKp/j/jupAuz2eAEmSpYVHRgrnD3VYsS/dQViJfmsmlPf5z",
+	"fs10k3IurbqoR+S5tQSqFWgEchKfpTy7EDkzBexoKXQOT8vnVNid9/UJwLXmXMSDfrSRXyT0wCm+cNza",
+	"DtUlqkfFWJZ1Qk6tsHb3iLyZkPO3PxPFCmmNGMzI5lJxs4JBQzUts1tJxsyy5AuBypBT2cMCppiwSBZW",
+	"nXvmQxd8BPnkwq6KJfjfZsYsRr+ZYjFq/Tgi7yDNlapiRiqugSXD0aP2OAcHDbNnFRKyyw5no+cxaxEQ",
+	"qczmjMhrxkpWklpUTOPa2OfZd5+//TlztolfOsz8NjPGFXGpYqEW9KunT5883ZX37VLsVHcpGiX+GlBK",
+	"gAuOVnRetdT33HPyLEoOBuF5yExxiI8YFVJMRtuypda0ITtxOfGzbb3wFCjl9PT0lBg5BWsqtudPD7ID",
+	"++NBdnD+9ufdujBQTYpv2BN1i8PAhWXmhT8Mik051APUomSKULJQbMKvExFA+H4LHR869VAf0gU/zDsy",
+	"Ue3b1GrL5gpiJ7htZzHo5mLyoFDtzud0o0+tZ8OwbrGqz91xOa/sCtiJWH543ijMPfWyhsbdJZ0LkW/R",
+	"VHapR+njj+9WkTJAySJiCRrmNiI/0hUZNzJ/rZQd5EBXWUVU1LGb+nH8zU2pzUNhMnDj3rXi3i4PL/A5",
+	"KM83EnwcTqi1NGL3xTxpRi0UK1jphfqGzk2FF0YuXZ9dMUUrFMao0iO7osYoPq5N4xVy8tqL3xmfzpgG",
+	"FxxW0QXKuBBcky+P/Lwy8uQIjlRGHh+RHwKxZ+TRURB+qNRJ4RLurQK/9ipFHL3h23RmJaCDVGDCqJWb",
+	"kFMUudJetHcgARylmL8XugnZVBuMSjUb11oYLoyExZgqWS+wEhbiREC5oJpD3MPqtG5Cjs69D9ju+4UA",
+	"YhZNLB+PQSWXrRviXImYNS19jC16Y9BwtswbdYsEc51ZhcyX2vtatxDJ61iLKTNBBGVWfYOFmFOxCv6s",
+	"k0ZEXwh8uyYlv7JqBDcjckQ0aBGW0MENNCLPOTgI7R44cgUfERwR5a6JlgJ9R1YkMlrMLkRY0JkzMbWf",
+	"mzVmIb0KhjGYanqGIIKqvEdrS1EuBvIeyL9PlDkapuZcUAMmN0ACgIPBExK65O0OzsGBAIqfIVMJPgZX",
+	"4kgEW3oq2ZQ5UUkbrao3k4PjX/sWt71PzQLqbgJNYiYzequDWYg6xZKuwNU5tQd0RH5h43NZXPqqAuQi",
+	"sio3yfpCTKWdtX3A/aKyaia6jsmjo6NHD6JCJK8Hc02K2hA6MaDLGCbMLLjVcf5uAR9BUcijI3s8I6p9",
+	"Orf015umgAD2SFB+xRMxLDt8ohdURH6Lp0dHc/CnPNZoOTyaPTma5+2aAP/MLC6bvg/F0f+8f3Exwk8P",
+	"/uu+0H/U+o+5/kP/Mf9j9uDBP//xx38fbVZPdyxF85p9rcZzgDNKl7AAAxF0oWfSkBIs6cg2RePZe+qQ",
+	"R3lXOE8cDcxpDHHUjqzNJmq6mQfs3ba9Ik/fS20QxikVofFxj9PSldDdNprlH/iCX+/ngS1vbq+HeYyR",
+	"rlknc0zdemet7dkeKzp13pP2lFOKIxIXv2LfbksDaoeOEbKACqv9YtFSoyNJHZW/xFk1KY8YF70jRn9G",
+	"rtAnjPm6NKG0w2RLIeB266EdcByepfMDW+2Rj7mMpx9SGVGn1ZKuNGlyltJm003j0euZfDAvf4BCGBYp",
+	"sjXQnmuWPEX7lgD8igEYVRLmwP7g5D3mKANtekwu7Y4opol5C2bCq4qVhCfyl+b0+htZrs75v3fmnsI1",
+	"W0MUUy6uWyxyLefcA4fteNFbNkHiv+5B+hEaGdyQ4n3rh1AqPuUinV4BOY0+KjXhrIJCfEk0M+u5B1vz",
+	"5eEV6XoUvZAYL9q+CHgZVh1PKwaJwptD/sm5sTx3As6cgdJn2bNoGBWkOQJvYyX58ujLNO6FoWrK1mR7",
+	"exsD7FVPGWiPV8vk2xFoiGC13D199nRLHspgbIsd6Rx+ibLW6RnKQd46sLi9846fov1ZYx8ipNg0knzO",
+	"lCX1lmltbV40xFD09WYn46ZKY9tS+zIIUDWbiE6vkxXs2gQRlN5A3foAuChOYNhcqW9WAe2n74n3HtHU",
+	"uBCDJLkhGIfG7GBN9JKbYsZKIieTROEV7O/OkswIkgPSKM4AxmHj5c/XqjcUA++mVW6wZg5IwcOnQNGu",
+	"d35O2NL7QEI49CSyjb2ZG9jN06MnaXazoFr3mNMZXuYm9THl1UZtYwBDAkjP3pr8K7z6o0fF2ERycU5O",
+	"QWa0mmyElRqUusiXBovtVtiteUa0JFdMlbxwK+nSkTvWzyHmdOURXq/Otl0B9f67RZG9yAqiSi7PDVXD",
+	"YIKQ++5c6Hf+OntP1Xtf3r0671D7wtK0c2fGoQTLncpoiH5BhvLynxqRtTd27tlJMrWh5VT3kD/+/CUY",
+	"B16eJAHeyt5KJ0lGfjbtXVuAppMmSrkUv3Q4eBEeyujYYZxFYFAu6Oy8pOjexQQWKiACT3K8JMdr0rlZ",
+	"i91SwK/vGcoCeFNXzSwOw8dFEEgNh1+ygmN5MptHfionKQ/1TC4O6YIfA/rViLwGx0xTVuBDMcmQdRQa",
+	"SFRwoXROZ/y4IhZXgaONkmLKtPG1O1j664du17mJvvQWd+cwgB84qqgb2hid3gbsL0UloYCjWecrpgDS",
+	"8urxiDxz03E44clgVeRzTmAfcsH1jOmQKw/gtR2e5k2adyx717L97C4bHANJVbD6U+IoJX0W/i1Fj/ij",
+	"5xBhWA2JNXNrMYu+PNLzsf2zxjMuOst/FkxpKWLCiYIQCb01DcTErhdc4RU9a02SqS8u+fCsA5NrC0LB",
+	"UMAp47x6W3UpLgCAsguMBh8ycHvP9hoXAJzib13ut08o4QKSriG/1fw2kTVUaRZSTCokzlrQ2syk4v8G",
+	"n+hEqjEvSybwpyvKK5d97xOMkilmbYzkhAvG+VpJ6a4h99+++JZ8/eXT//0g4fyUu/0dzWyBEXYB0VFD",
+	"llQjMPNOSLp4L/QlXzyUC+TDD2G7rL1lVM08upROqxkY6F4whZ6Q3sLhhb0aIazXhUP/gfnEnY6yStpE",
+	"ujYZ8+BVaDyOiUxvbjqQKtJJUzkwnONxRcWlA5K0ZIDMiEN5ye4EHgcJhe+OfZdJqDVLt1dMmB/W4f3s",
+	"ryFC4ANW2EIDMasRxm/BhXB41uHjRKqpBJTvdVxA/9dUyhgmsKDVfPNIdfCNMNo9co0rDpkoTT1Dwu0P",
+	"KQ1BcSawQFaHsEcLVaKSjFcdhZ4dBMLFaTIJGeE1m84BS/vRjZjgA9Myu6KGiWI1xMzyikKCczTQ3ksu",
+	"Srn0GqBV5CGlYcymtSD2pSo9Hs3HFRfTrnIJa+MTOz4KZbPczLY/5tXw6flbf2Qlp2KL0oTL6td8DpcT",
+	"SM04ggB4NDKkBVDFYF1u7CAMax+4abRkG2PvG55BKt7j8bheVJQLVp6Cvbjp2I3QdTZFgWbCbhoDl8WC",
+	"yUXFOswWec1TyIjelowYNlGMFjOm13WzBGbntmJvD0qCAAXeGvZmVinRKkiQZF/xsJFbiVNssICS/Ngv",
+	"99sapcd6VFRqJtIIpR45e7tHzMywJU5Lg9wsQ+eoNhh6yQQ67dIp0sqHnHYklmILDN/qxE0jDGHrSsSe",
+	"6S2lZrd2tw73BQaf3tpmDFAgLAPqrjuyy3WvcdHE3KhR7WWN+ukmf+obO0HPV2PCwaBi/1fn/ohuF5Bi",
+	"kIKOR3Yqmc624M4F3rJ189ZY0cfsYMoEa5KBwprUHtQmXTqYAtReMkUKqlkWUmAs10zSvH3Ec5HMz4b0",
+	"hIryedMCQYfMh8jV88WIXQOAseXCebvU3dXLwWN021k1WEG1r3275ZhDWTjo6+lCWmZmskx7iZM4/a/t",
+	"DlRcs3I7t9i6ze1Yl72trlJOq+cQX7I/BiBBqUMNoVSuRQO0KnHOnX5MosWDB0QN++/LliL3dxG4fZTE",
+	"iiF8TDdtUlzl8EkFdrorvSg6W4ES3PnJPEOP6MtvUzvlyJ3sFAOJzL0Nzg6GYyK92Zpvbn/tIYlOlF6w",
+	"YhQ41q9H70fO4+vyRDF3x6Xr+xaHHUTfBRe4DubIEYp8mzx/wSv2jE8mKVHuS/62xy1D+VtUyrd2DuYL",
+	"E7Xum/CK+SrUAH7ceX7T1X3pX+Syw1AgueYl+2Z1zkvmKomw9JEC/p2PBIe59KZaX6mZSq8TfJJUGX/C",
+	"H+B1mNwISa9GEphajyoYpO1W6WKoUWxe3LndAG6fVIdha+BI+2RMGF/Ih4f2Z1F3s22Fot5Yn8sSx5OF",
+	"qshttZClI8bkmmXReJo+a4BCHoHBpIViLS47uFnJFTJ0Hc+9Nw18X4vLZD7OUuzWGeyGvIELu2l+x/bD",
+	"ivU0v5r9358F1kyhs20KdOJxHuvlTIZMJAoUt0lFMy66omyeDO9pUskpYpjgg1EU8Tk7JrousfY5KHUS",
+	"zIVKTqeQ43ECeda+HVEXSEc4wP381DUvO3ATdDIjeT1DCLzA0XGBVRiwsbgJe91YM7goGXODIx0AGpuh",
+	"8YpVn9BqslVw7NNEEFx+Tq/Xqoh31RUPTT772HtNzX4X1CNQD0G6Ab2gxIIoUBe5VUlYGSPN/9XA5XGh",
+	"/oLwozCx/3RQ+RcOJHyvx6JDK/FVIoiXDgwEAGGckEZ9ALJbMY/CcvuWzrJqtITNU9INCQ/Hrb/f5rUs",
+	"2Xf2liQOWdMUp6Po+mtCK37JMvIoKF5ckMeRZpKWUb7HXcLOLUMdADawdUhQhlAFRy90p+6Z5N8BFN90",
+	"zXErNoSG9q6J2Id+35GVGLQHUBsaSrqnWz07Gn2Cilar3L6UExVHb800wcuizAmfHtfpblsDpnYNWlww",
+	"DM1IxeM+Wb1INxpBvx1384sGPGTPv/fpaXvd9Bu0orCcpQjKiuUgKT6zufMItf9NXU4Hy/LvIVZmGKav",
+	"gzGFT9MZgZwI5GT4HakYvcIogqxK6JTHFBmzGRela5bBjcY+QlEfQSZSzQ3AwN1LzShgl8ykMkyjtk3G",
+	"zCyhQdBS+ul45ATo9R41otejVJrrxwHks2fkXeDZP1J1uYVfIP8EkoAtKyX20KIJR/Gca3Dn7Tp0P/rr",
+	"onZwO6AUEFQvvKDnmWsmuL9FwyMMse6ETJNzBrlqDoAQ04BnTRx6ax7nVr7n4c2axnC+ZVyr42bcHzQl",
+	"NIc0+pj00GVxOVzyUaPLbnV2hjyBj9mBHCOqTUdo35IcuiWa9RuSbKXqjjQPPaNlKr6POYcONQo0Bitf",
+	"SL2QIh3GvGHpzNDcwvXcPtP09ot71tcVawJ30er2PDAxce/7yJz7RLbNHsV4TlZrKS1NoktoTAk+8r75",
+	"KPFr9ziZZIgK2phWlFtjFeIcUItjRRT43beGPXoWjoY4S0cN1/AI803iPdtCx7eq6eroooeX9yVfDH/s",
+	"c6u/DS7d2wcIfHRz+8xdDMe9ILWm3yc7dlkSDCZTy4+NmGu83XUW8vOvEC05Mrua31MS3vXz6uMUPnWX",
+	"fsx6rpW9qamtDzNJpGuGcKwrMADHfSP3wrS7u/RuJvki6Hrq+24QRlmlHyarsvumztAOzCctBseVLC5D",
+	"vIabjNjzpubSFwDcwpblZRMw7KK5jtOGbdL2dtoiokmWQFRx50lt6Kpf27yOPPCtad2hm9tQfeM27efw",
+	"3mEF//Gi7Xcrvu0CPTXs2uQuhAmq7rgGiN85dpVazrgBkJeCZeT3WhqAG1NgyYH08xkcc0aFk4BeI2gA",
+	"Q9eDZdmB/xcqwu1CK0ZLSP7uqw40k9rvSv2Qhgoer36bUVFCq3vFRAlFk3H4d+krYlzHvpmsSj0iuayN",
+	"5iWzN7r6qI274OSjtQ6RyAuR+1e47GTnz0Hvn6pFiO8aNOnaOOdurFZjxJfD0uMDh6zvnrN/7SNfJ+Hi",
+	"TyPTYEYDW9iXxAKU/FSPE8y7A6QnCQlEaKNBL1xaXCLWrGscHCpl232DI9vBdVbvyvErOZogm+/p7MeZ",
+	"lkcDY7Ep43sAP3qNxvq+iCB9vE4RwFVOHLR5zEbe+eJ+76s/w85/7c562UFU4ukr99800BNY/rKl0296",
+	"BfZ8BF6FkM8N6+5eKAYxxodXtKoZWVCudJTwizEDqYhmlVW4UmV27YnO6eJXfNn75p2vuDZMMNV0cOpf",
+	"rdoNlVPpW+Rvpg0KP5CUXv1KiunrpFqAccgTEgCTXbTPEZ8LMEC/NPL46RNSzKiihXFK6JxeY9nAwfHj",
+	"p08gouv/ftRCNPuVPvz30cOv3993H0YP33/hv3vwX7tgzJqF+xEQReNy4yEx1wjZb8qvmIhLWnv6rl6e",
+	"HVuiPyEvz66+smbFWFGAyxsRbBMTYf5nAax75UGRddNFamsN7fomdYNikltgYh6Nbo99uZ4kfHR0FLmG",
+	"T8hR1NEtDLGyh6oMCpNmouQxXmEo1x6ETzqseLQn31+juP3xvx8jn/KaglVyffmbqoXVIvNj56mGuhUr",
+	"J1mJLjyIbnmRbHVGxAO1Mpnk7u7fSqY56k7N9XAtPjSAaQhpLsRaApaqRZwi7GxSxHvTxLCqwgw7rGFu",
+	"qV3xDMB71xpNX4kTlmh/q57mgpCH/bCgmllbzACgWsmn3JL1bLWYMYHQMqU0+sRaaMqBakJeLHjEqLvT",
+	"WgRw6wnx6uxXW9jmV38G17STtnJsU3oF07pfGT3GCH1ixboHrGK0TFarN9U0HNpUFUxr77IJvYqoELIW",
+	"RYs5Rhql93cnKrrmId0dmavvyR5Qr0W6F8p6YRS6mP0svN8hJU/tCnS1dGzw+uTEN+WJDpqfZtm0N3Bc",
+	"XLEYSxyVf0wzn2Aq8TxVweCe1tHMiPIquSNvEDbJzJgGTGvX9MrSPwQe7Y+ow4/Ic2ycCujzWEzsSvnj",
+	"MHqiLHBP1AAuPm8tsqpEEYuphyAn1gHNI6KpGL1KjuHUrxuY9ZAdy7gKbdW4JlOAC8LuElyRqaIFsxyx",
+	"owiysxzNN9dEJA6HTg5rq29TYbFAkZl4H+XGdzVs1+52leE0BN9QU/OCZhEbckoeiaQ1+0aw9cw2BzBd",
+	"SGGUBLRqKNgDcI8Reeaki91j5z1wAmerBbwZkAdAbSsuA3AJlJBqQzugJ6D1/vOuDqnUuOFDXXQr6V0T",
+	"Kaymd+lQk6w4riQt0T0CwsL9YtfPd7JMGTe4Ix0oNLFU3nL/+TAQhjKdn/Wi0Q7ijCwogMBdCXnjsd/A",
+	"ja1n2b3PWU6IkgktTK/srBdwYcvjsBVubLGoVi8or2rFdjavfTOJ9BuH+Q00AMkQ6Wa4nflDe0whyA6k",
+	"eMb15VY6RYqDjBMpPB0mx4wPG0g31qpxfYYTlSGtY+fa+kDFdvAIghoKUEXlfijGpagkLBXIwIG2DVMG",
+	"nTvDUmxkg6Ya3sBjX3T4s277cKvKbk0VTQRLUanuwpKZKKZnPq3IO+pGW560tZ1ylC0TrkJgD88BF4qh",
+	"gQBv1IQuFowqVh6jP7dtdUTmRChJcd5fEOjbxjmQQDUzJrllr9kSq7l1XbneDPTSHnAnLJwTsqdCbF/y",
+	"Fh7V1aqW9WFjaYwbn5vnkoSQKfqnNhKjRUg9zdo9uzIbVtzZqBEOCAEkHMBmDC3OkUZSAJJWM3wlp9v4",
+	"HPSIaiEnwV2YDQqAhcYsjomcTLA+DJBYIlbuujaOV64iP3NV58Dy7f0+rdT1wUinHtmp/Yz4Xkl+bQd5",
+	"1hUeRf0G/YxdJc1B2vqai8YSD1mja8pplFzf+WhqXI1cCONgVg06aITVbIYhhs9luZHMsbu1tN2Jbcsn",
+	"awOdNrtWp7WVM7kk7NqngCLAdMiwZaLMvDmFFHlM8lrw6+Oz03ff5+g709AAAyihqWTadNd1lQUZxdhZ",
+	"r5Kv1sQjKomesUZcA073C8ct9nnEMRd+a1o6JirYqfCpSzeFgGiToJHq8ODz4bfo8ut6qGJRVWfC9G2L",
+	"te7Cwd6FAF0FgXOqBjypydxMnQTfRbj/4QnLkPZEVFQBkwiNl3gRd4gEO6sLDKerY3i8tH7MWbyJA6gU",
+	"KWq/VJrOIjoldssbKGmMIzfttPnW/qg3zO/pm6XTJ7s0hKH/1KweZMm9K2ZfO2S4jTYnO5OD9pflE/JH",
+	"hzHMPWf9NGpdokBorkm9cJnnqJgspYpznrwjXfMKU1adfessdtT6ZFU5T6X4Ta9E0dev3gxtf9N9g8ub",
+	"8LStXCzxhOR2X3LvQuEFMJuS28sB6hRdL3O6WDgLp4lRd9nz4YJ2CHx3E44QRN9W0hfHzbt6J7Tj6t0w",
+	"lk20vusaH8t3/TQ6ql1dPN+lAnThU/tEgQbFaHvytkPDsrxvhTESPETAAViP2hL3xo9Zj0rJnVe5pdh1",
+	"Wbydu66NJrqjnNjBv+xomeG3fedUALJ5h1cqUPHH9+0TeypWb4KLFT915e3SwuMR7cLbR5A6GQ5sj/Ym",
+	"cQ3t2vmG7i7Awaz+HSx87HAMQDkipGIsPS5oySpm0C+xy09yw6yIwO7duqR81q7vySZ/DgzKsa4Atkgx",
+	"BnFPE0g6SRQQegSZG9WcwGp3wL3A/T3FmZvYHrl71A1nUJU7prnf077rmxTEyEUMGfAXq3EPK/UXLHP3",
+	"c/OV7k3JQ58Bfk518aFLzpAC+UjU7/tc3aDQFdH+EZ+LG1/zCh1l+6WPD8cL9y2z1grLmtIMdm2CdwVH",
+	"JkUL0AKD3evIPDR0B4Oe3R3ZUVt7N/tezaG3mK9VxWFEnZKx3aTQGQktkgGiCzskS+WKb0cdHvvugrwO",
+	"SEpwRe/c21s3OrtJ36jNgt1WPkS69Gn72dhzIW+rlc6w8/F/63LKdLuVODg+nDMRk9do1XQiIW8gI9D1",
+	"w0j1i9LsuYNgHgIHXEihWVFbgv8O5/a8A8Ycv0fdSQFEBjWIBNBCnQ35dU9bCXyPkpKNazquWgkiUYLE",
+	"nF4/x2LEM6YK1hEFjSATcEhzbDLv6hgJNUSKgp3A2aLYNHFOV5nPn8CkEqgct8e0Gf+To/Ukv13TsQO2",
+	"i/TWru6WtMSn19fkvpCGPD16BMN4evT0AXxoQ1qTFth0tOA6I3ziOp+YmWLYotgxrDZgs4NMjvMqn7bn",
+	"lcxcbBBT5/TaoUx3TOs55uLGranR2/r1kZmRBW4dR0BKB8cNyEvS9RXfMfLMrdBcQyu+aCLeY8i1b/K1",
+	"fSJcvO2E9n6DDDnMILHyc3rJsJXKGkI2JBtqX4PeDPDx0e4T0FUQ7Y8yOkGDhi9Kolgh1aBaaV3J5Y/b",
+	"SfPUnonoimwTXx2ck1yQiRWmcy6gx01EVY8HURWMaduG2BE1v2fb3/60x0rfAJm8j2xpCYF9yhZfMjwQ",
+	"Cg3d5S7jMCDPQmhxRE5d0mcbAO0E289Bwhub8GuSH+ZpULR1HY0WpqNdmn1Osp6wcmFOVjEoXTsm+SFd",
+	"8NzhAtvPQNj2w+F1BmVulsjt39fpPMl+2+TXc497NLiF/6nrpnNPk6VUkPwScx3P0KwGCMqig7L4PMzQ",
+	"dWPSTv8vaEeecfE3NSH323noLHDvgfZFZPqtg4QAtz8OSESg/gAav0+M6Ymwgr78W+MSvRTaMFqCKoCD",
+	"PsaiLkkqKaYYDoaUyh29qW7VbKqjyxRuwY1sd0x8MtKq0TNWwQSRMzWcqo8Rf4NCpdR2DfYF7G+p20Az",
+	"yaJ1gG3A87Y7jT8CjWn6xA1qE+b3dK8HtSMUmDvol/x4rXFf5qqoNamhafYS+t+0IZHuaQK3I2CXgRqw",
+	"EcnrRX7catxqn8QaWQcBuBHJS7kUvd47lcynAoUCH4dYY3fP49j0jD6Gxdjr+k4DcNXaATE3BC2g6Vbe",
+	"PoY3TGVkkDiPNUMIeYGOr9Iq1Nooaqz6v6it3ugwLoHcsYGpTgHW/We7yd0y/hWVG5jZfzoYbAhG7+2I",
+	"NssyUKFfLCrOQFZirqITBCTy+oL7mDuTzK5FATiGWBheQG+qzQME5zBV+gBFRugtCd5kewytjYRu9qgB",
+	"hPO75gPzJNsO3mGu4X4u4VTfcXDFP9uSbZfCzacirMM9TXJ4Rg4LUms2bNqRk3q/U97h1u5P8fsW/Fgx",
+	"txNPMfSABREvCWavj8gbqHvztfhUMVILCsBlKcTFIlmDdW7ouIpJdia1+Q2U+jT8cI8uKDii9T4o9sH6",
+	"10fv810NTtLacL9moUNTF7AzcFfqsGs4BmnpxyQf17wq84zQqHQfHwDpwDnkYL8+/fF5vlsRDdRWOIzP",
+	"rn4tHfToSGfvxKg7NCVX3ZlyFFaVr1zsXRrhh78rfy+8NalsqVoMzjmotHT5JW1tWWcYDNRZxNcttRVN",
+	"GpHvxahZUMDiEvmosbU7k6MLgZlPOkNkYXxkEEhwI+jeCzuXEsvk1wSRVWVStZPVKhx9GEVBlXLNs+Ce",
+	"jLgSLJJfstW/QNwBYcY15P/9r/f//Nfoi3+kDpKbY/80aKdGzbl4idc/2rG9/g2p3X0LbvZ00SgkE2Uu",
+	"fX+tCC9Eu1PAHQNKqcarNBwb8oSIuYGanmZqLuzeewXfutBCky+8mdCdtqz71wZ3J2t5e9pIxTIypyXz",
+	"UVFM3upTtrbRTtS9LEPo1vHqoFmV7l0PK/Bn5rGtW3iFw2N1j0iPNtG2yCG9iAihqT2Hyw5kJ/t9RnKo",
+	"rs1DpkQExYEVdVgST1HxzUj+Qz1mSliGlvvS7qrWhqnQZMw+2CVVMZRXiH4QEfFLMVVMd3Qc6EYq6olq",
+	"GlsaPQWcXdr9Cbe3TbOYQdGCCb+GqJ9e2uVEWCDeOB2phtrAuGkAeWlIyQRwdwi0YEWR76y4mTYgyxSm",
+	"jwcH+ZL8wL9x8SFgd9g+ljw++hJEyZOjL9cxQ54+ffJVqhcWoyVTt4HU+mYFuTAjEhtBDo2bTBSdO8hD",
+	"V8DvwelbmEd2zM+oYZtoW63WuCGM+fTrr6O44uOjo50sxz2kN5khYeyT1FwTzpv0CAjtSLOoTynX0OMB",
+	"olUeGjHuMbwu4wybL5JNw6FRhM988g69Bn6Ci6KqS1ZGAfQT8oiYWglNFDPu9snuUO8YGiV0Jo2EPIyo",
+	"gXLocw3ZIFZr0ayQwpOZyylxo8hc0gV1F0FOjFhBr9SN8H86fySJEZWSiu9gjFbqRvHu3NH3wwmiBeRR",
+	"KoSmEwRl8cWTML+TuK5qJitIeb4QvGTzhTRMmGYhMHkD+q1yTaACCTy3jsoeQjoAQJE+PXqckadHT1yG",
+	"xpeoPwZVI+CLtgcLbiUN9Qve5M4OWg8/yA6eHj2G/z+B/3+Z9MVt6Hb9TpxR+3QdvfWZdQPO23m7YylU",
+	"AkvttXNqZmBmB9Pgr+ZefbuWu/eX8a7CxP6mwWNf+rPXc9XLI7te41AZlkpfRJW+OXX2rLmC9SEgH8bV",
+	"Ua8ZRnB+E2lc17QwHnFLkSWvyoKqUlstjpeY+ttUIUB36+1Oyy3GrZU1Sci+UztoQcFrehIJdpBsE8AO",
+	"ECygP/mYukMqs3+jJIEUonhwA3ZlYJeEjz1aGqx7qXsF89H7/H5T066kmDIVliZIPw8m/OWjJ3FToTmE",
+	"9DUX04q9SntIfnF77Vg7oAnbdXbOEapJYzkRZ//4nmncnECyowNl82M4+rIZA9fN0yxpQW5kMv0v9mvf",
+	"NuPhG1mjTuRr6T2YQVO67MVWFnS2oNjBaLoSYyOB6Ls7NS2/5UasnYxXBPE/R+TUJdI7rEPXmpMgKyCC",
+	"sbKB2evnCLGPe0fVlO3uUYYnfwiX3LMbPx7ssFMZ5zZs1j5vBVdtfI0G3qzXcFWxKbtf9G1qb1eGxJAV",
+	"dbPf35qeg7mc9v657j6lT9a/nZ+PeVC3zrJ7rzYtlByjIoBZVWkFCvKrhxQAqCZJay1Jp1yzkYBpuRhL",
+	"g2STdNk0pvSO7W46KvXcb7cze9zqCDe0Ey/TYa94BEYEx9xUy9HxldxN1gXet2rMzhjZ8hbwi1MpWACk",
+	"SnTSc7OYUctpmSBzrq0kc+0AzYyJk6byiGPid6noUhAa6mkBcrJ/xl1HDx5UOaFrRQdixLU5RYdCMkbm",
+	"cA5hxXD1uEbPMfajjACChcsXFNJkZMwm0gMX2Uk6l3D/+SxmVLe6ajl0yk2oSr94bWjKZOvOzd/Smxgm",
+	"DqNwJcuhT1u/CXS6TtMS+hST1SA8pdbK0nBdqSC04tSK6oFhd1Odo6ulo5F5ZwLeuwa51COzTiQU6aGy",
+	"gCu7OxbqWz+50xsTZdx6NJhFURKfkQetGXjK8HuX8to7hnNuaAdKqu8/XPErcGm6bnKaaMY2y51i3X3C",
+	"rdQd03KtH+F6qVgqrhXespxJ6Eir5bCNDOPcvY+9O/Z1p082b8tgQn3Fx9ri712O/Nx0GEwjC8cbyNc3",
+	"KyNaOgS4CDSfQ7mAmWHxV7J/ndvTBDT1Tbo0DkEzXNui4XvhV2yfW6G9pyfd5W8zrAqarIRUcmZtQU2M",
+	"jKWg03rqkptOpUfJqi0TynmyRCLdIgPuTvMLYyp2GiKP/vHQRw5AJEq5gH8t70sKGQ8FeZN0/H4hz9Yg",
+	"Y7Cwtfw1qUiOA8/BA5PDoPNjxBhvjAgry9dBsHwvnhE5FQQmzUpszsPRiRpuGsa4miOyOVhs13ICRiRD",
+	"nJAcXt0a/loMDPtBdHcpS6xJ85ybZAN3o4i0QEDTyU1jVjgN12GN+mZv0FpJCocEtSczp6upoGhaLTmA",
+	"8+QZmzn4tB0SHdGyqOnPiqJl2icjCjiv+zhUHZPvPG3vIJITK2ljWZuhUh1yfDpoB9B2Mc2nt3OlhRS0",
+	"07vidtJnQ3hAPz+sJM3PFE+D7GH2wT1rt2pwKmE1ZKuI/F5clu+Kxxsg/rCgS0u3APbPFqkkC5YyWYIa",
+	"3SRuacOt2SJIrRkcxRpbHfGB+1QlG+Q+DzMJg05jR8jJzpuxY8WSqQ5QSwDMTtEJQBUFLTWkLIbkD4dp",
+	"cHzoG1JA7Wc6F0QPBFoO+ZVbzxlc5eELO9g0WF2+/MRur/23YoZMZX+za89KsJueX5YsNLOs0KSRk4MM",
+	"SbEvH8Sjs0cOCA+8reYRNKqiYKDqzGRVJjWdbTLW3pQfR5VrJ/bcz2StQqVeBLEBebZ05Rvl3IFodkvj",
+	"RfNaFaQ/fD2caM21yfek/bi/BOPRWVItoGqxLcVjS1e5uLH8fjrGDzzwd9fufGif2b2f9htWDOL+7/FI",
+	"u4jbRq8+7OcmJ2S8Mh7dmgri/ZSkFtyQ/DLPSD7PIWN9mpP7CwmY4XJCHh09/vJBJBe++vISL3t0NG+r",
+	"xtoOoZ1JfPTw6/cfHmWPnn789fKH+Y/T797v7EHVLNC/9+pQFnShZzIljZtc4chhl+gbQ0UxIG03Qmjc",
+	"1Avi/PHeTwzt59sglhsPR5D3RKxdXmFjc8gscr3IkEWdEPZ7TStrV2BYud1RNkT5uFjUZksfk/6T8aie",
+	"G6OfMsFcHCQxgxoVH0a028+Qu+ZyYFsUWXc30gipAf1wiq3k7sKhb1dH9VcO4+qJ2xVIDE/LD9irG08K",
+	"4d3hdBkjw64/9gr9Sc+206a7Su92D0dkEih+/S3NsgTy9BsfzzPbUlHSwZs8M9k/f+qotGnO9AZZtQ/M",
+	"INrvNEyhcyT0Hc984YTl+a4D+TAbqLtIKAD1oxFDu2wYxQCqOhlqKCpuuZnlUnOuNSsbzCdgcb4FFqNl",
+	"XBWCkahkZkbrAOxjhXorGT1OzT4ORdiQ9iHwB8OtdlJpbUyySJm7DBkzVnMzBahtQoP3TdS06lvlHz19",
+	"j+cKHtrVeRFyrIW3fgEyJJjXXJNSJt36hVzwdNs1DCZ4e5SLENaVHhguNKOoZEErUshFqhFh/7BynzYA",
+	"bUu6orrhMglrmhuMe2vKS0KF69Xa25je2tYQ4rwc8ZU0s4pIKhTYf/adRSidzQ7fTNotLL0fzjIQmLHv",
+	"5IMmV7td/VCAabAJqq6wv+viySvWRMFJvTjuph+X8G4HJifEbkOUHjAioT7Vt/iFRALFaDGzfDE0HoOG",
+	"YxlM/ULwqDNXQ5MtH2K7o69foEDSzTAx1byvGbatz2c4kr57kZBLO0HcrIY+tbHmcbRQcdL/UPYe5BE4",
+	"zUCzbJLdMIjtPID7ARx3MSaX51sv0jx3eETayCmuowtNh5DlRmiaGlIxCl0kXIx6mGOhHeCMPZdx2Lkr",
+	"pg3DqfhVh9jXhVwkjo01TX4b0/IYkzHNjAoyo9XEezJlK2Z+KWDTYIIEwifliS+7rRimddoDNYJMWnzu",
+	"hC2ZIqXEwhtomY4Fvu0bHMnhPXDicGB4W9zudjOkHAPj+PtcVxL3MXp6OkWFT2cDFH70N6T0feeK2Vjn",
+	"H+zKtQ575jpaI6yFtcXSG3cjD0t2sGRVyknoNs7+CnkuEHW0I9ALCA2nWXQ/jw1Q2GbaghtLFvmp3HL3",
+	"NRDuIJMhqDDrykgtdjc+Rcu57R3YgyWBTd/cMe9Fh6/cHW46KZuaur5tuyo0mkd0dj29ve2BYmjAOYv1",
+	"zXR/x6H9O6H2eud77UXNa3cZDnBFR/e8tZNzFbrNuaaSzRSy4RaHI9dmYf38YmJKy8Fmgtv98j1N0/5K",
+	"XD8Ykr0qtvMkLkvO5mNmbU70wFpbKx2Q21pWdXNllv+bfbMya6B/t3/sFh35nDWdX10+7lTKEnVUAMqF",
+	"pG8fog1QBaSgwqnAXgEeDVRNd7S0m+Nh6NLaVqIIkdobIm4maXprI2gwt/1rd0bxtweo3oVc1AE1lG+W",
+	"QmNpTYOc0qjQoE15HJW/Wv2kW6+/YAElzuw/HZ4u9Dfbl0KGDzytmDJ6MJirRCzXqkTju/FZOiPGlVM1",
+	"sgX6YSk5x+ulS5zfPERDuh1425qO5RWLGn06oc5KcqZgYKzWRNUV04Ta6cYA80dP23xV1mMoBLlBJ4Nh",
+	"9TEF42n7EqFW5ITkMFg9Ctfm4CiAnRyt6LxqyuPAECC5CxfkI4Ke3vXfaVXlkB8EO0fFyhLWAGf4xyGk",
+	"6ihr3wR7U+xhKtrYo2SqEOxKEhoh7a7HTf3p2M1g3HxbocRE3Q+0BnIGPKJAcEvviHHlgR5DkazdvO8k",
+	"YSU0EqtWw0IXnfXDRVVrfsVccfAxOFlCUXFmjXxfZ5p/MfIwL4Wc5+Q+uF+wMhTrRPUDBIr7Im8AIi6E",
+	"fbXPOYe6V1Zp/z5LngyfYDkgn/ACfyHSyl8KEvgEWMlSusgu3okOkqpk6kI4FnPJ2EITbtZgIvZJyXsu",
+	"rXyHpbNDma5DsmrXxsZA/ylHP2BkDGFMvKzYMEamF1JotvcWGGGV9rjwirFnfDJJ2F+WxrYY2YhXRV11",
+	"l2/pnWrBXe1ImcWe3hkZJ0rfd4AE4NhTWZpskiqp9RkvkAthOcjDR2h3lUxbfcR/l7bAfH7Xdn0GXu2v",
+	"ztw6+nVIquWKbQTgSq4vD4Dc4bEpFfSnyCU3COzKMrSSaGbawTFX1D2mFYX6OteOLUMXp0MmXSppOrpk",
+	"/0er+j9tVkP/ZZR9P7e/KWDKT42beF9c0z+yC72wX8f4Z8D3mMsnCwfxtCwxEt1fqWGNWwJyFYbdvefs",
+	"ydB/fW1GiWGmuKF/y/eQRbolnRZ4eDuVNqDzbWqtipvZnBledIm0FXQCI9gVEJ4I3r+lVKU+hjAttuB7",
+	"ZLnmk3T/DJfimgyfsYpP+TiFdbCW/m9fNWUmbsegLQ+eUGX/cU5WhLCCoim7CB2yt0PrfoG6NgKQRZ05",
+	"MRDDrji02HSGK1dWB8X0Gm0agZGFxAeuSCWnA9B97Ovd/iYBZ3AvtigfPtiZbkHYUXmxLWN6QUWKNM4l",
+	"mbAlaDkuqzlqDhi6xvGpkKoFJRA3hWvqzreXILVqNJsb42BxjweEy1s97xLDctd1xFFoVXVFn0HjbpNs",
+	"sjS6NznEQ94LbwrRiv5+1mjd14ewlHVVfsOeN4d7e+kPJKdFRAnR6gnGOx2ANPQugs0hc1fxN8BK21Go",
+	"fRDxmugwxRn4ETeMC+/Dqg2UrO4o71++2t3sxt0NoXhaKKm9pyDhQLs1rm3QO4Yg28aT2P/SvOJzfgMn",
+	"pTus4DxB6CAj17sJtaryKLQVSjolvw3Yr2mHCmJ9NB2ETrDV3vfv3p0dPho9IowWM9eNkEZAsq3Go5bZ",
+	"o2NxF7wRtlHsyhF7UStgYEGg4lmlPLSq5goQUE8wVcs1B8Y+9TE+2dOjFj7Z4y93j+v3mtXs3R7BwSyD",
+	"hr5nDcScnYn2cCseKCQ15Md61NvfsEZr+yfiG8AOonm6U5x+4y7D3sfQw6Gr+cPEkUZE9oqFzg8ezHjm",
+	"MrNcHtmcX49I1BEB7pkzNR2QKPzMDyxV8KEo391eGi6K9f/NOX4HWNbjFYDLIka1r/4ksjYAjlhIYSgX",
+	"QwAad8UlfRXYDSoRr1gf2HffCRZSRc7S2tuaZIYwSY0H3iH92u3z7dAMXcHPEI2xWp9UiMdt76vYxJxE",
+	"6ji6vUT7kCX1vwX2rd0Nyhi1t03iMlaB4/dRhNyZxYQZIwuZ8OWdY7aVkwCRYp/PjFnk5L5n1Yge7eo1",
+	"H7jfdXQBcvZ3r87hx8eF/+kxeJXsqr57dQ6eJCgEn749+5Y45fIB+N9mj5tbwrPijDr7xoMM/oHM9scF",
+	"/D/pr1koeb0665z2z5j94uNyZ2/f/H//P0HYdKfdW8EUIZsb2Uq5HLMpF+gv83DQhlWVtnzXzNiFwAKG",
+	"e5q4tLQRQcdj/EyYPUJLevd1C3MSEP3Af+9X4OqRVdHSM1YejHx79wN7kesJfW6oGuQFN5GLfmvkx19n",
+	"76l60+u7V+eD5dKegxDxUIbjujd7q10Txpj36AWjl+HceIoHoUFTkB8F7aiNibvUcEHOnv+IdAyxzZkE",
+	"i5hrXa/Zafdad7YoDdz3K23Y/F66DDC6s1MbJ1EBYwpEFM9VS8LqmVyKkKi+IlRfbp6A1Hi40KyoFTu/",
+	"5IufmeKThJHwDtVKsYrnPSIvpAIDFcLywOujbK8TrzgRV5XXyuTXrZzUNQOfqTSs4Xkoy7xeoDXoAI76",
+	"boy/7p4mL88CP7lxd+6YxPd/cH7mLNFh/zS21HRYTUjyEnLp2vssXQM0OmXOn8cNkEjCnru52787eRRC",
+	"iVy3XIi3reDEdKkt6QwtVGq82rELJspG25g5KJD9u3QTdZ7dDoYo5dPNLOW/3YLLRo1XtlxV9iYIQtYk",
+	"aHg35LDyBX/XTbOqn7v7m+zq4OtLILcKa4IBDYMaUAEulau8EewajO3d3shESkSo1dZ0rUAlSiKGHIQU",
+	"fbGltQkrqk1/JxzCve7OCtiC4/UmypQFLRv90wFp4Jg8JY5vEMCpAhEGK0juPz16/CAddq2rTrQb+5sn",
+	"pgjQoJAgIixh/+Ze+Bu+cAfYTQf+J8BAQP2UnZ0aknjaqw82OtCaVthbgHHsWXEEaQ+N/mSQODcEydg/",
+	"COHPTdb7JjleNbr+lk5dQ7uNDe8vd8PulW8SZ24fDeH20t9tC+TOL4ob1oW4E3XL60A6K6XAVpvBmY7f",
+	"YCNAa5351qO+E6myxhv07TpxPRYt69XDeOB2wLTsoFSrt7VIx1MYSNJ+8nZjed2Dm5Z54XnvU41sQf3l",
+	"ZnVun+paellL3n6AN8HYGFUQDHD3gwH98SPozxPZsfieYds1zfGs5aSQ8zk28SixIQEbk59eAo6aka5S",
+	"Hn+UZElNMSPnmJB5IS7EF1/8MpOjL74gz+MuSdDEkjNN8tPazKTi/wY785h8A6Mm79788Px1jklxiDzc",
+	"SlS8pxFDFEpduXC9GUfwXe5poqSGujbGUq3cYHCL9RdfgAmybOZMllSYYx9D8G08s9DDE7yAGZFLS1rj",
+	"VUiQjJLhswuRbi264EKPyPOGbqGalwJAJxyruK0UrbSESsP8+Ts6zUfknPkyx+KSUH0h8peTh9C/A6Ex",
+	"KbZtBHRul8VjBeCk4oXJm1zkJuMQWt1SbZg6AUUTn/haCoaPPSZf5LCzkKODOZbkJyybI5dspeNWb0Ff",
+	"4wqzt3Cdn9m9roXd+Py/kLz/ZflQjs3NVm7MPkYQKrRB7cVOZKADwik4JliG5PzbFwKmPYHWh00/p6Yo",
+	"ARvWuR7dXmt1PsDFglHlSNn5BKH5nxs3JFp78nC3klIW9dyeY3L/7YtvyddfPv3fD3y6lIa+ynbFS5bD",
+	"Q7zTxFm5wKZ1o5s8PTqa6zwj+WPnCHg0e3I0z0+I5v9m7XvWEZ4uRIB4WkN36gRzIu/43D3VDv3Jkydf",
+	"o1fJcGPVqgM8qni8yOnZy4OojOzg6hGIqgUTdMEPjg+ejI5GT1xNK7CdwyYb2HXFWMeAEehECdCGHItq",
+	"4QRAv+VmL2ayKkfkrU/tRr8r19Zq9mXqURI91ZeIE2vZuxUvsOgvy4Pjg1dcN6nWC6ronGGrol/T3XUn",
+	"rUxjKy3sb7/XDBqYYfQwyj0CXp4KGr5vcj9hSR4fHbmUU+OwGaCbZwEjPfwfJ8+b57XFZBBZPbGpmDJp",
+	"0N0orb7/o/w27IxA4yPj9yRk1kaPScvYl1JBmbqyIhquANdH1/DC0h7CIUVJWM/nVK022oeDX4G62gYN",
+	"7tlQ7OwiOVwRFZOaPRN0qrF6e3nw3j7ekfdhuPDwg//48dC4+q9FEhD01AOaLqg2wM8hDAgjQE++lW6I",
+	"fVAiRgVk/WDtKpwStJECeRa0qjZp/R1ztB42bIPkgZpBsw7ErJqLm73EfLw/i7y39OkQ0tym0FKzVky/",
+	"q9oPLutDqwjKEFBdb0upIM8pQesday38doCZ4hlXiho9ZN3hh/D5I65hxUxHGxKAevaYKHAbKwEJR/GJ",
+	"aVCT2mT1DB7YAN5tEFVq3s0lh89Qo/2Y7bzy5cT1Iusgr+0L/Avimdx6U3C+2FyjmbPfApdH9x4K6uEN",
+	"7dX6jpl4qW51SnoCEKZZahj86KDVCdiqkl0Pd5cdwjXuubdYybeMlj3WcatYfu1x0tenlGBltLXwXbxs",
+	"d6bzx/dwxBaLarWFq69F/B2cTuZjxSPyJm7Vby/BWh1rGjkJBcXMCHNDEIhxZS9ErfaSsUWQTmgcAAq/",
+	"sxtQs3W2U2xAoOiDwSC6iYurwCsvBIJfQ8PmWikm0DEJimCbkk9h/jc97e9Dl6tvXLvr/ZC9HZSvuP7Y",
+	"5uPBufGpOMdZbYhmV0zRyu2S9qgBRlGhA6K6PwQBUR15el1yE+nPm4wFLuijx3pjihpLjr6FlFVsXQZX",
+	"Sq31gNbNTvQDX946gvEKX+yKRqRCc71rDMuZ3KpX7xYikO1w8EkV8LeskKrsqS73VZEVPFTvQz2WAdPQ",
+	"MqKMCAwSgPodUWclp44y1wFtkwbeC6naXhSoD9KMkfzQ+VIOP+CHj60n5iPyWrr0GecOWSh+RQ0jl2yV",
+	"tumiGPPPnC37WXeRaYfx7c/CuNsGifsuwsL1QaCVxmX20oKA78VZv31gfYYR89pK76TqFmbMMBKPiQJq",
+	"AJ2Jb6WhgKrC29K+FdqtvAnsvZ9aTWs4JlVvdsXEFj/HOcTyHgKkHl7q/H1A2YLk8GWOPY4QgYyRimPa",
+	"/P89f/Ma+zNQQ/PjC3Eh/sCnkD/Qi/kHabq3/HEh/nj48GH4z16ce3LJyR8kb+HO2m9cWQSRImSpiGmG",
+	"CWxNA3vBlg3Z3ccIJrAIdCE6Eecw89AJD3mTv9e8uKxWDwgOxSWRw0h+bj5HMd57ARQ4sCS81bvq4F4X",
+	"V9dhFoiLh21EglOv/QAhSwY3v3YfKPpx0eW09jIupvgiLqbhJbgUj54SjY3m7MUXIlpf3F0slLEby8t8",
+	"RE49Zq1pcofBXYve2FdUm4fwiocvn+XWzNdWddMrURwT8IpeCC7ASYDObtx830wxBYR7jLuXxsC9EN8o",
+	"udRM6WO8gkMX33zCTDHLMwcbmcOIENwqD+A6kHkQmnSlVMRz8LI+xwOxgwPbA85De1PA+sG5aRapA2iB",
+	"NNy4tV63ZMqGXRs8vQ+b8Gf3A5MsymWEkJeGlBK91ZaY7Zpyo1k1uT2PeoHHatl4rtMuAHa9qFxmcJIR",
+	"YVgckAaYMGrlAwsQKEe+B/4VjJrZ86v9JSFm4b9YKw1GqySG827TxXM3tB0kEWqwZ8Ysjg8P9UwuYjwF",
+	"6ElTUGVyjAC6/FGMa5E8dXneJdZrVQ3ycG1otT4bK//u+bvOt9gjKcuDQQ8+DZEwJP4sWG+5feoxuaJV",
+	"zfIR+REr3BRbQMG05TW53d7cZ6wq5lLS7Y7OXJsl+/mnt6+6RhwOXDPioBbEvR7++/j9P49HX/wj2di0",
+	"rQ+8v0O3B1CW8FgJySPKmkv2oSwDfmDYoql08T97epLHsim0TJpxVnl94dHqP5mF0tGf4VYGig+Tjld7",
+	"UtbsUpGA7L/hOGoW+/AD/LvV/fnSaFfYCn6VRudTdafPE1fp7+LvxKUe5ur0K3Rn590R6haK+9TuzW3L",
+	"NoxwYK7ogXyfHSzqxJKf1eZPI8o+l76WgsU0vH+HX0QAn5Gn71uXDxFk7jY62GRUh6XD2Ukqbs85GFNo",
+	"wmSEVg5UCi0I0NRQIconSs5dU1QjQ+YIpI0YeumSWpDruU4Zzlgpg0tZp/T6Z3wyee26Pu5U6sGgkpho",
+	"A0g3RPOy08noUWb760fr76jYxL0iZMjDPJ3JF020awywhMMHEV58TPLXb549z7MAFnQMfxPXaRcW9vjZ",
+	"y++en3erinbvho+hWWAIaiMFdLqy5EBNtCy1s60FZqWPpZnB2zQZMygQbKz9bjdyyb5ZnfP0Pjch2LtU",
+	"EwOWVZfkAMSqCHLq9trKt3K+oApJFewmr2BEBJm1j96+hUaK0Sg+MYcfZrW4/Igq/Q0fvkEsL4Mtbx+O",
+	"1Hg4VbJeaHRuad9PdTNQ5zrMdltja13m6MPJ+w+PHn9MWB8gKpMBuqbntb5EsnbNrR1zdHl0x6DdixJK",
+	"Ny1dkDFDt43fQjKuRYnYKhrL0GXTCAaKGBvElNGF8L2qIa3NYfK5YJArb0EmXcVAK9wAzOAbZ3hjMnwl",
+	"kfghFwCLQrJW+aFUhJIzLggXFyIGvfHNrUnFDNTZQIgRu3BSaC2SETNTsp7OSEUNU26OGvYRC8qbVDzM",
+	"opxDcbCiYPMHSME1hxB0T/4et/ezChy227H31yf2+PIyxY18slKARgBJ79s73z7BxL646S6Otd89lRQ8",
+	"zJ1qCigI4DIvkPVBRVvkgfQdjLlywEKVpKXOgh+nkHNIpQS9xTCiF7RgGfm9luiUpsIlcyNQpn3EhQhe",
+	"tzkXZdb478fMUq0DLLUHq8mD5CaU3zI9IqfAsOyaW72q9O39YmmgT+AmXrrauwsBBYxSRO3uE9T/HTPf",
+	"4ZrdtUX0zLL1LuGG+5Y5P6uasn2m1lneJcLO04pfsqwVRXGuRGRrzs/+Jwi60I49SavPUE3L7BaWXF+i",
+	"HK6FcKDMoNUg1YS5cBNDinnvbioY6VXlT+bOsQPYszfHqTH7deY0Qhgk2p1Yzl20cfjB/vNxW37Fa7RN",
+	"7uzo4jZ1r/ftV9m5JJyRtc913e0NsLPrtweolW7bCeRvn9JByivmmOzejtUbQCM2akUWTKGqGcucpnmg",
+	"0zf9aYEqDcAkNxLdlXvJkLZP9XFQpxiAhPvsqccoxkaGqtH035009EwuhVU3rCG4y4mRW4mQk/se1AQS",
+	"6Lw0gw1QbCGVYWXcT7Ax/vNGXuz2PYD2f5ANsGOxs+NAc3n6b75on4aQGTLmgsKIegU8YbHJc8xcVIxp",
+	"KK1zqYxQkrLmgP0WB/TwGdcLqXk6r+VMyYXUkLgI50A4zOgt0dhbu7kdRcCuov0PQugzpHa7zp2qzFmT",
+	"GqWJsOq2q2Q6gcUUU6YWyhqHAOuonfHGFcJVjVJKa/qQ7JiCvenNJOEYyA1Va6eJEjyuGckNuzY5pkSy",
+	"a4MI3GAcPHyXExh4y2+w7jRDIo4JxWPiGAoVjuw61aXlTzg9+O7DEJMfmFjwtzhnBGtYKImKiPeu/CGu",
+	"xK40LaxBhbRcbiIIKEhMefwlmcla6QiPhBuiAIFDimPsjgiWrCjlMnMFHDqD3IqMMFGOyOsoqRLyRbgm",
+	"l2xh7IGcs7lUq4x4/9Hjp1+5snTvwUE7xMFLUcGWDRhG1Ap/0xRB+ICujJwb5jtm6TsjBIABTuaXZ8dW",
+	"mHadcO/busmAbp7AnJweQC/c5Gmff4ZyRCZ7thtdyuOtVdR3EewLqVg5ZU3525rIdvCC6MNyp7/VB7gz",
+	"EWMDtXY/5+VT7uzalPa3ud/cQTruL+1C4MjdgsmXEYdJbzbXRiLaXZcl+b27pNfeuhYDN6sdcnp6Bzdx",
+	"bQtukYBmT4RcCqYQuvMSwLWxWppeMQ8vdHMW//lzLQ/vsl+O5Wrc98Sz/NMss4K4vUMn2VljERrjJtWV",
+	"HwBxwcFzOg3AFZYJIWtRNLmaecVoCRnNAEXp22Vh3XzcHw37yGM+KCS82xF0eDhhcD0r6AOobFPnH5DN",
+	"1juuf8IqjF11gHbend46ux7gHZ3JffjVwzM31w/c7G6PIcLy7PV5MvHQF5N1FiagC2O8AtbRhsuRE1Ky",
+	"BRNW3K5cOYAHNYE/vOGwSRquyrF/AY59e5O6gYwevusgBceUhzLhFG3GBZkYMMIjtQ/Ehx6vLKhSbhGg",
+	"j1CU6XvJVv/qyPM9gaDTvAbu0TlCeGCPNN5/vf/nv/6cNN7bcPoG7GqPjN7txZ5iGX5n4cBiQQyI5M7y",
+	"Tg8ftFUjPfMXfcLFhzGs9rz4DXjSfkNKi2bB/LKHr9rrfvgBu5itpQmnEn/dCvxtMn8Xfr6JJexO/g2r",
+	"dGdi2FPiFpJaffL83+2LN4yCcMI7c4D/PPr8PJKAYzr4zLOAt1EDcKMIdrjDv+/qGa0BgQIkAyETNfuS",
+	"E5eEktTIzhpw3t0q2SJ6XaQI+dd436dcCv0fCofVicp8O3nm1g3kmQcT3Ys/JDTYnEHYl2jI4Uqq/Jpp",
+	"D+OZpKVT1wL8y6NHAV0dqzkJx0JSyH9Rvg25lpB1OOVQDDyHSlCjAOHQgzZsSIFzN4Y7TZ/DV3SVjdOq",
+	"2kcG7y8zSeicvIyW2i+wW+6Z4uKy++hiI9vYS+lKvzliGiCEYI6P+W3GqjK3V3PT2MUnJD97c/6OjEYj",
+	"97rcEYAPi22e93M3rOEAd7FB/h96unHyez7cldTaqaoNCPxtyWutBY3n5+C8q6QGQC5fn5+1YSkv2cKk",
+	"GYArRu8kSWdLQhogYqj+9BIKwTXJGye5qyE51IaaGhrpa8Owbd/mefevvMsD79/RVYXtft/Dpqylq7b6",
+	"EaSXHNZom8v5HK+4y/XBNyRWx7lIMweTqjNPZxmCTWUIoykA6VCULpJ5+3VEYDyug2+Sa1JKBOvbXEMH",
+	"B7PVEn7nrvmEvAWHsGfeEmCF95xaGZbLL7f/prXkAYFnV61sA2VM0kjGLRgVKC9ANLMMuqk0bswMk2sd",
+	"Rq4XgpjSDR5Pq5N4VaTxwqXM8ndeFP1NzPIgeje3tNsqD4t0d8VV7lhso+9PbpVvXbuBmU5w506j/M+j",
+	"zs/DKI/J4DM3yrcQQ4o3duGdbYUh+6SSKhrHnsXVBibXHmUWbcyQor2Qfp9aX9/y5O7c6cMP0V89vMTx",
+	"ov9tZFLRmnTnPnVJp/aa3ZmIap2HnYT9yYVVz0W9OfHvJrNoxXZKuj+Z8D8PcbdBUp+5zOtFU0meGPT8",
+	"raLvTbjqU8aJ3SD2HSlu8M/uTOLJaP1CwDh8dxeyLjz98IP/2EPKhSX+++C+y2bK6Z3pkm7RWt2ZaGtI",
+	"fjvtfnrY953LeJfyzC/TTmH2Z9L35yHJ2hT0eYuxnVSU5HRNt9VO8fUWL/mUKOF2BPsGCXeuujuTWsov",
+	"m98L3/71DuQVPvrwA/zbQ1Lhgv5tLDHlppvYiS755FfozoSTo+ktxPnJba0ty3aX8ghWZqcw+tNI+POQ",
+	"RBG5fObWVCfVJDlXqvqoo1kCdq0MsRIIk5RcF1bGsTLuky/KgLicYVuF756/I1EQN50dgGT6UxjRZ1Cb",
+	"tGehF4Wq7kzuNXULNHTXicih2fC7EITh6Ycf/Mce4vCnqF3738RwS9SLtXemSzBGa3VnsjHqq7+VjD+9",
+	"4eZHcre0vpu8/IrtFJt/Jql/HpKzTUyfuw2341z2ZnqHQRxuy78JiVZ/xmnGnjjbTzSC0LVzi/ZUIR3U",
+	"gw0lwusKoDj4SurP5Bg7vM61fnNl+bwp/v+swCN/pKKmVRjd53bmTsuyBQvq0JwAI9r1ZIdSP8E8igQP",
+	"iIjdFFEnE4odIknFNbbcBzhUBW0rUh28LxlbYIpP08PwWVK9BehcQ4ysixlLpB6er0QRn+w/R6e5AyDS",
+	"eB6fayfDH+klc4nCM0aWM1k1DZeaPZvyKyYSoKK35O2HHxxtblVy37K5vGL74RifaplxDq2z22dN/0x2",
+	"3YXfkpEFUwUT5iEThSybxuyMlaw8IS/Prr6y/GGsaHHJjO5q2Rq40IDm07eiqcMFF9vo6iex4OI/m6xe",
+	"MXqFLD+QlZEEkTOwL1gKUOPvTlUdIu+XBsb7jIfuuw4tyq8vADwtucCwrl9qKXw/PVkyh77NDWHXC66Y",
+	"ttKZa4J0WGJyPq3NDL82UWHLuig82xeB3kGlHhefq0x7pijoK2HTQD+aSFUAFny9sH+Wcim60Gb6sRx3",
+	"yxb7ZAN16M6NFA8GtN1Muacd4d4lsM8GxtlMLsncapGRLWPInK4IA6ffJ+ZUA4QN1msN77KwJ2tqc2PP",
+	"uirOTGycNh1ll4D9r82IvBHR7klRrU6Ct5oWBVsYBtDoU2tShJIlf4V9DVQE6LiZADeuxW+iahVh6l0p",
+	"1x2p3fDwT4X/716u7YFKnMLvN8/A0oq9ihkylcCnrH1kF3YPPXBhA11xmSsPglpTKEKbR20Dw2hgBDNZ",
+	"AUAwghBt8+XsDn/8Ys3QZrLWqgBBiaPJ0s6LERnUYnpXYCQOifwNeke79sYTJed30yi67RG7uy7R7XDP",
+	"nbSIbkV7wtJtKwy0j2BFrbhZAQVBvfTB8a/v7YbDjY60alUdHB9AZ9OrR8C/3ZPWt88540vsI9Mme1dg",
+	"49tZOZgZKzxahKgTinZcsYBYrCHGNZPaaNBDuYo7sKNzxkMVwUoD7LByJaLuna3U0s0XY9NLgC4AvN+N",
+	"PkmqFkEhgC98Z6YG/RchYqN5BnCF6LuG+0Rfunht9E2TRLQ51p89+wF3mec/UW8ItxGarjxeoedlo1Zr",
+	"VYRg/JDq+XIOSGxIVJp4dWku58xqpq7D6ChunLZMPmq9mT/eicX6HhtKTuOZ+6L2j+8//r8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
