@@ -180,6 +180,8 @@ func TestScenarios(t *testing.T) {
 		{name: "allow, dry", what: "POST /api/v1/fleets/shared/drift/0123456789ab?dryRun=true", body: `{"action":"allow","until":"2099-01-01T00:00:00Z","reason":"x"}`, status: 200, has: []string{`"kind":"Allowance"`, `"action":"created"`}},
 		{name: "allow", what: "POST /api/v1/fleets/shared/drift/0123456789ab", body: `{"action":"allow","until":"2099-01-01T00:00:00Z","reason":"OPS-1"}`, status: 200, has: []string{`"nodes":["edge-1"]`, `"name":"shared-0123456789ab"`, `"action":"created"`}},
 		{name: "allowances are objects", what: "GET /api/v1/objects?kind=Allowance", status: 200, has: []string{`"reason":"OPS-1"`, `"about":"upstreams.conf (server a): changed from a; to b;"`, `"createdBy":"admin"`}},
+		{name: "an allowance", what: "GET /api/v1/allowances/shared-0123456789ab", status: 200, has: []string{`"reason":"OPS-1"`}},
+		{name: "delete an allowance, dry", what: "DELETE /api/v1/allowances/shared-0123456789ab?dryRun=true", status: 200, has: []string{`"action":"deleted"`}},
 		{name: "revert, dry", what: "POST /api/v1/fleets/shared/drift/0123456789ab?dryRun=true", body: `{"action":"revert"}`, status: 200, has: []string{`"nodes":["edge-1"]`, `"objects":[]`}},
 		{name: "revert what was allowed", what: "POST /api/v1/fleets/shared/drift/0123456789ab", body: `{"action":"revert"}`, status: 200, has: []string{`"nodes":["edge-1"]`, `"action":"deleted"`}},
 		{name: "revert on a node", what: "POST /api/v1/fleets/shared/drift/0123456789ab", body: `{"action":"revert","nodes":["edge-1"]}`, status: 200, has: []string{`"objects":[]`}},

@@ -177,3 +177,18 @@ func asWritten[R any](response R, err error) (*written, error) {
 	}
 	return w, nil
 }
+
+// GetAllowance reads an allowance.
+func (s *server) GetAllowance(ctx context.Context, r api.GetAllowanceRequestObject) (api.GetAllowanceResponseObject, error) {
+	obj, err := get[*gateway.Allowance](ctx, s, gateway.Ref{Kind: gateway.KindAllowance, Name: r.Allowance})
+	if err != nil {
+		return nil, err
+	}
+	tag := etag(obj.Revision)
+	return api.GetAllowance200JSONResponse{Body: *obj, Headers: api.GetAllowance200ResponseHeaders{ETag: &tag}}, nil
+}
+
+// DeleteAllowance deletes an allowance.
+func (s *server) DeleteAllowance(ctx context.Context, r api.DeleteAllowanceRequestObject) (api.DeleteAllowanceResponseObject, error) {
+	return s.delete(ctx, gateway.Ref{Kind: gateway.KindAllowance, Name: r.Allowance}, r.Params.DryRun, r.Params.IfMatch)
+}

@@ -81,3 +81,6 @@ func (w written) VisitPinEndpointResponse(rw http.ResponseWriter) error { return
 
 // VisitUnpinEndpointResponse answers the operation.
 func (w written) VisitUnpinEndpointResponse(rw http.ResponseWriter) error { return w.send(rw) }
+
+// VisitDeleteAllowanceResponse answers the operation.
+func (w written) VisitDeleteAllowanceResponse(rw http.ResponseWriter) error { return w.send(rw) }

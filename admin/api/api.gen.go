@@ -1281,6 +1281,15 @@ type ListAlertsParams struct {
 	Tenant *string `form:"tenant,omitempty" json:"tenant,omitempty"`
 }
 
+// DeleteAllowanceParams defines parameters for DeleteAllowance.
+type DeleteAllowanceParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+
+	// IfMatch Write only when the object still has this ETag.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // ApplyParams defines parameters for Apply.
 type ApplyParams struct {
 	// DryRun Change nothing; return the effect that the write would have.
@@ -1683,6 +1692,12 @@ type ServerInterface interface {
 	// TestAlertReceiver Send a sample to a receiver of alerts
 	// (POST /alerts/receivers/{receiver}/test)
 	TestAlertReceiver(w http.ResponseWriter, r *http.Request, receiver string)
+	// DeleteAllowance Delete an allowance
+	// (DELETE /allowances/{allowance})
+	DeleteAllowance(w http.ResponseWriter, r *http.Request, allowance Name, params DeleteAllowanceParams)
+	// GetAllowance Read an allowance
+	// (GET /allowances/{allowance})
+	GetAllowance(w http.ResponseWriter, r *http.Request, allowance Name)
 	// Apply Put several objects in one transaction
 	// (POST /apply)
 	Apply(w http.ResponseWriter, r *http.Request, params ApplyParams)
@@ -1948,6 +1963,95 @@ func (siw *ServerInterfaceWrapper) TestAlertReceiver(w http.ResponseWriter, r *h
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.TestAlertReceiver(w, r, receiver)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteAllowance operation middleware
+func (siw *ServerInterfaceWrapper) DeleteAllowance(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "allowance" -------------
+	var allowance Name
+
+	err = runtime.BindStyledParameterWithOptions("simple", "allowance", r.PathValue("allowance"), &allowance, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "allowance", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteAllowanceParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteAllowance(w, r, allowance, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetAllowance operation middleware
+func (siw *ServerInterfaceWrapper) GetAllowance(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "allowance" -------------
+	var allowance Name
+
+	err = runtime.BindStyledParameterWithOptions("simple", "allowance", r.PathValue("allowance"), &allowance, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "allowance", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetAllowance(w, r, allowance)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5231,6 +5335,8 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/fleets/{fleet}", wrapper.DeleteFleet)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}", wrapper.GetFleet)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/fleets/{fleet}", wrapper.PutFleet)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/allowances/{allowance}", wrapper.DeleteAllowance)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/allowances/{allowance}", wrapper.GetAllowance)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes", wrapper.ListNodes)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}", wrapper.ForgetNode)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/fleets/{fleet}/nodes/{node}", wrapper.GetNode)
@@ -5349,6 +5455,98 @@ type TestAlertReceiverdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response TestAlertReceiverdefaultApplicationProblemPlusJSONResponse) VisitTestAlertReceiverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAllowanceRequestObject struct {
+	Allowance Name `json:"allowance"`
+	Params    DeleteAllowanceParams
+}
+
+type DeleteAllowanceResponseObject interface {
+	VisitDeleteAllowanceResponse(w http.ResponseWriter) error
+}
+
+type DeleteAllowance200JSONResponse struct{ WrittenJSONResponse }
+
+func (response DeleteAllowance200JSONResponse) VisitDeleteAllowanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAllowancedefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response DeleteAllowancedefaultApplicationProblemPlusJSONResponse) VisitDeleteAllowanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllowanceRequestObject struct {
+	Allowance Name `json:"allowance"`
+}
+
+type GetAllowanceResponseObject interface {
+	VisitGetAllowanceResponse(w http.ResponseWriter) error
+}
+
+type GetAllowance200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetAllowance200JSONResponse struct {
+	Body    Allowance
+	Headers GetAllowance200ResponseHeaders
+}
+
+func (response GetAllowance200JSONResponse) VisitGetAllowanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAllowancedefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetAllowancedefaultApplicationProblemPlusJSONResponse) VisitGetAllowanceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8310,6 +8508,12 @@ type StrictServerInterface interface {
 	// TestAlertReceiver Send a sample to a receiver of alerts
 	// (POST /alerts/receivers/{receiver}/test)
 	TestAlertReceiver(ctx context.Context, request TestAlertReceiverRequestObject) (TestAlertReceiverResponseObject, error)
+	// DeleteAllowance Delete an allowance
+	// (DELETE /allowances/{allowance})
+	DeleteAllowance(ctx context.Context, request DeleteAllowanceRequestObject) (DeleteAllowanceResponseObject, error)
+	// GetAllowance Read an allowance
+	// (GET /allowances/{allowance})
+	GetAllowance(ctx context.Context, request GetAllowanceRequestObject) (GetAllowanceResponseObject, error)
 	// Apply Put several objects in one transaction
 	// (POST /apply)
 	Apply(ctx context.Context, request ApplyRequestObject) (ApplyResponseObject, error)
@@ -8600,6 +8804,59 @@ func (sh *strictHandler) TestAlertReceiver(w http.ResponseWriter, r *http.Reques
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(TestAlertReceiverResponseObject); ok {
 		if err := validResponse.VisitTestAlertReceiverResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteAllowance operation middleware
+func (sh *strictHandler) DeleteAllowance(w http.ResponseWriter, r *http.Request, allowance Name, params DeleteAllowanceParams) {
+	var request DeleteAllowanceRequestObject
+
+	request.Allowance = allowance
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteAllowance(ctx, request.(DeleteAllowanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteAllowance")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteAllowanceResponseObject); ok {
+		if err := validResponse.VisitDeleteAllowanceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAllowance operation middleware
+func (sh *strictHandler) GetAllowance(w http.ResponseWriter, r *http.Request, allowance Name) {
+	var request GetAllowanceRequestObject
+
+	request.Allowance = allowance
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAllowance(ctx, request.(GetAllowanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAllowance")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetAllowanceResponseObject); ok {
+		if err := validResponse.VisitGetAllowanceResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -10516,425 +10773,427 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5P17cxu3kjeOvxWUnt2ynTOmJF+yT+Q6tSXbcuInjq2ylPj3q8hrgjMgidUQYACMKB7H7/1b6AYwGBJD",
-	"zkj05SR/JKbIueDS6Ht/+uNeLmdzKZgweu/o496U0YIp+HhyTif234LpXPG54VLsHe2dTxlR7IprLgWR",
-	"Y2KmjMjR/7LcEC7IH5U01F5JZlRd6oyMpSLDl+P7v1CTT4eDvWxP51M2o/bBZjlne0d72iguJnufPn3K",
-	"9uZU0RkzbgTPmDJ8zHNq2Gs6Y+uDsd/6QeT1xfY13P4+p2a6l+0JuHkvumIv21Psj4orVuwdGVWxeFz/",
-	"odh472jv/+zXS7OPv+r9V1JMYCx2tM/V8m0l1of1bErFhBEhzZSLyROimKmUgFGy8dgulZlSA38vFDeM",
-	"LGRVFmRKr+qh/1ExtazHXuCr4mEWbEyr0uwdjWmpWeaXcyRlyaiAAb4oGTPbl25sL2tZNPjtxssVlurl",
-	"GChgfRzvYAGkKJdkMWUipidteFmSKdXETLkmlh7DIJFO62F6EttIYHYYr6VgLUMZfjfE/dDN8ShGuCZC",
-	"El3lUz+4ZbRiicHY1yRGxEQ12zv6fe+7vfdZYniv+Iyb9YEdGzKT2uAyzKhYDshz3HxyeHDQRjIlPCxJ",
-	"MYcHB9nejF7zmR3O4QH8yYX7M4yMC8MmTMHQXsuiwyEUsmg7ffanjXS0vhxvrphSvMt7pbuy5d3+59vT",
-	"8akseb7cPqA5XNcyHPzx9oN5K6sunFHZy1qGAr/thhueM0FFB25j4LqW8eCPt1+ac8XYm3HijL9+8/xk",
-	"CGIJOB8vmUZuTIF4LbvJyLBg2r78KL5aaka4IXoamHVGhl4UHj1/+ePJ2TleS8moEkXZyszluOdB+HWu",
-	"jWJ0tn1xK3dly/L6n3ex45/sM/RcCs1QX1BKKvshl8IwAXyMzuelFbhciv25kqOSzf7xv1qCzOz2Qnjq",
-	"c5lXM/tIeOuKALGbt2DCkIWSYpKRBTdTQok2dFQykgNH+pSBoDFMbBhgv4GB4HrLtGWoiWE9l4JlRCo3",
-	"niEK8GFGFjBeoKERI4UUQCYJvSv1cnfZPlzzCV7rxmPvOM7x5bWcyRWjhhV72V41L/wnkYN+Yj8XrGT2",
-	"23VplMHTrtizKcsvYaWKgtvH0/JUyblVpey2O92jOfdTJUdME3bF1JIwUcwlxwM/j+78uDeSxXKdmt+y",
-	"SVVSRdj1XDENaubdtycP7uEpnVXakJmVq7CuXLhjrLQh3z8iP/On/iTYpw/I1Jg5SHP7+rUpsus5yxMC",
-	"98xQU2mmyd3hg4OD4T1CRUGUXTT31f2HP/wwdEPKZSUModqqBznTuhbO7kJLBoQKp1AM8aWvpRlatUIz",
-	"szJKbtgM1mdOjWHKjud/fj+8//j97wf3f8D/3b2/8sW9//6P1PzcF1Qpuqzn+1pumnI01eb0xpSXlWLk",
-	"LiWjUuaX90uuzb0vN/gxLcv1cb/AUWlrfVCi5MLp1vSSESoC9ZFCLkS9Mw/tWDdpPI0TmSb9j+tDXllS",
-	"YEr29INGYA+FWy27xhM1z1cpE3VLeLvUiU36yWqBOLCgaOBj/cTAxnBzvqMJLQoFJLnxtfUEuOCG0zJN",
-	"HiBk4jWFlbaqMVsckWElLoVciCG56/TMe2TCjCZW0DBtNKmE4SUOGKnJClq4A64TUjAyYmOpmJ3GhcBT",
-	"7U/VhbV+PF9z77IczP7zPjkVw9QVzmUTH39eKWD/e2B+moRd8Ca50sP94Tb2olgQLgmlnrifyQJUi5KL",
-	"S2Ik4cbq+NowZZfWTg/WSg+IYgXXq28L5l62p7hOaAdnuH5rJ2RkR9nYzhHNLyPmtf2IaKaueM5STgJn",
-	"3k4ZLc2UuAvthKi+ZAWhI1mZJtXaa5iyjAZWpGSDLbRq+IzJyvTZX3zGx5QG4YcWbbDd3GEGtgU5f3Vm",
-	"2TeSZtCy7mhLFUbmEu1Ubp6QocnnwyNCSS6FYCCRccHlnAkN77kQjqifkKGd4/AIV8BQUVBVrK4aFXrB",
-	"lCZnJ29/e/n6xydW6yy4Hh6RU/xzttR/lO4hE8WY4WLSPC92KnYNc/t/+0pQAAuu7R7bu5NHqNJMrS/X",
-	"KzkBWrKcTVZWcZ5TrRdSFVa54fkUTXZJFlLV9HQUbzLXpJqjOOQmzI+SUk64ADq10pIuBwQGF2hgRq9f",
-	"MTGxh/T/HqQM6CYfzfau70/kffflhBpmnxnrNdEV9/lsLpVxsmtqb+BmWo0GuZzt67LiObvvHuH+3Hd/",
-	"wpuPS6YSHPuNsCqoQPmBdKDljFnlxFsSlpMROc7IWMkZHP8Rm3Ah7PF0/ICJYl19KpihvEyR8zIDVg+a",
-	"ppGkkGnlRxRW+/+4N5ZqRs3e0Z7VEO/bY5UUDUXa8tDoffNzxFdz/FZby4RqUkrLauz5ICW1ogCHh9uf",
-	"S/sQOqFcJMd5yUUR67SeX32whz8woQ8jahXaORXcEreWlcrZhwKFhDZShT8KxcdgYcqylJX5YLkrKMPW",
-	"/vugecnAAG16C/VUcXH5YcpKe6Wms3nJkmcG3BxphqjpUhMtW0SFluUV7sc6Z9dWleZmGS/DgipLInak",
-	"ihue0/QZ1lwgh+62y7rCo5PSbnQ1m1G1TP7m7Pb0xGGTRc6U0ANyPNJWL7J2MhDoiFnqAIYBUrakxg41",
-	"sUqfYqP1d0uQjjiiBYpWsp5MPXS/Hm6f3nfkGHC2d8wr3rKc8asUg/1JLqygdr+D0mVv0KgPWN5OXhpN",
-	"fn37Cs6RZrmy+hNV4HK2bGUhEuxCyfmcJQ7xMT7cuJ1a8LKE54wYMbIsjohi40qzIiNGSiLLAuwZ+xlc",
-	"kXspzYB5X8Aaa4JNtkyAWANhNjcEz19G+Ni+vuBF8oAI5/pInByjlsemB4nnErUAf5KsXZHtecLb88Ss",
-	"0+eJpcj8neVllMyY1nTi5jeRBr3Hdj7dhub1Ez8yXVIQUgUXE0NL+3HBcmnHCM6K1AAXlFv5v3WfrZDG",
-	"bWYCNtq7tBPO3/jYwUa4q/xi1m/NAp31OVvhLOzyjJVyQR3v6+G7eAVHSRBWcENGSzKFI2bokkhBxISL",
-	"a/ATemuGksIFnJqnzTlengK3VIwWb0S59K62tT1zV791zsQGLXNhvn8EfC35kOjQFUzxK1a8UHK2VSmO",
-	"Lk2I2HrxUhRW0hEr9VZPIV4VHd3tjls7y1stgZ6zfNurwuTO7MWfgmtsAw/ZuoHuEZ22e+U8OQnmjhVM",
-	"oPPR8bv0GY7NmVvJHkfnHSj/cHBmdImHBmymzB0W0PhQ9VuuHxmwCdMBZ3imNTmkKnRSPGCYMiUfppW4",
-	"XH/qy8I7UOzvaYljj3mS1SsIBFhLzq6WtRlPZnOzPLIsgoL0LLz3bEqv7MUN19hWT5di1Lmi1wnNLmRX",
-	"WbdCaT6UCyviH9WX1oAudkhv83m5dD681FpbitKGze1uoXGJoZVaa3Bc+Y4mchFRyApt9dAPCj5hOk1L",
-	"Y16mlZCSi/iHiCM5lSCtUBs2j9mu1WHHy/s4QzBb7J3ZXu5s1XHJ58CNSgnGDl6fDiXHG+9m5F5Yjymz",
-	"69KVAOKN2vH+v0UP4VZ209xTHC58DEdrE99/E5yrM3r9Eu94AKHv1fM3V5XYKrFO4aLVpfaDep/w6T6l",
-	"5Q0UkmdTKcEvP7NGdOzfBS+Mcgk36zTvoswRfSlZieKDkiMu0kTThRD8LHZHA1GaT/9A0xXTZDGVhLq4",
-	"8h1NplKjOWQtFpKX3O4bGC32wjMYAOEafq3XEoPA+tJFcPG2CxGnFYFL7a+k58Ur/xfU9KLpeV1PQ5ir",
-	"z414Q8PF0WV635JSGZIq+miXzxr+r89w1jtpmCunrckp1hXFfErRgXx68ku2mhZIuNGsHGO0GH4VhNF8",
-	"SrjWFVOkmhMjMzKqjPdtZy5/Rpqkhog84rjCoNFGgqqvdME9nfKmKiUX6DkVzrPq4iiNWWhSaVZYPlUH",
-	"K1AZJc9fn7lb7TL0VDsv2TK9qnPFr+ybL9nSrS25e/rzszPyf/5vRvDDoWWvZyfPyOG9AXkJ41lgwgUo",
-	"/IJdMUUsDR+5tAB0+oNP9EIM76IT697QhRCycPeI5pcZuWRs7lzKRipW2KEgO958DppOXDvB/tS/Y413",
-	"nbekA1K0sengOwYLyVHxgLyT6pIVxH7lXelcwxpnhE8ELFP0g1vQdT1hi68uHkVOhfMMuteM2/zZYy4m",
-	"TM0VT3nLzn46vv/g8feJzF1LXlN2nY5NwylNUvIlW77o8cJ5NSp5DuR89+z055f3Nr0WjlPCgDS6Pm39",
-	"zpmQ5nhscCrdTBIhzVMIjO/Ckf+p/wlAOv0sZ+A3zhap4HhMFJBDsXB+y4j9ESEXCddbgyuvGe9mypRX",
-	"Ci1BcBNpjC487VTASPXzYQufE7z07vZBFGV1nMcl11mLJqVU3Vx9a5Eb50FeYCbBlIpCT+kl01F0NSPs",
-	"muaGSOFyfBa8LHKqCg2zlYIR0PZ6knKbV94l++mWbAqu1/L1u5hwp/jU1Eh2otglVDAM9Ou22Gcjp/WO",
-	"DpkBfi9q+8LSC4RmesvlStNRydqJGQ8FF3XCgLHKwBMgbb8RVoKQxXTpaTZRLRALzqAyer+kZwFuMJ4Y",
-	"4yWKdj1l/j5rnMseVt6xvtThxFpijUhHN1Qgry+F0+lyOtZ5BG3RH6Mne1UHttjupbUeZ3SJ6qIbUHMs",
-	"KUY8SwaEh26xhy66Vk+wTqu4oiUv4hdA5gcwliEpGdiskJQsIl+jgLzTUWUuQFS7kVsGao94yNiSBh/f",
-	"TBPpwsBWCGWGaf057axZ1WSwQ4EiK1fAtKLb+OOXds6Fn1+Kt86Pkr4QXKctDwlcef2n4ELekkHYMO5j",
-	"MnkKbnTkkGsHCnL3dUvM3R6AmiWko7Q+zpkcSIP1bYkJ+gfVXMGNrcke6t1IL31YZ79yKTbyvCk+U5qz",
-	"8EU6Y1mW1qKCzBqgfSEh9WahpGEZFvRQiPe9FBPMlHwZDohLLgaLI3Px0lD75vNcLnw2tUsPCwkt9p1H",
-	"oZ4I9QwB+TCK+ZB60qNUVtqk0gJcGqJimNvyhFBQSTJC0TLCyXJIgY9iFHYmM1owXASXbt6aZLPCpdyq",
-	"DDMyPENKGlpDb3gG5tqwX6QedJQ5zVuc4TCr1JZarovKTL1jw8tqxJRghul9l246bEsZaTpOYrp17+zI",
-	"uWLK2x3res7H47dykU4dK7mArNuRNFOieWHl3TF+K6rZCLNDDlx5mv36CaFkOKHzIWYTorxkf1S0hJ+9",
-	"m1MxUrKxscZjQjgCQSeoAZ5jacGRvP1IiwI/KDaTV6xA+rAjSBKHfWs6gsLG5lVrFEXxyTR9H/zSduOq",
-	"NwAnFr3MDSh+jH9Zkvfw8Zgp5pz4IX/ELgGEaXxZhVuLpPr/nOtcuryfHkqQpYZ5SXPmDndTsSzcQ1mB",
-	"fGkqF/b4z/g103UKurTqoh6QE2sJlEvQCOQ4PkvD7EIMmclhRwuhh/C04YwKu/O+XgG41oyLeNCHa/lG",
-	"Qvec4gvHre1QXeJ6VJxlWSfk2Aprdw/ImzE5e/sbUSyX1ojBDG0uFTdLGDRU1zK7lWTELEu+EKgMOZU9",
-	"LGCKCYtkodWZZz50zgeQXy7sqliC/zA1Zj74YPL5oPHjgJxD2itV+ZSUXANLhqNH7XEODhpmzyokaBct",
-	"zkbPY1YiIFKZ9RmR14wVrCCVKJnGtbHPs+8+e/tb5mwTv3SYCW6mjCviUsdCbej3jx8/fLwtD9yl3Kn2",
-	"0jRK/DWglAAXHCzprGyo70PPybMoWRiE5z4z+T4+YpBLMR5syp5a0YbsxOXYz7bxwmOglOPj42Ni5ASs",
-	"qdieP97L9uyPe9ne2dvftuvCQDUpvmFP1C0OAxeWmef+MCg24VAfUImCKULJXLExv05EAOH7DXS879RD",
-	"vU/nfH/Ykplq36aWGzZXEDvBTTuLQTcXoweFant+pxt9aj1rhnWLVT1xx+WstCtgJ2L54VmtMHfUy2oa",
-	"d5e0LsRwg6ayTT1KH398t4qUAUrmEUvQMLcB+YUuyaiW+Sul7SAH2sosoiKP7dSP469vSm0eCpOeG3fe",
-	"iHu7vLzA56Bc30jwcTih1tCI3RezpBk1VyxnhRfqazo3FV4YufR9dsUULVEYo0qP7Ioao/ioMrVXyMlr",
-	"L36nfDJlGlxwWFUXKONCcE0eHfh5ZeThARypjDw4ID8HYs/I4UEQfqjUSeES8K0Cv/IqRRy94dt0ZiWg",
-	"g1hgwqilm5BTFLnSXrS3IAMcpJi/F7oJ2VQZjErVG9dYGC6MhMWYKFnNsTIW4kRAuaCaQ9zD6rRuQo7O",
-	"vQ/Y7vuFAGIWdSwfj0EpF40b4lyJmDUtfIwtemPQcDbMG3WLBHOdWoXMl9772rcQyWtZiwkzQQRlVn2D",
-	"hZhRsQz+rCe1iL4Q+HZNCn5l1QhuBuSAaNAiLKGDG2hATjg4CO0eOHIFHxEcEeWuiZYCfUdWJDKaTy9E",
-	"WNCpMzG1n5s1ZiHdCobRm2o6hiCCqrxDa0tRLnryHsjHT5Q9GqZmXFADJjdABICDwRMSuuTtDs7AgQCK",
-	"nyETCT4GV/JIBFt4KlmXOVGJGy3LN+O9o9+7Fru9T80C6nACTWJmM3qrg1mIOsWCLsHVObEHdEDesdGZ",
-	"zC99lQFyEVkW62R9ISbSzto+4G5eWjUTXcfk8ODg8F5UmOT1YK5JXhlCxwZ0GcOEmQa3Os7fLeAhFIkc",
-	"HtjjGVHt45mlv840BQSwQ4LyK56IYdnhEz2nIvJbPD44mIE/5YFGy+Fw+vBgNmzWCPhnZnEZ9V0olv7H",
-	"3YuLAX669993hf6z0n/O9J/6z9mf03v3/vEff/7PwXo1dctS1K/Z1WqcALxRuqQFGIigcz2VhhRgSUe2",
-	"KRrP3lOHPMq7wnniaGBOY4ijtmRx1lHT9bxg77btFHn6SWqDsE6pCI2PexwXrqTuttEs/8AX/Ho3D2x4",
-	"czs9zGOOtM06mWPq1jtrbM/mWNGx8540p5xSHJG4+BV7tikNqBk6RggDKqz2i0VMtY4kdVQOE2fVpDxi",
-	"XHSOGH2JXKGvGPN1aUJph8mGwsDN1kMz4Ng/S+dnttwhH3MZTz+nMqKOywVdalLnLKXNppvGo1cz+WBe",
-	"/gCFMCxSZGOgHdcseYp2LQH4FQNwqiTsgf3ByXvMUQba9Bhd2h1RTBPzFsyYlyUrCE/kL83o9VNZLM/4",
-	"v7bmnsI1G0MUEy6uGyxyJefcA4ltedFbNkbiv+5A+hE6GdyQ4n2rh1AqPuEinV4BOY0+KjXmrITCfEk0",
-	"M6u5Bxvz5eEV6foUPZcYL9q8CHgZViFPSgaJwutD/tW5sTx3As6cgdJn2bOoGRWkOQJvYwV5dPAojYNh",
-	"qJqwFdne3MYAg9VRBtrj1TD5tgQaIpgtd0+XPd2Qh9Ib62JLOodfoqxxevpykLcOPG7nvOPXaH9W2IcI",
-	"KTa1JJ8xZUm9YVpbmxcNMRR9ndnJqK7S2LTUvgwCVM06otPpZAW7NkEEhTdQNz4ALooTGNZX6ukyoP90",
-	"PfHeI5oaF2KSJDcE49CYHayJXnCTT1lB5HicKMSC/d1aohlBdEAaxSnAOqy9/GSlekMx8G5a5QZr6IAU",
-	"PJwKFPF65+eYLbwPJIRDn0S2sTdzA7t5fPAwzW7mVOsOczrFy9ykPqW82qht9GBIAPHZWZN/hVd/8igZ",
-	"68guzskpyJSW47WwUo1aF/nSYLHdCrs1z4iW5IqpguduJV06csv6OQSdtjzC6+Xppiug/n+7KLIXWUFU",
-	"ysWZoaofbBBy360Lfe6vs/eUnffl/NVZi9oXlqaZOzMKJVjuVEZD9AvSl5f/WousnbFzz06SqQ0Np7qH",
-	"APLnL8E48PIkCfBG9lY6STLys2nv2gJ0nTRRyoV41+LgRbgoo2OHcRaBQ7mgs/OSonsXE1iogAg8GeIl",
-	"Q7wmnZs13y4F/PqeoiyAN7XV0OIwfFwEgdVw+AXLOZYrs1nkp3KScl9P5XyfzvkRoGENyGtwzNRlBT4U",
-	"kwxZR6GBRAUXSud0xo8rYnEVONooKSZMG1+7g6XAfuh2nevoS2dxdwYD+JmjirqmjdHJbcD/UlQSCjjq",
-	"db5iCiAurx4MyHM3HYcbngxWRT7nBBYiF1xPmQ658gBm2+JpXqd5x7K3Ldtv7rLeMZBUBas/JY5S0mfh",
-	"X1J0iD96DhGGVZNYPbcGs+jKIz0f2z1rPOWitfxnzpSWIiacKAiR0FvTwEzses4VXtGx1iSZ+uKSD09b",
-	"MLo2IBb0BaAyzqu3UZfiAgAp28Bp8CE9t/d0p3GBE6FkOWPCnMtLRB1OFg73AS5q1Bq3bXSfB7aDZvAi",
-	"7R5J5rJjacwRaaJBNWAE3TzT93FDFg6MCJJiO8Ml2aufttQsApg36Bbg1uWmI6CYB8mo9yde+HiZky5q",
-	"paR65lbJpxFxAan2kNVsPoxlBbW5uRTjEllSJWhlplLxf4EnfCzViBcFE/jTFeWlq7nwaWXJxMImUnbC",
-	"8eY87KRw15C7b188Iz88evxf9xIub7ndy1XPFsRfGxwhxf0FeO6twITxCdSXfH5fzlH63odDaq1soyrm",
-	"McZ0WrnE9IY5U+j/6qwSvLBXI5D5qkrQfWA+XaulmJbW8c11cdx7FWo/cyK/n5sWvJJ0qtwQxMzRqKTi",
-	"0sGJWjJAEcShqGj7KXLAYPju2GOdBNyzdHvFhPl5FeTR/hriQj5MiY1UELkcwRznXAiHah4+jqWaSMB6",
-	"X0WH9H9NpIzBInNaztaPVIu0CKPdoay44pB/VFexJPgZJLIEc4nAAlnN0R4tVIQLMlq2lPe2EAgXx8nU",
-	"cwRZrftHLOxHN2KCD0xraiU1TOTLPsa1Vw8TnKMGeF9wUciF1/ut+QaJLCM2qQSxL1Xp8Wg+KrmYtBXJ",
-	"LKzNZsdHoViam+nmx7zqPz1/6y+s4FRsUJVxWf2az+ByAgk5B5D2EI0MaQEUcFiXG7uFw9oHbhot2drY",
-	"uwblkIp3eDyu5yXlghXH4CVY16UijKV1UWB1DHu4wFE1Z3JeshZjVV7zFD6m9yBEDJsoRvMp06saeQK5",
-	"dVOJv4eiQVgK7wPxxnUh0RZMkGRX8bCWUYtTrBGgkvzYL/fbCqXHaixcaibSOLUeP32zH9RMsTFSw25Y",
-	"Bx9waqGhl0ygqzadGK98oHFLOjE2QvENb9w0whA2rkQcj9hQYHhrJ3t/D3Dw5K5sRg8FwjKg9mozu1x3",
-	"asdczI1qJV1WqJ+u86euETP0d9aGOwwq9nq27o9od/wpBoUHeGQnkulsA/pg4C0bN2+FFX3K9iZMsDoF",
-	"LKxJ5aGM0gWjKVj1BVMkp5plIfHJcs0kzdtHnIhkVj4kpZSUz+pGGDrku0QOvu8G7BpgrC0XHjYBDlyV",
-	"JDxGJ22n7vRlX/t2wzEHMADQ19Pl08xMZdoaTXdreG13oOSaFZu5xcZtbkY47W1VmXJVnkBU0f4Y4CSl",
-	"DpWjUrlGHdCwxrn0ujGJBg/uESvuvi8boA3OoxYHUeoyJm5gknGd2Cz7Tyqw021JZdHZCpTgzk/mGXpE",
-	"X36bmolm7mSnGEhk7q1xdjAcE0nt1nxz+2sPSXSi9Jzlg8Cxfj94P3B+fpcdjBlbrkjDN7psIfo20MhV",
-	"SE+OgPSb5PkLXrLnfDxOiXJf6Lk5Wh2KHqMCzpVzMJubqIHjmJfM1x4HCOzW85uu6Uz/IhcthgIZal6w",
-	"p8szXjBXP4YFrxRQD338P8ylM9X6+txUUqXg46TK+Cv+AK/DlFZIdTaSwNQ61D4hbTcKVkNlav3i1u2G",
-	"FgdJdRi2Bo60T8GF8YUqCPCbRT3uNpUHe2N9JgscTxZqYTdVwBaOGJNrlkXjqbvtARZ9BAGUFoqVuGzh",
-	"ZgVXyNB1PPfONPBTJS6TWVgLsV1nsBvyBi5sp/kt2w8r1tH8qvd/dxZYPYXW5jnQj8nFKRZTGfLPKFDc",
-	"OhVNuWiLrXoyvKNJKSeIXIMPRlHEZ+yI6KrAiveg1EkwF0o5mUBmzxPIrvdNqdqgWcIB7uhxbjjGY7QM",
-	"ncxDX80LAy9wdFxgFXpsLG7CTjfW9C5Fx4zwSAeA9nZovGKtLzQcbZSZ++QgbDEwo9crtePbqsn7phx+",
-	"6rymZrcL6kMqffCNQC8osAwO1EVuVRJWxP0G/motBnCh/oKgszCxf/fWAi9cFGynxwJS39owL3+SCwft",
-	"jsUJcasNqhgBDHRWRA0C3Y9QOTllswF545p2489QM7l+akp2lcpBtq/HV94HcaanlTXjjsgwlDVD1ZaQ",
-	"Hyyr/xC+xSIuTMT7IEW5HLpuAPFIMeEGpuCllRtl6C0OL7+Nne0ySVo9OTg7rIexA9G3eZlvPtWqDsy4",
-	"1lAXGTlcbvayVKYkkFOLkutLzZA6QB5BTNfpfKheQoo8JmPZATZU4GWtdK6TT3vIHLh3dzfga1mwH+0t",
-	"STDDutNWC3LDD4SW/JJl5DDo8VyQB5Gim1Z5fOPMhNukCMVE2BXbwckZQhVw8tDyvmOlUEv3iboVl1ux",
-	"Pixp54qtfehPLanNQRkFLbSmpDu6wZ1q9ZSKRv/trpQTISxsTFfDy6L0K59j23rmV9DtXdcnF1tFr4Ti",
-	"cfO9TqQbjaDbjrv5RQPus+c/+RzXnW76DfrbWM6SB93XcpAUn0lVFFyy3ZZww8sX9nyqSmhCffVsLBzZ",
-	"NSJNQPofj5qtPjzQg0alwe7GFbV89em9sDDgVPAmwuODh36gYeBcE+jEbqlSS6TWV7+dOe81R6CyMANg",
-	"Si4dYXMRBK2MjPsRgwcgOhXSbR/yPTzVHuzgVUXJTBZVySJMTuy94sQaYvtZ5eNCAJiF932FChSPuKUN",
-	"NTyP7yDpG4KuH8DFKiNdGgXPk/qyJW19A1KeWVmykEp7GnaN892WzBAyBsoBahRRV45N3jVwkOEpHiwf",
-	"umqSKS0dxECkqknsMZwq4XuG3XIxiYmVpgWgFTqKAjwzdg+EPXSddu3HOCAb6OVgcPC4gWp1mISnqMNW",
-	"M3oNA3lrKb5lNE+XgLIGq9jAxnh8fR1ove4/4tcTgUwyv98NMIaANAugffaMT6VemccTcuhLbPBgYJVN",
-	"96lx8bY14wLIgoplPSweIkiS/G9VTCLAkMcHg72eMB+ffPOip/ZR5gZEK8eGYUEg8BR8ms4IZJnimuF3",
-	"pGT0CiP0siygFzFTZMSmXBSuHRk3Gjs1Rp2amUi1jwLn8U5YJdDwVCrDNHqyyIiZBbRgXEg/HY9FZadY",
-	"r/ch8O3UmlpJsGk38fSpSkQMVxBTKXHkoIE8Q54zlTNh6ITpjHCRK0ZRjT88OPhPUmN9DMix06odJpLv",
-	"3y7HIJd0RqzUyyBpCIkbxA1KIy9EG+3SqBVXOXtS4xRrbMW49OhNwJnh6eTQjug/3bBGoa5vQLxvSo5j",
-	"hESs2MaKj7U3dtZ73tGrNA5CZ1Vmx60kwH74harLDbprLV3wxBQSm8TSRAx8xjVEKrctxC/+uigleAs2",
-	"GKJEhxd01P/qCe5u0VCdhDS+hH0lZwyKLxyiNuoy0zrFbmNh0kYd3OP11p2PfU/kRkv5uAF+yoDr08lu",
-	"3MFNh8vhsulrN93GOG5IgfyU7ckRwjRuy8KO1q9P9YCqWjJY9ZQWqdRFLKJxGhooitbWIdVcinSG1g1r",
-	"wfsWy6wWq5i6eXVULQ7TDQsSrW7HAxMT966PzJmvzPCqqfcl+DLE5Uq2bp3DGzqvQ/i/a6pt/NodTiaZ",
-	"fQN9+kvKZwzhB1AZthoCpBRszOjoiIQSUkhaQAn6J8/dJJVlU1bcrUAKWtpE4+VdyRczO3a51c9CtPr2",
-	"uQ8+cWvzzF16intBak1/SraktSQY3HeNED2CCPMCW1w4IwhcyFfY/iNyAda/pyS8a1jbJd597C79lHVc",
-	"K3tTDRYVZtJW9xNVzEJOQi33wrSTXaBaKpOwi1Dq+3ZUcVmmHybLov2m1qwVmE9aDI5KmV+GVBRuMmLP",
-	"m5pJX9F6C78qL+pcqDaaazlt2Ad4Z6ctIppkTW8Zt1bXhi679YVuKWzcWKcY2hX31Tdu018Z7+2HYBUv",
-	"2m634lkbir9h12bosrNA1R1V0LNihm1SF1NuALUwZxn5o5IG8HMVGNIg/bwbaMaocBLQawQ1Av5qHlC2",
-	"5/8FiCO70IrRAurauqoD9aR2u1I/p3tfjJYfplQUwyNw+4kCUEDizLaFL/F2Lamnsiz0gAxlZTQvmL3R",
-	"Ffyv3QUnH61QSLK6EEP/Cld45WILGImyprtPXTNo0jUb97ixWo0RXw5Ljw/ss747Lmyyj3ydrhmNTIMp",
-	"DWxhVxIL2j6lmvZhSQFAl0rwbKGNZjnSiOaX2DzBFaMG6BcX+Fq3HbAJeWv5QsHRBFl/T2vD+bQ86plm",
-	"ljK+e/Cj12is74oIXmpdsaKlDJpOWGvJWwghCFf3BanimKBorSJN8O60niDGcnspRqNG20paP8pV2HjM",
-	"34X3QcOds1e/vnx28uHk9ds3rz6cv/n55LXlkdDAwee7bSmThDe5cWZ+HVLaYpo9HWNHBzl2vY5iNnzu",
-	"0b58GscptgJvttrO9iLMFw/l9abGosN6+CBJu7KRHbOQVyEb6IZAHC8Ug/Sz+1e0rBiZU650VAuG8X+p",
-	"iGalVVhTuBvNic7o/Hd82fv6na+4NkwwVae3dIevacfOLPUtSnvSBpkfSIrSXkkxeZ1UqzBF7QkJHVRc",
-	"IpgjPpcsAA2UyYPHD0k+pYrmxinxM3qNFaV7Rw8eP4SYgf/7sAFx/Du9/6+D+z+8v+s+DO6//85/d++/",
-	"t+Ea1wv3C7QYiPGH+qTjRVDfE37FRIxx09H39/L0yBL9E/Ly9Op7yxZGigJ+9oBg38ioCVgWuvcsfZcU",
-	"XbeV3Qiqs7pJ7Sj55BYg+VvjPB2AYFbrxw4ODqLIxhNyELV4DkMs7aEqgsKpmSh4DGAe8Jt6NSzohybT",
-	"UW6uUNzu+N8vkU9+RUEtuL78oCphtfDhkfP0Q0mz1TNYgS7QENO2mojVuTGWYnUaMnR3fyiY5qh71tfD",
-	"tfjQgK4npLkQK7n5qhJx9Ziz6REAWhPDyhKLLxDUqKG2xjMA72djNF0lTlii3a16mgtCid79nGpmbVkD",
-	"CMsFn3BL1tPlfMqEC3VJo59YC1e5wC6UTLnwOt5ptQW49Qnx5sD3G9jm91+Ca9pJWzm2Lr2Ca6Ibrhbm",
-	"+/ic21UPYslo0ZI76AutOfStza3y51xeIShIhZCVyBvMMdLIfbwgUew/C5WQyFwxTfMozsIUHRQ356L3",
-	"s/B+m5Q8tSvQlu9aA3jLse/SGR00P82i7ndWZ7dGzYXQeMIKxDFqqbNUcat7Wkt3U8rL5I68wSQFM2WY",
-	"3uG64Fr6h7i5/RFtoAE5ofkU8ngCzozD9opT4hKIETuiBnCRemublQWKWKxKATmx2uEoIpqS0avkGI79",
-	"uoFbBAqnGFehzzLXZAL4oZjlwhWZKJpjUlZ6tq1IBb7bPmYK+4C3Xdtb5enOUWQm3ke58W3Om7AubRXa",
-	"NcHX1FS/oF7EmpySR4It1pGxNipnK5kYNZzZ7tLW+EqLAEgHxm4j//XgYBopKtNBAzerS8lBGjMLqNWe",
-	"6NoNMqNL+35iZQI3NcgJs+tVhtT3ejTYHIjG/Wqjdr+ble4tZaUrxRnR/iVn80aw1aIVl0SXS2GUhPZD",
-	"gMXBXC6i0w7sGXXeM6cwbPQAteS3WHUnIFHCwmlDW7AEIfc9lPwmkiZw+AB51KhnBT+EVVgcDK5d8VLS",
-	"At2DIOzdL5b+iZCLpPrudZs2WNFYq9pw/1k/VL0inSv/otbu4ux4qG3GXQklobHfzI2tI6KWL0dMqAIb",
-	"MjfrggxIGQpXHpGLvbKiF3tZIitTKnLhUiXtdTVCOHr8of89Zvgb6N4sQEChPzWZQEFz0ymT/wVc2PAI",
-	"bsS3ns/L5QvKy0oBjxhzMWFqrtJgueNIf3ZNpmBhIFds0A/Yr0xG5Cw38kikK6jPmIUVvdUqHLkUY65m",
-	"LekcO0wjyvakeM715caziqcOkv6k8GcxOTJ8WM+zYy3zheIAKLZe+N5gPa5XLQBShagAmFKAv1vs5tS4",
-	"LMGEtQ1JkMFReUeTsBRrxW6pLq7w2BctPu3bPtyaY/3wLuNivYQ+D1YmckO/1iNm5bkHpeiCxeKNzzYQ",
-	"1rFieuqzR31AIB1UxCe92HSUo6y8cBViI3pJM1cMDWl4I2TFM6pYcYRxo6Z1Hpndoarf6QKg+G4aZ89D",
-	"oJkxSbJ4zRYIiKWr0jU1pJeWUTmh7IIdHQ1H+5K38KhkWVQXbFjLjtPgsL4exSUjInP3T60lc4NYO7p/",
-	"dhwyqUVKC10KPIQEwEShqYGHltZ1JeFq5wVrQb2Sk028FJorNyCH4S6sgAKkf2PmR0SOx5jtD2CWkXBw",
-	"BQ6jpQM1yxxwF4gue78vpXINJNMpjnZqv9XljOu1zFKMT9vSMFCPRH98GypU0GpCnn7wWIVKqRUjLhah",
-	"bY+mxsGMhHAxZu+hI1NYDbJfqy287/zV2ZZiiPNXZx6BvtGPDBo66hW5s/WtWPTS9PdsvQn2f9Omycrk",
-	"cpbGe7cDbxDQVC4Iu/Z54tgPKqRzM2FttDgkd0SGleDXR6fH5z8N0bOtoV8l0F9rSC7bm7fhORjFWCuJ",
-	"GVVpw4pnx+ltgWh/UD0dtK89hjWUkoO30Ett2IzA8/R211NjjaNjEA135fT0YF8vHDvcJQ/DAteNtaaY",
-	"8QUK5cSZ6pBZUme6pXo/+iLXDUbhqkGjWIT8k/CBNeV2O7hM5+reNtCYGVU9nlSnwKcOnV3Ifuc0LEOa",
-	"dkuqgAuGlszclTdhJRuW4rcApgaP2hpIVb20fsxZvIk9qBQpardUmk7HPCZ2y+tzjAk5LmHliiWbkt46",
-	"UbJrumOXNP2Qz/NF0yOR+3dGVXrt0MPXGqBuzbLcXbpkSMTvxzB3nD5Z662Jqv+ZJtXclfCg5rWQKk4e",
-	"9RE1zUvM/XeOCOf6QbVWlqULWYgPeinyrgG2emi7m+4bXN6Ey33pkgqekKHdl6H3xfEcmE3B7eXQBAV9",
-	"eDM6nzsTrk5WaXO8hAuauTDb23OGbJpNsC9xAk1bV8Vmgk17g4s6baftGp/U4zpttiAiucQelxPU1rnK",
-	"ZwzVSLebq2AcYrLlfUsMluIhAg7AOvjl3Rs/ZR3QdLZe5ZZi22Xxdm67NproFsgpBxG6pZmm3/atU4Fm",
-	"Tlvch4GKP71vnthjsXwTfPX4qa0AguYes3ZbJz4EMpfhwHZofNruuoGW0MjBrKofXBiQOlcAmKoIOVkL",
-	"3zuiYCUzK61BWpw6N0yPCuzerUsq+OE6oq7z58CgHOsKgPwUg5F3NIHsswQqiEcZvVHxHqx2CyQo3N9R",
-	"nLmJ7ZC7R31yeyGhYb3QHV8jTKQgRs5jWLm/GA5aWKm/IBSan5tHQ6trx7oM8FvCTgv9c/uAqEWiftfn",
-	"6gboNdgHEDGcufE1+BmZykW3Opz+ncR8M+2VCt26xo1dm+DIwZFJ0QA9xKyXVfRWGvqGW0HYlibJclak",
-	"Dd03Y6LZFVO0rLuOe8wFHAYA2WAyJfQ75EJn2A82wDgjRIFUDkRi0BL2aK9sbmlbAL72nlkRN2iBfpOO",
-	"0isCcTUxKl1Duvls7BgRodFkt9/5+H9VMWmAA40wI8f7LTGLldaQLZY4Y+yJBO6TZieuTU+fljG5FJrl",
-	"lSX4H3FuJy2trvB71J0U4N5Rg/BeaSCcx41M3sOkZOOajspGpliUKTWj1ydY1X2KSCHpnLGoSXdIbRkx",
-	"DzzWhPpw4BwzuswCXBBklwECij2mMXTVarbvtuk0kHw25Cc/vr4md4U05PHBIQzj8cHje/Ch2faINBoS",
-	"RQuuM8LHrieqmSrGAN3FMaxmUx/XVidOsO4NT+Q6EbVM6wST8iMacN7WHw7M1IO8cGxa4Fo2AeilRNfp",
-	"tpFnboVmGpr0RxPxHkOuAzDRjcGI3iBDDjNIrPyMXjJssrrSRQmyjrUH86gH+OBg+wloQ5bwRxmdoEHD",
-	"FwVRLJeqF+iELuXil82keWzPRHRFtt6DC5yTXJCxFaYzLqD7bURVD3pRFYxp04bYEdW/Z5vf/rjDSt+g",
-	"e1UX2dIQAruULR57oSdcNrrLXepx6E4CsdMBOXbZ302Q7CeIpgSZr2zMr8lwf5gGzl7V0WhuWhqp2+ck",
-	"C7NLF8dlJYMa4CMy3KdzPnTIX/YzELb9sH+dQb2wJXL793U6atVtm/x67nCPuOhtcmKf3TuaLKSCDKKY",
-	"63iGZjVAUBYdJtC3YYauGpN2+n9BO/KUi7+pCbnbnsSngXvfPOt6FW0JuP1RQNQD9Qc6tvnMn45QVejL",
-	"v3VO90uhDaMApegGfYTVnRJTvSEcDLm5W7pW36oNdUv/adyCG9numNllJEBIshImiJyp5lRdjPgbVCym",
-	"tqu3L2B3S91E7Eqif0BeDJ637UkVEfpW3UG+VwNxv6c7PagtocChw9AaHq209M8cHIUmlQCUDigfaGLL",
-	"3dEOhRGAJ41EJMdhNR8exZWf8CRWyzoIwA3IsJAL0em9E8l8rlOo9HPQX3b3PCBYx+hjWIydru8kIACu",
-	"HBBzQ/QXmi6Y8DG8fiojgwoaLB5E7CB0fBVWodZGUWPV/3lliNsuR+4IM6tTKNT/3m5yt4x/ReUGZvbv",
-	"3jAkBKN3dkTrZemp0AOOOMhKTMZ0goBEXl9wH3Nnktm1yAGPFxEiEBE30TnEnsNUDQ1UG6K3JHiT7TG0",
-	"NhK62aMmgc7vOuyZktl08PZzDXdzCaeAhcEV/3xDtl2qtxoVYR3uaDKEZwx9dVu/aUdO6t1OeYtbuzvF",
-	"71rwY+nsVmBa6qxWFPGSYHr+gLyBAlgPygHpv4ICAmQKujZPFvOdGToqY5KdSm0+gFKf7inSoVMmjmi1",
-	"V6Z9sP798P1wWxPMtDa8UFajR1WXAvp7IdNlP31SF7SsVM7aspRdU2rIuz8iw1HFy2KYERpheOADIPN4",
-	"CEnmr49/ORluV0QDteUOLLmtp2cLPTrS2Tkx6hZNyZV5pxyFZelLmDvXfvjhb8vfC29NKluqEr1zDkot",
-	"XX5JU1vWGQYDdRbxdUttjRR7nKdmQQGLsTIInfm2GO5MDi4EZj7pDAHU8ZFBIMGNoHvP7VwKxMtYEURW",
-	"lUkV4ZbLcPSxzxNVyjVYhnsy4urYyPCSLf8J4g4IMwaT+J9/vv/HPwff/UfqILk5dk+DdmrUjIuXeP3h",
-	"lu31b0jt7ltws6erjyGZKHOVAivVkiHanULw6VGPNlqmcS2RJ0TMDdT0NFNzYffOK/jWhRbqfOH1hO60",
-	"Zd0dJKA9Wcvb00YqlpEZLZiPimLyVpfav9UosX9ZhhjYo+VevSrtux5W4Evmsa1aeLkDtnaPSI820drW",
-	"QT6JCKqtOYfLFog3+31GhlCmPQyZEhEmD5YMIjYGNtDRGRn+XI2YEpahDT3GQ1lpA21H8BH2wS6piqG8",
-	"QhiUiIhfioliuqWNWDtkWUd46NjS6Cjg7NLuTri9rRuK9ooWjPk1RP30wi4n4oPx2ulINRQ/xp3AyEtD",
-	"CiaAu0OgBYuXfPf99bQBWaTAvTxK0CPyM3/q4kPA7jQgzJAHB49AlDw8eLQKHvT48cPvU/2SGS2Yug22",
-	"3tMl5MIMSGwEubYGZKzozGHHOiQI32SlAX5mx/ycGrYOu+d8g5VX6jGS+PiHH6K44oODg60sxz2kM5kh",
-	"YeyS1Ixa3rTXTeigmMFhBZ8buIIVB2i3gDEbsj0SMg5bJSXMN+j+5jOfvEOvxqHhIi+rghVRAP0JOYTO",
-	"MZooZtzt4+2h3hE0/GlNGgl5GFip5fsKj+tsEKu1aJZL4cnM5ZS4UWQu6YK6iyAnRixJTjVbC/+n80eS",
-	"YHHp6nMPKBHFu4eOvu+PEdZhGKVCaDp2PZ1cdSjM70lcVzWVJaQ8XwhesNlcGiZMvRCYvGEZAyAsGYQj",
-	"JENHZfchHQAwnR8fPMigwxpmaDxC/TGoGgGouTlYcCtpqF/wJne213j4Xrb3+OAB/P8h/P9R0hd3o9Y4",
-	"eD52eN6wBVm6NhApHXUQ7OIXIvPb+vhhJadOK4HQm8hp19bwgXQgEzdH7+f6GNFL9msfMHJAU+kHsNAO",
-	"E+KTz1tgF1xDKcBMAkyijmgLJRubN6mdeV0X1wGAIZYxgbriUV6wPp2cT5k91SafkmoecBOWJJczto42",
-	"sHWZnb2UUH2dIYVHDzJV46xZD9qHHKWjKj9OV7pZOZhaEjRhZvKKaRfb03LGgAsopqsZYimlYfCCUZAE",
-	"puYuj40DiEcwnKAEtwUKZwsYBzdkZC/VXUkBwEP6katOh8TOg7gyC0kmkkgrNEPzRdA2OJaNxxGpuhpu",
-	"BIAVEJUS4Peu5kxphgD2oY6OjgATIsn2FvSqFeOL1YExjyyWzhUOXdy6URMyudaeZCngi8j2ggNeY1/A",
-	"BPwQ4s3pqjQ5lrtzJv4MnPGJ9i1Ru8hmGHoDzbGWNNrzwHcC5Pvj6+uulBxwChLHrQFc0PWBoao7lU++",
-	"IVvSdZrs9poERrzei14QViueYLay7v2ow+3lzmnkBbKtDXA70Cp3QTW2sCzIKNVmBCRZm7bniuYxsbVO",
-	"MkBBGLXdDfEeh5bU7JtKprQgRkoyrgPoLUCmvpVGNzbglna1vr/HnSv0UHfyqB/Yb7f9rux8u985ZrvK",
-	"ECphNsBB+F61begPgYQ6rJmfWnxWExxlIk1EE4g298SXsmGXXK8gyiumWpWKrUrMnGrtRela0AIDMNiH",
-	"E3icnDPRPTHLwUWlHo6IYJhvVHv8oYCTm+5v0B2qVryY6601rLoC7LtqDAokmn50/Q5F5e6I2pUB9XAO",
-	"nAGedLAOAZdJ+ibCdhAQEwxxjL9aLsjblUKjv0wqCEzsb5rp6nEKdnquOqWPrBZkl4allESMPzQbdjv4",
-	"sD6wjsbhS62wcDi/iZqTa5objxNubeGyyKkqrPmmeYEqR10yXVI+05tFx4ZIXLbX0mjg2A5aUEjxeBJ5",
-	"IUF4jQHJTbDA/n0CsMNXt3+j2wvqHeLB9diVnr0xP3VoZLmaUtMp8xhTZd6vhwVKKSZMhaUJrjpvTzw6",
-	"fBh38p4NUPKJSclepcO579xeO9YOPaTsOrtILtWkDvMQF6xx7cRAz5hZlZTGNs2jg0f1GLiun2ZJayYb",
-	"ulGkicZJOLdNz34qK3TgeuAvb1vUOEtebGXBwRy80NihqcV7HAlE31I9SMCGzo7nhYyWBLuWDMixq/p1",
-	"HRoURgAIsgIiGCvq5gAdjfPKsHOqJsxsNc7x5PfhkjvOOYoH2+9UxonY6z6RjS1h6sQIA2/WK91gNKg4",
-	"ftE3+ejb0rn7rKib/e7W9Axie+lUBdfTufCVxbdLSmAeyrwVI8yrTXMlR6w28VsUKCgG7VOtrOqKkpWK",
-	"gmIloANMyyWE1biigzZXX5X0gbT20e64325ndrjVUbeT1i4fDpPS943Alh7rajlG6ZO7ydog65d1jCzu",
-	"x3GLphETKViAB06gjrpZTKnltEyQGddWkgWfBxNPapgEjlWqhaILQWgA/4FGGd1txJbOy6hyQq/SFni7",
-	"a3OM0c8NtjGuGK4e15jmQieUN9oaCec3F9JkscMHJun8Y93nM59S3eil7npqrDfY8IvXbKgRg0XAbqQr",
-	"a9KbGCYOo3D4SqE7f7cJtOZ5pCX0MVbWQC6dWsHQwHWlgtCSUyuqe+YIm/IM48Jpl2l7tVAdOAj9ZMYS",
-	"EEVQWah7aXRr+O1Ob0yU9f5EZlFUcWTkXmMGnjL83qVSjBzDOTO0pbfLT1Aez0jJryD/AuWN0kQzto7N",
-	"EOvuY26l7ogWUTfuFK5FKgkvvGUxlUTTJdGybyjOPWH7PnYBbvuZLTfVetVvy2BCXcXHyuLvXI78xlTB",
-	"c9PeDyneQL66WRnR0uFxR63+ONQ2mykiVbgWl8k93RRJTLgGyy185wYeuv574Vdsl1uhvaenuUrpnuPv",
-	"phI1WQl1r6EHQSwFndZTFdy0Kj1Klk2ZUMyS9dzpxp5wd5pfGFOy45AmGQKg1iwHxLtCzuFfy/uSQsYD",
-	"89+kdrhbfmZjkO1+9RdSkSEOfAgemCEMeniE6OdRb6SyXEPs9R2YB+RYEJg0K7AlM0cnaripH+NqC7a/",
-	"CE1mn4ARyRDUcAivbgx/JWEPu1i296ZPrEn9nJuULrZDHjZaMqQDbCOWOw3XdX7wLf6hobYUDrZ2R2bO",
-	"il4R6WehwbZry5Y8Y1OH9bxFoiO0LzXdWVG0TLtkRKHrxi4OVcvkN0SxIPclUtJGsjI7SrB557E9XdZU",
-	"Z+dKA9Z0q3fF7aRP3faRHz+sJM1PFU8jgmOq9B1rt2pwKiF0SwPx6k6MIeaQrur2gWFBF5ZuoUUhm6cy",
-	"wlnKZAlqdF1log23ZouA1nH2KFbYoJn33KdSpmz4kzCTMOh0AFWOt96MfTYXrC0GCy2SUnQCuKpBSw31",
-	"VSFT3QGwHe37NpoAVJNOXNc9296EYrCN5wyu8ljrLWwarC5fK2+31/5bMkMmsrvZtWMl2E3PL4sfu6MG",
-	"2NUMSbErH8Sjs0MOCA+8reYRNKo8Z6DqTGWZzuTaJGPtTcOjCGbjiT33U1mpACsS4QFCUSBd+qD+ZxDN",
-	"bmm8aF6BbIlb621xotXXJt+T9uO+C8ajs6QabYPEpnz0Db3w/cPSBsfntkWiHENPMpWA5N09KJcozXSJ",
-	"0xlRJ1AcpqHHtMgC0sVG6voqp/2G8Ca4/zs80i7itipcXRd6OSajpfFdf6gg3k9JKsENGV4OMzKcDaG8",
-	"djIkd+cSOjjJMTk8ePDoXiQXvn90iZcdHsyaqrFLA4nLHg/u//D+42F2+PjT75c/z36Z/Ph+a+fseoH+",
-	"tVOHsqBzPZUpaVwXNkYOu0S3VCryHqmkEZz8ul4QF7t2fuIJlJzzK9ZE3F97OLbcSsTaJXiSLL+yWhJ2",
-	"UEcW9YSwPypaWrsCw8p1A10Pd6PR4p5XZkN3zO6T8S0I1kY/YYK5OEhiBhUqPoxot5+h0MYV7HVNBw2p",
-	"Ad2aqljJ3dafqwnl0CPBLCr1vl01d/8a4tAoYu1JIbzbny7jNharj71Cf9LzzbTprurQtSsik0Dxq2+p",
-	"lyWQp9/4eJ7ZhvL3Ft7kmcnu+VMLLEB9ptfIqnlgetF+q2GKadsFoK+6pFXL8xWbyau+je/aEQ3iNFJM",
-	"q2jD+4a+OslQA6ZnA5eaca1ZUQPUAovzjZ8ZLeISdoxEJTMzGgdgFyvUWcnocGp2cSjChjQPgT8YbrWT",
-	"SmttkkXK3GXImLGam8lBbRMavG+iomVXSLLo6Ts8V/DQsxD5TteuuWptOY68DFyTQibd+rmc83SzcQwm",
-	"eHu0bh2PvgPwiPrOeaXMaUlyOV8myLB7WLlLz7KmJV1SXXOZhDXNDca9NeUFoQIPTHdjegPAzBLjvBzB",
-	"YDWzikgqFNh99q0V83PWEsZ745BFsthtxJGBwIx9X1U0uZYs5ZrpPkBtaNkW9gdoEXRhhSg4qeZH7fTj",
-	"qnPtwOSY2G2I0gMGJIDp2MnYh0EiAZZjFvWV2GI6g6lfCB71Sa5psuFDjAL2iMACCxRIuh4m1sV2NcPa",
-	"D1DtkAq9ZIVc2AniZtX0qY01j6OFiiuU+7L3II/AaQaaZZ3shkHsZm3gLbsjuRiTy/Ot5mme2z8ibeQE",
-	"19GFpkPIci00TQ0pGYWWdy5G3c+x0Axwxp7LOOzcFtOG4ZT8qkXs61zOE8fGmiYfRrQ4wmRMM6WCTGk5",
-	"9p5M2YiZXwrYNJgg1FPS4onHCCoZpnXaAzWATFp87pgtmCKFRJQAaY8pohE1b3Akh/fAicOB4W3c6A0h",
-	"5bhm0t/nWii6j9HT0ykqfDLtofCjvyGl7ztXzNo6/2xXrnHYcWKFRAw+a4ulN+5GHpZsb8HKlJPQbZz9",
-	"FfJcIOpoR6DnEBpOs+huHhugsPW0BTeWLPJTueXuaiB8hkyGoMIkSrS2bn9dyrbBkoBjEbq8bLXe4Uo3",
-	"rBvZIdiI2zGJTlT8yt1Rv3XNIqcz1glBq36EcIB9CXT/21ouKMR6nNJYW0336u9f3+0KMDe+115Uv3ab",
-	"2QFXtPQkXzl3V6GxtkAAvnoKWX97JffFrn5h/fxiYkpL0XqCm736HQ3b7ipgN8TFnarFsyQE5ZDNRsxa",
-	"rOi/tZbacCsqwa4aQ2JF4tOlWcE3v/1jN2jYZ8yEGLHL5p1IWaCGCz1BIGXcB3gDKhvJqXAKtFefBz0V",
-	"2y3du2d4GNp0vqXIQ5z3hs0FkjS9iQf8Asa6f+3WHIDN4a3zkMnaowLzzUJoLMypQSJrBRx0MQ8Z+Ver",
-	"vnTr9Rcsv8SZ/bsjcYdWzrtS5/CBxyVTRvfuWyGxbUVZoOleezydCeSKsWrZAq1/lZzh9dKl3a8foj6N",
-	"3bxlTkfyijlYLihCQKHOCnKqYGCs0kRVJdOE2unGvbQOHjf5qqxGUEZyg6Zt/aprcsbT1imiSsoxGcJg",
-	"9SBcOwQ3A+zkYElnZV1cB2YEGbpgw3BAzgNCRfw7LcshZBfBzlGxtITVw5X+qQ+pOsraNcHetM0KFc02",
-	"C2SiENdXEho1FVmNuvrTsZ3BuPk2ApGJqiHogurMfwS845beEbXJY9qHElu7eT9KwgromVwu+wU+WquP",
-	"87LS/Iq50uIjcNGEkuSM0FCRTIbfDTyiZS5nQ3IXnDdYV4pVpvoeYmJ/N6yx8C6EfbXPWIeqWVZq/z5A",
-	"+8InWA7IxzzHX4i08peCBAZEDbOQLi6Md6J7pSyYuhCOxVwyNgfArCYi3i4peceFmedYeNuX6TrQ3mZl",
-	"bdzTLBUmAFSfPoyJFyXrx8j0XArNdt7tL6zSDhdeMfacj8cJ+8vS2AYjG6F5qasN03TWijdTbkm4Lfh4",
-	"zFRGRonC+S0QAzj2VI4nG6cKcn2+DGRSWA5y/xDtroJpq4/479IWmM8O26zPwKv91ZlbR78OSbVcsbXw",
-	"XcH15R6QOzw2pYL+Gjn0euH6WoZWEM1MM7TmSsJHtKRQnec6T2foIHVNGBZKQlPtv5qq/+t6LfVfRtn3",
-	"c/ubwq38WjuZd8U1/SPbgNrz8P1GkgS+x1w2WjiIx0WBcezuSg2r3RKQ6dDv7h3nXrrJr80oMcwUN/Rv",
-	"+QlyUDck4wIPbybiBiDyda1VcTOdMcPzNpG2hKbHBBugwxPB+7eQqtBHEOTFbuOHlms+TLcKdAmyyeAb",
-	"K/mEj1JICSvFA/ZVE2biznPa8uAxVfYf52RFACwoubKL0CJ7W7TuF6hrI+Arqt9YQQZhHHbFC0AARMOV",
-	"K6uDYnKONrXAyELaBFeklJMe2ED29W5/k3A1uBcblA8fKk13W2+p29iUbz2nIkUaZ4hfaLUclxMd9UEP",
-	"DbL5REjVACKI+1/XVeubC5gaFZ71jXGoucMDwuWN9t6JYbnrWuIogHKXjl2Dxt0k2WRhdWdyiIe8E94U",
-	"ohXd/azRuq8OYSGrsnjKTurDvblwCFLbIqKEWPcYo6WuVw60aYXNITNXL9jDSttS5r0X8ZroMMX5+xE3",
-	"jMv2w6r1lKzuKO9evtrdbG8xEgL5NFdSe09BwoF26xYeQe/o08QjnsTul+YVn/EbOCndYQXnCQIPGbna",
-	"OLVR00ehg2rSKfkstLlIO1QQKaTGhH6CXcV/Oj8/3T8cHBJG86lrvE6jnhmRKzKDtCF0LG4DR8KO8W0Z",
-	"Zi8qBQwsCFQ8q5Qb32uGK2j28AQTvVANkIIYOW+gmz0+aKCbPXi0fVx/VKxi5zuEFrMMGlo81wB1diYB",
-	"ndfDjKSG/EAPOvsbVmht90R8A9BCNE+3itOn7jLIrcB2dW197saONCKyVyw0ufN9W6Yur8tloc349YBE",
-	"zd/gnhlTkx5pxs/9wFLlIoryrUXPz+GiWP9fn+OP0LZntIQ+GtiOx9eOElkZgFbMpTCUiz7wjtvikr6G",
-	"7AZ1jFesS4erK4Y5MZAqcprW3lYkM4RJKjzwrqmJ3T7f+dnQJfwM0Rir9UmFrYfsfSUbmyeROo5uL9E8",
-	"ZEn9b0617jCnU7zMTSqF6lgGjt9FEXJnFhNmjMxlwpd3hrlaTgJEiv1wasx8SO56Vo2Ncly15z33u44u",
-	"QM5+/uoMfnyQ+58eBETw81dn4EmCMvLJ29NnxCmX98D/Nn1Q3xKeFefj2TfuZfAP5MU/yOH/SX/NXMnr",
-	"5WnrtH/D7Bcflzt9++b/9/8n2CHKafdWMEVNnIxsJGyO2IQL9Jf5zjeGlaW2fNdM2YXA8oc7mriktgFB",
-	"x2P8TJg9AlN693UDsRLwAMF/71fg6tCqaOkZK993aXNXDnuR1f1LuTgzVPXygpvIRb8x8uOvs/eUnen1",
-	"/NVZb7m04yBEPJT+LazqvdWu33zMe/Sc0ctwbjzFg9CgKcCQnLZU1sQNObkgpye/IB1DbHMqwSLmWlcr",
-	"dtqdxp0NSgP3/VIbNruTLiKM7mzVxklU/piCIMVz1ZCweioXImprQ/Xl+glIjYcLzfJKsbNLPv+NKT5O",
-	"GAnnqFaKZTzvAXkhFRioEJYHXh9lez3xihNxNX2NOgDNTLuBz1QaFPEsFHVez9EadPBIXTfGX3dHk5en",
-	"gZ8kC/H6nBxL4rs/OL9xtkiUO8eWmg6rCUleQi5cQ56F6/VMJ8z587gBEknYczd3+7cnj0IokeuGC/G2",
-	"9Z+YLrUhnaGBaY1XO3bBRFFrG1MHJLJ7l26iSrTdwRClfLqZpfy3G1DdqPHKlqvpXodQyOoEDe+G7Ff8",
-	"4O+6aU72ibu/zs0Ovr4E7quABhcLrwaUgGrl6nYEuwZje7s3MpESESq9NV0pb4mSiCEHIUVfbGFtwpJq",
-	"090Jh2Cx27MCNqCAvYkyZUHLRv90wCk4Io+J4xsEW+5AZZBdQXL38cGDe+mwa1W2YuXY3zwxRXAIuQQR",
-	"YQn7g3vhB3zhFqicFvRQAJGA6is7O9Un8TSgbGysZIdTcWYcdsAmWB17VhxB2kOjvxqgzg0hNnYPYfhb",
-	"nfW+To5Xta6/oSlx38bK/Vtp37BR/5vEmdtF7+udtLLeANjjGxdRsXSuro09Uz828EkO7//wHkBKvvvP",
-	"BDBJqiVBjaeCYSzPCA4hDQuSF3ImjNUtvL8mXHLwn4MWUt1x+5t3ihvWhmHU3lfNY8cVUjDsEukDDPgN",
-	"9oG3Fisuf+ZVTKmsQQttm5+4FvtWHOl+cmEzBF22V6jl20qkY0wMtItuOsgaybkH1x3Tw/PWCQ608LxS",
-	"3CzP7FNdTzl5yWBk8CYYG6MKAiTufnAqfPoENsVYtiy+F2J2TYe4r0OSy9kM26IU2OKBjcivLwGZzkjf",
-	"Bgt+lGQBLTzPMEn1QlyI7757N5WD774jJ3GTXJJTBU0ghsfQfZX/C2zvI/IURk3O3/x88nqIiYKI5dxI",
-	"3ryjEZUVioe5cK35B/Dd0NNEQQ0lBUCjSLV0g3H9P7/7DsyyRT1nsqDCHPm4SuZSNDNMDIJOxOBTlAsB",
-	"jeZC0mhUIJBdCF80EMoEMHTNhR6Qk5puoT6aAuQpsJq4qzAttYTazeHJOZ0MB+SM+cLR/JJQfSGGL8f3",
-	"oSMKgo1S7NoPeOcus8kqBeOS52ZY52fXWZgLCLBrw9QTUL7xia+lYPjYI/LdEHYW8pYw75T8ioWI5JIt",
-	"ddzpO+iwXGFGG67zc7vXlbAbP/xvJO9/Wt48xN7WSzdmHzcJNe9gCmAjatCL4RQcESzNcj7/CwHTHkPn",
-	"+7pDVl2ogf3KXcs+r8k7v+h8zqhypOz8pND73Y0bOyA68nC3kkLm1cyeY3L37Ytn5IdHj//rnk8h04aO",
-	"SmZXvGBDeIh3JDnLHzh5zaaHjw8OZnqYkeED5xw5nD48mA2fEM3/xZr3rGJmXYgAmrWCl9UKj0XO+cw9",
-	"1Q794cOHP6CnzXBjVc09PKp4vMjx6cu9qLRu7+oQxPecCTrne0d7DwcHg4euShjYzn6dIe36jKyi6gh0",
-	"LAWwSI5lynACxrIKbMXaS7IsBuStT3dHXzTXhhWh8D8qLKD6EpF3LXu34gUW/WWxd7T3ius6/XxOFZ0x",
-	"bP70exIBQY4b2ddWWtjf/qgY9K/GiGqUjwW8PBVIfV/nw8KSPDg4cGm4xqFd0Pm85DmMdP9/nY5TP68p",
-	"JoPI6oj2xZRJwxhHpQbdH+W3YWtUHh8Zvychsz5lCcNvIRUU/isrouEKcAe1DS8s7T4cUpSE1WxG1XK1",
-	"lhF9LdTVe2hwWYfycRfd4oqomNTsmaATjfXwi7339vGOvPfDhfsf/cdP+8bVxM2TEKvHHiJ2TrUBfg6h",
-	"URgBRjesdEM0iQJRPyATCut54ZSg3RjIM6dluU7r58zRetiwNZIHagYtLhCzqi+u9xJzFL8UeW/ofCKk",
-	"uU3xqWaNPIe2Cki4rAutIsxFwMm9LaWCPKcEPRpYf+K3A0w3z7gS1Difl8sNJLcSonXoKZkP7g2I734e",
-	"RB8WV1i9zR0fqD5FVBOCuHvQXhVF7iVj83B0UHMB0HWn1KDYdYpdrN3gucQm+hIxZ8DZAK+8EIh1DC1V",
-	"K6WYQE8SSKkmrR/D/NfoO7UF9SX7z1G5RvIF7fOpLJa9KHcjt7SD8iWyn5pEFqzR9VOzmW7e4WrdmtZO",
-	"K0M0u2KKlm6XtC/zNooKHQC0PbEFAG0kuKrgJhLuze34kZljuKCLkPWaHjVgprqOQVbqupSblMz1+MX1",
-	"TnTD2t04gtESX+yy/KVCW6JtDIup3Cj0s60ECOHpva+qHbxluVRFR1neVX4reKjeheyWAcLOMqKMCPTq",
-	"gm4QUWcpJ44yV/FLk9rnC6maJh4UdGjGyHDfGXr7H/HDp8YThwPyWrp8B2erzRW/stbQJVumFc4oKPgb",
-	"Z4tuqmekd2JA8pvQPDchoJ5H0Kfea7/UuMxeWhAwDJ1q3gWHpR8xr6z0VqpugHz0I/GYKKBoy9kfVhoK",
-	"KAO7Le1bod0IdNtHp1fTarVJvYAJJUtroN4HTtZ+IN65BBWU4ZrlCnwc6HtwhZpQUDkgv9qXumguVIuB",
-	"Oy0yyaCzClkwdpk+Dyd+UOc4pq/I/ZpD2TEXxCXPXBisZlu3Jw27inbZQcy59zg6wG4XnhJc6cP7T1nQ",
-	"DJv78ZotVtbg8+hC6+/prhDtZAAvta5YEb26Zb8G5CWYhdeo9EJ2BgIp2YNtFSYP0HrbTfyFXjJCV7YR",
-	"utTCocMmOgROcHJLU+d7/yMvPuHpLplJo6434LPhAaV31nGDqIVPUBSevjk7J4PBYF+xK3nJhuvH+Tm8",
-	"Zo2CNoq3Y+0YRZBqTQuUF7e0PR8lQtRRk6DPs2+VZiUGAtMbdcXEBm/YGUTB7wOUJV7qvMKgYggyhC+H",
-	"2FsMkf8su8WCk/939uY19kWhhg6PLsSF+BOfQv5EX/efpO6a9OeF+PP+/fvhP3vx0MvtIfmTDBt4z/Yb",
-	"V1BEpAj5XWKSYepnqOyHSq0g/+9GTA8dzc7WcFiVGKqBjOM/Kp5flst7BIfiyi9gJL/Vn6PsiDsBjDvo",
-	"hnird+jCvS4jRYdZIB4ltu8Jrt/mA+zZgJtfuw8Uvf14aJrX2nMjKxzn2/pzQHNyv2MjWHzKymi5mOBI",
-	"uZiEUeJaHj62MliKQtuLL0S0QUgeWKNmKYMXwwE59mDTpk7bh6gAOv1fUW3uwyvuv3w+JBNmtDXC9VLk",
-	"RwSc7xeCC/BFYUwFqcd3QU0hWB/h9qfBqy/EUyUXmil9hFdwaL89HDOTT4eZw3sdwogQV24YcK0g6Sd0",
-	"10sZ+2fgzD/BE7WF2Vi+zkNfYtgYnJtmkWGHaa81C2qs1y3VaytK8PjfrzMP2h+YlEwuGYu8NKSQGBSx",
-	"p8GuKTealePbc7UXeC4XdYAk7Wli1/PSJeWnFUkQXgDywYRRS69DQo4KarDgxsPgrGUAQc0MoTH/xUpV",
-	"PuqmMQ5/ky5O3NC2kESAP5gaMz/a39dTOY+hTKCZVE6VGWKg2WnGGD4lw9TlwzYDrVJlL2G25p/wiZDD",
-	"H0/OW99ij6Qs9no9+DgEXJH4s+CHG9qnHpErWlZsOCC/YHGpYnPAKrC8Zmi3d+iTxRVz1SB2R6euP5r9",
-	"/OvbV20jDgeuHnHQ1+MkiP85ev+Po8F3/5HsSNzU1N9/RuURKEt4mJLkEWX1Jbtwe4DGGbZoIl2Y2Z6e",
-	"5LGsa5yTDjlrMLzwbSa+mrXV0ljlVkaWj8aPljsyu8G2Ci05ksoc/rH/Ef7dqG5bWwKTccBDXlvvqhJt",
-	"2jSu0k192dudji/HEMtvdTt+Gf8zztWrRmmTtc237Ffos513R6gbKG6A/cEKFz09Oaetpenusn24xj3z",
-	"Fgv31upTG5etH+HAXBHm5H22N68SS35amS9GlF0ufS0Fi2l49+6KiAC+oZjNM5d2E2TuJjpYZ1T7hYO4",
-	"SipuJxysMbSBMkJLh+eGFgRoaqgQDcdKzlw3YyNDghJkJxlrGy8Q3A1SELHFjTNWihAc1Cm9/jkfj187",
-	"B9ZWpR4sMon5XAAyRTQvWsNFHuC5u360+o6Sjd0rQnEKzNPZjNFE28YAS9h/EOHFR2T4+s3zk2EWcLqO",
-	"4G/iWmTDwh49f/njyVm7qmj3rv8Y6gWG3AmkgNaghOypiRaFdsa5wIKQkTRTeJsmIwa1ubW7oD0gWLCn",
-	"yzOe3uc60v851cQAI9cmOQAsLkJ7u7228kzO5lQhqYLd5BWMiCCz5tHbtdBIMRrFx2b/47QSl59Qpb/h",
-	"w9eI5WWw5e3DkRr3J0pWc43eMe0bIa87Fl1r6HZrbKU9JL0/fv/x8MGnhPUBojKZalE3q9eXSNauK71j",
-	"ji5d8wi0e1FA1bSlCzJi6LbxW0hGlSgQ1kgjAoSsOzhB/XANVjS4EL7JPGRPOjhMF9Z3lWXIpMsY44gb",
-	"QPh84wxvrEMpJRI/eq4gbzVrVP5CeOeUC8LFhYjxpnxXelIyo70z2bXPpdATKCNmqmQ1mZKSGqbcHDXs",
-	"I2I51BmfmKw7g7p8RcHmD2ieKw4haHv+E27vN5UC4tvE980B2eHLixQ38jlxAZUEJL3vy377PCb7YqCZ",
-	"Aj1/UwoAdl2UFDzMrWoKKAgQbcyR9UExaeSB9K3HuXKYXqWkhc6CHyeXM8jYBb3FMKLnNGcZ+aOS6NWm",
-	"wtUMIEatfcSFCF63GRdFVkdiR8xSrcMKtgerTrflJlS+Mz0gx8Cw7JpbvarwfTljaaCfwE28cGWvFwJq",
-	"h6Woj22K+n9k5kdcs89tET23bL1NuOG+Zc7PqiZslxmcGIX2O09LfsmyRjzcuRKRrTk/+xcQdBhvbaPV",
-	"56imZXYLC64vUQ5XQjg8dNBqkGrCXLiJ0fy8dzcVRveq8ldz59gB7Nib49SY3TpzaiFcx2K+FG3sf7T/",
-	"bPURNfM8ohqK0Gdeirp3F0QBoWEjwwpTaPfjU9WalPJCqgkDWtnrHigdSzWRu5EF+H4fzXaZnRCJhZFP",
-	"pCz6OX/SU9kdp0OqbifP2y+J8+A4m3SXZLjdeWJn141kUYnflOKJ4uBr+pN5yZxM2hkXegO46UYtyZwp",
-	"1MxjEV03SXXquWcuUDsF3ROMRO/uTuoW7FN92NjpUaAQfPPUgykjtzX+uo+nzR4DDzzogROJWHY10AaG",
-	"trGWECP8UeDcxb75ao4MhUSHFm77FmbdmduuYdlErH8XfMY+CJTHxktACsJ8I+nSUTtv7LFRjA0MVYPJ",
-	"v1r5xHO5EFYDP1eMbfPrDa2SNCR3PcQWVAd4BQ8GrNhcKsOKuDdu7Q8b1irUdnccGMQNX9E21w52Ke7p",
-	"QZr8i8+bHC+kvY64oDCiTjkAsNjkBMsyFGMaippdnQYUA67EJJ7hgO4/53ouNU8n7Z4qOZcaqjKA1wnX",
-	"wWBDgsKtIz+OImBX0SUWKPIb42guh2dzXPWtv+hrZvHjGHasjVslLXgIMsLHdQ0aFcsslH1DWs3jgwhf",
-	"8Iqpz5b3Ch5/t+ZfVqP3b9131Uj7H7FKZsc+zuGcVpoNj4InbCavrFUUAYfNqTIDSOGqZvbKiQQDQSpi",
-	"NRdIwkJeOKa8xPb/VpOgI+CeAzKET8Oj2EGJKaFXqNK42v2JBGk4gNy6mTTM3bKw19XOoym1UtNV3aIj",
-	"jwlZTaYtnthQXNTui/V4f7AWeLQqKOmBkSN2iR1QAggwVgZWysRy80b4s/IZbYhwHFs8b7Be4O/F7sW3",
-	"PxmndpkygquU4UbbXXerFB+aet86yvxA9h/dp0+brIKvu7zn9Tx3ZqipMKMdy6aVY++4ytBjMSNfBXiT",
-	"hp8Wuau7pgZ9gS12QZ6gH43A294WEVHRXnUIitx1I/wTcGk+HmaHP3y6l4yOJKjI6iytnrLTuoZK+yx7",
-	"wGN4AoqJmDA1V1xAREEU2sUGuEIg4kHKJ5pWOLfsj73pzTi1OYaqFc2UElR9MzI07NoMsXaSXRvsrQQ2",
-	"x/3zIYGBN8JSqzFZVAhT3M9QwGlh16aFz31mTRTfvR9SPnvmrf4tdFaClfiURPBQO9dEEDFwWxkBIulA",
-	"/S43EbgvMJIHj8hUVko3DWAF2IpSHGHXfAiUiEIuMleGrjNI3QXtY0Bex+ocQWfhJZsbeyBnbCaV1Qpd",
-	"ePLB4+8d4JgPEKLG6ICDqTWjA8zhXMncYXqua9gIDNeW8H3DwsgsfWeE7dYjh+Hl6ZE1TNtOuNfcbjKg",
-	"m1c6J6cHoHo3edq3X8ockcmODSFXknNrheI8AvQkJSsmrAbxWDF/HXA8KmTu9Acco4326Fo/kt2cl6+5",
-	"sytT2t3mPv0MdbvvmnBGUTQPa3siDpPebK6NRBzzNh37J3dJp711zePaNbxNK+98Xi3cxDWku0V9A7gZ",
-	"FsIqtFbrvYS2SbUp6oBjb87iv32u5YE7d8uxHFLXjniWf5plVpAW6jAWt4IxQEZWq7ryM+DGucYLTgNw",
-	"TiQhZCXyuhRoWDJaQMEcNBnwjZAR/SvufD2FDCIsN4KKaDuClgA6DK4jDlhoF1KjlQXM6hpfDqsbvyJc",
-	"w7ZelnberdFNux4QfJ/KXXjrwjPX1w+yONweQwLP89dnyboWjzrTWjiL4YDRElhHE/RTjknB5kxYcbt0",
-	"5aoemhH+8IbDOmk4OKTuSB327XVmMDJ6+K6FFBxT7suEU7QZIzdhPhIeqV3g1nV4ZU6VcosAHWKjQrJL",
-	"tvxnSxnZEwhLzSrgHq0jhAd2qBL75/t//PPLVIndhtPXMMa79NHjXuwKU8LtLBxYLNgGkdyKA+VBUDdq",
-	"pKf+oq+4+DCG5Y4Xv4aA3W3G0rxeML/s4avmuu9/xP7UKxlGqboytwJ/m8KyuZ9vYgnb04vCKn02Mewp",
-	"cQNJLb96ednmxetHQTjhrSVmX44+v40as5gOvvEis03UANwoaijT4t93eBvWgEABkoGQido4e9z6tEZ2",
-	"Wrdd2a6SzaPXRYqQf433fcqF0P+moL6t/XZuJ8/cuoE8820iduIPoR5UcQppckRDiUBS5ddM+wYNSVo6",
-	"BvA9TR4dHIa+WQ6EhyNOCaRXKwT8zYiWUNQy4QBWMwOgEYiStyVx/cjMmRvDZ63OwFe04cvRstxFgdi7",
-	"qSR0Rl5GS+0X2C33VHFx2X50z6GpWuyldNBEHMEPEQh9iI/5MGVlMcSgdm0XP4mgpPC6oSMAHxZbP+9n",
-	"blj9Ybpjg/zf9HTj5Hd8uEuptVNV6/ZetyWvleainp+D866U2oCZRz3idQNc/5LNTZoBOKyjVpJ0tiRU",
-	"mWD25q8vAWdIk2HtJHclyvvaUFPpIeFCG4YN2dfPu3/l5zzw/h1tID/u9x1syko1VKPTXHrJYY02uZzP",
-	"8IrPuT74hsTqOBdp5po96MzTWYao1BkCygnAaxeFi2Tefh0R3pvr4JvkmhQSIcfX19Dhxm60hM/dNV+R",
-	"t+AQdg116Zuj7LhyJyyXX27/TWPJA1TvtjKbuiELSfdjaeRJQ/Uqwp5nxEG5OTdmhrVbLiHcC0GsGASP",
-	"p9VJvCpSe+FSZvm5F0V/E7M8iN71LW23ysMifb7afXcsNtH3V7fKN65dz0wnuHOrUf7lqPPbMMpjMvjG",
-	"jfINxJDijW3A6Bvxyr+qpIrGsWNxtQbevUOZRWszJG8upN+nxte3PLlbd3r/Y/RXBy9xvOh/G5mUNybd",
-	"uk9t0qm5Zp9NRDXOw1bC/urCquOi3pz4t5NZtGJbJd0XJvxvQ9ytkdQ3LvM60VSSJwY9f6PoexOu+ppx",
-	"YjeIXUeKa3jdzybxZLR+IWAcvvscsi48ff+j/9hByoUl/ruIOBG2pnVn2qRbtFafTbTVJL+Zdr+2UOuw",
-	"jJ9Tnvll2irMviR9fxuSrElB37YY20pFSU6HHqstpcjVV7bZYAS77ibmXHWfTWopv2x+L9wXn0Ne4aP3",
-	"P8K/HSQVLujfxhJTbrqJnWgvOK0+r93laHoDcX51W2vDsn1OeQQrs1UYfTES/jYkUUQu37g11Uo1Sc6V",
-	"qj5q6aqIvfdDrATCJAXXuZVxrIiBDEQRGnpk2HTqx5NzEgVx09kBSKa/hhF9A7VJOxZ6Uajqs8m9um6B",
-	"hja8ETnUG/45BGF4+v5H/7GDOPy1Lp76uxhuiXqx5s60CcZorT6bbKypfzMZf33DzY/k89L6dvLyK7ZV",
-	"bH5JUv82JGeTmL51G27LuezM9PaDONyUfxMSrb7EacbmuZtPNGIcN3OLdlQhHdSDNSXC6wrYf9ZVUn8j",
-	"xziNOFQUJ3Xx/zeFTf4LFRUtw+i+tTN3XBQN1HmHfgnANw6dyjiMMociwQPgdjtFVMmEYodIUnJtMgDB",
-	"F0usIcxCb3iPxWUJDxohN/B2BuR5Ur2FzgyGGFnlU5ZIPTxbijw+2V9Gp/kMOPfxPPrD3X8ZioLGrZgo",
-	"PGVkMZVl3RC03rMJv8I2vCuY9bfk7fsfHW1uVHLfspm8YrvhGF9rmXEOjbPbZU2/JLtuw2/JyJypnAlz",
-	"n4lcFqxwBeaCsYIVT8jL06vvLX8YKZpfMqPb4O0CF+rRxvhWNLU/52ITXf0q5lz8e5PVK+axCQNZGUkQ",
-	"OQMRD1OAGn93qmoRee/qLjGnXLhSH48W5dcXAJ4WXGBY1y+1FL7fsyyYa+7CDWHXc66YttKZa4J0WGBy",
-	"Pq3MFL82UWHLqig83RWBfoZKPS6+VZn2XFHQV8KmgX40liqHVkPV3P5ZyIVoQ5vpxnLcLRvskzXUoc9u",
-	"pHgwoM1myh3tCPdzAvusYZxN5YLMrBYZ2TKGzOiSMHD6fWVO1UPYYL1Wf4DbHVlT6xt72lZxZmLjFDZn",
-	"4RH0S6nNgLwR0e5JUS6fBG81zXM2N6wIvSlCyZK/wr4GKgJ03KuK272HcsRBS1cqV8r1mdRuePjXai/l",
-	"Xq7tgUqcwp/Wz8DCir2SGTKRwKesfWQX9vZn8xg20BWXufIgqDWFIrRZ1JU6jAZGMJUlNFRAEKJNvpzt",
-	"4Y931gytJ2utChCUOJos7bwYkBA1mTM5LxlZKGkYxkI2nNGWwEgcEukIXePDAd9MreSECTetNAfwhXLY",
-	"6NDS0FhJ8DAHLMOKC/P9oxoPhgvDJkxZMrtZdAc9YlsiPNHAs1uFe3aOSXdcls1oT1i6TYWB9hEsrxQ3",
-	"S6AgqJfeO/r9vd1wuNGRVqXKvaM9aJx/dQj82z1pdfucM77ANoVNsncFNr5bqoOZscKjQYg6oWg/W2tv",
-	"EWJcU6kNtvjgisxjmGE7ew9VBCsNsMPKlYi6dzZSS9dfjD3VAboA8H7X2nCqSgSFAL7wjT9r9F+EiI3m",
-	"GcAVou9q7hN96eK10Td1EtH6WH/z7AfcZZ7/RK3H3EZouvR4hZ6XDRqd+xGC8WMK2PwMkNiQqDTx6tJM",
-	"zpjVTF0D+0Hcl3eRfJQMTW/syPydWKzvsaHkJJ65L2r/9P7T/xcAAP//",
+	"5P17c9u2tjeOvxWMn3MmSTcj22mzz1Nn9pxxc2nzNE08sdv+flPnhBAJSTimAG0AtKyd5r1/B2sBICiB",
+	"EmkrTXb7RxtZ4gWXhXVfn/XhoJDzhRRMGH1w8uFgxmjJFHx8fkGn9t+S6ULxheFSHJwcXMwYUeyaay4F",
+	"kRNiZozI8f+ywhAuyD9raai9ksyputIZmUhF8peThz9RU8zy0UF2oIsZm1P7YLNasIOTA20UF9ODjx8/",
+	"ZgcLquicGTeCp0wZPuEFNew1nbPNwdhv/SCK5mL7Gm5/X1AzO8gOBNx8EF1xkB0o9s+aK1YenBhVs3hc",
+	"/6HY5ODk4P8cNktziL/qw1dSTGEsdrTP1OptLTaH9XRGxZQRIc2Mi+kTopiplYBRssnELpWZUQN/LxU3",
+	"jCxlXZVkRq+bof+zZmrVjL3EV8XDLNmE1pU5OJnQSrPML+dYyopRAQN8UTFmdi/dxF7WsWjw262XKyzV",
+	"ywlQwOY4foUFkKJakeWMiZietOFVRWZUEzPjmlh6DINEOm2G6UlsK4HZYbyWgnUMJf8qx/3Q7fEoRrgm",
+	"QhJdFzM/uFW0YonB2NckRsREPT84+e3gq4N3WWJ4r/icm82BnRoyl9rgMsypWI3IM9x8cnx01EUyFTws",
+	"STHHR0fZwZze8LkdzvER/MmF+zOMjAvDpkzB0F7LsschFLLsOn32p610tLkcb66ZUrzPe6W7suPd/ue7",
+	"0/GZrHix2j2gBVzXMRz88e6DeSvrPpxR2cs6hgK/7YcbXjBBRQ9uY+C6jvHgj3dfmgvF2JtJ4oy/fvPs",
+	"eQ5iCTgfr5hGbkyBeC27yUheMm1ffhJfLTUj3BA9C8w6I7kXhSfPXn7//PwCr6VkXIuy6mTmcjLwIPy8",
+	"0EYxOt+9uLW7smN5/c/72PGP9hl6IYVmqC8oJZX9UEhhmAA+RheLygpcLsXhQslxxeZ/+18tQWb2eyE8",
+	"9Zks6rl9JLx1TYDYzVsyYchSSTHNyJKbGaFEGzquGCmAI33MQNAYJrYMcNjAQHC9Zdoy1MSwnknBMiKV",
+	"G0+OAjzPyBLGCzQ0ZqSUAsgkoXelXu4uO4RrPsJr3XjsHacFvryRM4Vi1LDyIDuoF6X/JArQT+znklXM",
+	"frspjTJ42jV7OmPFFaxUWXL7eFqdKbmwqpTddqd7tOd+puSYacKumVoRJsqF5HjgF9GdHw7GslxtUvNb",
+	"Nq0rqgi7WSimQc28//b5owd4Sue1NmRu5SqsKxfuGCttyN+/IT/y7/xJsE8fkZkxC5Dm9vUbU2Q3C1Yk",
+	"BO65oabWTJP7+aOjo/wBoaIkyi6a++rh199+m7shFbIWhlBt1YOCad0IZ3ehJQNChVMocnzpa2lyq1Zo",
+	"ZtZGyQ2bw/osqDFM2fH8z2/HDx+/++3o4bf4v/sP17548N//kZqf+4IqRVfNfF/LbVOOptqe3oTyqlaM",
+	"3KdkXMni6mHFtXnwxw1+Qqtqc9wvcFTaWh+UKLl0ujW9YoSKQH2klEvR7MzXdqzbNJ7WiUyT/ofNIa8t",
+	"KTAle/pBI7CHwq2WXeOpWhTrlIm6Jbxd6sQm/WC1QBxYUDTwsX5iYGO4Od/ThJalApLc+tpmAlxww2mV",
+	"Jg8QMvGawkpb1ZgtT0heiyshlyIn952e+YBMmdHEChqmjSa1MLzCASM1WUELd8B1QgpGxmwiFbPTuBR4",
+	"qv2purTWj+dr7l2Wg9l/3iWnYpi6xrls4+PPagXs/wDMT5OwC94kVzo/zHexF8WCcEko9cT9TJagWlRc",
+	"XBEjCTdWx9eGKbu0dnqwVnpEFCu5Xn9bMPeyA8V1Qjs4x/XbOCFjO8rWdo5pcRUxr91HRDN1zQuWchI4",
+	"83bGaGVmxF1oJ0T1FSsJHcvatKnWXsOUZTSwIhUb7aBVw+dM1mbI/uIzPqQ0CD+0aIPt5uYZ2Bbk4tW5",
+	"Zd9ImkHLuqctVRhZSLRTuXlCclMs8hNCSSGFYCCRccHlggkN77kUjqifkNzOMT/BFTBUlFSV66tGhV4y",
+	"pcn587e/vHz9/ROrdZZc5yfkDP+cr/Q/K/eQqWLMcDFtnxc7FbuGhf2/fSUogCXXdo/t3ckjVGumNpfr",
+	"lZwCLVnOJmurOC+o1kupSqvc8GKGJrskS6kaejqJN5lrUi9QHHIT5kdJJadcAJ1aaUlXIwKDCzQwpzev",
+	"mJjaQ/p/j1IGdJuPZgc3D6fyoftySg2zz4z1muiKh3y+kMo42TWzN3Azq8ejQs4PdVXzgj10j3B/Hro/",
+	"4c2nFVMJjv1GWBVUoPxAOtByzqxy4i0Jy8mInGRkouQcjv+YTbkQ9ng6fsBEuak+lcxQXqXIeZUBqwdN",
+	"00hSyrTyI0qr/X84mEg1p+bg5MBqiA/tsUqKhjJteWj0vvk54qs5fqutZUI1qaRlNfZ8kIpaUYDDw+0v",
+	"pH0InVIukuO84qKMdVrPr97bwx+Y0PsxtQrtggpuiVvLWhXsfYlCQhupwh+l4hOwMGVVydq8t9wVlGFr",
+	"/73XvGJggLa9hXqmuLh6P2OVvVLT+aJiyTMDbo40Q9R0pYmWHaJCy+oa92OTs2urSnOzipdhSZUlETtS",
+	"xQ0vaPoMay6QQ/fbZV3j0UlpN7qez6laJX9zdnt64rDJomBK6BE5HWurF1k7GQh0zCx1AMMAKVtRY4ea",
+	"WKWPsdH6myVIRxzRAkUr2UymGbpfD7dP73pyDDjbe+YVb1nB+HWKwf4gl1ZQu99B6bI3aNQHLG8nL40m",
+	"P799BedIs0JZ/YkqcDlbtrIUCXah5GLBEof4FB9u3E4teVXBc8aMGFmVJ0SxSa1ZmREjJZFVCfaM/Qyu",
+	"yIOUZsC8L2CDNcEmWyZArIEwXxiC5y8jfGJfX/IyeUCEc30kTo5Rq1MzgMQLiVqAP0nWrsgOPOEdeGLW",
+	"6fPEUmT+q+VllMyZ1nTq5jeVBr3Hdj79hub1Ez8yXVEQUiUXU0Mr+3HJCmnHCM6K1ACXlFv5v3OfrZDG",
+	"bWYCNtq7tBPO3/jYwUa4q/xiNm/NAp0NOVvhLOzzjFVySR3vG+C7eAVHSRBWckPGKzKDI2boikhBxJSL",
+	"G/ATemuGktIFnNqnzTlevgNuqRgt34hq5V1tG3vmrn7rnIktWubC/P0b4GvJh0SHrmSKX7PyhZLznUpx",
+	"dGlCxDaLl6Kwio5ZpXd6CvGq6OjudtzaWd5pCfSCFbteFSZ3bi/+GFxjW3jIzg10j+i13WvnyUkwd6xg",
+	"Ar2Pjt+lT3Bszt1KDjg6v4LyDwdnTld4aMBmytxhAY0PVb/V5pEBmzAdcIZnWpNDqlInxQOGKVPyYVaL",
+	"q82nviy9A8X+npY49pgnWb2CQIC15OxqWZvx+XxhVieWRVCQnqX3ns3otb245Rrb6elSjDpX9Cah2YXs",
+	"K+vWKM2HcmFF/KOG0hrQxR7pbbGoVs6Hl1prS1HasIXdLTQuMbTSaA2OK9/TRC4jClmjrQH6QcmnTKdp",
+	"acKrtBJScRH/EHEkpxKkFWrDFjHbtTrsZPUQZwhmi70zOyicrTqp+AK4USXB2MHr06HkeOPdjNwLmzFl",
+	"dl36EkC8UXve/7foIdzJbtp7isOFj+FobeP7b4JzdU5vXuIdjyD0vX7+FqoWOyXWGVy0vtR+UO8SPt3v",
+	"aHULheTpTErwy8+tER37d8ELo1zCzSbNuyhzRF9K1qJ8r+SYizTR9CEEP4v90UCU5jM80HTNNFnOJKEu",
+	"rnxPk5nUaA5Zi4UUFbf7BkaLvfAcBkC4hl+btcQgsL5yEVy87VLEaUXgUvsz6Xnxyv8JNb1oel7X0xDm",
+	"GnIj3tBycfSZ3pekVIakiiHa5dOW/+sTnPVeGubaaWtzik1FsZhRdCCfPf8pW08LJNxoVk0wWgy/CsJo",
+	"MSNc65opUi+IkRkZ18b7tjOXPyNNUkNEHnFaY9BoK0E1V7rgnk55U5WSS/ScCudZdXGU1iw0qTUrLZ9q",
+	"ghWojJJnr8/drXYZBqqdV2yVXtWF4tf2zVds5daW3D/78ek5+T//NyP44diy1/PnT8nxgxF5CeNZYsIF",
+	"KPyCXTNFLA2fuLQAdPqDT/RS5PfRifUgdyGELNw9psVVRq4YWziXspGKlXYoyI63n4O2E9dOcDj171nj",
+	"3eQt6YAUbW06+I7BQnJUPCK/SnXFSmK/8q50rmGNM8KnApYp+sEt6KaesMNXF4+ioMJ5Bt1rJl3+7AkX",
+	"U6YWiqe8Zec/nD589PjvicxdS14zdpOOTcMpTVLyFVu9GPDCRT2ueAHkfP/87MeXD7a9Fo5TwoA0ujlt",
+	"w86ZkOZ0YnAq/UwSIc13EBjfhyP/4/ATgHT6Sc7AL5wtU8HxmCggh2Lp/JYR+yNCLhOutxZX3jDezYwp",
+	"rxRaguAm0hhdeNqpgJHq58MWPid45d3toyjK6jiPS66zFk1Kqbq9+tYhNy6CvMBMghkVpZ7RK6aj6GpG",
+	"2A0tDJHC5fgseVUWVJUaZisFI6DtDSTlLq+8S/bTHdkUXG/k6/cx4c7wqamR7EWxS6hgGOjXXbHPVk7r",
+	"PR0yA/xeNPaFpRcIzQyWy7Wm44p1EzMeCi6ahAFjlYEnQNp+I6wEIcvZytNsologFpxBZfR+Sc8C3GA8",
+	"McZLFO16yvx92jqXA6y8U32lw4m1xBqRjm6pQF5fCqfT5XRs8gjaoT9GT/aqDmyx3UtrPc7pCtVFN6D2",
+	"WFKMeJ4MCOdusXMXXWsm2KRVXNOKl/ELIPMDGEtOKgY2KyQli8jXKCDvdFybSxDVbuSWgdojHjK2pMHH",
+	"t9NE+jCwNUKZY1p/QXtrVg0Z7FGgyNoVMK3pNv74pZ1z4eeX4q3zo6QvBNdpx0MCV978KbiQd2QQtoz7",
+	"mEy+Azc6csiNAwW5+7oj5m4PQMMS0lFaH+dMDqTF+nbEBP2DGq7gxtZmD81upJc+rLNfuRQbedYWnynN",
+	"WfginYmsKmtRQWYN0L6QkHqzVNKwDAt6KMT7XoopZkq+DAfEJReDxZG5eGmoffN5Lpc+m9qlh4WEFvvO",
+	"k1BPhHqGgHwYxXxIPelRqmptUmkBLg1RMcxteUIoqCQZoWgZ4WQ5pMBHMQo7kzktGS6CSzfvTLJZ41Ju",
+	"VfKM5OdISbk19PJzMNfyYZF60FEWtOhwhsOsUltquS4qM82O5Vf1mCnBDNOHLt0070oZaTtOYrp17+zJ",
+	"uWLK2x/resYnk7dymU4dq7iArNuxNDOieWnl3Sl+K+r5GLNDjlx5mv36CaEkn9JFjtmEKC/ZP2tawc/e",
+	"zakYqdjEWOMxIRyBoBPUAM+xtOBI3n6kZYkfFJvLa1YifdgRJInDvjUdQWET86oziqL4dJa+D37punHd",
+	"G4ATi17mBhQ/xr8syXv4ZMIUc078kD9ilwDCNL6swq1FUv1/xnUhXd7PACXIUsOiogVzh7utWJbuoaxE",
+	"vjSTS3v85/yG6SYFXVp1UY/Ic2sJVCvQCOQkPkt5dilyZgrY0VLoHJ6Wz6mwO+/rFYBrzbmIB328kW8k",
+	"9MApvnDc2g7VJa5HxVmWdUKOrbB294i8mZDzt78QxQppjRjM0OZScbOCQUN1LbNbScbMsuRLgcqQU9nD",
+	"AqaYsEgWWp175kMXfAT55cKuiiX49zNjFqP3pliMWj+OyAWkvVJVzEjFNbBkOHrUHufgoGH2rEKCdtnh",
+	"bPQ8Zi0CIpXZnBF5zVjJSlKLimlcG/s8++7zt79kzjbxS4eZ4GbGuCIudSzUhv798eOvH+/KA3cpd6q7",
+	"NI0Sfw0oJcAFRys6r1rqe+45eRYlC4PwPGSmOMRHjAopJqNt2VNr2pCduJz42bZeeAqUcnp6ekqMnII1",
+	"FdvzpwfZgf3xIDs4f/vLbl0YqCbFN+yJusNh4MIy88IfBsWmHOoDalEyRShZKDbhN4kIIHy/hY4PnXqo",
+	"D+mCH+Ydman2bWq1ZXMFsRPctrMYdHMxelCodud3utGn1rNhWHdY1efuuJxXdgXsRCw/PG8U5p56WUPj",
+	"7pLOhci3aCq71KP08cd3q0gZoGQRsQQNcxuRn+iKjBuZv1baDnKgq8wiKvLYTf04/uam1OahMBm4cRet",
+	"uLfLywt8Dsr1jQQfhxNqLY3YfTFPmlELxQpWeqG+oXNT4YWRS99n10zRCoUxqvTIrqgxio9r03iFnLz2",
+	"4nfGpzOmwQWHVXWBMi4F1+SbIz+vjHx9BEcqI4+OyI+B2DNyfBSEHyp1UrgEfKvAr71KEUdv+DadWQno",
+	"IBaYMGrlJuQURa60F+0dyABHKebvhW5CNtUGo1LNxrUWhgsjYTGmStYLrIyFOBFQLqjmEPewOq2bkKNz",
+	"7wO2+34pgJhFE8vHY1DJZeuGOFciZk1LH2OL3hg0nC3zRt0iwVxnViHzpfe+9i1E8jrWYspMEEGZVd9g",
+	"IeZUrII/60kjoi8Fvl2Tkl9bNYKbETkiGrQIS+jgBhqR5xwchHYPHLmCjwiOiHLXREuBviMrEhktZpci",
+	"LOjMmZjaz80as5BuBcMYTDU9QxBBVd6jtaUoFwN5D+TjJ8oeDVNzLqgBkxsgAsDB4AkJXfJ2B+fgQADF",
+	"z5CpBB+DK3kkgi09lWzKnKjEjVbVm8nByW99i93epWYBdTiBJjGzGb3VwSxEnWJJV+DqnNoDOiK/svG5",
+	"LK58lQFyEVmVm2R9KabSzto+4H5RWTUTXcfk+Ojo+EFUmOT1YK5JURtCJwZ0GcOEmQW3Os7fLeAxFIkc",
+	"H9njGVHt47mlv940BQSwR4LyK56IYdnhE72gIvJbPD46moM/5ZFGy+F49vXRPG/XCPhnZnEZ9X0olv7b",
+	"/cvLEX568N/3hf691r/P9e/69/nvswcP/vYfv//P0WY1dcdSNK/Z12o8B3ijdEkLMBBBF3omDSnBko5s",
+	"UzSevacOeZR3hfPE0cCcxhBH7cjibKKmm3nB3m3bK/L0g9QGYZ1SERof9zgtXUndXaNZ/oEv+M1+Htjy",
+	"5vZ6mMcc6Zp1MsfUrXfW2p7tsaJT5z1pTzmlOCJx8Wv2dFsaUDt0jBAGVFjtF4uYGh1J6qgcJs6qSXnE",
+	"uOgdMfojcoU+Y8zXpQmlHSZbCgO3Ww/tgOPwLJ0f2WqPfMxlPP2Yyog6rZZ0pUmTs5Q2m24bj17P5IN5",
+	"+QMUwrBIka2B9lyz5CnatwTg1wzAqZKwB/YHJ+8xRxlo02N0aXdEMU3MWzATXlWsJDyRvzSnN9/JcnXO",
+	"/7Uz9xSu2RqimHJx02KRaznnHkhsx4vesgkS/00P0o/QyeCGFO9bP4RS8SkX6fQKyGn0UakJZxUU5kui",
+	"mVnPPdiaLw+vSNen6IXEeNH2RcDLsAp5WjFIFN4c8s/OjeW5E3DmDJQ+y55Fw6ggzRF4GyvJN0ffpHEw",
+	"DFVTtibb29sYYLB6ykB7vFom345AQwSz5e7ps6db8lAGY13sSOfwS5S1Ts9QDvLWgcftnXf8HO3PGvsQ",
+	"IcWmkeRzpiypt0xra/OiIYairzc7GTdVGtuW2pdBgKrZRHR6naxg1yaIoPQG6tYHwEVxAsPmSn23Cug/",
+	"fU+894imxoWYJMkNwTg0ZgdropfcFDNWEjmZJAqxYH93lmhGEB2QRnEGsA4bL3++Vr2hGHg3rXKDNXRA",
+	"Ch5OBYp4vfNzwpbeBxLCoU8i29ibuYHdPD76Os1uFlTrHnM6w8vcpD6mvNqobQxgSADx2VuTf4VXf/Qo",
+	"GZvILs7JKciMVpONsFKDWhf50mCx3Qq7Nc+IluSaqZIXbiVdOnLH+jkEna48wpvV2bYroP5/tyiyF1lB",
+	"VMnluaFqGGwQct+dC33hr7P3VL335eLVeYfaF5amnTszDiVY7lRGQ/QLMpSX/9yIrL2xc89OkqkNLae6",
+	"hwDy5y/BOPDyJAnwVvZWOkky8rNp79oCdJ00Ucql+LXDwYtwUUbHDuMsAodyQWfnJUX3LiawUAEReJLj",
+	"JTlek87NWuyWAn59z1AWwJu6amhxGD4ugsBqOPySFRzLldk88lM5SXmoZ3JxSBf8BNCwRuQ1OGaasgIf",
+	"ikmGrKPQQKKCC6VzOuPHFbG4ChxtlBRTpo2v3cFSYD90u85N9KW3uDuHAfzIUUXd0Mbo9C7gfykqCQUc",
+	"zTpfMwUQl9ePRuSZm47DDU8GqyKfcwILkQuuZ0yHXHkAs+3wNG/SvGPZu5btF3fZ4BhIqoLVnxJHKemz",
+	"8C8pesQfPYcIw2pIrJlbi1n05ZGej+2fNZ5x0Vn+s2BKSxETThSESOitaWAmdrPgCq/oWWuSTH1xyYdn",
+	"HRhdWxALhgJQGefV26pLcQGAlF3gNPiQgdt7tte4wHOhZDVnwlzIK0QdThYODwEuatUad230kAd2g2bw",
+	"Mu0eSeayY2nMCWmjQbVgBN080/dxQ5YOjAiSYnvDJdmrv+uoWQQwb9AtwK3LTU9AMQ+S0exPvPDxMidd",
+	"1EpJ9dStkk8j4gJS7SGr2byfyBpqcwspJhWypFrQ2syk4v8CT/hEqjEvSybwp2vKK1dz4dPKkomFbaTs",
+	"hOPNedhJ6a4h99++eEq+/ebxfz1IuLzlbi9XM1sQf11whBT3F+C5dwITxidQX/HFQ7lA6fsQDqm1so2q",
+	"mccY02nlEtMbFkyh/6u3SvDCXo1A5usqQf+B+XStjmJa2sQ3N8Xx4FVo/MyJ/H5uOvBK0qlyOYiZk3FF",
+	"xZWDE7VkgCKIQ1HR7lPkgMHw3bHHOgm4Z+n2mgnz4zrIo/01xIV8mBIbqSByOYI5LrgQDtU8fJxINZWA",
+	"9b6ODun/mkoZg0UWtJpvHqkOaRFGu0dZcc0h/6ipYknwM0hkCeYSgQWymqM9WqgIl2S86ijv7SAQLk6T",
+	"qecIstr0j1jaj27EBB+Y1tQqapgoVkOMa68eJjhHA/C+5KKUS6/3W/MNElnGbFoLYl+q0uPRfFxxMe0q",
+	"kllam82Oj0KxNDez7Y95NXx6/tafWMmp2KIq47L6NZ/D5QQSco4g7SEaGdICKOCwLrd2C4e1D9w0WrKN",
+	"sfcNyiEV7/F43CwqygUrT8FLsKlLRRhLm6LA6hj2cIGjasHkomIdxqq84Sl8TO9BiBg2UYwWM6bXNfIE",
+	"cuu2En8PRYOwFN4H4o3rUqItmCDJvuJhI6MWp9ggQCX5sV/utzVKj/VYuNRMpHFqPX76dj+omWFjpJbd",
+	"sAk+4NRCQ6+YQFdtOjFe+UDjjnRibITiG964aYQhbF2JOB6xpcDwzk724R7g4Mld24wBCoRlQN3VZna5",
+	"7jWOuZgbNUq6rFE/3eRPfSNm6O9sDHcYVOz17Nwf0e34UwwKD/DITiXT2Rb0wcBbtm7eGiv6mB1MmWBN",
+	"ClhYk9pDGaULRlOw6kumSEE1y0Lik+WaSZq3j3gukln5kJRSUT5vGmHokO8SOfi+GrEbgLG2XDhvAxy4",
+	"Kkl4jE7aTv3py7727ZZjDmAAoK+ny6eZmcm0NZru1vDa7kDFNSu3c4ut29yOcNrb6irlqnwOUUX7Y4CT",
+	"lDpUjkrlGnVAwxrn0uvHJFo8eECsuP++bIE2uIhaHESpy5i4gUnGTWKzHD6pwE53JZVFZytQgjs/mWfo",
+	"EX35bWonmrmTnWIgkbm3wdnBcEwktVvzze2vPSTRidILVowCx/rt6N3I+flddjBmbLkiDd/osoPou0Aj",
+	"1yE9OQLSb5PnL3jFnvHJJCXKfaHn9mh1KHqMCjjXzsF8YaIGjhNeMV97HCCwO89vuqYz/YtcdhgKJNe8",
+	"ZN+tznnJXP0YFrxSQD308f8wl95U6+tzU0mVgk+SKuPP+AO8DlNaIdXZSAJT61H7hLTdKlgNlanNizu3",
+	"G1ocJNVh2Bo40j4FF8YXqiDAbxb1uNtWHuyN9bkscTxZqIXdVgFbOmJMrlkWjafptgdY9BEEUFoo1uKq",
+	"g5uVXCFD1/Hce9PAD7W4SmZhLcVuncFuyBu4sJvmd2w/rFhP86vZ//1ZYM0UOpvnQD8mF6dYzmTIP6NA",
+	"cZtUNOOiK7bqyfCeJpWcInINPhhFEZ+zE6LrEiveg1InwVyo5HQKmT1PILveN6XqgmYJB7inx7nlGI/R",
+	"MnQyD309Lwy8wNFxgVUYsLG4CXvdWDO4FB0zwiMdANrbofGKtb7QcLRVZu6Tg7DFwJzerNWO76omH5py",
+	"+LH3mpr9LqgPqQzBNwK9oMQyOFAXuVVJWBn3G/iztRjAhfoTgs7CxP7dWwu8cFGwvR4LSH3rwrz8QS4d",
+	"tDsWJ8StNqhiBDDQWRk1CHQ/QuXkjM1H5I1r2o0/Q83k5qmp2HUqB9m+Hl/5EMSZntXWjDsheShrhqot",
+	"Id9bVv8+fItFXJiI916KapW7bgDxSDHhBqbgpZUbZegtDi+/i53tMkk6PTk4O6yHsQPRd3mZbz7VqQ7M",
+	"udZQFxk5XG73slSmJJBTh5LrS82QOkAeQUzX6XyoXkKKPCZj2QG2VOBVo3Rukk93yBy4d3834GtZsu/t",
+	"LUkww6bTVgdyw7eEVvyKZeQ46PFckEeRoptWeXzjzITbpAzFRNgV28HJGUIVcPLQ8r5npVBH94mmFZdb",
+	"sSEsae+KrX3oDx2pzUEZBS20oaR7usWdGvWUilb/7b6UEyEsbE1Xw8ui9CufY9t55tfQ7V3XJxdbRa+E",
+	"4nHzvV6kG42g3467+UUDHrLnP/gc171u+i3621jOUgTd13KQFJ9JVRRcsf2WcMPLl/Z8qlpoQn31bCwc",
+	"2Q0iTUD6H4+arX59pEetSoP9jStq+erTe2FhwKngTYTHR1/7gYaBc02gE7ulSi2RWl/9cu681xyBysIM",
+	"gCm5dITtRRC0NjLuRwwegOhUSLd9yPfwVHuwg1c1JXNZ1hWLMDmx94oTa4jtZ5WPSwFgFt73FSpQPOKW",
+	"NtTwIr6DpG8Iun4AF6uNdGkUvEjqy5a09S1IeW5lyVIq7WnYNc53WzJHyBgoB2hQRF05Nvm1hYMMT/Fg",
+	"+dBVk8xo5SAGIlVNYo/hVAnfU+yWi0lMrDIdAK3QURTgmbF7IOyh67RrP8YB2UAvR6Ojxy1Uq+MkPEUT",
+	"tprTGxjIW0vxHaP5bgUoa7CKLWyMxzc3gdab/iN+PRHIJPP73QJjCEizANpnz/hM6rV5PCHHvsQGDwZW",
+	"2fSfGhdvOzMugCyoWDXD4iGCJMn/1uU0Agx5fDQ6GAjz8dE3L/rOPsrcgmjlxDAsCASegk/TGYEsU1wz",
+	"/I5UjF5jhF5WJfQiZoqM2YyL0rUj40Zjp8aoUzMTqfZR4DzeC6sEGp5JZZhGTxYZM7OEFoxL6afjsajs",
+	"FJv1Pga+nVpTKwm27SaePlWLiOEKYmolThw0kGfIC6YKJgydMp0RLgrFKKrxx0dH/0karI8ROXVatcNE",
+	"8v3b5QTkks6IlXoZJA0hcYO4QWnkhWirXRq14qpgTxqcYo2tGFcevQk4MzydHNsR/acb1jjU9Y2I903J",
+	"SYyQiBXbWPGx8cbees+v9DqNg9BbldlzKwmwH36i6mqL7tpIFzwxpcQmsTQRA59zDZHKXQvxk78uSgne",
+	"gQ2GKNHhBT31v2aC+1s0VCchjS9hX8k5g+ILh6iNusysSbHbWpi0VQf3eL1N52PfE7nVUj5ugJ8y4IZ0",
+	"spv0cNPhcrhs+sZNtzWOG1IgP2YHcowwjbuysKP1G1I9oOqODFY9o2UqdRGLaJyGBoqitXVIvZAinaF1",
+	"y1rwocUy68UqpmleHVWLw3TDgkSr2/PAxMS97yNz7iszvGrqfQm+DHG1lq3b5PCGzusQ/u+bahu/do+T",
+	"SWbfQJ/+ivI5Q/gBVIathgApBVszOnoioYQUkg5QguHJc7dJZdmWFXcnkIKONtF4eV/yxcyOfW710xCt",
+	"vnvug0/c2j5zl57iXpBa0x+SLWktCQb3XStEjyDCvMQWF84IAhfyNbb/iFyAze8pCe8a1vaJd5+6Sz9m",
+	"PdfK3tSARYWZdNX9RBWzkJPQyL0w7WQXqI7KJOwilPq+G1VcVumHyarsvqkzawXmkxaD40oWVyEVhZuM",
+	"2POm5tJXtN7Br8rLJheqi+Y6Thv2Ad7baYuIJlnTW8Wt1bWhq359oTsKG7fWKYZ2xUP1jbv0V8Z7hyFY",
+	"xYu236142oXib9iNyV12Fqi64xp6VsyxTepyxg2gFhYsI/+spQH8XAWGNEg/7waaMyqcBPQaQYOAv54H",
+	"lB34fwHiyC60YrSEura+6kAzqf2u1I/p3hfj1fsZFWV+Am4/UQIKSJzZtvQl3q4l9UxWpR6RXNZG85LZ",
+	"G13B/8ZdcPLRCoUkq0uR+1e4wisXW8BIlDXdfeqaQZOu3bjHjdVqjPhyWHp84JD13XNhk33k63TNaGQa",
+	"zGhgC/uSWND2KdW0D0sKALpUgmcLbTTLkca0uMLmCa4YNUC/uMDXpu2ATcg7yxdKjibI5ns6G86n5dHA",
+	"NLOU8T2AH71GY31fRPBS65qVHWXQdMo6S95CCEG4ui9IFccERWsVaYJ3p/UEMZG7SzFaNdpW0vpRrsPG",
+	"Y/4uvA8a7py/+vnl0+fvn79+++bV+4s3Pz5/bXkkNHDw+W47yiThTW6cmV+HlLaYZk+n2NFBTlyvo5gN",
+	"X3i0L5/GcYatwNuttrODCPPFQ3m9abDosB4+SNK+bGTPLORVyAa6JRDHC8Ug/ezhNa1qRhaUKx3VgmH8",
+	"XyqiWWUV1hTuRnuic7r4DV/2rnnnK64NE0w16S394Wu6sTMrfYfSnrRB5geSorRXUkxfJ9UqTFF7QkIH",
+	"FZcI5ojPJQtAA2Xy6PHXpJhRRQvjlPg5vcGK0oOTR4+/hpiB//u4BXH8G334r6OH37677z6MHr77yn/3",
+	"4L934Ro3C/cTtBiI8YeGpONFUN9Tfs1EjHHT0/f38uzEEv0T8vLs+u+WLYwVBfzsEcG+kVETsCx071n5",
+	"Lim6aSu7FVRnfZO6UfLJHUDyd8Z5egDBrNePHR0dRZGNJ+QoavEchljZQ1UGhVMzUfIYwDzgNw1qWDAM",
+	"Taan3FyjuP3xv58in/yaglpyffVe1cJq4fmJ8/RDSbPVM1iJLtAQ07aaiNW5MZZidRqSu7vfl0xz1D2b",
+	"6+FafGhA1xPSXIq13HxVi7h6zNn0CACtiWFVhcUXCGrUUlvjGYD3szWavhInLNH+Vj3NBaFE72FBNbO2",
+	"rAGE5ZJPuSXr2WoxY8KFuqTRT6yFq1xgF0qmXHgd77TaAtz6hHhz4O9b2Obf/wiuaSdt5dim9AquiX64",
+	"Wpjv43Nu1z2IFaNlR+6gL7Tm0Le2sMqfc3mFoCAVQtaiaDHHSCP38YJEsf88VEIic8U0zZM4C1P0UNyc",
+	"i97PwvttUvLUrkBXvmsD4C0nvktndND8NMum31mT3Ro1F0LjCSsQJ6ilzlPFre5pHd1NKa+SO/IGkxTM",
+	"jGF6h+uCa+kf4ub2R7SBRuQ5LWaQxxNwZhy2V5wSl0CM2BM1gIvUW9usKlHEYlUKyIn1DkcR0VSMXifH",
+	"cOrXDdwiUDjFuAp9lrkmU8APxSwXrshU0QKTstKz7UQq8N32MVPYB7zt2t4pT3eBIjPxPsqNb3PehnXp",
+	"qtBuCL6hpuYFzSI25JQ8Emy5iYy1VTlby8Ro4Mz2l7bG11oEQDowdhv5r0dHs0hRmY1auFl9Sg7SmFlA",
+	"rfZEN26QOV3Z9xMrE7hpQE6YXa8qpL43o8HmQDTuVxu1+92udO8oK10rzoj2LzmbN4KtF624JLpCCqMk",
+	"tB8CLA7mchGddmDPqPOeOYVhqweoI7/FqjsBiRIWThvagSUIue+h5DeRNIHDB8ijVj0r+CGswuJgcO2K",
+	"V5KW6B4EYe9+sfRPhFwm1Xev23TBisZa1Zb7z4eh6pXpXPkXjXYXZ8dDbTPuSigJjf1mbmw9EbV8OWJC",
+	"FdiSudkUZEDKULjyhFweVDW9PMgSWZlSkUuXKmmvaxDC0eMP/e8xw99A92YBAgr9qckEClqYXpn8L+DC",
+	"lkdwK771YlGtXlBe1Qp4xISLKVMLlQbLnUT6s2syBQsDuWKjYcB+VTIiZ7mRRyJdQ33GLKzorVbhKKSY",
+	"cDXvSOfYYxpRdiDFM66vtp5VPHWQ9CeFP4vJkeHDBp4da5kvFQdAsc3C9xbrcb1qAZAqRAXAlAL83XI/",
+	"p8ZlCSasbUiCDI7Ke5qEpdgodkt1cYXHvujwad/14dYcG4Z3GRfrJfR5sDKRG/q1HjMrzz0oRR8sFm98",
+	"doGwThTTM5896gMC6aAiPunFtqMcZeWFqxAb0UuahWJoSMMbISueUcXKE4wbta3zyOwOVf1OFwDFd9s4",
+	"Bx4CzYxJksVrtkRALF1XrqkhvbKMygllF+zoaTjal7yFRyXLovpgw1p2nAaH9fUoLhkRmbt/aiOZW8Ta",
+	"0/2z55BJI1I66FLgISQAJgpNDTy0tG4qCdc7L1gL6pWcbuOl0Fy5BTkMd2EFFCD9G7M4IXIywWx/ALOM",
+	"hIMrcBivHKhZ5oC7QHTZ+30plWsgmU5xtFP7pSln3KxllmJy1pWGgXok+uO7UKGCVhPy9IPHKlRKrRlx",
+	"sQjtejQ1DmYkhIsxew8dmcJqkMNabeF9F6/OdxRDXLw69wj0rX5k0NBRr8mdnW/Fope2v2fnTbD/2zZN",
+	"1qaQ8zTeux14i4BmcknYjc8Tx35QIZ2bCWujxSG5E5LXgt+cnJ1e/JCjZ1tDv0qgv86QXHaw6MJzMIqx",
+	"ThIzqtaGlU9P09sC0f6gejpoX3sMGyglB2+hV9qwOYHn6d2up9YaR8cgGu7a6RnAvl44drhPHoYFrltr",
+	"TTHjCxTKqTPVIbOkyXRL9X70Ra5bjMJ1g0axCPkn4QNry+1ucJne1b1doDFzqgY8qUmBTx06u5DDzmlY",
+	"hjTtVlQBFwwtmbkrb8JKNizF7wBMDR61DZCqZmn9mLN4EwdQKVLUfqk0nY55SuyWN+cYE3Jcwso1SzYl",
+	"vXOiZN90xz5p+iGf5w9Nj0Tu3xtV6bVDD99ogLozy3J/6ZIhEX8Yw9xz+mSjtyaq/uea1AtXwoOa11Kq",
+	"OHnUR9Q0rzD33zkinOsH1VpZVS5kId7rlSj6Btiaoe1vum9weRMu95VLKnhCcrsvuffF8QKYTcnt5dAE",
+	"BX14c7pYOBOuSVbpcryEC9q5MLvbc4Zsmm2wL3ECTVdXxXaCTXeDiyZtp+san9TjOm12ICK5xB6XE9TV",
+	"ucpnDDVIt9urYBxisuV9KwyW4iECDsB6+OXdGz9mPdB0dl7llmLXZfF27ro2mugOyCkHEbqjmabf9p1T",
+	"gWZOO9yHgYo/vmuf2FOxehN89fipqwCCFh6zdlcnPgQyl+HA9mh82u26gZbQyMGsqh9cGJA6VwKYqgg5",
+	"WUvfO6JkFTNrrUE6nDq3TI8K7N6tSyr44TqibvLnwKAc6wqA/BSDkfc0geyzBCqIRxm9VfEerHYHJCjc",
+	"31OcuYntkbtHfXIHIaFhvdA9XyNMpCBGLmJYuT8ZDlpYqT8hFJqfm0dDa2rH+gzwS8JOC/1zh4CoRaJ+",
+	"3+fqFug12AcQMZy58TX4GZnJZb86nOGdxHwz7bUK3abGjd2Y4MjBkUnRAj3ErJd19FYa+oZbQdiVJskK",
+	"VqYN3TcTotk1U7Rquo57zAUcBgDZYDIl9DvkQmfYDzbAOCNEgVQORGLUEfbormzuaFsAvvaBWRG3aIF+",
+	"m47SawJxPTEqXUO6/WzsGRGh1WR32Pn4f3U5bYEDjTEjx/stMYuVNpAtljhj7IkE7pNmz12bniEtYwop",
+	"NCtqS/Df49yed7S6wu9Rd1KAe0cNwnulgXAetzJ5j5OSjWs6rlqZYlGm1JzePMeq7jNECknnjEVNukNq",
+	"y5h54LE21IcD55jTVRbggiC7DBBQ7DGNoavWs313TaeF5LMlP/nxzQ25L6Qhj4+OYRiPjx4/gA/ttkek",
+	"1ZAoWnCdET5xPVHNTDEG6C6OYbWb+ri2OnGC9WB4IteJqGNazzEpP6IB52399sjMPMgLx6YFrmUTgF5K",
+	"dJ3uGnnmVmiuoUl/NBHvMeQ6ABPdGozoDTLkMIPEys/pFcMmq2tdlCDrWHswj2aAj452n4AuZAl/lNEJ",
+	"GjR8URLFCqkGgU7oSi5/2k6ap/ZMRFdkmz24wDnJBZlYYTrnArrfRlT1aBBVwZi2bYgdUfN7tv3tj3us",
+	"9C26V/WRLS0hsE/Z4rEXBsJlo7vcpR6H7iQQOx2RU5f93QbJfoJoSpD5yib8huSHeRo4e11Ho4XpaKRu",
+	"n5MszK5cHJdVDGqAT0h+SBc8d8hf9jMQtv1weJNBvbAlcvv3TTpq1W+b/HrucY+4GGxyYp/de5ospYIM",
+	"opjreIZmNUBQFh0m0Jdhhq4bk3b6f0I78oyLv6gJud+exGeBe98+63odbQm4/UlA1AP1Bzq2+cyfnlBV",
+	"6Mu/c073S6ENowCl6AZ9gtWdElO9IRwMubk7ulbfqQ11R/9p3IJb2e6Y2WUkQEiyCiaInKnhVH2M+FtU",
+	"LKa2a7AvYH9L3UbsSqJ/QF4MnrfdSRUR+lbTQX5QA3G/p3s9qB2hwNxhaOUnay39MwdHoUktAKUDygfa",
+	"2HL3tENhBOBJIxHJMa8X+Ulc+QlPYo2sgwDciOSlXIpe751K5nOdQqWfg/6yu+cBwXpGH8Ni7HV9pwEB",
+	"cO2AmFuiv9B0wYSP4Q1TGRlU0GDxIGIHoeOrtAq1Nooaq/4vakPcdjlyR5hZnUKh/vd2k7tl/DMqNzCz",
+	"f/eGISEYvbcj2izLQIUecMRBVmIyphMEJPL6gvuYO5PMrkUBeLyIEIGIuInOIfYcpmpooNoQvSXBm2yP",
+	"obWR0M0eNQl0ftd8YEpm28E7zDXczyWcAhYGV/yzLdl2qd5qVIR1uKdJDs/IfXXbsGlHTur9TnmHW7s/",
+	"xe9b8GPp7E5gWuqsVhTxkmB6/oi8gQJYD8oB6b+CAgJkCrq2SBbznRs6rmKSnUlt3oNSn+4p0qNTJo5o",
+	"vVemfbD+7fhdvqsJZlobXiqr0aOqSwH9vZTpsp8hqQta1qpgXVnKrik15N2fkHxc86rMM0IjDA98AGQe",
+	"55Bk/vr0p+f5bkU0UFvhwJK7enp20KMjnb0To+7QlFyZd8pRWFW+hLl37Ycf/q78vfDWpLKlajE456DS",
+	"0uWXtLVlnWEwUGcRX7fU1kqxx3lqFhSwGCuD0Llvi+HO5OhSYOaTzhBAHR8ZBBLcCLr3ws6lRLyMNUFk",
+	"VZlUEW61Ckcf+zxRpVyDZbgnI66OjeRXbPUPEHdAmDGYxP/8493f/jH66j9SB8nNsX8atFOj5ly8xOuP",
+	"d2yvf0Nqd9+Cmz1dfQzJRJmrFFirlgzR7hSCz4B6tPEqjWuJPCFibqCmp5maC7v3XsG3LrTQ5AtvJnSn",
+	"Lev+IAHdyVrenjZSsYzMacl8VBSTt/rU/q1Hif3LMsTAHq8OmlXp3vWwAn9kHtu6hVc4YGv3iPRoE61t",
+	"HeSTiKDa2nO46oB4s99nJIcy7TxkSkSYPFgyiNgY2EBHZyT/sR4zJSxDyz3GQ1VrA21H8BH2wS6piqG8",
+	"QhiUiIhfiqliuqONWDdkWU946NjS6Cng7NLuT7i9bRqKDooWTPgNRP300i4n4oPxxulINRQ/xp3AyEtD",
+	"SiaAu0OgBYuXfPf9zbQBWabAvTxK0DfkR/6diw8Bu9OAMEMeHX0DouTro2/WwYMeP/7676l+yYyWTN0F",
+	"W++7FeTCjEhsBLm2BmSi6NxhxzokCN9kpQV+Zsf8jBq2CbvnfIO1V+oxkvj422+juOKjo6OdLMc9pDeZ",
+	"IWHsk9SMWt22103ooJjBYQWfG7iCFQdot4AxG7I9EjIOWyUlzDfo/uYzn7xDr8Gh4aKo6pKVUQD9CTmG",
+	"zjGaKGbc7ZPdod4xNPzpTBoJeRhYqeX7Ck+abBCrtWhWSOHJzOWUuFFkLumCuosgJ0asSEE12wj/p/NH",
+	"kmBx6epzDygRxbtzR98PJwjrkEepEJpOXE8nVx0K83sS11XNZAUpz5eCl2y+kIYJ0ywEJm9YxgAISwbh",
+	"CEnuqOwhpAMApvPjo0cZdFjDDI1vUH8MqkYAam4PFtxKGuoXvMmdHbQefpAdPD56BP//Gv7/TdIXd6vW",
+	"OHg+9njesAVZujYQKR11EOziFyLzu/r4YSWnTiuB0JvIadfW8IF0IBM3Rx/m+hjTK/bzEDByQFMZBrDQ",
+	"DRPik887YBdcQynATAJMop5oCxWbmDepnXndFNcBgCGWMYG64lFesD6dXMyYPdWmmJF6EXATVqSQc7aJ",
+	"NrBzmZ29lFB9nSGFRw8yVeOsWQ/ahxylpyo/SVe6WTmYWhI0YebymmkX29NyzoALKKbrOWIppWHwglGQ",
+	"BKbmLo+NA4hHMJygBLcDCmcHGAc3ZGwv1X1JAcBDhpGrTofELoK4MktJppJIKzRD80XQNjiWjccRqaYa",
+	"bgyAFRCVEuD3rhdMaYYA9qGOjo4BEyLJ9pb0uhPjizWBMY8sls4VDl3c+lETMrnOnmQp4IvI9oID3mBf",
+	"wAT8EOLN6as0OZa7dyb+FJzxifYtUbvIdhh6C82xjjTai8B3AuT745ubvpQccAoSx60FXND3gaGqO5VP",
+	"viVb0nWa7PeaBEa8PoheEFYrnmC2tu7DqMPt5d5p5AWyrS1wO9Aqd0k1trAsyTjVZgQkWZe254rmMbG1",
+	"STJAQRi13Q3xHoeW1O6bSma0JEZKMmkC6B1Apr6VRj824JZ2vb5/wJ1r9NB08mgeOGy3/a7sfbt/dcx2",
+	"nSHUwmyBg/C9arvQHwIJ9VgzP7X4rCY4ylSaiCYQbe6JL2XDLrleQZTXTHUqFTuVmAXV2ovSjaAFBmCw",
+	"DyfwOLlgon9iloOLSj0cEcEw36jx+EMBJzf936B7VK14MTdYa1h3Bdh3NRgUSDTD6PpXFJX7I2pXBjTA",
+	"OXAOeNLBOgRcJumbCNtBQEwwxDH+bLkgb9cKjf40qSAwsb9opqvHKdjrueqVPrJekF0ZllISMf7Qbtjt",
+	"4MOGwDoahy+1xsLh/CZqTm5oYTxOuLWFq7KgqrTmm+YlqhxNyXRF+VxvFx1bInHZQUejgVM7aEEhxeNJ",
+	"5IUE4TUBJDfBAvv3CcAOX93+jW4vqHeIBzdgVwb2xvzYo5HlekpNr8xjTJV5txkWqKSYMhWWJrjqvD3x",
+	"zfHXcSfv+Qgln5hW7FU6nPur22vH2qGHlF1nF8mlmjRhHuKCNa6dGOgZc6uS0tim+ebom2YMXDdPs6Q1",
+	"ly3dKNJE4yScu6ZnfydrdOB64C9vWzQ4S15sZcHBHLzQ2KGpw3scCUTfUj1IwJbOjueFjFcEu5aMyKmr",
+	"+nUdGhRGAAiyAiIYK5vmAD2N89qwC6qmzOw0zvHkD+GSe845igc77FTGidibPpGtLWGaxAgDb9Zr3WA0",
+	"qDh+0bf56LvSuYesqJv9/tb0HGJ76VQF19O59JXFd0tKYB7KvBMjzKtNCyXHrDHxOxQoKAYdUq2smoqS",
+	"tYqCci2gA0zLJYQ1uKKjLldfnfSBdPbR7rnfbmf2uNVRt5POLh8Ok9L3jcCWHptqOUbpk7vJuiDrV02M",
+	"LO7HcYemEVMpWIAHTqCOulnMqOW0TJA511aSBZ8HE08amASOVaqloktBaAD/gUYZ/W3Ejs7LqHJCr9IO",
+	"eLsbc4rRzy22Ma4Yrh7XmOZCp5S32hoJ5zcX0mSxwwcm6fxj/eezmFHd6qXuempsNtjwi9duqBGDRcBu",
+	"pCtr0psYJg6jcPhKoTt/vwl05nmkJfQpVtZALp1aw9DAdaWC0IpTK6oH5gib6hzjwmmXaXe1UBM4CP1k",
+	"JhIQRVBZaHpp9Gv47U5vTJTN/kRmUVRxZORBawaeMvzepVKMHMM5N7Sjt8sPUB7PSMWvIf8C5Y3SRDO2",
+	"ic0Q6+4TbqXumJZRN+4UrkUqCS+8ZTmTRNMV0XJoKM49Yfc+9gFu+5GtttV6NW/LYEJ9xcfa4u9djvzC",
+	"VMkL090PKd5Avr5ZGdHS4XFHrf441DabGSJVuBaXyT3dFklMuAarHXznFh664XvhV2yfW6G9p6e9Sume",
+	"47/OJGqyEupeQw+CWAo6racuuelUepSs2jKhnCfrudONPeHuNL8wpmKnIU0yBECtWQ6Id6VcwL+W9yWF",
+	"jAfmv03tcL/8zNYgu/3qL6QiOQ48Bw9MDoPOTxD9POqNVFUbiL2+A/OInAoCk2YltmTm6EQNNw1jXF3B",
+	"9hehyewTMCIZghrm8OrW8NcS9rCLZXdv+sSaNM+5TeliN+RhqyVDOsA2ZoXTcF3nB9/iHxpqS+Fga/dk",
+	"5qzpFZF+Fhpsu7ZsyTM2c1jPOyQ6QvtS058VRcu0T0YUum7s41B1TH5LFAtyXyIlbSxrs6cEm189tqfL",
+	"murtXGnBmu70rrid9KnbPvLjh5Wk+ZniaURwTJW+Z+1WDU4lhG5pIV7dizHEHNJV0z4wLOjS0i20KGSL",
+	"VEY4S5ksQY1uqky04dZsEdA6zh7FGhs084H7VMmUDf88zCQMOh1AlZOdN2OfzSXrisFCi6QUnQCuatBS",
+	"Q31VyFR3AGwnh76NJgDVpBPX9cC2N6EYbOs5g6s81noHmwary9fK2+21/1bMkKnsb3btWQl20/PL4sfu",
+	"qAF2NUNS7MsH8ejskQPCA++qeQSNqigYqDozWaUzubbJWHtTfhLBbDyx534maxVgRSI8QCgKpCsf1P8E",
+	"otktjRfNa5AtcWu9HU605trke9J+3F+D8egsqVbbILEtH31LL3z/sLTB8altkSjH0JNMLSB59wDKJSoz",
+	"W+F0xtQJFIdp6DEtsoB0sZW6PstpvyW8Ce7/Ho+0i7itC1fXhV5OyHhlfNcfKoj3U5JacEPyqzwj+TyH",
+	"8tppTu4vJHRwkhNyfPTomweRXPj7N1d42fHRvK0auzSQuOzx6OG37z4cZ8ePP/529eP8p+n373Z2zm4W",
+	"6F97dSgLutAzmZLGTWFj5LBLdEulohiQShrByW/qBXGxa+8nPoeSc37N2oj7Gw/HlluJWLsET5LlV1ZL",
+	"wg7qyKKeEPbPmlbWrsCwctNA18PdaLS4F7XZ0h2z/2R8C4KN0U+ZYC4OkphBjYoPI9rtZyi0cQV7fdNB",
+	"Q2pAv6YqVnJ39edqQzkMSDCLSr3vVs09vIY4NIrYeFII7w6ny7iNxfpjr9Gf9Gw7bbqrenTtisgkUPz6",
+	"W5plCeTpNz6eZ7al/L2DN3lmsn/+1AEL0JzpDbJqH5hBtN9pmGLadgnoqy5p1fJ8xebyemjju25EgziN",
+	"FNMquvC+oa9OMtSA6dnApeZca1Y2ALXA4nzjZ0bLuIQdI1HJzIzWAdjHCvVWMnqcmn0cirAh7UPgD4Zb",
+	"7aTS2phkkTJ3FTJmrOZmClDbhAbvm6hp1ReSLHr6Hs8VPPQ8RL7TtWuuWltOIi8D16SUSbd+IRc83Wwc",
+	"gwneHm1ax6PvADyivnNeJQtakUIuVgky7B9W7tOzrG1JV1Q3XCZhTXODcW9NeUmowAPT35jeAjCzwjgv",
+	"RzBYzawikgoF9p99Z8X8gnWE8d44ZJEsdhtxZCAwY99XFU2uFUu5ZvoPUBtadYX9AVoEXVghCk7qxUk3",
+	"/bjqXDswOSF2G6L0gBEJYDp2MvZhkEiA5ZhlcyW2mM5g6peCR32SG5ps+RCjgD0isMACBZJuhol1sX3N",
+	"sO4D1DikQi9ZIZd2grhZDX1qY83jaKHiCuWh7D3II3CagWbZJLthELtdG3jH7kguxuTyfOtFmucOj0gb",
+	"OcV1dKHpELLcCE1TQypGoeWdi1EPcyy0A5yx5zIOO3fFtGE4Fb/uEPu6kIvEsbGmyfsxLU8wGdPMqCAz",
+	"Wk28J1O2YuZXAjYNJgj1lLR84jGCKoZpnfZAjSCTFp87YUumSCkRJUDaY4poRO0bHMnhPXDicGB4Gzd6",
+	"S0g5rpn097kWiu5j9PR0igqfzgYo/OhvSOn7zhWzsc4/2pVrHXacWCkRg8/aYumNu5WHJTtYsirlJHQb",
+	"Z3+FPBeIOtoR6AWEhtMsup/HBihsM23BjSWL/FRuufsaCJ8gkyGoMIkSrZ3b35SybbEk4FiELi87rXe4",
+	"0g3rVnYINuJ2TKIXFb9ydzRv3bDI6Zz1QtBqHiEcYF8C3f+ulgsKsQGnNNZW0736h9d3uwLMre+1FzWv",
+	"3WV2wBUdPcnXzt11aKwtEICvmUI23F4pfLGrX1g/v5iY0lK0meB2r35Pw7a/CtgPcXGvavE8CUGZs/mY",
+	"WYsV/bfWUst3ohLsqzEkViR+tzJr+OZ3f+wWDfucmRAjdtm8UylL1HChJwikjPsAb0BlIwUVToH26vNo",
+	"oGK7o3v3HA9Dl863EkWI896yuUCSprfxgJ/AWPev3ZkDsD28dREyWQdUYL5ZCo2FOQ1IZKOAgy7mISP/",
+	"bNWXbr3+hOWXOLN/dyTu0Mp5X+ocPvC0YsrowX0rJLatqEo03RuPpzOBXDFWI1ug9a+Sc7xeurT7zUM0",
+	"pLGbt8zpWF4zB8sFRQgo1FlJzhQMjNWaqLpimlA73biX1tHjNl+V9RjKSG7RtG1YdU3BeNo6RVRJOSE5",
+	"DFaPwrU5uBlgJ0crOq+a4jowI0jugg35iFwEhIr4d1pVOWQXwc5RsbKENcCV/nEIqTrK2jfB3rbNChXt",
+	"NgtkqhDXVxIaNRVZj7r607Gbwbj5tgKRiaoh6ILqzH8EvOOW3hG1yWPahxJbu3nfS8JK6JlcrYYFPjqr",
+	"j4uq1vyaudLiE3DRhJLkjNBQkUzyr0Ye0bKQ85zcB+cN1pVilal+gJjYX+UNFt6lsK/2GetQNcsq7d8H",
+	"aF/4BMsB+YQX+AuRVv5SkMCAqGGW0sWF8U50r1QlU5fCsZgrxhYAmNVGxNsnJe+5MPMCC2+HMl0H2tuu",
+	"rI17mqXCBIDqM4Qx8bJiwxiZXkih2d67/YVV2uPCK8ae8ckkYX9ZGttiZCM0L3W1YZrOO/Fmqh0JtyWf",
+	"TJjKyDhROL8DYgDHnsrxZJNUQa7Pl4FMCstBHh6j3VUybfUR/13aAvPZYdv1GXi1vzpz6+jXIamWK7YR",
+	"viu5vjoAcofHplTQnyOH3iBcX8vQSqKZaYfWXEn4mFYUqvNc5+kMHaSuCcNSSWiq/WdT9X/erKX+0yj7",
+	"fm5/UbiVnxsn8764pn9kF1B7Eb7fSpLA95jLRgsH8bQsMY7dX6lhjVsCMh2G3b3n3Es3+Y0ZJYaZ4ob+",
+	"LT9ADuqWZFzg4e1E3ABEvqm1Km5mc2Z40SXSVtD0mGADdHgieP+WUpX6BIK82G382HLNr9OtAl2CbDL4",
+	"xio+5eMUUsJa8YB91ZSZuPOctjx4QpX9xzlZEQALSq7sInTI3g6t+wXq2gj4iuo3VpBBGIdd8xIQANFw",
+	"5crqoJico00jMLKQNsEVqeR0ADaQfb3b3yRcDe7FFuXDh0rT3dY76ja25VsvqEiRxjniF1otx+VER33Q",
+	"Q4NsPhVStYAI4v7XTdX69gKmVoVnc2Mcau7xgHB5q713Yljuuo44CqDcpWPXoHG3STZZWN2bHOIh74U3",
+	"hWhFfz9rtO7rQ1jKuiq/Y8+bw729cAhS2yKihFj3BKOlrlcOtGmFzSFzVy84wErbUeZ9EPGa6DDF+fsR",
+	"N4zL9sOqDZSs7ijvX77a3exuMRIC+bRQUntPQcKBducWHkHvGNLEI57E/pfmFZ/zWzgp3WEF5wkCDxm5",
+	"3ji1VdNHoYNq0in5NLS5SDtUECmkwYR+gl3Ff7i4ODs8Hh0TRouZa7xOo54ZkSsyg7QhdCzuAkfCjvFd",
+	"GWYvagUMLAhUPKuUG99rhito9vAEE71QDZCCGLlooZs9Pmqhmz36Zve4/lmzml3sEVrMMmho8dwA1NmZ",
+	"BHReDzOSGvIjPertb1ijtf0T8S1AC9E83SlOv3OXQW4Ftqvr6nM3caQRkb1iocmd79syc3ldLgttzm9G",
+	"JGr+BvfMmZoOSDN+5geWKhdRlO8sen4GF8X6/+Ycv4e2PeMV9NHAdjy+dpTI2gC0YiGFoVwMgXfcFZf0",
+	"NWS3qGO8Zn06XF0zzImBVJGztPa2JpkhTFLjgXdNTez2+c7Phq7gZ4jGWK1PKmw9ZO+r2MQ8idRxdHuJ",
+	"9iFL6n8LqnWPOZ3hZW5SKVTHKnD8PoqQO7OYMGNkIRO+vHPM1XISIFLs85kxi5zc96waG+W4as8H7ncd",
+	"XYCc/eLVOfz4qPA/PQqI4BevzsGTBGXk07dnT4lTLh+A/232qLklPCvOx7NvPMjgH8iLf1TA/5P+moWS",
+	"N6uzzmn/gtkvPi539vbN/+//T7BDlNPurWCKmjgZ2UrYHLMpF+gv851vDKsqbfmumbFLgeUP9zRxSW0j",
+	"go7H+JkwewSm9O7rFmIl4AGC/96vwPWxVdHSM1a+79L2rhz2Iqv7V3J5bqga5AU3kYt+a+THX2fvqXrT",
+	"68Wr88Fyac9BiHgow1tYNXurXb/5mPfoBaNX4dx4igehQVOAIQXtqKyJG3JyQc6e/4R0DLHNmQSLmGtd",
+	"r9lp91p3tigN3Pcrbdj8XrqIMLqzUxsnUfljCoIUz1VLwuqZXIqorQ3VV5snIDUeLjQrasXOr/jiF6b4",
+	"JGEkXKBaKVbxvEfkhVRgoEJYHnh9lO31xCtOxNX0teoANDPdBj5TaVDE81DUebNAa9DBI/XdGH/dPU1e",
+	"ngV+kizEG3JyLInv/+D8wtkyUe4cW2o6rCYkeQm5dA15lq7XM50y58/jBkgkYc/d3u3fnTwKoUSuWy7E",
+	"u9Z/YrrUlnSGFqY1Xu3YBRNlo23MHJDI/l26iSrRbgdDlPLpZpby325BdaPGK1uupnsTQiFrEjS8G3JY",
+	"8YO/67Y52c/d/U1udvD1JXBfBTS4WHo1oAJUK1e3I9gNGNu7vZGJlIhQ6a3pWnlLlEQMOQgp+mJLaxNW",
+	"VJv+TjgEi92dFbAFBexNlCkLWjb6pwNOwQl5TBzfINhyByqD7AqS+4+PHj1Ih13rqhMrx/7miSmCQygk",
+	"iAhL2O/dC9/jC3dA5XSghwKIBFRf2dmpIYmnAWVjayU7nIpz47ADtsHq2LPiCNIeGv3ZAHVuCbGxfwjD",
+	"X5qs901yvG50/S1NiYc2Vh7eSvuWjfrfJM7cPnpf76WV9RbAHt+4iIqVc3Vt7Zn6oYVPcvzw23cAUvLV",
+	"fyaASVItCRo8FQxjeUZwDGlYkLxQMGGsbuH9NeGSo/8cdZDqntvf/Kq4YV0YRt191Tx2XCkFwy6RPsCA",
+	"32AfeGux4vJnXsWUyhq00Lb5iWuxb8WRHiYXtkPQZQelWr2tRTrGxEC76KeDbJCce3DTMT08b5PgQAsv",
+	"asXN6tw+1fWUk1cMRgZvgrExqiBA4u4Hp8LHj2BTTGTH4nshZtc0x33NSSHnc2yLUmKLBzYmP78EZDoj",
+	"fRss+FGSJbTwPMck1UtxKb766teZHH31FXkeN8klBVXQBCI/he6r/F9ge5+Q72DU5OLNj89f55goiFjO",
+	"reTNexpRWaF4mAvXmn8E3+WeJkpqKCkBGkWqlRuM6//51Vdgli2bOZMlFebEx1Uyl6KZYWIQdCIGn6Jc",
+	"Cmg0F5JGowKB7FL4ooFQJoChay70iDxv6BbqoylAngKribsK00pLqN3Mn1/QaT4i58wXjhZXhOpLkb+c",
+	"PISOKAg2SrFrP+Cdu8wmqxRMKl6YvMnPbrIwlxBg14apJ6B84xNfS8HwsSfkqxx2FvKWMO+U/IyFiOSK",
+	"rXTc6TvosFxhRhuu8zO717WwG5//N5L3PyxvzrG39cqN2cdNQs07mALYiBr0YjgFJwRLs5zP/1LAtCfQ",
+	"+b7pkNUUamC/cteyz2vyzi+6WDCqHCk7Pyn0fnfjxg6IjjzcraSURT2355jcf/viKfn2m8f/9cCnkGlD",
+	"xxWzK16yHB7iHUnO8gdO3rDp/PHR0VznGckfOefI8ezro3n+hGj+L9a+Zx0z61IE0Kw1vKxOeCxywefu",
+	"qXboX3/99bfoaTPcWFXzAI8qHi9yevbyICqtO7g+BvG9YIIu+MHJwdejo9HXrkoY2M5hkyHt+oyso+oI",
+	"dCwFsEiOZcpwAiayDmzF2kuyKkfkrU93R18014aVofA/Kiyg+gqRdy17t+IFFv1leXBy8IrrJv18QRWd",
+	"M2z+9FsSAUFOWtnXVlrY3/5ZM+hfjRHVKB8LeHkqkPquyYeFJXl0dOTScI1Du6CLRcULGOnh/zodp3le",
+	"W0wGkdUT7Yspk4YxjkoN+j/Kb8POqDw+Mn5PQmZ9zBKG31IqKPxXVkTDFeAO6hpeWNpDOKQoCev5nKrV",
+	"ei0j+lqoq/fQ4LIO5eMuusUVUTGp2TNBpxrr4ZcH7+zjHXkfhgsPP/iPHw+Nq4lbJCFWTz1E7IJqA/wc",
+	"QqMwAoxuWOmGaBIlon5AJhTW88IpQbsxkGdBq2qT1i+Yo/WwYRskD9QMWlwgZtVc3Owl5ij+UeS9pfOJ",
+	"kOYuxaeatfIcuiog4bI+tIowFwEn966UCvKcEvRoYP2J3w4w3TzjSlGjBwE8/BA+f8Q1rFhXE20Az/Yo",
+	"M3AbKwFbSPGJaXCo2mT1DB7YQAhuEFVq3s0lh89Qo7Xmzo4rX05cd7cO8tq+wL8iQsydNwXni+1Kmjn7",
+	"LXC5he8AZADe0F6t75mJl+pOp6QnpGOapYbBjxDZtHR836qSXQ93lx3CNe65d1jJt4yWPdZxq1h+7ZHn",
+	"16eUYGW0tfBdvGx39vfHd3DEFotqtYWrr2VBOICizMfPR8QZGI12ifVL1jRyEgoKvBE4iCC0JXQwRq32",
+	"irFFkE5oHEBfA2c3oGbrbKfYgEDRB4NBvBgXa4JXXgqEE4euxbVSTKCzFhTBNiWfwvxve9rfhb5h38ly",
+	"tT+yt4PyVegf23w8OHw+F+c4qw3R7JopWrld0h5JwSgqdMCo94cgYNQjT69LbiL9eZOxwAV99FhvTFED",
+	"niDXlMsqti6rLaXWeojwZif6wVlvHcF4hS92hTRSobneNYblTG7Vq3cLEcgAOfisCvhbVkhV9lSX+6rI",
+	"Ch6q96Eey4ASaRlRRgQGTkD9jqizklNHmesQwUkD74VUbS8K1Expxkh+6Hwphx/ww8fWE/MReS1dSpFz",
+	"hywUv6aGkSu2Stt0Udz9F86W/ay7yLTDmP8XYdxtAxm+iNCFfWBspXGZvbQg4Htx1m8fqKNhxLy20jup",
+	"uoWjM4zEY6KAukhn4ltpKKDS8q60b4V2K5fEPjq9mtZwTKreTChZzZkwD4GTdR+IX10OGMpwzQoFbkR0",
+	"77laaKhZHpGf7UtdwgQUZILHOvJ6QPMismTsKn0envtBXeCYPiP3aw9lz1wQlzxzkeaGbd2dNOwq2mUH",
+	"Mefe4+gAG8qkNFenGbb34zVbrq3Bp9GFNt/TXyHaywBeal2zMnp1x36NyEvwvNyg0gsJUIhVZg+2VZi8",
+	"7XnXTfyJXjFC17YRGkHDocM+VQROcHJLU+f78AMvt1rWp2sI9fCAyvvDuUFg0CcoCs/enF+Q0Wh0qNi1",
+	"vGJ5l729QUFbxdupdoyiwzLi5R3dO98kskCiPlyfZt9qzSqMtac36pqJLQ7nc0g0eQhosXipC7yAiiFI",
+	"Dl/m2L4PwTUtu8Warv93/uY1th6ihuYnl+JS/I5PIb9jOOl30jQm+/1S/P7w4cPwn70493I7J7+TvAWp",
+	"br9xNXtEipBCKaYZZlcH8Awohgzy/37E9DCW42wNBweL0VBI6v9nzYuravWA4FBchROM5Jfmc5SAdC/g",
+	"3QfdEG/1MRO41yV96TALhHzFDlkhutJ+gD0bcPNr94FiQA0PTftae25kjeN823wOgGnud+y1jE9ZGy0X",
+	"UxwpF9MwSlzL48dWBktRanvxpYg2CMkDy0AtZfAyH5FTj+dumsoYCLxhXO0V1eYhvOLhy2c5mTKjrRGu",
+	"V6I4IRDfuhRcgLsXw5ZIPb7RcAok/gS3P40Pfym+U3KpmdIneAWHDvf5hJlilmcOUjmHESF0Yx6g4yCv",
+	"LjSwTBn75xAve44nagezsXydh9bfsDE4N80iww59SQ0Laq3XHdVrK0rw+D9sknu6H5iUTC7fkbw0pJQY",
+	"d7Snwa4pN5pVk7tztRd4LpdNDDLtzGU3i8rVvaQVSRBegKPDhFErr0NCGhhqsOApx/wHywCCmhmiz/6L",
+	"NeAL1E3jVhdtunjuhraDJALCyMyYxcnhoZ7JRYwWBP3aCqpMjrkcTjPGDAWSpy7Puwy0WlWDhNmGf8Ln",
+	"GuffP7/ofIs9krI8GPTg05DTgMSfBT9cbp96Qq5pVbN8RH7C+m3FFgAHYnlNbrc39/UYirmCK7ujM9eC",
+	"0H7++e2rrhGHA9eMOOjrcZ7R/5y8+9vJ6Kv/SDb9bmvq7z6h8giUJTwSUPKIsuaSfbg9QOMMWzSVLpPD",
+	"np7ksWxgBJIOOWswvPCdXD6btdXRu+hORpZPeBmv9mR2g20Vut4klTn84/AD/LtV3ba2BOa7gYe8sd5V",
+	"3Rm9wlX6q0SucKmHBa38Cn2y8+4IdQvFfe5A1bZlG0Y4MFeMJb3LDhZ1YsnPavOHEWWfS19LwWIa3r+7",
+	"IiKALyhm89RltgWZu40ONhnVYelQ5JKK23MO1hjaQBmhlYNMRAsCNDVUiPKJknPXMNzIkAMICYDG2sZL",
+	"xE+ELF/sIuWMlTIEB3VKr3/GJ5PXzoG1U6kHi0xiyiTguBHNy85wkcdQ768frb+jYhP3ilD/BfN0NmM0",
+	"0a4xwBIOH0R48QnJX7959jzPAhTeCfxNXBd6WNiTZy+/f37erSravRs+hmaBIT0JKaAzKCEHaqJlqZ1x",
+	"LrDmaizNDN6myZhB+XvjLugOCJbsu9U5T+9zk0zzKdXEgNTYJTkAjzECVLy7tvJUzhdUIamC3eQVjIgg",
+	"s/bR27fQSDEaxSfm8MOsFlcfUaW/5cM3iOVlsOXtw5EaD6dK1guN3jHte41vOhZd9/Vua2ytAyt9OHn3",
+	"4fjRx4T1AaIymWphTyJTJidUXyFZIyc0jjm6jOgT0O5FCcAEli7ImKHbxm8hGdeiROQwjSArsmmSBiX6",
+	"DR7Y6FLktJQLk2OCskOcdWF9V7yJTLqKYcS4ARDdN87wxlKvSiLxo+cKUsOzVnE9hHfOuCBcXIoY0g2g",
+	"muUyJxUz2juTXYdqCm23MmJmStbTGamoYcrNUcM+IlxKk1SN+fBzgL5QFGz+AJi75hBixlTsB9zeLyoF",
+	"BEc2PAdkjy8vU9zIp50G4B+Q9K5t2R5SBe2LgWZK9PzNKGBE9lFS8DB3qimgIEC0sUDWB/XakQfSd/fn",
+	"ysHmVZKWOgt+nELOISke9BbDiF7QgmXkn7VErzYVriwHYaDtIy5F8LrNuSizJhI7ZpZqHRy3PVhNRjs3",
+	"AVyC6RE5BYZl19zqVaVvfRtLA/0EbuKlqyy/FFCeL0VzbFPU/z0z3+OafWqL6Jll613CDfctc35WNWX7",
+	"TJLGKLTfeVrxK5a14uHOlYhszfnZ/wBBh/HWLlp9hmpaZrew5PoK5XAthGs5AFoNUk2YCzcxYKb37qbC",
+	"6F5V/mzuHDuAPXtznBqzX2dOI4SbWMwfRRuHH+w/O31E7TyPqEwJ8DsFdFtt2uNBFBB6ojIs4oaOWj5V",
+	"rU0pL6SaMqCVg/6B0olUU7kfWYDv99Fsl9kJkVgY+VTKcpjzJz2V/XE6pOpu8rz7kjgPjrNJ90mGu50n",
+	"dnb9SBaV+G0pnigOPqc/mVfMyaS9caE30JrAqBVZMIWaeSyimz7ETj33zAXKE6FBiZHo3d1LaZB9qg8b",
+	"Oz0KFIIvnnowZeSuxl//8XTZY+CBBz1wKhEussGywdA2lutihD8KnLvYN1/PkaGQ6NDBbd/CrHtz2w24",
+	"qIj174PP2AeB8th6CUhBmG8kXXpq5609NoqxkaFqNP1XJ594JpfCauAXirFdfr3cKkk5ue9R7KA6wCt4",
+	"MGDFFlIZVsbtpxt/WN6oULvdcWAQH2QDXDvYCHygB2n6L75oc7yQ9jrmgsKIeuUAwGKT51iWoRjTgBvg",
+	"6jSg3nYtJvEUB/TwGdcLqXk6afdMyYXUUJUBvE64JiFbEhTuHPlxFAG7ii6xQJFfGEdzOTzb46pv/UWf",
+	"M4sfx7BnbdwqacFDkBE+aco8qVhlAVkB0moeH0UQntdMfbK8V/D4uzX/YzV6/9ZDV410+AGrZPbs48wX",
+	"tNYsPwmesLm8tlZRhM23oMqMIIWrntsrpxIMBKmI1VwgCQt54YRyK7mkAk2CjoF7jkgOn/KT2EGJKaHX",
+	"qNI4eIypBGk4gty6uTTM3bK01zXOoxm1UtMVtqMjjwlZT2ddxW++uKjbF+shNWEt8GjVUNIDI0d4IDug",
+	"BNZmrAyslYkV5o3wZ+UT2hDhOHZ43mC9wN+LDcLvfjLO7DJlBFcpw422u+5WKT40zb71lPmB7D+4Tx+3",
+	"WQWfd3kvmnnuzVBTYUZ7lk1rx95xldzDnSNfBQShlp8Wuau7psFVgi12QZ6gH43B294VEVHRXvUIitx3",
+	"I/wdoJ8+HGfH3358kIyOJKjI6iydnrKzpoZK+yx7gDx5AoqJmDK1UFxAREGU2sUGuEKs71HKJ5pWOHfs",
+	"j73pzSS1OYaqNc2UElR9M5IbdmNyrJ1kNwbbl4HN8fAiJzDwVlhqPSaLCmGK+xkKUEjsxnTwuU+sieK7",
+	"D0PK58C81b+EzkoQ7IKSCIFt75oIgnLuKiNAsCqo3+Umws8GRvLoGzKTtdJtA1gBfKkUJwTBNzOy5KKU",
+	"y8whPegMUndB+xiR17E6R9BZeMUWxh7IOZtLZbVCF5589PjvDtPPBwhRY3TY3NSa0QFJdKFk4WBzNzVs",
+	"xF7sSvi+ZWFklr4zgk8ckMPw8uzEGqZdJ9xrbrcZ0O0rnZPTA9zK2zztyy9ljshkz4aQK8m5s0JxEWHm",
+	"koqVU9bg5KyZv643Aypk7vQHqLCt9uhGy5/9nJfPubNrU9rf5n73Cep2f20jhkXRPKztiThMerO5NhJb",
+	"BXTp2D+4S3rtrevPeDuQEefz6uAmrufjHeobwM2wFFahtVrvFXQma0xRh818exb/5XMtj427X47lwPD2",
+	"xLP80yyzgrRQB2O6E4wBMrI61ZUfAZrR9TZxGoBzIgkha1E0pUB5xWgJBXPQx8P3GkeAvbi5/AwyiLDc",
+	"CCqi7Qg6AugwuJ5Qe6EjTwMIGGDhGwhHrG78jHANuwCD7Lw7o5t2PSD4PpP78NaFZ26uH2RxuD2GBJ5n",
+	"r8+TdS0edaazcBbDAeMVsI42rq6ckJItmLDiduXKVT36KfzhDYdN0nBwSP2ROuzbm8xgZPTwXQcpOKY8",
+	"lAmnaDNGbsJ8JDxS+4CG7PHKgirlFgGaMEeFZFds9Y+OMrInEJaa18A9OkcID+xRJfaPd3/7xx9TJXYX",
+	"Tt8ghe/TR497sS9MCbezcGCxYBtEcicOlMcZ3qqRnvmLPuPiwxhWe178BmV5vxlLi2bB/LKHr9rrfvgB",
+	"W8CvZRil6srcCvxlCssWfr6JJexOLwqr9MnEsKfELSS1+uzlZdsXbxgF4YR3lpj9cfT5ZdSYxXTwhReZ",
+	"baMG4EZRz6YO/77D27AGBAqQDIRM1Cndt4ZIa2RnTWej3SrZInpdpAj513jfp1wK/W+Km93Z0upu8syt",
+	"G8gz34llL/4Q6kEVZ5AmRzSUCCRVfs2074GSpKVTAN/T5Juj49CazoHwcMQpgfRqhZjaGdESilqmHMBq",
+	"5gA0AlHyriSu75k5d2P4pNUZ+IoufDlaVfsoEPt1Jgmdk5fRUvsFdss9U1xcdR/dC+hbGHspHTQRR/BD",
+	"7DWQ42Pez1hV5hjUbuziJxGUFF6XOwLwYbHN837uhjUcCT82yP9NTzdOfs+Hu5JaO1W16aB3V/Ja69/r",
+	"+Tk47yqpAbnb40dl7f4VV2xh0gzAYR11kqSzJaHKBLM3f34JOEOa5I2T3JUoH2pDTa1zwoU2jJbp8+5f",
+	"+SkPvH9HF8iP+30Pm7JWDdVq5pheclijbS7nc7ziU64PviGxOs5Fmrl+KjrzdJYhKnWGgHICWiKI0kUy",
+	"776OiKDPdfBNck1Kiaj+m2vocGO3WsIX7prPyFtwCPuGuvT9h/ZcuROWyy+3/6a15AGqd1eZTdPziKRb",
+	"HrXypKF6FWHPM+Kg3JwbM8PaLZcQ7oUgVgyCx9PqJF4VabxwKbP8wouiv4hZHkTv5pZ2W+VhkT5d7b47",
+	"Ftvo+7Nb5VvXbmCmE9y50yj/46jzyzDKYzL4wo3yLcSQ4o1dwOhb8co/q6SKxrFncbUB3r1HmUUbM6Ro",
+	"L6Tfp9bXdzy5O3f68EP0Vw8vcbzofxmZVLQm3blPXdKpvWafTES1zsNOwv7swqrnot6e+HeTWbRiOyXd",
+	"H0z4X4a42yCpL1zm9aKpJE8Mev5W0fcmXPU548RuEPuOFDfwup9M4slo/ULAOHz3KWRdePrhB/+xh5QL",
+	"S/zXaRAnmymnd6ZLukVr9clEW0Py22n38/eH27mMn1Ke+WXaKcz+SPr+MiRZm4K+bDG2k4qSnA49VjtK",
+	"kevPbLPBCPbdTcy56j6Z1FJ+2fxeuC8+hbzCRx9+gH97SCpc0L+MJabcdBM70V1wWn9au8vR9Bbi/Oy2",
+	"1pZl+5TyCFZmpzD6w0j4y5BEEbl84dZUJ9UkOVeq+qijqyKHCt0QK4EwScl1YWUcK2MgA1GGhh4ZNp36",
+	"/vkFiYK46ewAJNOfw4i+gNqkPQu9KFT1yeReU7dAQxveiByaDf8UgjA8/fCD/9hDHP7cFE/9VQy3RL1Y",
+	"e2e6BGO0Vp9MNjbUv52MP7/h5kfyaWl9N3n5FdspNv9IUv8yJGebmL50G27HuezN9A6DONyWfxMSrf6I",
+	"04zNc7efaMQ4bucW7alCOqgHG0qE1xWw/6yrpP5CjnEacagsnzfF/18UNvlPVNS0CqP70s7caVm2UOcd",
+	"+iUA3zh0KuMwyhyKBA+A290UUScTih0iScW1yQAEX6ywhjALveE9FpclPGiE3MLbGZFnSfUWOjMYYmRd",
+	"zFgi9fB8JYr4ZP8xOs0nwLmP5zEc7v6PoSho3IqJwjNGljNZNQ1Bmz2b8mtsw7uGWX9H3n74wdHmViX3",
+	"LZvLa7YfjvG5lhnn0Dq7fdb0j2TXXfgtGVkwVTBhHjJRyJKVrsBcMFay8gl5eXb9d8sfxooWV8zoLni7",
+	"wIUGtDG+E00dLrjYRlc/iwUX/95k9Yp5bMJAVkYSRM5AxMMUoMZfnao6RN6vTZeYMy5cqY9Hi/LrCwBP",
+	"Sy4wrOuXWgrf71mWzDV34YawmwVXTFvpzDVBOiwxOZ/WZoZfm6iwZV0Unu2LQD9BpR4XX6pMe6Yo6Cth",
+	"00A/mkhVQKuhemH/LOVSdKHN9GM57pYt9skG6tAnN1I8GNB2M+WedoT7KYF9NjDOZnJJ5laLjGwZQ+Z0",
+	"RRg4/T4zpxogbLBeazjA7Z6sqc2NPeuqODOxcQqbs/QI+pXUZkTeiGj3pKhWT4K3mhYFWxhWht4UoWTJ",
+	"X2FfAxUBOu5Vxe3eQzniqKMrlSvl+kRqNzz8c7WXci/X9kAlTuEPm2dgacVexQyZSuBT1j6yC3v3s3kK",
+	"G+iKy1x5ENSaQhHaPOpKHUYDI5jJChoqIAjRNl/O7vDHr9YMbSZrrQoQlDiaLO28GJEQNVkwuagYWSpp",
+	"GMZCtpzRjsBIHBLpCV3jwwFfTK3klAk3rTQH8IVy2OjQ0tBESfAwByzDmgvz928aPBguDJsyZcnsdtEd",
+	"9IjtiPBEA8/uFO7ZOybdaVW1oz1h6bYVBtpHsKJW3KyAgqBe+uDkt3d2w+FGR1q1qg5ODqBx/vUx8G/3",
+	"pPXtc874EtsUtsneFdj4bqkOZsYKjxYh6oSi/XSjvUWIcc2kNtjigyuyiGGG7ew9VBGsNMAOK1ci6t7Z",
+	"Si3dfDH2VAfoAsD73WjDqWoRFAL4wjf+bNB/ESI2mmcAV4i+a7hP9KWL10bfNElEm2P9xbMfcJd5/hO1",
+	"HnMboenK4xV6XjZqde5HCMYPKWDzc0BiQ6LSxKtLczlnVjN1DexHcV/eZfJRMjS9sSPzd2KxvseGktN4",
+	"5r6o/eO7j/9fAAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

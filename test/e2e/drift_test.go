@@ -140,8 +140,10 @@ func (d *drifting) settle(ids []string, args ...string) {
 
 func (d *drifting) editedThenLoaded() {
 	d.edit("proxy_read_timeout 60s;", "proxy_read_timeout 7s;\n        proxy_buffering off;")
+	begin := time.Now()
 	unloaded := d.says("an edit that nginx has not read", "9 alike, 1 differs in 2 directives", "n07: on disk != running", "n07: "+d.location+" modified by hand, file of root (uid 0)",
 		"(server shop.example.com > location /), changed, by hand", "  - proxy_read_timeout 60s;", "  + proxy_read_timeout 7s;", "  + proxy_buffering off;")
+	d.t.Logf("figure drift_shown_after %.2f s goal 5", time.Since(begin).Seconds())
 	if strings.Contains(unloaded, "n06") || strings.Contains(unloaded, "n08") {
 		d.t.Errorf("nodes that nobody touched are named:\n%s", unloaded)
 	}

@@ -531,6 +531,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/allowances/{allowance}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the allowance. */
+                allowance: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        /** Read an allowance */
+        get: operations["getAllowance"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete an allowance
+         * @description The edit that it allowed is drift again.
+         */
+        delete: operations["deleteAllowance"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/fleets/{fleet}/nodes": {
         parameters: {
             query?: never;
@@ -690,6 +714,81 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/fleets/{fleet}/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Which nodes are alike, and what the others have changed
+         * @description Nodes are compared in everything that their nginx loads, without comments, white space, quoting, an order that nginx
+         *     does not mind, and what belongs to a node, such as its addresses. A hunk is one directive that differs; its id is the
+         *     same on all nodes.
+         */
+        get: operations["getGroups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/fleets/{fleet}/drift/{hunk}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+                /** @description Id of the hunk, as `/groups` names it. */
+                hunk: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Settle an edit by hand
+         * @description `revert` asks the nodes to take it back: a rendered file becomes what the bundle says, any other what most nodes have.
+         *     `adopt` writes the objects with which all nodes have it: an Override in a location of a route, an endpoint or a Pin in
+         *     an upstream. `allow` lets it stay until a date, through later bundles, as long as nothing in them contradicts it.
+         */
+        post: operations["settleHunk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/fleets/{fleet}/tree": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Download the files of a node or of a revision
+         * @description Private keys never appear; a fingerprint stands in their place.
+         */
+        get: operations["getTree"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/fleets/{fleet}/diff": {
         parameters: {
             query?: never;
@@ -700,7 +799,10 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** Compare a node with another node, or with what it should have */
+        /**
+         * Compare nodes, what they should have, and revisions
+         * @description Either `node`, alone or with `other`, or `from` and `to`, which also take what nodes should have and revisions.
+         */
         get: operations["diffNodes"];
         put?: never;
         post?: never;
@@ -981,7 +1083,7 @@ export interface components {
          * @description A type of object.
          * @enum {string}
          */
-        Kind: "Tenant" | "Fleet" | "Policy" | "Certificate" | "Upstream" | "Route" | "Override" | "Pin";
+        Kind: "Tenant" | "Fleet" | "Policy" | "Certificate" | "Upstream" | "Route" | "Override" | "Pin" | "Allowance";
         /** @description Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters. */
         Name: string;
         /** @description A name; those of derived objects have up to 253 characters. */
@@ -1027,7 +1129,7 @@ export interface components {
             name?: string;
         };
         /** @description Any object; `kind` says which. */
-        Object: components["schemas"]["Tenant"] | components["schemas"]["Fleet"] | components["schemas"]["Policy"] | components["schemas"]["Certificate"] | components["schemas"]["Upstream"] | components["schemas"]["Route"] | components["schemas"]["Override"] | components["schemas"]["Pin"];
+        Object: components["schemas"]["Tenant"] | components["schemas"]["Fleet"] | components["schemas"]["Policy"] | components["schemas"]["Certificate"] | components["schemas"]["Upstream"] | components["schemas"]["Route"] | components["schemas"]["Override"] | components["schemas"]["Pin"] | components["schemas"]["Allowance"];
         /** @description Owns hosts, routes, upstreams and overrides. */
         Tenant: {
             /**
@@ -1623,6 +1725,39 @@ export interface components {
             expires?: string;
             reason?: string;
         };
+        /** @description Lets an edit by hand stay on nginx nodes until a date. */
+        Allowance: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "Allowance";
+            name: components["schemas"]["Name"];
+            labels?: components["schemas"]["Labels"];
+            spec: components["schemas"]["AllowanceSpec"];
+            /** Format: int64 */
+            readonly revision?: number;
+            /** Format: int64 */
+            readonly createdRevision?: number;
+            readonly createdBy?: string;
+            readonly updatedBy?: string;
+            /** Format: date-time */
+            readonly updatedAt?: string;
+            derivedFrom?: components["schemas"]["DerivedFrom"];
+        };
+        /** @description Which edit may stay where, until when and why. */
+        AllowanceSpec: {
+            fleet: string;
+            /** @description Id of the hunk. */
+            hunk: string;
+            /** @description Where it is allowed. Empty: on all nodes that have it. */
+            nodes?: string[];
+            /** Format: date-time */
+            until: string;
+            reason?: string;
+            /** @description The edit in words. */
+            about?: string;
+        };
         /**
          * @description `drained`: no new request, what is under way has the upstream's drain time to end. `up`: in rotation whatever health says. `down`: no new request, what is under way goes on.
          * @enum {string}
@@ -2018,6 +2153,7 @@ export interface components {
             upstreams: components["schemas"]["EffectiveUpstream"][];
             problems: components["schemas"]["Problem"][];
             nginxDirectives?: string[];
+            allowances?: components["schemas"]["Allowance"][];
             certificates?: components["schemas"]["EffectiveCertificate"][];
         };
         Status: {
@@ -2288,6 +2424,13 @@ export interface components {
             reloadsFailed?: number;
             /** @description Of everything that nginx loads. */
             fingerprint?: string;
+            /** @description What the fingerprint was when the present workers appeared: what nginx has read. Absent while that is not known. */
+            runningFingerprint?: string;
+            mismatch?: components["schemas"]["Mismatch"];
+            /** @description How many edits by hand may stay. */
+            allowed?: number;
+            /** @description Newest results of taking edits back. */
+            settled?: components["schemas"]["SettleResult"][];
             /** Format: date-time */
             reportedAt: string;
         };
@@ -2362,6 +2505,138 @@ export interface components {
             change: "modified" | "added" | "removed";
             /** @description Unified, from what it should be to what it is. */
             diff: string;
+            /** @description The directives that differ. */
+            hunks?: components["schemas"]["Hunk"][];
+            owner?: components["schemas"]["FileOwner"];
+        };
+        /**
+         * @description `disk_running`: files were edited and nginx has not read them yet. `running_desired`: nginx has read files that are not
+         *     what it should run. Absent where the digests tell everything.
+         * @enum {string}
+         */
+        Mismatch: "disk_running" | "running_desired";
+        /** @description One directive that differs. The id is the same wherever it differs in the same way. */
+        Hunk: {
+            id: string;
+            path: string;
+            /** @description The blocks around it, outermost first. */
+            where?: string[];
+            change: components["schemas"]["HunkChange"];
+            /** @description Absent where the file as a whole differs. */
+            directive?: string;
+            old?: string;
+            new?: string;
+            oldLine?: number;
+            newLine?: number;
+            allowed?: components["schemas"]["HunkAllowed"];
+        };
+        /**
+         * @description `text` is nothing but comments, white space, quoting or an order without meaning.
+         * @enum {string}
+         */
+        HunkChange: "changed" | "added" | "removed" | "moved" | "text" | "unreadable";
+        /** @description Who lets an edit stay, until when and why. */
+        HunkAllowed: {
+            by?: string;
+            /** Format: date-time */
+            until: string;
+            reason?: string;
+            /** @description Of the Allowance. */
+            name: string;
+        };
+        /** @description What is known about who changed a file. */
+        FileOwner: {
+            uid: number;
+            user?: string;
+            /** Format: date-time */
+            modified: string;
+            /** @description What the node's logs say about that time: sudo lines, and who was logged in; or `unknown`. */
+            hint: string;
+        };
+        /** @description What became of taking an edit back on a node. */
+        SettleResult: {
+            hunk: string;
+            /** @description Absent when the edit is gone. */
+            error?: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /** @description How the nodes of a fleet differ from each other and from what they should be. */
+        FleetDrift: {
+            fleet: string;
+            /** @description Such as `9 alike, 1 differs in 2 directives`. */
+            summary: string;
+            groups: components["schemas"]["NodeGroup"][];
+            /** @description Nodes whose files have not arrived yet. */
+            unknown?: string[];
+        };
+        /** @description Nodes whose whole configuration means the same. */
+        NodeGroup: {
+            fingerprint: string;
+            /** @description The largest group, which the others are compared with. */
+            reference?: boolean;
+            nodes: string[];
+            /** @description How many differ from the reference. */
+            directives: number;
+            hunks?: components["schemas"]["NodeHunk"][];
+            marks?: components["schemas"]["GroupMark"][];
+        };
+        /** @description What the files of a node do not say. */
+        GroupMark: {
+            node: string;
+            mismatch: components["schemas"]["Mismatch"];
+        };
+        /**
+         * @description `by_hand`: a rendered file is not what its bundle holds. `outside`: another file is not what most nodes have.
+         *     `rendered`: the nodes should run different files.
+         * @enum {string}
+         */
+        HunkKind: "by_hand" | "outside" | "rendered";
+        /** @description A hunk with the nodes that have it. */
+        NodeHunk: {
+            id: string;
+            path: string;
+            where?: string[];
+            change: components["schemas"]["HunkChange"];
+            directive?: string;
+            old?: string;
+            new?: string;
+            oldLine?: number;
+            newLine?: number;
+            kind: components["schemas"]["HunkKind"];
+            on: components["schemas"]["HunkNode"][];
+        };
+        /** @description A node that has an edit. */
+        HunkNode: {
+            node: string;
+            owner?: components["schemas"]["FileOwner"];
+            allowed?: components["schemas"]["HunkAllowed"];
+            /** @description It was told to take the edit back and has not answered yet. */
+            asked?: boolean;
+            /** @description Why it did not take the edit back. */
+            failed?: string;
+        };
+        SettleRequest: {
+            action: components["schemas"]["SettleAction"];
+            /** @description For `revert` and `allow`: where. Default all nodes that have the edit. An adopted edit is for all nodes. */
+            nodes?: string[];
+            /**
+             * Format: date-time
+             * @description For `allow`.
+             */
+            until?: string;
+            /** @description For people; needed for `adopt` and `allow`. */
+            reason?: string;
+        };
+        /** @enum {string} */
+        SettleAction: "revert" | "adopt" | "allow";
+        Settled: {
+            hunk: string;
+            action: components["schemas"]["SettleAction"];
+            /** @description Those that it is about. */
+            nodes: string[];
+            /** @description What was written. */
+            objects: components["schemas"]["ObjectChange"][];
         };
         /** @enum {string} */
         TreeKind: "disk" | "desired";
@@ -2382,6 +2657,17 @@ export interface components {
             right: string;
             /** @description Unified diff from left to right. */
             unified: string;
+            /** @description With `sideBySide`, the lines around every difference. */
+            rows?: components["schemas"]["DiffRow"][];
+        };
+        /** @description One line of both sides. A line number of 0 is no line; a `gap` stands for equal lines that are left out. */
+        DiffRow: {
+            /** @description `equal`, `changed`, `added`, `removed` or `gap`. */
+            change: string;
+            leftLine: number;
+            left: string;
+            rightLine: number;
+            right: string;
         };
         SnapshotEvent: {
             /** Format: uint64 */
@@ -2494,6 +2780,8 @@ export interface components {
         RouteName: components["schemas"]["LongName"];
         /** @description Name of the override. */
         OverrideName: components["schemas"]["Name"];
+        /** @description `NODE` for the files that a node has, `desired:NODE` for those it should have, `revision:DIGEST` for a bundle. */
+        TreeOf: string;
         /** @description Name of the fleet. */
         FleetName: components["schemas"]["Name"];
         /** @description Name of the certificate. */
@@ -3576,6 +3864,53 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
+    getAllowance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the allowance. */
+                allowance: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The allowance. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Allowance"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteAllowance: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; return the effect that the write would have. */
+                dryRun?: components["parameters"]["DryRun"];
+            };
+            header?: {
+                /** @description Write only when the object still has this ETag. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Name of the allowance. */
+                allowance: components["schemas"]["Name"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
     listNodes: {
         parameters: {
             query?: never;
@@ -3805,13 +4140,108 @@ export interface operations {
             default: components["responses"]["Error"];
         };
     };
-    diffNodes: {
+    getGroups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The groups, the largest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FleetDrift"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    settleHunk: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; return the effect that the write would have. */
+                dryRun?: components["parameters"]["DryRun"];
+            };
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+                /** @description Id of the hunk, as `/groups` names it. */
+                hunk: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettleRequest"];
+            };
+        };
+        responses: {
+            /** @description What is under way or written. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settled"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getTree: {
         parameters: {
             query: {
+                /** @description `NODE` for the files that a node has, `desired:NODE` for those it should have, `revision:DIGEST` for a bundle. */
+                of: components["parameters"]["TreeOf"];
+                /** @description `tar` (default) is a tar.gz, `text` one text as `nginx -T` prints it. */
+                format?: "tar" | "text";
+            };
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The tree. Equal trees give equal bytes. */
+            200: {
+                headers: {
+                    /** @description Proposes a file name. */
+                    "Content-Disposition"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                    "text/plain": string;
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    diffNodes: {
+        parameters: {
+            query?: {
                 /** @description The node on the right side. */
-                node: string;
+                node?: string;
                 /** @description The node on the left side. Default what `node` should have. */
                 other?: string;
+                /** @description The left side: `NODE`, `desired:NODE` or `revision:DIGEST`. */
+                from?: string;
+                /** @description The right side, as `from`. */
+                to?: string;
+                /** @description Adds the lines of both sides beside each other. */
+                sideBySide?: boolean;
             };
             header?: never;
             path: {
