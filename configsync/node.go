@@ -75,7 +75,7 @@ func (n *node) state(now time.Time) gateway.NodeState {
 		return gateway.NodeSilent
 	case r.Failed != nil && r.Failed.Digest == desired:
 		return gateway.NodeFailed
-	case len(r.Drift) > 0 || r.CheckError != "":
+	case len(r.Drift) > 0 || r.CheckError != "" || r.Reason == gateway.ReasonNotLoaded:
 		return gateway.NodeDrifted
 	case r.OnDisk == desired && r.Running == desired:
 		return gateway.NodeInSync
