@@ -101,7 +101,7 @@ func (r *renderer) mainBlock(w *writer, timeout gateway.Duration) {
 		m = *r.facts.Main
 	}
 	if timeout > 0 {
-		m.Main = slices.DeleteFunc(slices.Clone(m.Main), func(words []string) bool { return words[0] == "worker_shutdown_timeout" })
+		m.Main = slices.DeleteFunc(slices.Clone(m.Main), func(words []string) bool { return len(words) > 0 && words[0] == "worker_shutdown_timeout" })
 	}
 	repeat(w, m.Main, mainNames)
 	if timeout > 0 {
