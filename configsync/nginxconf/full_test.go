@@ -27,7 +27,7 @@ func TestFullMode(t *testing.T) {
 	}
 	want := `# Rendered by Sluice, the node's own nginx.conf is kept in the agent's folder.
 user www-data;
-include "/etc/nginx/modules-enabled/*.conf";
+include /etc/nginx/modules-enabled/*.conf;
 pid "/run/x; load_module y\n";
 worker_shutdown_timeout 90s;
 
@@ -38,7 +38,7 @@ events {
 http {
     include /etc/nginx/mime.types;
     server_tokens off;
-    include "/var/lib/sluice/tree/current/*/*.conf";
+    include /var/lib/sluice/tree/current/*/*.conf;
 }
 `
 	if f := tree.File(MainFile); f == nil || f.Data != want {

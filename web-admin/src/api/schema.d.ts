@@ -1072,6 +1072,13 @@ export interface components {
                 /** @description The shortest time between two reloads of one node. Default 10s. */
                 every?: components["schemas"]["Duration"];
             };
+            /**
+             * @description How much of nginx's configuration Sluice writes. `include` (the default): people own nginx.conf, which includes the rendered tree. `full`: the tree holds nginx.conf, too.
+             * @enum {string}
+             */
+            mode?: "include" | "full";
+            /** @description How long workers may go on with old connections after a reload. Default as long as clients keep them. Mode full only. */
+            workerShutdownTimeout?: components["schemas"]["Duration"];
         };
         /** @description Ceilings and locks that administrators put on what tenants may set. */
         Policy: {
@@ -2184,8 +2191,45 @@ export interface components {
              * @description Since the agent's start.
              */
             reloadsFailed?: number;
-            /** @description Of everything that nginx loads. */
+            /** @description Of everything that nginx would load from disk. */
             fingerprint?: string;
+            /** @description What `fingerprint` would be if nobody had changed the rendered tree by hand. */
+            desiredFingerprint?: string;
+            /** @description Of the files that the workers were started with. Left out when that is not known. */
+            runningFingerprint?: string;
+            /**
+             * Format: date-time
+             * @description When nginx read its files last.
+             */
+            loadedAt?: string;
+            /**
+             * @description Who made nginx read its files.
+             * @enum {string}
+             */
+            loadedBy?: "agent" | "start" | "hand";
+            /** @description What the workers answer when that is not `running`: a bundle that is the same to nginx, so no reload was needed. */
+            runningAs?: string;
+            /**
+             * @description Why the node is not what it should be, in one word.
+             * @enum {string}
+             */
+            reason?: "disk_full" | "check_failed" | "reload_failed" | "nginx_not_running" | "nginx_without_master" | "would_not_start" | "edited_not_loaded" | "edited_and_loaded" | "binary_replaced" | "clock_off";
+            /** @description Workers of before the last reloads that still have connections. */
+            drainingWorkers?: number;
+            /**
+             * Format: date-time
+             * @description Since when the oldest of them drains.
+             */
+            oldestDraining?: string;
+            /** @description The fleet's reload budget as this node stretches it for the workers that still drain. */
+            reloadEvery?: components["schemas"]["Duration"];
+            /** @description Workers that serve on although their master process was killed. */
+            orphans?: number[];
+            recovered?: components["schemas"]["Recovery"];
+            /** @description How far the node's clock is ahead of the control plane's. */
+            clockOff?: components["schemas"]["Duration"];
+            /** @description Of the nginx that runs, when the binary on disk was replaced. */
+            runningVersion?: string;
             /** Format: date-time */
             reportedAt: string;
         };
@@ -2204,7 +2248,32 @@ export interface components {
             outcomes?: string;
             /** @description What nginx.conf says about access logs for http: off, the path that nginx writes by itself, or nothing for logs of its own. */
             accessLog?: string;
+            main?: components["schemas"]["NodeMain"];
             agentVersion: string;
+        };
+        /** @description What the agent found when it started after it had been killed. */
+        Recovery: {
+            /** @description The bundle that was being applied. */
+            digest?: string;
+            /**
+             * @description How far it had got.
+             * @enum {string}
+             */
+            step?: "stage" | "flip" | "undo";
+            /**
+             * @description What the agent did about it.
+             * @enum {string}
+             */
+            action: "nothing" | "forgotten" | "finished" | "undone";
+            message: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /** @description What a node's own nginx.conf says about the node, one list of words for each directive. */
+        NodeMain: {
+            main?: string[][];
+            events?: string[][];
+            http?: string[][];
         };
         /** @description Which step of which bundle failed, in nginx's own words. */
         ApplyFailure: {
