@@ -20,7 +20,9 @@ func agentCommand() *cobra.Command {
 		Short: "Keep one nginx in step with its fleet",
 		Long: "Keep one nginx in step with its fleet: pull the rendered configuration, check it with\n" +
 			"nginx -t, apply it, read the running version back, and report edits made by hand.\n\n" +
-			"nginx.conf includes the tree once, inside http {}:\n\n    include TREE/current/*/*.conf;\n",
+			"nginx.conf includes the tree once, inside http {}:\n\n    include TREE/current/*/*.conf;\n\n" +
+			"In fleets with \"mode: full\" Sluice writes nginx.conf, too: it becomes a link into the tree,\n" +
+			"and the old one is kept as TREE/nginx.conf.kept.\n",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			host, err := os.Hostname()
@@ -50,8 +52,8 @@ func agentCommand() *cobra.Command {
 	f.StringVar(&cfg.Fleet, "fleet", "", "fleet that this nginx belongs to")
 	f.StringVar(&cfg.Node, "node", "", "name of this node (default: host name)")
 	f.StringVar(&cfg.NginxBinary, "nginx", "", "nginx binary (default: found by itself)")
-	f.StringVar(&cfg.NginxConf, "nginx-conf", "", "nginx's main configuration file (default: what nginx -V says)")
-	f.StringVar(&cfg.NginxPrefix, "nginx-prefix", "", "nginx's -p, when it runs with one")
+	f.StringVar(&cfg.NginxConf, "nginx-conf", "", "nginx's main configuration file (default: what nginx runs with, or was built with)")
+	f.StringVar(&cfg.NginxPrefix, "nginx-prefix", "", "nginx's -p, when it runs with one (default: found by itself)")
 	f.StringVar(&cfg.TreeDir, "tree", "/etc/nginx/sluice", "folder for the rendered trees")
 	f.StringSliceVar(&cfg.Listen, "listen", nil, "values of the rendered listen directives (default 80)")
 	f.StringVar(&cfg.DigestListen, "digest-listen", "", "where nginx answers the running digest: unix:PATH or a loopback address")

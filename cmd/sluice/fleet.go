@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -96,11 +97,7 @@ func fleetNodes() *cobra.Command {
 			return show(cmd, list, func(row func(...any)) {
 				row("NODE", "STATE", "DESIRED", "ON DISK", "RUNNING", "NGINX", "REPORTED", "NOTE")
 				for _, n := range list {
-					note := n.CheckError
-					if n.Failed != nil {
-						note = fmt.Sprintf("%s failed: %s", n.Failed.Step, n.Failed.Message)
-					}
-					row(n.Node, n.State, short(n.Desired), short(n.OnDisk), short(n.Running), n.Facts.NginxVersion, n.ReportedAt, note)
+					row(n.Node, n.State, short(n.Desired), short(n.OnDisk), short(n.Running), n.Facts.NginxVersion, n.ReportedAt, nodeNote(n, time.Now()))
 				}
 			})
 		}}

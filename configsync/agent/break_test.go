@@ -60,6 +60,7 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(f.TreeDir, syscall.MNT_DETACH) })
+	f.retry = patience // so that it is the room that makes it heal
 	old := f.want()
 	f.run("", patience)
 	f.settles(old, nil)

@@ -30,13 +30,14 @@ type fleet struct {
 	armed      string
 	binary     string
 	ahead      time.Duration
+	retry      time.Duration
 	agent      *exec.Cmd
 	log        *os.File
 }
 
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	f := &fleet{Nginx: agenttest.New(t), t: t, controller: configsync.New(configsync.Config{}), binary: agenttest.Binary, endpoint: "127.0.0.1:9"}
+	f := &fleet{Nginx: agenttest.New(t), t: t, controller: configsync.New(configsync.Config{}), binary: agenttest.Binary, endpoint: "127.0.0.1:9", retry: 200 * time.Millisecond}
 	f.server = httptest.NewServer(f.controller.Handler())
 	f.armed = filepath.Join(f.Dir, "armed")
 	f.Start(t)
@@ -63,7 +64,7 @@ func newFleet(t *testing.T) *fleet {
 // run starts an agent that dies at a point once it is armed.
 func (f *fleet) run(at point, verify time.Duration) {
 	f.t.Helper()
-	text, err := json.Marshal(doom{Server: f.server.URL, Conf: f.Conf, Prefix: f.Dir, TreeDir: f.TreeDir, Listen: f.Address, Verify: verify, Point: at, Armed: f.armed, Binary: f.binary, Ahead: f.ahead})
+	text, err := json.Marshal(doom{Server: f.server.URL, Conf: f.Conf, Prefix: f.Dir, TreeDir: f.TreeDir, Listen: f.Address, Verify: verify, Point: at, Armed: f.armed, Binary: f.binary, Ahead: f.ahead, Retry: f.retry})
 	if err != nil {
 		f.t.Fatal(err)
 	}

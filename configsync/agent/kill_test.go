@@ -25,6 +25,7 @@ type doom struct {
 	Armed                                 string
 	Binary                                string
 	Ahead                                 time.Duration // the clock's error
+	Retry                                 time.Duration
 }
 
 func runDoomed(text string) {
@@ -33,7 +34,7 @@ func runDoomed(text string) {
 		panic(err)
 	}
 	cfg := Config{Server: d.Server, Fleet: "shared", Node: "edge-1", NginxBinary: d.Binary, NginxConf: d.Conf, NginxPrefix: d.Prefix, TreeDir: d.TreeDir,
-		Listen: []string{d.Listen}, Sweep: time.Second, Coalesce: 20 * time.Millisecond, VerifyTimeout: d.Verify, RetryAfter: 200 * time.Millisecond,
+		Listen: []string{d.Listen}, Sweep: time.Second, Coalesce: 20 * time.Millisecond, VerifyTimeout: d.Verify, RetryAfter: d.Retry,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	cfg.at = func(p point) {
 		if p != d.Point {
