@@ -105,7 +105,7 @@ func TestDiskFull(t *testing.T) {
 	f.settles(host, func(gateway.Node) error { return f.clean() })
 }
 
-// away is how long the control plane is away. `make figures` has SLUICE_OUTAGE=5m.
+// away is how long the control plane is away. `make figures` has SLUICE_OUTAGE=2m.
 func away(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv("SLUICE_OUTAGE")

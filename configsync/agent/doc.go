@@ -8,7 +8,11 @@
 //
 // It watches the files that nginx loads and reports edits by hand as drift. An edit stays
 // until the next bundle: that one goes into a folder of its own, so the edited files remain
-// in the old folder, and the report lists them as overwritten.
+// in the old folder, and the report lists them as overwritten. What the workers were started
+// with is known by their start and the files' change times.
+//
+// In fleets of mode full a bundle holds nginx.conf, too, and the file that nginx is started
+// with becomes a link to it. A reload that nginx would not notice is spared.
 //
 // Without the control plane nginx goes on with what it has. What to run is decided by
 // package configsync; this package only carries it out.
@@ -22,6 +26,7 @@
 //	trees/DIGEST/             staged trees, the last five
 //	bundles/DIGEST.json       the same as received, to tell edits by hand
 //	journal.json              only while a bundle is being applied
+//	nginx.conf.kept           mode full: the node's own nginx.conf
 //	sluice.sock               where nginx answers GET /digest
 //
 // nginx does not remove its sockets when it is killed, and does not start while one is left.
