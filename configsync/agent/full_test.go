@@ -1,9 +1,11 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,6 +98,26 @@ func TestModes(t *testing.T) {
 	f.settles(host, nil)
 }
 
+// TestOtherPID: a bundle must not make the agent lose the nginx that it looks after.
+func TestOtherPID(t *testing.T) {
+	s := newSite(t, true)
+	good := s.tree("a.test", "")
+	s.mustApply(good)
+	b, err := os.ReadFile(s.Conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := s.tree("b.test", "")
+	other.Files = append(other.Files, nginxconf.File{Path: nginxconf.MainFile, Data: strings.Replace(string(b), "/nginx.pid", "/other.pid", 1)})
+	slices.SortFunc(other.Files, func(a, b nginxconf.File) int { return strings.Compare(a.Path, b.Path) })
+	other.Seal()
+	f := s.apply(context.Background(), other)
+	if f == nil || f.Step != stepCheck || !strings.Contains(f.Message, "/other.pid") {
+		t.Errorf("got %+v", f)
+	}
+	s.runs(good.Digest)
+}
+
 // TestFullModeFromNothing: a node whose nginx.conf does not include the tree needs no
 // preparation for mode full. A refused bundle leaves its nginx.conf alone, and killing the
 // agent while it takes nginx.conf over does no harm.
@@ -115,8 +137,8 @@ func TestFullModeFromNothing(t *testing.T) {
 	f.arm()
 	f.run(atMainKept, patience)
 	n := f.becomes(gateway.NodeFailed, gateway.ReasonCheckFailed, nil)
-	if n.Failed.File != nginxconf.MainFile || n.Failed.Line == 0 || !strings.Contains(n.Failed.Message, "banana") {
-		t.Errorf("failed: %+v", n.Failed)
+	if !strings.Contains(n.Failed.Message, "see that nginx -t accepts it") || !strings.Contains(n.CheckError, "banana") {
+		t.Errorf("failed: %+v, check %q", n.Failed, n.CheckError)
 	}
 	if b, err := os.ReadFile(f.Conf); err != nil || string(b) != broken {
 		t.Errorf("nginx.conf is %q: %v", b, err)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type observation struct {
 func (a *agent) observe(ctx context.Context) {
 	before, now := a.seen, a.cfg.now().UTC()
 	seen := observation{onDisk: a.disk.current(), onDiskSince: before.onDiskSince, runningSince: before.runningSince, checkError: before.checkError}
+	own, _ := os.ReadFile(a.nginx.ownMain(a.disk)) // what it lacks is found missing below
 	if files, err := a.nginx.files(a.disk); err != nil {
 		seen.checkError = err.Error()
 	} else {
@@ -38,7 +40,6 @@ func (a *agent) observe(ctx context.Context) {
 		if ctx.Err() == nil {
 			a.seeLoads(files)
 		}
-		a.nginx.learnMain(a.disk)
 		dirs := folders(files, a.disk)
 		dirs[filepath.Dir(a.nginx.conf)] = true // also while it is a link
 		a.watcher.follow(dirs)
@@ -48,6 +49,9 @@ func (a *agent) observe(ctx context.Context) {
 			if e := a.nginx.test(ctx, a.nginx.conf); e != nil {
 				seen.checkError = e.message
 			}
+		}
+		if seen.checkError == "" || a.nginx.owned(a.disk) {
+			a.nginx.learnMain(a.disk, own)
 		}
 	}
 	if tree := a.pristineTree(seen.onDisk); tree != nil {

@@ -75,6 +75,5 @@ func (a *agent) learn() error {
 		return err
 	}
 	a.nginx.learn(files, a.disk.link())
-	a.nginx.learnMain(a.disk)
 	return nil
 }
