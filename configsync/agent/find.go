@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -108,7 +109,17 @@ func masters() (list []found) {
 		f.exe = strings.TrimSuffix(exe, " (deleted)")
 		list = append(list, f)
 	}
-	return list
+	return withoutChildren(list, processParent)
+}
+
+// withoutChildren leaves out processes whose parent is in the list: a worker that was forked
+// just now has its master's title until it gives itself its own.
+func withoutChildren(list []found, parent func(pid int) int) []found {
+	all := slices.Clone(list)
+	return slices.DeleteFunc(list, func(f found) bool {
+		up := parent(f.pid)
+		return slices.ContainsFunc(all, func(m found) bool { return m.pid == up })
+	})
 }
 
 // parseMaster reads nginx's arguments out of a master's title, which has them with spaces

@@ -45,6 +45,18 @@ func TestChoose(t *testing.T) {
 	}
 }
 
+// TestForkedWorker: a worker that still has its master's title is no second nginx.
+func TestForkedWorker(t *testing.T) {
+	parents := map[int]int{10: 1, 11: 10, 12: 10, 20: 1}
+	got := withoutChildren([]found{{pid: 11}, {pid: 10}, {pid: 12}, {pid: 20}}, func(pid int) int { return parents[pid] })
+	if len(got) != 2 || got[0].pid != 10 || got[1].pid != 20 {
+		t.Errorf("got %+v", got)
+	}
+	if got := processParent(os.Getpid()); got != os.Getppid() {
+		t.Errorf("the parent is %d, want %d", got, os.Getppid())
+	}
+}
+
 func TestParseMaster(t *testing.T) {
 	for title, want := range map[string]found{
 		"nginx": {},
