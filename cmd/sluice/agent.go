@@ -19,7 +19,9 @@ func agentCommand() *cobra.Command {
 			"nginx -t, apply it, read the running version back, and report edits made by hand.\n\n" +
 			"nginx.conf includes the tree once, inside http {}:\n\n    include TREE/current/*/*.conf;\n\n" +
 			"The first start needs a one-time token (sluice fleet token FLEET), which is traded for a\n" +
-			"certificate that the agent renews by itself. See docs/fleet-agents.md.\n",
+			"certificate that the agent renews by itself. See docs/fleet-agents.md.\n\n" +
+			"In fleets with \"mode: full\" Sluice writes nginx.conf, too: it becomes a link into the tree,\n" +
+			"and the old one is kept as TREE/nginx.conf.kept.\n",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			host, err := os.Hostname()
@@ -42,8 +44,8 @@ func agentCommand() *cobra.Command {
 	f.StringVar(&cfg.Fleet, "fleet", "", "fleet that this nginx belongs to")
 	f.StringVar(&cfg.Node, "node", "", "name of this node (default: host name)")
 	f.StringVar(&cfg.NginxBinary, "nginx", "", "nginx binary (default: found by itself)")
-	f.StringVar(&cfg.NginxConf, "nginx-conf", "", "nginx's main configuration file (default: what nginx -V says)")
-	f.StringVar(&cfg.NginxPrefix, "nginx-prefix", "", "nginx's -p, when it runs with one")
+	f.StringVar(&cfg.NginxConf, "nginx-conf", "", "nginx's main configuration file (default: what nginx runs with, or was built with)")
+	f.StringVar(&cfg.NginxPrefix, "nginx-prefix", "", "nginx's -p, when it runs with one (default: found by itself)")
 	f.StringVar(&cfg.TreeDir, "tree", "/etc/nginx/sluice", "folder for the rendered trees")
 	f.StringSliceVar(&cfg.Listen, "listen", nil, "values of the rendered listen directives (default 80)")
 	f.StringSliceVar(&cfg.ListenTLS, "listen-tls", nil, "the same for TLS, such as 443 (default none: hosts are served without TLS)")

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -97,14 +97,7 @@ func fleetNodes() *cobra.Command {
 				row("NODE", "STATE", "DESIRED", "ON DISK", "RUNNING", "ENDPOINTS", "NGINX", "REPORTED", "NOTE")
 				for _, n := range list {
 					endpoints, _, _ := strings.Cut(n.Endpoints, ":") // the reason is in the JSON
-					note := cmp.Or(n.CheckError, mismatchText(n.Mismatch))
-					if n.Allowed > 0 && note == "" {
-						note = fmt.Sprintf("%d allowed by hand", n.Allowed)
-					}
-					if n.Failed != nil {
-						note = fmt.Sprintf("%s failed: %s", n.Failed.Step, n.Failed.Message)
-					}
-					row(n.Node, n.State, short(n.Desired), short(n.OnDisk), short(n.Running), endpoints, n.Facts.NginxVersion, n.ReportedAt, note)
+					row(n.Node, n.State, short(n.Desired), short(n.OnDisk), short(n.Running), endpoints, n.Facts.NginxVersion, n.ReportedAt, nodeNote(n, time.Now()))
 				}
 			})
 		}}

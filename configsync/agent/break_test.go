@@ -60,6 +60,7 @@ func TestDiskFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(f.TreeDir, syscall.MNT_DETACH) })
+	f.retry = patience // so that it is the room that makes it heal
 	old := f.want()
 	f.run("", patience)
 	f.settles(old, nil)
@@ -104,7 +105,7 @@ func TestDiskFull(t *testing.T) {
 	f.settles(host, func(gateway.Node) error { return f.clean() })
 }
 
-// away is how long the control plane is away. `make figures` has SLUICE_OUTAGE=5m.
+// away is how long the control plane is away. `make figures` has SLUICE_OUTAGE=2m.
 func away(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv("SLUICE_OUTAGE")

@@ -37,11 +37,14 @@ func (n *nginx) check(ctx context.Context, d disk, digest string) *nginxError {
 	defer func() { _ = os.Remove(copied) }()
 	switch err := c.main(main, copied); {
 	case errors.Is(err, errNotIncluded):
-		return &nginxError{message: fmt.Sprintf("%s does not include Sluice's tree: put the line \"include %s/%s;\" into its http block", main, d.link(), nginxconf.Include)}
+		return &nginxError{message: fmt.Sprintf("%s does not include Sluice's tree: put the line \"include %s/%s;\" into its http block (in a fleet of mode full, see that nginx -t accepts it)", main, d.link(), nginxconf.Include)}
 	case err != nil:
 		return &nginxError{message: err.Error(), full: diskFull(err)}
 	}
 	d.reach(atCheckCopy)
+	if err := n.samePID(d, digest); err != nil {
+		return &nginxError{message: err.Error()}
+	}
 	failure := n.test(ctx, copied)
 	if failure != nil {
 		failure.translate(copied, main)

@@ -8,7 +8,11 @@
 //
 // It watches the files that nginx loads and reports edits by hand as drift. An edit stays
 // until the next bundle: that one goes into a folder of its own, so the edited files remain
-// in the old folder, and the report lists them as overwritten.
+// in the old folder, and the report lists them as overwritten. What the workers were started
+// with is known by their start and the files' change times.
+//
+// In fleets of mode full a bundle holds nginx.conf, too, and the file that nginx is started
+// with becomes a link to it. A reload that nginx would not notice is spared.
 //
 // The node is known to the control plane by a certificate, which it gets for a one-time token
 // and renews. Bundles come signed and numbered: one that somebody changed, made for another fleet
@@ -26,6 +30,7 @@
 //	trees/DIGEST/             staged trees, the last five
 //	bundles/DIGEST.json       the same as received, to tell edits by hand
 //	journal.json              only while a bundle is being applied
+//	nginx.conf.kept           mode full: the node's own nginx.conf
 //	sluice.sock               where nginx answers GET /digest
 //	live/                     closed to others: push.sock, where nginx with the Lua module takes
 //	                          endpoint sets, and sets, the file that it reads them from at start

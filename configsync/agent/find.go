@@ -22,11 +22,6 @@ type found struct {
 	prefix string // -p, or empty
 }
 
-// alike says whether both were started in the same way.
-func (f found) alike(o found) bool {
-	return f.exe == o.exe && f.conf == o.conf && f.prefix == o.prefix
-}
-
 // findNginx completes what the configuration says about nginx by what runs on the machine
 // and by what the binary was built with.
 func findNginx(ctx context.Context, cfg Config) (*nginx, error) {
@@ -112,12 +107,19 @@ func masters() (list []found) {
 		f.pid = pid
 		exe, _ := os.Readlink("/proc/" + e.Name() + "/exe") // a replaced binary is there again under its name
 		f.exe = strings.TrimSuffix(exe, " (deleted)")
-		// A worker has its master's title until it sets its own.
-		if !slices.ContainsFunc(list, f.alike) {
-			list = append(list, f)
-		}
+		list = append(list, f)
 	}
-	return list
+	return withoutChildren(list, processParent)
+}
+
+// withoutChildren leaves out processes whose parent is in the list: a worker that was forked
+// just now has its master's title until it gives itself its own.
+func withoutChildren(list []found, parent func(pid int) int) []found {
+	all := slices.Clone(list)
+	return slices.DeleteFunc(list, func(f found) bool {
+		up := parent(f.pid)
+		return slices.ContainsFunc(all, func(m found) bool { return m.pid == up })
+	})
 }
 
 // parseMaster reads nginx's arguments out of a master's title, which has them with spaces

@@ -26,16 +26,18 @@ type fleet struct {
 	server     *httptest.Server
 	mode       gateway.FleetMode
 	generation uint64
+	endpoint   string
 	armed      string
 	binary     string
 	ahead      time.Duration
+	retry      time.Duration
 	agent      *exec.Cmd
 	log        *os.File
 }
 
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	f := &fleet{Nginx: agenttest.New(t), t: t, controller: configsync.New(configsync.Config{}), binary: agenttest.Binary}
+	f := &fleet{Nginx: agenttest.New(t), t: t, controller: configsync.New(configsync.Config{}), binary: agenttest.Binary, endpoint: "127.0.0.1:9", retry: 200 * time.Millisecond}
 	f.server = httptest.NewServer(f.controller.Handler())
 	f.armed = filepath.Join(f.Dir, "armed")
 	f.Start(t)
@@ -62,7 +64,7 @@ func newFleet(t *testing.T) *fleet {
 // run starts an agent that dies at a point once it is armed.
 func (f *fleet) run(at point, verify time.Duration) {
 	f.t.Helper()
-	text, err := json.Marshal(doom{Server: f.server.URL, Conf: f.Conf, Prefix: f.Dir, TreeDir: f.TreeDir, Listen: f.Address, Verify: verify, Point: at, Armed: f.armed, Binary: f.binary, Ahead: f.ahead})
+	text, err := json.Marshal(doom{Server: f.server.URL, Conf: f.Conf, Prefix: f.Dir, TreeDir: f.TreeDir, Listen: f.Address, Verify: verify, Point: at, Armed: f.armed, Binary: f.binary, Ahead: f.ahead, Retry: f.retry})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -110,9 +112,9 @@ func (f *fleet) want() (host string) {
 	f.controller.Apply(&gateway.Snapshot{
 		Generation: f.generation,
 		Fleets: []*gateway.Fleet{{Meta: gateway.Meta{Kind: gateway.KindFleet, Name: "shared"},
-			Spec: gateway.FleetSpec{Mode: f.mode, ReloadBudget: gateway.ReloadBudget{Every: gateway.Duration(20 * time.Millisecond)}}}},
+			Spec: gateway.FleetSpec{Mode: f.mode, WorkerShutdownTimeout: gateway.Duration(7 * time.Second), ReloadBudget: gateway.ReloadBudget{Every: gateway.Duration(20 * time.Millisecond)}}}},
 		Tenants:   []*gateway.Tenant{{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: "acme"}, Spec: gateway.TenantSpec{Fleets: []string{"shared"}}}},
-		Upstreams: []*gateway.EffectiveUpstream{{Key: key, Protocol: "http", Endpoints: []gateway.Endpoint{{Address: "127.0.0.1:9", Weight: 1, InRotation: true}}}},
+		Upstreams: []*gateway.EffectiveUpstream{{Key: key, Protocol: "http", Endpoints: []gateway.Endpoint{{Address: f.endpoint, Weight: 1, InRotation: true}}}},
 		Hosts:     []*gateway.Host{{Name: host, Tenant: "acme", Rules: []gateway.Rule{{Path: gateway.PathMatch{Prefix: "/"}, Route: route}}}},
 	})
 	return host

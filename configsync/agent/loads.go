@@ -78,22 +78,49 @@ type glance struct {
 func (l *loads) see(g glance) (loaded bool) {
 	before := l.loadState
 	l.changed(g)
-	if len(g.workers) > 0 {
-		if fresh := !l.known(g.workers); fresh && !(l.master(g) && g.crashed(l.Workers)) {
-			l.load(g)
-			loaded = true
-		}
-		l.Workers = nil
-		for _, w := range g.workers {
-			l.Workers = append(l.Workers, process{w.pid, w.start})
-		}
-		l.Master = process{g.master, processStart(g.master)}
+	fresh, missing := l.compare(g.workers)
+	switch {
+	case len(g.workers) == 0:
+	case len(fresh) == 0:
 		l.hups = g.hups
+	case l.master(g) && g.crashed(missing):
+		l.replace(g) // those that died were replaced
+	case len(fresh) == len(g.workers):
+		l.load(g)
+		l.replace(g)
+		loaded = true
 	}
+	// Else old and new workers take connections at once: nginx is in the middle of a reload.
 	if !same(before, l.loadState) {
 		l.keep()
 	}
 	return loaded
+}
+
+// compare names the workers that were not there before, and those that were and take no
+// connections any more.
+func (l *loads) compare(list []worker) (fresh, missing []process) {
+	var now []process
+	for _, w := range list {
+		p := process{w.pid, w.start}
+		if now = append(now, p); !slices.Contains(l.Workers, p) {
+			fresh = append(fresh, p)
+		}
+	}
+	for _, p := range l.Workers {
+		if !slices.Contains(now, p) {
+			missing = append(missing, p)
+		}
+	}
+	return fresh, missing
+}
+
+func (l *loads) replace(g glance) {
+	l.Workers = nil
+	for _, w := range g.workers {
+		l.Workers = append(l.Workers, process{w.pid, w.start})
+	}
+	l.Master, l.hups = process{g.master, processStart(g.master)}, g.hups
 }
 
 // changed adds the files' state to the past if it is new. A file that was removed leaves no
@@ -116,12 +143,6 @@ func (l *loads) changed(g glance) {
 	}
 	l.Past = append(l.Past, fileState{g.fingerprint, at})
 	l.Past = slices.Clone(l.Past[max(0, len(l.Past)-keepStates):])
-}
-
-// known says whether one of the workers was there before: nginx replaces all of them when it
-// loads its files, and one when that one died.
-func (l *loads) known(list []worker) bool {
-	return slices.ContainsFunc(list, func(w worker) bool { return slices.Contains(l.Workers, process{w.pid, w.start}) })
 }
 
 func (l *loads) master(g glance) bool { return l.Master == process{g.master, processStart(g.master)} }
@@ -176,7 +197,8 @@ func (l *loads) keep() {
 }
 
 func same(a, b loadState) bool {
-	return a.Master == b.Master && slices.Equal(a.Workers, b.Workers) && a.Fingerprint == b.Fingerprint && a.At.Equal(b.At) && a.By == b.By && slices.Equal(a.Past, b.Past)
+	return a.Master == b.Master && slices.Equal(a.Workers, b.Workers) && a.Fingerprint == b.Fingerprint && a.At.Equal(b.At) && a.By == b.By &&
+		slices.EqualFunc(a.Past, b.Past, func(x, y fileState) bool { return x.Fingerprint == y.Fingerprint && x.Changed.Equal(y.Changed) })
 }
 
 // lastChange is when the files, or the links that lead to them, were changed last.

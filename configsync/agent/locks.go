@@ -17,6 +17,9 @@ type locks struct {
 	killed int // pid of the last life, when it was killed
 }
 
+// errLocked is why an agent does not start.
+var errLocked = errors.New("another agent")
+
 // confLock stands beside nginx.conf, so that agents with folders of their own meet there.
 func confLock(conf string) string {
 	if real, err := filepath.EvalSymlinks(filepath.Dir(conf)); err == nil {
@@ -36,7 +39,7 @@ func (l *locks) take(path, what string) error {
 		return errors.Join(err, f.Close())
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return errors.Join(fmt.Errorf("another agent (%s) looks after %s: stop it first", strings.TrimSpace(string(holder)), what), f.Close())
+		return errors.Join(fmt.Errorf("%w (%s) looks after %s: stop it first", errLocked, strings.TrimSpace(string(holder)), what), f.Close())
 	}
 	l.held = append(l.held, f)
 	_, _ = fmt.Sscanf(string(holder), "pid %d", &l.killed) // an agent that ended in order left nothing

@@ -59,16 +59,39 @@ func (n *nginx) files(d disk) ([]loadedFile, error) {
 }
 
 // learnMain finds what the node's own nginx.conf says about the node, for a rendered one.
-func (n *nginx) learnMain(d disk) {
+// before is what stood there before nginx -t accepted it: a file that somebody is writing just
+// now may be cut short, and without its "pid" nginx would be lost.
+func (n *nginx) learnMain(d disk, before []byte) {
 	path := n.ownMain(d)
 	data, err := os.ReadFile(path)
-	if err != nil {
+	if err != nil || !bytes.Equal(data, before) {
 		return // what was known stays
 	}
 	if parsed, err := nginxconf.Parse(path, string(data)); err == nil {
 		m, left := nginxconf.NodeMain(parsed)
 		n.main, n.leftOut = &m, left
 	}
+}
+
+// samePID refuses a rendered nginx.conf that would make the running nginx move its pid file,
+// by which it is known here.
+func (n *nginx) samePID(d disk, digest string) error {
+	if !d.full(digest) || n.master() == 0 {
+		return nil
+	}
+	path := filepath.Join(d.tree(digest), nginxconf.MainFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	parsed, err := nginxconf.Parse(path, string(data))
+	if err != nil {
+		return err
+	}
+	if next := n.pidOf([]loadedFile{{config: parsed}}); next != n.pidPath {
+		return fmt.Errorf("the rendered nginx.conf has the pid file %s, and nginx runs with %s", next, n.pidPath)
+	}
+	return nil
 }
 
 // takeMain makes nginx.conf a link into the current tree. The old file is safe first.

@@ -143,12 +143,20 @@ func (n *nginx) learn(files []loadedFile, link string) {
 	if n.prefix != "" {
 		prefix = n.prefix
 	}
-	n.pidPath = under(prefix, cmp.Or(mainDirective(files, "pid"), n.build.pidPath))
+	// A change of the pid file counts from when nginx has made it.
+	if next := n.pidOf(files); n.pidPath == "" || n.master() == 0 {
+		n.pidPath = next
+	}
 	n.accessLog = httpAccessLog(files, n.conf, link, under(prefix, n.build.logPath))
 	n.errorLogPath = ""
 	if path := mainDirective(files, "error_log"); path != "" && path != "stderr" && !strings.ContainsRune(path, ':') {
 		n.errorLogPath = under(prefix, path)
 	}
+}
+
+// pidOf is the pid file that nginx would have with these files.
+func (n *nginx) pidOf(files []loadedFile) string {
+	return under(cmp.Or(n.prefix, n.build.prefix), cmp.Or(mainDirective(files, "pid"), n.build.pidPath))
 }
 
 // reload asks the master to start workers with the files on disk.

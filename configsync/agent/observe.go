@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type observation struct {
 func (a *agent) observe(ctx context.Context) {
 	before, now := a.seen, a.cfg.Now().UTC()
 	seen := observation{onDisk: a.disk.current(), onDiskSince: before.onDiskSince, runningSince: before.runningSince, checkError: before.checkError}
+	own, _ := os.ReadFile(a.nginx.ownMain(a.disk)) // what it lacks is found missing below
 	if files, err := a.files(); err != nil {
 		seen.checkError = err.Error()
 	} else {
@@ -39,7 +41,6 @@ func (a *agent) observe(ctx context.Context) {
 		if ctx.Err() == nil {
 			a.seeLoads(files)
 		}
-		a.nginx.learnMain(a.disk)
 		dirs := folders(files, a.disk)
 		dirs[filepath.Dir(a.nginx.conf)] = true // also while it is a link
 		a.watcher.follow(dirs)
@@ -49,6 +50,9 @@ func (a *agent) observe(ctx context.Context) {
 			if e := a.nginx.test(ctx, a.nginx.conf); e != nil {
 				seen.checkError = e.message
 			}
+		}
+		if seen.checkError == "" || a.nginx.owned(a.disk) {
+			a.nginx.learnMain(a.disk, own)
 		}
 	}
 	if tree := a.pristineTree(seen.onDisk); tree != nil {
@@ -74,73 +78,6 @@ func (a *agent) observe(ctx context.Context) {
 	}
 	a.seen = seen
 	a.logDrift(before)
-}
-
-// files are all that nginx loads, with the certificates and keys of the tree.
-func (a *agent) files() ([]loadedFile, error) {
-	files, err := a.nginx.files(a.disk)
-	if err != nil {
-		return nil, err
-	}
-	return append(files, a.disk.texts()...), nil
-}
-
-// seeLoads compares the workers with the files, and says when somebody else made nginx load
-// them.
-func (a *agent) seeLoads(files []loadedFile) {
-	now := time.Now().UTC() // by the clock that stamps files
-	master := a.nginx.master()
-	accepting, draining := a.nginx.workers()
-	a.debt.see(accepting, draining, now)
-	g := glance{now: now, master: master, workers: accepting, fingerprint: fingerprint(files, a.disk.link()),
-		changed: lastChange(files, a.disk.link(), a.nginx.conf), hups: a.applier.hups, crashed: a.nginx.crashed}
-	if a.loads.see(g) && a.loads.By == gateway.LoadedByHand {
-		a.cfg.Log.Warn("nginx was reloaded by somebody else", "at", a.loads.At, "files_on_disk_are_loaded", a.loads.Fingerprint == g.fingerprint)
-	}
-}
-
-// noteLoad is called as soon as nginx runs what is on disk: later it would look as if
-// somebody else had reloaded it, should the agent be killed.
-func (a *agent) noteLoad() {
-	if files, err := a.files(); err == nil {
-		a.seeLoads(files)
-		if note := a.disk.readAlike(); note.Tree == a.disk.current() && note.Worker != note.Tree {
-			a.loads.equal(fingerprint(files, a.disk.link()))
-		}
-	}
-}
-
-// diskIsLoaded says whether nginx runs exactly what is on disk.
-func (a *agent) diskIsLoaded() bool {
-	files, err := a.files()
-	if err != nil {
-		return false
-	}
-	a.seeLoads(files)
-	return a.loads.Fingerprint == fingerprint(files, a.disk.link())
-}
-
-// desiredFingerprint is that of the loaded files with the tree as the desired bundle has it.
-func (a *agent) desiredFingerprint(files []loadedFile) string {
-	tree := a.pristineTree(a.disk.current())
-	if tree == nil || tree.Digest != a.desired {
-		return ""
-	}
-	var list []loadedFile
-	for _, f := range files {
-		if !strings.HasPrefix(f.path, a.disk.link()+"/") {
-			list = append(list, f)
-		}
-	}
-	for _, f := range tree.Files {
-		list = append(list, loadedFile{path: a.disk.link() + "/" + f.Path, data: []byte(f.Data)})
-	}
-	return fingerprint(list, a.disk.link())
-}
-
-// hasSets says whether the tree on disk takes endpoint sets.
-func (a *agent) hasSets() bool {
-	return a.pristine != nil && a.pristine.Digest == a.disk.current() && a.pristine.File(nginxconf.LuaFile) != nil
 }
 
 // pristineTree remembers the bundle of the current tree.

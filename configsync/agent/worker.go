@@ -41,10 +41,13 @@ func (n *nginx) workers() (accepting, draining []worker) {
 			continue
 		}
 		w := worker{pid: pid, title: processTitle(pid), start: processStart(pid)}
-		switch {
-		case strings.Contains(w.title, "shutting down"):
+		// Not cache managers, and not a child that has the master's title until it has its own.
+		if !strings.HasPrefix(w.title, "nginx: worker process") {
+			continue
+		}
+		if strings.Contains(w.title, "shutting down") {
 			draining = append(draining, w)
-		case w.title != "":
+		} else {
 			accepting = append(accepting, w)
 		}
 	}
@@ -86,22 +89,28 @@ func processTitle(pid int) string {
 
 // processStart is when a process was started, in clock ticks from the machine's start, or 0.
 // A pid together with it names a process for as long as the machine runs.
-func processStart(pid int) uint64 {
+func processStart(pid int) uint64 { return processStat(pid, 22) }
+
+func processParent(pid int) int { return int(processStat(pid, 4)) }
+
+// processStat is a number out of /proc/PID/stat by its place, see proc(5), or 0 when the process
+// is gone.
+func processStat(pid, place int) uint64 {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return 0
 	}
-	// The second field is the name in parentheses, with anything in it; the start is the 22nd.
+	// The second field is the name in parentheses, with anything in it.
 	text := string(b)
 	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
 	if len(fields) < 20 || fields[0] == "Z" {
 		return 0
 	}
-	start, err := strconv.ParseUint(fields[19], 10, 64)
+	n, err := strconv.ParseUint(fields[place-3], 10, 64)
 	if err != nil {
 		return 0
 	}
-	return start
+	return n
 }
 
 // ticks is how many the kernel shows to programs in a second, on every Linux machine.

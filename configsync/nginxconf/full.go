@@ -78,8 +78,8 @@ func (r *renderer) main() {
 		r.problem(ref, "spec.workerShutdownTimeout", "not_portable",
 			"nginx takes worker_shutdown_timeout only outside of http, where a fleet of mode include has nothing: write it into the nodes' nginx.conf, or use mode full")
 		return
-	case mode == gateway.FleetModeInclude:
-		return
+	case mode == gateway.FleetModeInclude || r.facts.Main == nil:
+		return // a node that has not said how its nginx runs keeps its nginx.conf
 	}
 	w := newWriter(MainFile, ref)
 	w.comment("Rendered by Sluice, the node's own nginx.conf is kept in the agent's folder.")
@@ -96,12 +96,9 @@ func (r *renderer) fleetObject() *gateway.Fleet {
 }
 
 func (r *renderer) mainBlock(w *writer, timeout gateway.Duration) {
-	m := gateway.NodeMain{}
-	if r.facts.Main != nil {
-		m = *r.facts.Main
-	}
+	m := *r.facts.Main
 	if timeout > 0 {
-		m.Main = slices.DeleteFunc(slices.Clone(m.Main), func(words []string) bool { return words[0] == "worker_shutdown_timeout" })
+		m.Main = slices.DeleteFunc(slices.Clone(m.Main), func(words []string) bool { return len(words) > 0 && words[0] == "worker_shutdown_timeout" })
 	}
 	repeat(w, m.Main, mainNames)
 	if timeout > 0 {
