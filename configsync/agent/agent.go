@@ -34,6 +34,8 @@ type agent struct {
 	reloadEvery time.Duration
 	seen        observation
 	pristine    *nginxconf.Tree
+	loaded      string // the bundle that nginx loaded last, as far as this process knows
+	outside     string // digest of the other files, at the last look
 	failed      *gateway.ApplyFailure
 	failures    int // of the same bundle in a row
 	lastTry     time.Time
@@ -253,7 +255,7 @@ func (a *agent) reconcile(ctx context.Context) {
 	}
 	a.failed = failed
 	if failed == nil {
-		a.failures = 0
+		a.failures, a.loaded = 0, digest
 		a.cfg.Log.Info("nginx runs the bundle", "digest", digest)
 		return
 	}
