@@ -88,6 +88,7 @@ func (c *Controller) takeReport(report gateway.NodeReport) (protocol.SyncRespons
 	}
 	r, upload := c.update(f, report)
 	out := protocol.SyncResponse{Desired: r.tree.Digest, ReloadEvery: f.reloadEvery, UploadTree: upload}
+	out.Drain = f.drainOf(f.nodes[report.Node])
 	changed := r.changed
 	c.mu.Unlock()
 	c.nudge()
@@ -105,7 +106,7 @@ func (c *Controller) desired(report gateway.NodeReport) (protocol.SyncResponse, 
 		return protocol.SyncResponse{}, err
 	}
 	n.report.ReportedAt = c.cfg.Now()
-	return protocol.SyncResponse{Desired: n.rendering.tree.Digest, ReloadEvery: f.reloadEvery}, nil
+	return protocol.SyncResponse{Desired: n.rendering.tree.Digest, ReloadEvery: f.reloadEvery, Drain: f.drainOf(n)}, nil
 }
 
 func (c *Controller) serveBundle(w http.ResponseWriter, req *http.Request) {

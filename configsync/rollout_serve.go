@@ -231,3 +231,12 @@ func count(ro *gateway.Rollout) (n int) {
 	}
 	return n
 }
+
+// drainOf is for how long a node is taken out of LVS before it gets what it should run: when
+// that is the change of a rollout. Endpoints, and what goes back, do not wait.
+func (f *fleetState) drainOf(n *node) gateway.Duration {
+	if !f.waves() || f.record.Target == nil || f.record.assigned(n.report.Node) != f.record.Target.Number || f.sightOf(n).Runs {
+		return 0
+	}
+	return f.plan.Drain
+}

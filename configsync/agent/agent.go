@@ -32,6 +32,7 @@ type agent struct {
 
 	desired     string
 	reloadEvery time.Duration
+	drainFor    time.Duration
 	seen        observation
 	pristine    *nginxconf.Tree
 	loaded      string // the bundle that nginx loaded last, as far as this process knows
@@ -172,7 +173,7 @@ func (a *agent) loop(ctx context.Context) {
 
 // take remembers what the control plane wants.
 func (a *agent) take(answer protocol.SyncResponse) {
-	a.reloadEvery = answer.ReloadEvery.Std()
+	a.reloadEvery, a.drainFor = answer.ReloadEvery.Std(), answer.Drain.Std()
 	if a.desired != answer.Desired {
 		a.cfg.Log.Info("a new bundle is desired", "digest", answer.Desired)
 		a.desired, a.failures = answer.Desired, 0
@@ -248,7 +249,9 @@ func (a *agent) reconcile(ctx context.Context) {
 		a.cfg.Log.Warn("fetch a bundle", "digest", digest, "error", err)
 		return
 	} else {
+		end := a.drain(ctx, a.drainFor)
 		failed = a.applier.apply(ctx, tree)
+		end()
 	}
 	if ctx.Err() != nil {
 		return

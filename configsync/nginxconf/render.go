@@ -25,6 +25,7 @@ func Render(s *gateway.Snapshot, fleet string, facts gateway.NodeFacts) (Tree, [
 	r.upstreams()
 	r.splits()
 	r.servers()
+	r.health()
 	r.base()
 	return r.tree(), r.finishProblems()
 }

@@ -35,6 +35,8 @@ type SyncResponse struct {
 	Desired string `json:"desired"`
 	// ReloadEvery is the shortest time between two reloads of the node.
 	ReloadEvery gateway.Duration `json:"reloadEvery"`
+	// Drain is how long the node's health address answers 503 before the bundle is applied.
+	Drain gateway.Duration `json:"drain,omitempty"`
 	// UploadTree asks for the files that nginx loads: their fingerprint is new here.
 	UploadTree bool `json:"uploadTree,omitempty"`
 }
