@@ -89,9 +89,11 @@ func (c *Controller) takeReport(report gateway.NodeReport) (protocol.SyncRespons
 	r, upload := c.update(f, report)
 	out := protocol.SyncResponse{Desired: r.tree.Digest, ReloadEvery: f.reloadEvery, UploadTree: upload}
 	out.Drain = f.drainOf(f.nodes[report.Node])
-	changed := r.changed
+	changed, moved := r.changed, c.endMoves()
 	c.mu.Unlock()
-	c.nudge()
+	if c.nudge(); moved {
+		c.Refresh()
+	}
 	c.cfg.Changed(report.Fleet)
 	c.publish()
 	return out, changed, nil

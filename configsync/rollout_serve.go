@@ -26,6 +26,7 @@ type rolloutState struct {
 
 	peers     map[string]peerNode // nodes that report to other control planes
 	lastHeard map[string]time.Time
+	lastUp    map[string]time.Time // when nginx answered
 	meter     meter
 }
 
@@ -35,7 +36,7 @@ type trackKey struct {
 }
 
 func newRolloutState(stored map[uint64]map[string]*nginxconf.Tree) rolloutState {
-	return rolloutState{stored: stored, tracks: map[trackKey]*rendering{}, lastHeard: map[string]time.Time{}}
+	return rolloutState{stored: stored, tracks: map[trackKey]*rendering{}, lastHeard: map[string]time.Time{}, lastUp: map[string]time.Time{}}
 }
 
 // intent is the digest of what people want of a fleet, computed when it is asked for.
