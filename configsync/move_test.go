@@ -25,14 +25,7 @@ func TestMove(t *testing.T) {
 				}
 				return s
 			}
-			obey := func(fleet, node string) {
-				t.Helper()
-				r := report(node)
-				r.Fleet = fleet
-				told := mustSync(t, p.Controller, r).Desired
-				r.OnDisk, r.Running = told, told
-				mustSync(t, p.Controller, r)
-			}
+			obey := func(fleet, node string) { p.obeys(t, fleet, node) }
 			serves := func(fleet, node string) bool {
 				t.Helper()
 				tree, err := p.DesiredTree(fleet, node)

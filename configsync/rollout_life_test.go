@@ -21,11 +21,12 @@ type shelf struct {
 	files    map[string]map[string][]byte
 	lead     chan struct{} // holds the lead
 	notices  map[string][]byte
-	news     chan struct{} // closed at each change
+	news     chan struct{}     // closed at each change
+	ran      map[string]string // what nodes run; one goroutine's
 }
 
 func newShelf() *shelf {
-	return &shelf{files: map[string]map[string][]byte{}, lead: make(chan struct{}, 1), notices: map[string][]byte{}, news: make(chan struct{})}
+	return &shelf{files: map[string]map[string][]byte{}, lead: make(chan struct{}, 1), notices: map[string][]byte{}, news: make(chan struct{}), ran: map[string]string{}}
 }
 
 func (s *shelf) changed() {
@@ -145,7 +146,8 @@ func (s member) Notices(ctx context.Context, handle func(string, map[string][]by
 // plane is a control plane that runs until it is stopped.
 type plane struct {
 	*Controller
-	stop func()
+	shelf *shelf
+	stop  func()
 }
 
 func startPlane(s *shelf, name string) plane {
@@ -153,7 +155,7 @@ func startPlane(s *shelf, name string) plane {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() { _ = c.Run(ctx) })
-	return plane{c, func() { cancel(); done.Wait() }}
+	return plane{c, s, func() { cancel(); done.Wait() }}
 }
 
 // wavedSnapshot is testSnapshot on a fleet with waves.
@@ -166,16 +168,13 @@ func wavedSnapshot(address, override string) *gateway.Snapshot {
 
 // obeys reports that a node runs what it is told, as an agent does after a moment, and returns
 // what that is.
-func (p plane) obeys(t *testing.T, name string) string {
+func (p plane) obeys(t *testing.T, fleet, name string) string {
 	t.Helper()
 	r := report(name)
-	p.mu.Lock()
-	if f := p.fleets["shared"]; f != nil && f.nodes[name] != nil {
-		r.OnDisk = f.nodes[name].report.OnDisk
-	}
-	p.mu.Unlock()
+	r.Fleet, r.OnDisk, r.Running = fleet, p.shelf.ran[name], p.shelf.ran[name]
 	told := mustSync(t, p.Controller, r).Desired
 	r.OnDisk, r.Running = told, told
+	p.shelf.ran[name] = told
 	return mustSync(t, p.Controller, r).Desired
 }
 
@@ -185,7 +184,7 @@ func settle(t *testing.T, seconds int, who map[string]plane) map[string]string {
 	told := map[string]string{}
 	for range seconds {
 		for name, p := range who {
-			told[name] = p.obeys(t, name)
+			told[name] = p.obeys(t, "shared", name)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -314,7 +313,7 @@ func TestNumbersGoOn(t *testing.T) {
 		synctest.Wait()
 		number := func() uint64 {
 			time.Sleep(5 * time.Second)
-			p.obeys(t, "a")
+			p.obeys(t, "shared", "a")
 			n, err := p.Node("shared", "a")
 			if err != nil {
 				t.Fatal(err)
