@@ -69,6 +69,7 @@ type Controller struct {
 	snapshot *gateway.Snapshot
 	fleets   map[string]*fleetState
 	book     book
+	moving   moves
 }
 
 // fleetState is a fleet of the snapshot, or one that was removed while nodes still report for it.
@@ -108,7 +109,7 @@ func New(cfg Config) *Controller {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	c := &Controller{cfg: cfg, closed: make(chan struct{}), fleets: map[string]*fleetState{}, book: newBook(cfg.Rollouts)}
+	c := &Controller{cfg: cfg, closed: make(chan struct{}), fleets: map[string]*fleetState{}, book: newBook(cfg.Rollouts), moving: moves{}}
 	c.judge = newJudge(cfg, c.Refresh, c.closed)
 	return c
 }
@@ -135,6 +136,7 @@ func (c *Controller) renderAll(s *gateway.Snapshot) {
 	if s == nil {
 		s = c.snapshot
 	}
+	c.moving.note(c.snapshot, s)
 	c.snapshot = s
 	for _, f := range c.fleets {
 		f.exists = false
@@ -147,7 +149,8 @@ func (c *Controller) renderAll(s *gateway.Snapshot) {
 			f.record = c.book.records[o.Name]
 			c.fleets[o.Name] = f
 		}
-		f.seen, f.plan, f.intent = c.cfg.View(o, s), o.Spec.Plan(), c.intentOf(o.Name, s)
+		served := c.moving.with(o.Name, s)
+		f.seen, f.plan, f.intent = c.cfg.View(o, served), o.Spec.Plan(), c.intentOf(o.Name, served)
 		f.exists, f.reloadEvery = true, o.Spec.ReloadBudget.Every
 		if f.reloadEvery <= 0 {
 			f.reloadEvery = DefaultReloadEvery

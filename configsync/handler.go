@@ -115,13 +115,17 @@ func (c *Controller) takeReport(report gateway.NodeReport, settled string) (out 
 	out = protocol.SyncResponse{Desired: r.tree.Digest, ReloadEvery: f.reloadEvery, UploadTree: upload}
 	out.LiveVersion, news.live = c.liveVersion(f, report)
 	n := f.nodes[report.Node]
+	out.Drain = f.drainOf(n)
 	out.Settle = c.settleNews(n, settled)
 	if n.told = settled; n.awake == nil {
 		n.awake = make(chan struct{})
 	}
 	news.bundle, news.settled = r.changed, n.awake
+	moved := c.endMoves()
 	c.mu.Unlock()
-	c.nudge()
+	if c.nudge(); moved {
+		c.Refresh()
+	}
 	c.cfg.Changed(report.Fleet)
 	c.publish()
 	return out, news, nil
@@ -137,7 +141,8 @@ func (c *Controller) desired(report gateway.NodeReport, settled string) (protoco
 	}
 	n.report.ReportedAt = c.cfg.Now()
 	version, _ := c.liveVersion(f, n.report)
-	return protocol.SyncResponse{Desired: n.rendering.tree.Digest, ReloadEvery: f.reloadEvery, LiveVersion: version, Settle: c.settleNews(n, settled)}, nil
+	return protocol.SyncResponse{Desired: n.rendering.tree.Digest, ReloadEvery: f.reloadEvery, LiveVersion: version, Drain: f.drainOf(n),
+		Settle: c.settleNews(n, settled)}, nil
 }
 
 func (c *Controller) serveBundle(w http.ResponseWriter, req *http.Request) {

@@ -31,6 +31,7 @@ func (c *Controller) Problems() []gateway.Problem {
 			}
 		}
 	}
+	list = append(list, c.moveProblems()...)
 	slices.SortFunc(list, gateway.Problem.Compare)
 	return slices.Compact(list)
 }

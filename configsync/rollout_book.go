@@ -112,8 +112,11 @@ func (c *Controller) takeBook(ctx context.Context, value []byte, revision int64)
 			f.forgetTracks()
 		}
 	}
+	moved := c.endMoves()
 	c.mu.Unlock()
-	c.nudge()
+	if c.nudge(); moved {
+		c.Refresh()
+	}
 	for _, name := range changed {
 		c.cfg.Changed(name)
 	}

@@ -26,6 +26,7 @@ type rolloutState struct {
 
 	peers     map[string]peerNode // nodes that report to other control planes
 	lastHeard map[string]time.Time
+	lastUp    map[string]time.Time // when nginx answered
 	meter     meter
 }
 
@@ -35,7 +36,7 @@ type trackKey struct {
 }
 
 func newRolloutState(stored map[uint64]map[string]*nginxconf.Tree) rolloutState {
-	return rolloutState{stored: stored, tracks: map[trackKey]*rendering{}, lastHeard: map[string]time.Time{}}
+	return rolloutState{stored: stored, tracks: map[trackKey]*rendering{}, lastHeard: map[string]time.Time{}, lastUp: map[string]time.Time{}}
 }
 
 // intent is the digest of what people want of a fleet, computed when it is asked for.
@@ -233,4 +234,13 @@ func count(ro *gateway.Rollout) (n int) {
 		n += w.Count
 	}
 	return n
+}
+
+// drainOf is for how long a node is taken out of LVS before it gets what it should run: when
+// that is the change of a rollout. Endpoints, and what goes back, do not wait.
+func (f *fleetState) drainOf(n *node) gateway.Duration {
+	if !f.waves() || f.record.Target == nil || f.record.assigned(n.report.Node) != f.record.Target.Number || f.sightOf(n).Runs {
+		return 0
+	}
+	return f.plan.Drain
 }

@@ -27,6 +27,9 @@ type peerNode struct {
 	Tally  tally             `json:"tally,omitempty"`
 }
 
+// upGrace is for how long an nginx that does not answer is taken for slow.
+const upGrace = 10 * time.Second
+
 // maxShared is for how many servers of all nodes counts are shared with the leader; where there
 // are more, the sums of the nodes are.
 const maxShared = 5000
@@ -36,7 +39,11 @@ func (f *fleetState) sightOf(n *node) sight {
 	r := n.report
 	s := sight{Up: r.Running != "", Revision: f.record.assigned(r.Node)}
 	t := f.tracks[trackKey{s.Revision, keyID(n.key)}]
-	if f.plan.AtOnce || t == nil {
+	if f.plan.AtOnce {
+		s.Runs = r.Running == n.rendering.tree.Digest
+		return s
+	}
+	if t == nil {
 		return s
 	}
 	s.Runs = t.runs(r.Running) && t.runs(r.OnDisk)
@@ -55,6 +62,9 @@ func (f *fleetState) sightOf(n *node) sight {
 // peerFacts are the facts of nodes that report elsewhere, by key.
 func (f *fleetState) peerFacts() map[string]gateway.NodeFacts {
 	out := map[string]gateway.NodeFacts{}
+	if f.plan.AtOnce {
+		return out
+	}
 	for _, p := range f.peers {
 		out[factsKey(p.Facts)] = p.Facts
 	}
@@ -67,13 +77,17 @@ func (c *Controller) notice() []byte {
 	defer c.mu.Unlock()
 	now, all, servers := c.cfg.Now(), map[string]map[string]peerNode{}, 0
 	for name, f := range c.fleets {
-		if f.record == nil || f.plan.AtOnce {
+		if f.record == nil {
 			continue
 		}
 		nodes := map[string]peerNode{}
 		for node, n := range f.nodes {
 			nodes[node] = peerNode{sight: f.sightOf(n), Silent: now.Sub(n.report.ReportedAt) > silentAfter, Facts: renderFacts(n.report.Facts), Tally: maps.Clone(n.tally)}
 			servers += len(n.tally)
+			if p := nodes[node]; f.plan.AtOnce {
+				p.Tally, p.Facts = nil, gateway.NodeFacts{}
+				nodes[node] = p
+			}
 		}
 		if len(nodes) > 0 {
 			all[name] = nodes
@@ -82,7 +96,9 @@ func (c *Controller) notice() []byte {
 	for _, nodes := range all {
 		for node, p := range nodes {
 			if servers > maxShared {
-				p.Tally = tally{everything: p.Tally[everything]}
+				if p.Tally != nil {
+					p.Tally = tally{everything: p.Tally[everything]}
+				}
 				nodes[node] = p
 			}
 		}
@@ -132,7 +148,11 @@ func (c *Controller) takeNotices(own string, all map[string][]byte) {
 			}
 		}
 	}
+	moved := c.endMoves()
 	c.mu.Unlock()
+	if moved {
+		c.Refresh()
+	}
 }
 
 // nodeViews is what is known of the members of a fleet. mu is held.
@@ -150,7 +170,17 @@ func (f *fleetState) nodeViews(members []string, listening, now time.Time) map[s
 		if v.heard {
 			f.lastHeard[name] = now
 		}
+		switch {
+		case v.Up:
+			f.lastUp[name] = now
+		case now.Sub(f.lastUp[name]) <= upGrace:
+			v.Up, v.Runs = true, false
+			views[name] = v
+		}
 	}
+	old := func(_ string, at time.Time) bool { return now.Sub(at) > 10*silentAfter }
+	maps.DeleteFunc(f.lastHeard, old)
+	maps.DeleteFunc(f.lastUp, old)
 	for _, name := range members {
 		last := f.lastHeard[name]
 		if last.Before(listening) {

@@ -34,8 +34,11 @@ type agent struct {
 
 	desired     string
 	reloadEvery time.Duration
+	drainFor    time.Duration
 	seen        observation
 	pristine    *nginxconf.Tree
+	loaded      string // the bundle that nginx loaded last, as far as this process knows
+	outside     string // digest of the other files, at the last look
 	failed      *gateway.ApplyFailure
 	failures    int // of the same bundle in a row
 	lastTry     time.Time

@@ -140,6 +140,9 @@ func (d disk) fill(dir string, tree *nginxconf.Tree) error {
 	made := map[string]bool{dir: true}
 	for _, f := range tree.Files {
 		path := filepath.Join(dir, filepath.FromSlash(f.Path))
+		if d.share(path, &f, made) {
+			continue
+		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ func (a *agent) observe(ctx context.Context) {
 		// The same bytes get the same answer; only new ones are worth a process.
 		if seen.fingerprint != before.fingerprint {
 			seen.checkError = ""
-			if e := a.nginx.test(ctx, a.nginx.conf); e != nil {
+			if e := a.test(ctx, files, seen.onDisk); e != nil {
 				seen.checkError = e.message
 			}
 		}

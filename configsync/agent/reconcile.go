@@ -12,7 +12,7 @@ import (
 
 // take remembers what the control plane wants.
 func (a *agent) take(answer protocol.SyncResponse) {
-	a.reloadEvery = answer.ReloadEvery.Std()
+	a.reloadEvery, a.drainFor = answer.ReloadEvery.Std(), answer.Drain.Std()
 	if a.desired != answer.Desired {
 		a.cfg.Log.Info("a new bundle is desired", "digest", answer.Desired)
 		a.desired, a.failures = answer.Desired, 0
@@ -75,7 +75,9 @@ func (a *agent) reconcile(ctx context.Context) {
 		a.cfg.Log.Warn("a bundle waits for the endpoints of its upstreams", "digest", digest, "error", err)
 		return
 	} else {
+		end := a.drain(ctx, a.drainFor)
 		failed = a.applier.apply(ctx, tree)
+		end()
 	}
 	if ctx.Err() != nil {
 		return
@@ -83,7 +85,7 @@ func (a *agent) reconcile(ctx context.Context) {
 	a.failed, a.fetches = failed, 0
 	a.lua.refused(failed)
 	if failed == nil {
-		a.failures = 0
+		a.failures, a.loaded = 0, digest
 		a.cfg.Log.Info("nginx runs the bundle", "digest", digest)
 		return
 	}

@@ -92,7 +92,7 @@ func (r *Renderer) Render(s *gateway.Snapshot) (Tree, []gateway.Problem) {
 		r.renderHosts(ctx, &c)
 	}
 	if claims || c.shape {
-		c.replace(&r.own, ctx.take(func() { ctx.common(s.Hosts); ctx.main(); ctx.lua() }))
+		c.replace(&r.own, ctx.take(func() { ctx.common(s.Hosts); ctx.health(); ctx.main(); ctx.lua() }))
 	}
 	r.tenants, r.claims, r.certificates = tenants, s.Hosts, s.Certificates
 	if c.bound || len(c.traits) > 0 {

@@ -44,6 +44,8 @@ type SyncResponse struct {
 	// LiveVersion is the version of the endpoint sets that the node should have beside the
 	// bundle. Empty for a node whose endpoints stand in its files.
 	LiveVersion string `json:"liveVersion,omitempty"`
+	// Drain is how long the node's health address answers 503 before the bundle is applied.
+	Drain gateway.Duration `json:"drain,omitempty"`
 	// UploadTree asks for the files that nginx loads: their fingerprint is new here.
 	UploadTree bool `json:"uploadTree,omitempty"`
 	// Settle is there when it is not what the request names.

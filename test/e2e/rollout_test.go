@@ -233,3 +233,59 @@ func TestRolloutSurvivesRestart(t *testing.T) {
 	}
 	s.eachNode("the change", members, inSync("three"))
 }
+
+// A node is drained before its change: its health address answers 503 for as long as the fleet
+// says, before anything changes, and 200 again afterwards. Endpoints do not wait for that.
+func TestRolloutDrains(t *testing.T) {
+	one, two, three := backend(t, "one", ""), backend(t, "two", ""), backend(t, "three", "")
+	objects := strings.Replace(fmt.Sprintf(waved, "0s", one, three), "bake: 0s", "bake: 0s, drain: 3s", 1)
+	s := configure(t, "objects: ["+objectFile(t, objects)+"]\n")
+	s.start()
+	m := s.mirrorTo("n1")
+	s.eachNode("first revision", []mirror{m}, inSync("one"))
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	health := func() int {
+		status, _, err := askNode(&client, m, "sluice-health")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status
+	}
+	drained := func() (before time.Duration) {
+		var since time.Time
+		until(t, rollout, "the change", func() error {
+			time.Sleep(10 * time.Millisecond)
+			_, by, err := askNode(&client, m, "shop.example.com")
+			switch status := health(); {
+			case err != nil:
+				t.Fatal(err)
+			case status == http.StatusServiceUnavailable && since.IsZero():
+				since = time.Now()
+			case status == http.StatusOK && by != "one":
+				return nil
+			}
+			if by == "one" && !since.IsZero() {
+				before = time.Since(since)
+			}
+			return errors.New("not yet")
+		})
+		return before
+	}
+	if health() != http.StatusOK {
+		t.Error("the node is not healthy")
+	}
+	s.send("broken") // which works
+	if took := drained(); took < 2500*time.Millisecond {
+		t.Errorf("it was drained for %s before its change", took)
+	}
+	s.reaches(gateway.RolloutDone)
+	s.send("api")
+	s.reaches(gateway.RolloutDone)
+	s.eachNode("back", []mirror{m}, inSync("one"))
+	if err := s.api(http.MethodPut, endpointsPath, endpoints(two), nil); err != nil {
+		t.Fatal(err)
+	}
+	if took := drained(); took != 0 {
+		t.Errorf("it was drained for %s before an endpoint changed", took)
+	}
+}

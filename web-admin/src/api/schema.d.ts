@@ -812,6 +812,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/fleets/{fleet}/rollouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+            };
+            cookie?: never;
+        };
+        /** List the rollouts of a fleet */
+        get: operations["listRollouts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/fleets/{fleet}/rollouts/{rollout}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+                /** @description `current` for the last one, under way or over, or the number of the revision that it brought. */
+                rollout: string;
+            };
+            cookie?: never;
+        };
+        /** Read a rollout */
+        get: operations["getRollout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/fleets/{fleet}/rollouts/current/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+                /** @description `pause`: nothing moves, endpoints apart. `resume`: go on, or try again what failed or was aborted. `abort`: the nodes that have the change go back. `promote`: the wave under way has baked for long enough. */
+                action: "pause" | "resume" | "abort" | "promote";
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pause, resume, abort or promote the rollout under way */
+        post: operations["actOnRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/snapshot": {
         parameters: {
             query?: never;
@@ -1026,6 +1090,7 @@ export interface paths {
          *     | `verdict` | `Verdict` | an endpoint's verdict changed |
          *     | `problems` | `ProblemsEvent` | the list of problems changed |
          *     | `node` | `Node` | a fleet node changed |
+         *     | `rollout` | `Rollout` | the last rollout of a fleet changed |
          *     | `ping` | `PingEvent` | every 15 seconds |
          *
          *     `snapshot` events have an `id`. A client that comes back with `Last-Event-ID` gets `resync: true`
@@ -2433,6 +2498,91 @@ export interface components {
             settled?: components["schemas"]["SettleResult"][];
             /** Format: date-time */
             reportedAt: string;
+        };
+        /** @description How one revision reaches the nodes of a fleet. */
+        Rollout: {
+            fleet: string;
+            /**
+             * Format: uint64
+             * @description That it brings.
+             */
+            revision: number;
+            /**
+             * Format: uint64
+             * @description That the nodes ran before.
+             */
+            from: number;
+            /**
+             * @description The first two go on, all others are its end.
+             * @enum {string}
+             */
+            state: "rolling" | "baking" | "done" | "superseded" | "failed" | "aborted";
+            /** @description Nothing moves until somebody resumes it. */
+            paused?: boolean;
+            /** @description Why it is in this state, with figures. */
+            reason?: string;
+            /** @description Objects whose text it changes, at most 20. */
+            objects?: components["schemas"]["Ref"][];
+            /** @description Who has written them, if that is known. */
+            authors?: string[];
+            /** @description The one under way, from 1. */
+            wave: number;
+            waves: components["schemas"]["RolloutWave"][];
+            /** @description Nodes that were silent, or without nginx. They catch up when they come back. */
+            leftOut?: string[];
+            /** Format: date-time */
+            startedAt: string;
+            /** Format: date-time */
+            bakeUntil?: string;
+            /** Format: date-time */
+            endedAt?: string;
+        };
+        RolloutWave: {
+            size: components["schemas"]["Wave"];
+            /** @description That got the change in it; of a rollout that is over, at most 20. */
+            nodes: string[];
+            /** @description How many they are. */
+            count: number;
+            /** Format: date-time */
+            startedAt?: string;
+            /**
+             * Format: date-time
+             * @description Since when all of them run it.
+             */
+            runningAt?: string;
+            /**
+             * Format: date-time
+             * @description When the gates were open.
+             */
+            passedAt?: string;
+            figures?: components["schemas"]["RolloutFigures"];
+        };
+        /** @description What the wave was judged by. */
+        RolloutFigures: {
+            changed: components["schemas"]["RolloutCounts"];
+            reference: components["schemas"]["RolloutCounts"];
+            /** @description The reference is of the same nodes before the change, since those without it had too few requests. */
+            before?: boolean;
+        };
+        RolloutCounts: {
+            nodes: number;
+            /**
+             * Format: uint64
+             * @description Of clients.
+             */
+            requests: number;
+            /**
+             * Format: uint64
+             * @description That were answered 5xx.
+             */
+            errors: number;
+            /**
+             * Format: uint64
+             * @description With endpoints.
+             */
+            exchanges: number;
+            /** Format: uint64 */
+            connectErrors: number;
         };
         /** @description What an agent found out about its nginx. */
         NodeFacts: {
@@ -4259,6 +4409,84 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TreeDiff"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listRollouts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The one under way, if there is any, and the last 50 that are over, the newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Rollout"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+                /** @description `current` for the last one, under way or over, or the number of the revision that it brought. */
+                rollout: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rollout. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollout"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    actOnRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+                /** @description `pause`: nothing moves, endpoints apart. `resume`: go on, or try again what failed or was aborted. `abort`: the nodes that have the change go back. `promote`: the wave under way has baked for long enough. */
+                action: "pause" | "resume" | "abort" | "promote";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What has become of it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rollout"];
                 };
             };
             default: components["responses"]["Error"];
