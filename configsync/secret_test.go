@@ -38,7 +38,7 @@ func TestKeysAreNotShown(t *testing.T) {
 		for _, f := range desired.Files {
 			data := f.Data
 			if strings.HasSuffix(f.Path, ".key") {
-				data = nginxconf.Shown(f.Path, key) // as an agent uploads it
+				data = nginxconf.ShownAt(f.Path, key) // as an agent uploads it
 			}
 			tree.Files = append(tree.Files, protocol.NodeFile{Path: f.Path, Data: []byte(data)})
 		}

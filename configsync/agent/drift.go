@@ -27,7 +27,7 @@ func drift(dir string, tree *nginxconf.Tree) ([]gateway.FileDrift, error) {
 		case err != nil:
 			return nil, err
 		case string(b) != f.Data:
-			list = append(list, fileDrift(f.Path, "modified", f.Shown(), nginxconf.Shown(f.Path, string(b))))
+			list = append(list, fileDrift(f.Path, "modified", f.Shown(), nginxconf.ShownAt(f.Path, string(b))))
 		case f.Mode != 0 && !hasMode(path, f.Perm()):
 			list = append(list, fileDrift(f.Path, "modified", fmt.Sprintf("mode %o\n", f.Perm()), "another mode\n"))
 		}

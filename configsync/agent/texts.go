@@ -17,7 +17,7 @@ func (d disk) texts() []loadedFile {
 	for _, pattern := range nginxconf.Texts {
 		for _, path := range glob(filepath.Join(d.link(), pattern)) {
 			if b, err := os.ReadFile(path); err == nil { // what is not there is seen as removed
-				list = append(list, loadedFile{path: path, data: []byte(nginxconf.Shown(path, string(b)))})
+				list = append(list, loadedFile{path: path, data: []byte(nginxconf.ShownAt(path, string(b)))})
 			}
 		}
 	}

@@ -116,7 +116,7 @@ func shapes(t testing.TB, tree Tree) map[string]int {
 // other are shapes that the harmless tree has not, and others may have: paths that are closed,
 // methods of balancing, servers of a further name, an override with other values.
 var other = []string{
-	"base: server 1 {", "base: server return 2", "base: server server_name 2", "base: server listen 3", "base: server large_client_header_buffers 3", "base: server listen 5",
+	"base: server 1 {", "base: server return 2", "base: server server_name 2", "base: server listen 3", "base: server listen 4", "base: server large_client_header_buffers 3", "base: server listen 5",
 	"base: server http2 2", "servers: server http2 2", "servers: server listen 3", "base: server ssl_certificate 2", "base: server ssl_certificate_key 2",
 	"base: server_names_hash_bucket_size 2", "base: access_log 2",
 	"servers: server location if 4 {", "servers: server location if return 2", "servers: server location return 2", "servers: server location return 3", "servers: server location set 3",

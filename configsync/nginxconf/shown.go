@@ -18,10 +18,10 @@ import (
 const keyExt = ".key"
 
 // Shown is what people may see of the file: all of it, or of a private key its fingerprint.
-func (f *File) Shown() string { return Shown(f.Path, f.Data) }
+func (f *File) Shown() string { return ShownAt(f.Path, f.Data) }
 
-// Shown is the same for a file that was found at a place in a tree.
-func Shown(name, data string) string {
+// ShownAt is the same for a file that was found at a place in a tree.
+func ShownAt(name, data string) string {
 	if path.Ext(name) != keyExt {
 		return data
 	}
