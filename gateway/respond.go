@@ -11,6 +11,8 @@ import (
 type Filter struct {
 	// Respond answers every request of the route instead of an upstream.
 	Respond *Respond `json:"respond,omitempty"`
+	// IPAccess refuses clients by their addresses, before anything else is done.
+	IPAccess *IPAccess `json:"ipAccess,omitempty"`
 }
 
 // Respond is a fixed answer, with which a path is denied, for example.
@@ -45,9 +47,14 @@ func (b *builder) respond(r *Route) *Respond {
 	for i, f := range r.Spec.Filters {
 		field := index("spec.filters", i)
 		switch {
+		case f.Respond == nil && f.IPAccess != nil: // see ipAccess
 		case f.Respond == nil:
 			b.report(Problem{Object: r.Ref(), Field: field, Code: "filter_invalid",
-				Message: "The entry names no filter that is known, so it does nothing: this version has respond."})
+				Message: "The entry names no filter that is known, so it does nothing: this version has respond and ipAccess."})
+		case f.IPAccess != nil:
+			b.report(Problem{Object: r.Ref(), Field: field, Code: "filter_invalid",
+				Message: "The entry names two filters, and both are in force: give each an entry of its own."})
+			out = b.usableRespond(r, field+".respond.", f.Respond)
 		case out != nil:
 			b.report(Problem{Object: r.Ref(), Field: field, Code: "filter_twice",
 				Message: "The route has a respond filter already, so this one is left out: keep one of them."})

@@ -21,7 +21,7 @@ type RouteSpec struct {
 	// To shares requests between upstreams of the same tenant by weight.
 	// A route with a respond filter needs none.
 	To []RouteTarget `json:"to,omitempty"`
-	// Filters change requests and answers. For now there is one, respond.
+	// Filters change requests and answers, or refuse them.
 	Filters []Filter `json:"filters,omitempty"`
 	// Timeout bounds the whole exchange with the upstream, retries included. Default: no
 	// bound besides the upstream's own timeouts.

@@ -110,6 +110,8 @@ type EffectiveRoute struct {
 	SingleLabel bool `json:"singleLabel,omitempty"`
 	// Respond answers the requests; there are no targets then.
 	Respond *Respond `json:"respond,omitempty"`
+	// IPAccess refuses clients by their addresses. Its networks are canonical.
+	IPAccess *IPAccess `json:"ipAccess,omitempty"`
 	// Nginx is what overrides add to the location blocks, strongest last.
 	Nginx []NginxText `json:"nginx,omitempty"`
 	// Origins says of each changed field who set it, sorted by field.

@@ -10,12 +10,13 @@ import (
 // What Sluice answers by itself. Class is the reason in the body, the access log and the
 // metrics.
 var (
-	errStarting = &http1.Error{Status: 503, Class: "starting", Text: "no configuration yet"}
-	errNoHost   = &http1.Error{Status: 404, Class: "unknown_host", Text: "no route for this host"}
-	errNoPath   = &http1.Error{Status: 404, Class: "unknown_path", Text: "no route for this path"}
-	errPath     = &http1.Error{Status: 400, Class: "path", Text: "the path can be read in more than one way"}
-	errSlowHead = &http1.Error{Status: 408, Class: "slow_head", Text: "the request head took too long"}
-	errSlowBody = &http1.Error{Status: 408, Class: "slow_body", Text: "the request body took too long"}
+	errStarting      = &http1.Error{Status: 503, Class: "starting", Text: "no configuration yet"}
+	errNoHost        = &http1.Error{Status: 404, Class: "unknown_host", Text: "no route for this host"}
+	errNoPath        = &http1.Error{Status: 404, Class: "unknown_path", Text: "no route for this path"}
+	errRefusedClient = &http1.Error{Status: 403, Class: "client_address", Text: "the route does not take requests from this address"}
+	errPath          = &http1.Error{Status: 400, Class: "path", Text: "the path can be read in more than one way"}
+	errSlowHead      = &http1.Error{Status: 408, Class: "slow_head", Text: "the request head took too long"}
+	errSlowBody      = &http1.Error{Status: 408, Class: "slow_body", Text: "the request body took too long"}
 	// errMisdirected: RFC 9110 section 15.5.20.
 	errMisdirected = &http1.Error{Status: 421, Class: "misdirected", Text: "this host wants a connection of its own, with the client's certificate"}
 	errNoEndpoint  = &http1.Error{Status: 503, Class: "no_endpoint", Text: "no endpoint is in rotation"}

@@ -161,6 +161,10 @@ func (x *exchange) find() *http1.Error {
 		x.route = nil
 		return errNoPath
 	}
+	if x.route.access != nil && !x.route.access.admits(x.client()) {
+		x.target = x.route.refused
+		return errRefusedClient
+	}
 	if x.route.respond != nil {
 		x.target = x.route.respond.target
 		return nil

@@ -64,6 +64,7 @@ func (f *streamFront) appendStatus(x *exchange, e *http1.Error) []byte {
 const (
 	grpcUnknown           = 2
 	grpcDeadlineExceeded  = 4
+	grpcPermissionDenied  = 7
 	grpcResourceExhausted = 8
 	grpcUnimplemented     = 12
 	grpcInternal          = 13
@@ -74,6 +75,8 @@ func grpcCode(e *http1.Error) int64 {
 	switch e.Status {
 	case 400:
 		return grpcInternal
+	case 403:
+		return grpcPermissionDenied
 	case 404:
 		return grpcUnimplemented
 	case 413, 431:

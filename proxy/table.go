@@ -35,7 +35,9 @@ type route struct {
 	turns   *balance.RoundRobin // nil: there is no choice
 	timeout int64               // nanoseconds; 0: none
 	maxBody int64
-	respond *fixed // nil: requests go to a target
+	respond *fixed  // nil: requests go to a target
+	access  *access // nil: everybody may ask
+	refused *target // without an upstream: the counters of those who may not
 }
 
 // target is one upstream of a route, with the counters of the pair.
@@ -128,7 +130,7 @@ func (r *registry) mention(s *gateway.Snapshot) {
 	for _, h := range s.Hosts {
 		for i := range h.Rules {
 			rt := h.Rules[i].Route
-			if rt.Respond != nil {
+			if rt.Respond != nil || rt.IPAccess != nil {
 				r.counted[statsKey{tenant: rt.Tenant, route: rt.Name}] = true
 			}
 			for _, t := range rt.Targets {
@@ -222,6 +224,9 @@ func (r *registry) route(e *gateway.EffectiveRoute) *route {
 	out := &route{from: e, timeout: int64(e.Timeout), maxBody: int64(e.MaxBodySize)}
 	if e.Respond != nil {
 		out.respond = newFixed(e.Respond, r.counters(statsKey{tenant: e.Tenant, route: e.Name}))
+	}
+	if out.access = newAccess(e.IPAccess); out.access != nil {
+		out.refused = &target{stats: r.counters(statsKey{tenant: e.Tenant, route: e.Name})}
 	}
 	var weights []int
 	for _, t := range e.Targets {

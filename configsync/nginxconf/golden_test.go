@@ -215,8 +215,8 @@ func nginxTest(t *testing.T, tree Tree) {
 	}
 }
 
-// nginxSays stages the tree and runs nginx -t on it.
-func nginxSays(t *testing.T, tree Tree) (string, error) {
+// nginxSays stages the tree and runs nginx -t on it, with more lines in the block http.
+func nginxSays(t *testing.T, tree Tree, http ...string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	for _, f := range tree.Files {
@@ -237,7 +237,7 @@ func nginxSays(t *testing.T, tree Tree) (string, error) {
 		}
 		modules = "load_module /usr/lib/nginx/modules/ndk_http_module.so;\nload_module /usr/lib/nginx/modules/ngx_http_lua_module.so;\n"
 	}
-	conf := modules + fmt.Sprintf("pid %s/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n%sinclude %s/tree/%s;\n}\n", dir, tempPaths(dir), dir, Include)
+	conf := modules + fmt.Sprintf("pid %s/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n%s%s\ninclude %s/tree/%s;\n}\n", dir, tempPaths(dir), strings.Join(http, "\n"), dir, Include)
 	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(conf), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 type hostile struct {
 	tenant, name, host, path, address, zone      string // of objects
 	override, body, header, value, location      string // texts of a tenant
+	network                                      string
 	serverName, ca, certificate, policy, proto   string // of an upstream
 	chain, clientCA, mode, certHost              string // of a certificate
 	treePath, listen, trustedCA, version, socket string // of a node's agent
@@ -25,7 +26,7 @@ func harmlessText(t testing.TB) hostile {
 	t.Helper()
 	pair := testCertificate(t, "shop.test")
 	return hostile{tenant: "acme", name: "shop", host: "shop.test", path: "/api", address: "10.0.0.4:80", zone: "a",
-		override: "add_header X-A b;", body: "no", header: "x-a", value: "b", location: "/other",
+		override: "add_header X-A b;", body: "no", header: "x-a", value: "b", location: "/other", network: "10.0.0.0/8",
 		serverName: "api.internal", ca: pair.Chain, certificate: "shop", policy: "least_request", proto: "http",
 		chain: pair.Chain, clientCA: pair.Chain, mode: "require", certHost: "shop.test",
 		treePath: "/var/lib/sluice/tree/current", listen: "127.0.0.1:8080", trustedCA: "/etc/ssl/certs/ca-certificates.crt", version: "1.22.1", socket: "unix:/run/o.sock"}
@@ -34,7 +35,7 @@ func harmlessText(t testing.TB) hostile {
 // fields lists the values, to put something else in the place of each.
 func (h *hostile) fields() map[string]*string {
 	return map[string]*string{"tenant": &h.tenant, "name": &h.name, "host": &h.host, "path": &h.path, "address": &h.address, "zone": &h.zone,
-		"override": &h.override, "body": &h.body, "header": &h.header, "value": &h.value, "location": &h.location,
+		"override": &h.override, "body": &h.body, "header": &h.header, "value": &h.value, "location": &h.location, "network": &h.network,
 		"serverName": &h.serverName, "ca": &h.ca, "certificate": &h.certificate, "policy": &h.policy, "proto": &h.proto,
 		"chain": &h.chain, "clientCA": &h.clientCA, "mode": &h.mode, "certHost": &h.certHost,
 		"treePath": &h.treePath, "trustedCA": &h.trustedCA, "version": &h.version, "socket": &h.socket}
@@ -62,6 +63,7 @@ func (h *hostile) render(t testing.TB) (Tree, []gateway.Problem) {
 	fixed, redirect := route("-fixed"), route("-redirect")
 	fixed.Respond = &gateway.Respond{Status: 403, Body: h.body, Headers: map[string]string{h.header: h.value}}
 	redirect.Respond = &gateway.Respond{Status: 302, Headers: map[string]string{"location": h.location}}
+	fixed.IPAccess = &gateway.IPAccess{Allow: []string{h.network}, Deny: []string{"10.1.0.0/16"}}
 	prefix := func(p string) gateway.PathMatch { return gateway.PathMatch{Prefix: p} }
 	s := &gateway.Snapshot{
 		Tenants: []*gateway.Tenant{{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: h.tenant}, Spec: gateway.TenantSpec{Fleets: []string{"shared"}}}},
@@ -98,7 +100,7 @@ func shapes(t testing.TB, tree Tree) map[string]int {
 				b.WriteString(" " + p.Name())
 			}
 			name := d.Name()
-			if len(parents) > 0 && slices.Contains([]string{"map", "split_clients"}, parents[len(parents)-1].Name()) {
+			if len(parents) > 0 && slices.Contains([]string{"geo", "map", "split_clients"}, parents[len(parents)-1].Name()) {
 				name = "ENTRY"
 			}
 			fmt.Fprintf(&b, " %s %d", name, len(d.Words))
@@ -114,7 +116,7 @@ func shapes(t testing.TB, tree Tree) map[string]int {
 // other are shapes that the harmless tree has not, and others may have: paths that are closed,
 // methods of balancing, servers of a further name, an override with other values.
 var other = []string{
-	"base: server 1 {", "base: server return 2", "base: server server_name 2", "base: server listen 3", "base: server large_client_header_buffers 3", "base: server listen 5",
+	"base: server 1 {", "base: server return 2", "base: server server_name 2", "base: server listen 3", "base: server listen 4", "base: server large_client_header_buffers 3", "base: server listen 5",
 	"base: server http2 2", "servers: server http2 2", "servers: server listen 3", "base: server ssl_certificate 2", "base: server ssl_certificate_key 2",
 	"base: server_names_hash_bucket_size 2", "base: access_log 2",
 	"servers: server location if 4 {", "servers: server location if return 2", "servers: server location return 2", "servers: server location return 3", "servers: server location set 3",
@@ -135,7 +137,7 @@ func checkPlaces(t testing.TB, tree Tree) {
 			t.Errorf("%q is new", shape)
 		}
 	}
-	for _, block := range []string{"servers: server 1 {", "servers: server location 2 {", "servers: server location 3 {", "upstreams: upstream 2 {", "splits: split_clients 3 {"} {
+	for _, block := range []string{"servers: server 1 {", "servers: server location 2 {", "servers: server location 3 {", "upstreams: upstream 2 {", "splits: split_clients 3 {", "access: geo 2 {", "access: geo ENTRY 2"} {
 		most := want[block]
 		if block == "servers: server 1 {" || strings.HasPrefix(block, "servers: server location") {
 			most *= 2 // a certificate's name inside a wildcard has the same rules once more
@@ -195,7 +197,7 @@ func TestEvilValues(t *testing.T) {
 // FuzzHostile does so with whatever the fuzzer thinks of, in several places at once.
 func FuzzHostile(f *testing.F) {
 	for i, value := range evil {
-		f.Add(value, evil[(i+7)%len(evil)], evil[(i+13)%len(evil)], uint32(1<<(i%24))|uint32(1)<<((i*5)%24))
+		f.Add(value, evil[(i+7)%len(evil)], evil[(i+13)%len(evil)], uint32(1<<(i%25))|uint32(1)<<((i*5)%25))
 	}
 	f.Fuzz(func(t *testing.T, a, b, c string, places uint32) {
 		h := harmlessText(t)

@@ -55,6 +55,9 @@ func (r *renderer) location(w *writer, route *gateway.EffectiveRoute, taken map[
 	w.comment(commentName(routeRef(route)))
 	w.open(append([]string{"location"}, words...)...)
 	r.singleLabel(w, route)
+	if route.IPAccess != nil {
+		r.admit(w, route)
+	}
 	r.liveGuard(w, route)
 	body := r.body(route)
 	r.override(&body, route)

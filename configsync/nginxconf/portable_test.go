@@ -72,6 +72,8 @@ var fates = []fate{
 	{"EffectiveRoute.Respond.Status", isRendered, func(p *portable) { p.fixed.Respond.Status = 404 }},
 	{"EffectiveRoute.Respond.Headers", isRendered, func(p *portable) { p.fixed.Respond.Headers = map[string]string{"x-why": "because"} }},
 	{"EffectiveRoute.Respond.Body", isRendered, func(p *portable) { p.fixed.Respond.Body = "never" }},
+	{"EffectiveRoute.IPAccess.Allow", isRendered, func(p *portable) { p.route.IPAccess = &gateway.IPAccess{Allow: []string{"10.0.0.0/8"}} }},
+	{"EffectiveRoute.IPAccess.Deny", isRendered, func(p *portable) { p.fixed.IPAccess = &gateway.IPAccess{Deny: []string{"10.0.0.0/8"}} }},
 	{"EffectiveRoute.Nginx.Override", isRendered, func(p *portable) {
 		p.route.Nginx = []gateway.NginxText{{Override: gateway.Ref{Kind: gateway.KindOverride, Name: "o"}, Text: "gzip on;"}}
 	}},
@@ -170,6 +172,11 @@ func TestEveryFieldHasAFate(t *testing.T) {
 	for _, f := range model {
 		if !slices.Contains(table, f) {
 			t.Errorf("%s is new in the model: render it, or make it a problem marked not_portable, and say so in the table of fates", f)
+		}
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[gateway.Filter]()) {
+		if _, ok := reflect.TypeFor[gateway.EffectiveRoute]().FieldByName(f.Name); !ok {
+			t.Errorf("the filter %s leaves nothing in the effective route, so this table does not see it", f.Name)
 		}
 	}
 	for _, f := range table {

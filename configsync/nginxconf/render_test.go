@@ -179,7 +179,7 @@ func checkBlocks(t *testing.T, f File) {
 	}
 	allowed := map[string][]string{
 		"base":      {"map", "log_format", "server", "server_names_hash_bucket_size"},
-		"upstreams": {"upstream"}, "splits": {"split_clients"}, "servers": {"server"},
+		"upstreams": {"upstream"}, "splits": {"split_clients"}, "access": {"geo"}, "servers": {"server"},
 	}[strings.SplitN(f.Path, "/", 2)[0]]
 	if n := len(c.Directives); n > 1 && !strings.HasPrefix(f.Path, "base/") {
 		t.Fatalf("%s has %d blocks:\n%s", f.Path, n, f.Data)

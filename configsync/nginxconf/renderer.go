@@ -41,37 +41,6 @@ func NewRenderer(fleet string, facts gateway.NodeFacts) *Renderer {
 	return &Renderer{fleet: fleet, facts: withDefaults(facts), traits: map[gateway.UpstreamKey]traits{}}
 }
 
-// part is what was made of one thing of a snapshot.
-type part struct {
-	files    []summedFile
-	problems []gateway.Problem
-	// ifUsed are problems only while a route sends requests to the upstream.
-	ifUsed []gateway.Problem
-}
-
-type upstreamPart struct {
-	part
-	from *gateway.EffectiveUpstream
-}
-
-type hostPart struct {
-	part
-	from    *gateway.Host
-	targets []gateway.UpstreamKey // whose traits it was written with
-	bound   []binding
-}
-
-// changes collects what a snapshot changed against the one before.
-type changes struct {
-	traits map[gateway.UpstreamKey]bool
-	certs  bool         // certificates are others
-	bound  bool         // a host may have another one
-	hosts  bool         // a host came, went, or has other rules
-	shape  bool         // a file came or went
-	notes  bool         // problems may be others
-	fresh  []summedFile // written anew
-}
-
 // Render writes the files that a node should have for s. See the function [Render].
 func (r *Renderer) Render(s *gateway.Snapshot) (Tree, []gateway.Problem) {
 	tenants := map[string]bool{}
@@ -125,14 +94,6 @@ func (r *renderer) take(write func()) part {
 	r.out = part{}
 	write()
 	return r.out
-}
-
-// replace puts a part that was written anew in the place of the one before.
-func (c *changes) replace(old *part, now part) {
-	c.shape = c.shape || !slices.EqualFunc(old.files, now.files, func(a, b summedFile) bool { return a.Path == b.Path })
-	c.notes = c.notes || !slices.Equal(old.problems, now.problems) || !slices.Equal(old.ifUsed, now.ifUsed)
-	c.fresh = append(c.fresh, now.files...)
-	*old = now
 }
 
 // renderUpstreams walks both sorted lists side by side.
@@ -238,11 +199,6 @@ func (r *Renderer) renderCertificates(ctx *renderer, c *changes) {
 		r.certParts[e] = p
 	}
 	c.shape = c.shape || len(before) != len(r.certParts)
-}
-
-// touches says whether the traits of one of the upstreams changed.
-func (c *changes) touches(targets []gateway.UpstreamKey) bool {
-	return len(c.traits) > 0 && slices.ContainsFunc(targets, func(k gateway.UpstreamKey) bool { return c.traits[k] })
 }
 
 func targetsOf(h *gateway.Host) []gateway.UpstreamKey {

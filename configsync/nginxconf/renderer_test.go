@@ -126,6 +126,10 @@ func (w *changing) change() {
 			o.Spec.Match = []gateway.Match{{Path: gateway.PathMatch{Prefix: fmt.Sprint("/p", n(3))}}}
 			o.Spec.To = []gateway.RouteTarget{{Upstream: fmt.Sprint("u", n(4))}, {Upstream: "u1"}}[:1+n(2)]
 			o.Spec.MaxBodySize = gateway.Size(1024 * n(3))
+			o.Spec.Filters = nil
+			if n(4) == 0 {
+				o.Spec.Filters = []gateway.Filter{{IPAccess: &gateway.IPAccess{Allow: []string{fmt.Sprintf("10.%d.0.0/16", n(3))}}}}
+			}
 		})
 		return
 	case 5:

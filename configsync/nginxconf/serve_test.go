@@ -294,3 +294,32 @@ func TestServesTLS(t *testing.T) {
 		t.Errorf("a client that does not know our authority: %v", err)
 	}
 }
+
+// TestServesAccess: whoever may not ask gets 403, also where nginx answers by itself.
+func TestServesAccess(t *testing.T) {
+	ca := certtest.NewCA(t, "ca", time.Now())
+	in, out := &gateway.IPAccess{Allow: []string{"127.0.0.0/8"}, Deny: []string{"0.0.0.0/0"}}, &gateway.IPAccess{Allow: []string{"127.0.0.0/8", "10.0.0.0/8"}, Deny: []string{"127.0.0.1/32"}}
+	s := &gateway.Snapshot{Tenants: tenantAcme(), Hosts: []*gateway.Host{{Name: "shop.test", Tenant: "acme"}},
+		Upstreams: []*gateway.EffectiveUpstream{upstreamAt("api", "http", backend(t, "http", ca, "", false), nil)}}
+	for _, c := range []struct {
+		path   string
+		access *gateway.IPAccess
+		fixed  bool
+	}{{"/in", in, false}, {"/out", out, false}, {"/in-fixed", in, true}, {"/out-fixed", out, true}} {
+		rule := routeTo(c.path, "api")
+		rule.Route.IPAccess = c.access
+		if c.fixed {
+			rule.Route.Targets, rule.Route.Respond = nil, &gateway.Respond{Status: 200, Body: "secret"}
+		}
+		s.Hosts[0].Rules = append(s.Hosts[0].Rules, rule)
+	}
+	e, problems := newEdge(t, ca, s)
+	if len(problems) > 0 {
+		t.Errorf("problems: %s", problemText(problems))
+	}
+	for path, want := range map[string]string{"/in/x": "200", "/out/x": "403", "/in-fixed": "200 secret", "/out-fixed": "403", "/out-fixed/x": "403"} {
+		if got, _ := ask(t, e.client(false, false), http.MethodGet, "http://shop.test"+path, ""); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}

@@ -1701,6 +1701,7 @@ export interface components {
         /** @description Changes requests or answers of a route. Exactly one key is set. */
         Filter: {
             respond?: components["schemas"]["Respond"];
+            ipAccess?: components["schemas"]["IPAccess"];
         };
         /** @description A fixed answer, given instead of asking an upstream. It denies a path, for example. */
         Respond: {
@@ -1711,6 +1712,13 @@ export interface components {
             };
             /** @description At most 64 KiB; none with status 204 and 304. */
             body?: string;
+        };
+        /** @description Refuses clients by their addresses with 403. Of the networks that hold an address the smallest decides; one in both lists refuses. */
+        IPAccess: {
+            /** @description Addresses and networks whose clients are let in, and nobody else. Empty is everybody whom deny does not name. */
+            allow?: string[];
+            /** @description Addresses and networks whose clients are refused. */
+            deny?: string[];
         };
         /** @description Compares the normalised path. At most one key is set; none is prefix `/`. */
         PathMatch: {
@@ -2185,6 +2193,7 @@ export interface components {
             /** @description Under a wildcard host, more than one label is answered 404. */
             singleLabel?: boolean;
             respond?: components["schemas"]["Respond"];
+            ipAccess?: components["schemas"]["IPAccess"];
             nginx?: {
                 override: components["schemas"]["Ref"];
                 text: string;
