@@ -115,6 +115,7 @@ func TestS30Modes(t *testing.T) {
 		{what: "POST /upstream/a.upyun.test", body: strings.Replace(slardarServers, "{", `{"mode":"no_such_mode",`, 1), status: 400, has: []string{"spec.balance.policy", "no_such_mode"}},
 		{what: "POST /upstream/a.upyun.test", body: strings.Replace(slardarServers, "{", `{"typ":"no_such_type",`, 1), status: 400, has: []string{"spec.health.active.type", "no_such_type"}},
 		{what: "GET /status", status: 200, hasNot: []string{"cls:"}},
+		{what: "POST /upstream/a.upyun.test", body: strings.Replace(slardarServers, "{", `{"mode":"header_hash",`, 1), status: 200},
 	})
 }
 

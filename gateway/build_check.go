@@ -86,11 +86,8 @@ func (c *upstreamChecker) askable(a *ActiveCheck) bool {
 
 // probeHeaderProblem says why a probe can't carry the header, or nothing.
 func probeHeaderProblem(name, value string) string {
-	const token = "!#$%&'*+-.^_`|~" // RFC 9110 section 5.6.2, besides letters and digits
 	switch {
-	case name == "" || strings.ContainsFunc(name, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune(token, r)
-	}):
+	case !token(name):
 		return "is not a header name"
 	case strings.EqualFold(name, "host"):
 		return "is what the field host is for"
@@ -100,6 +97,14 @@ func probeHeaderProblem(name, value string) string {
 		return "has a value with control characters"
 	}
 	return ""
+}
+
+// token says that s may be the name of a header (RFC 9110 section 5.6.2) or of a cookie.
+func token(s string) bool {
+	const marks = "!#$%&'*+-.^_`|~" // besides letters and digits
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune(marks, r)
+	})
 }
 
 // foreign notes fields that the check's type does not look at: whoever wrote them expects

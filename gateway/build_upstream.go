@@ -54,11 +54,7 @@ func (c *upstreamChecker) protocol(s UpstreamSpec) {
 		c.out.Protocol = "http"
 	}
 	c.tls(s)
-	c.out.Balance.Policy = cmp.Or(s.Balance.Policy, "round_robin")
-	if c.out.Balance.Policy != "round_robin" {
-		c.problem("spec.balance.policy", "policy_unknown", "Policy %q is not known, so round_robin is in force: this version has round_robin.", s.Balance.Policy)
-		c.out.Balance.Policy = "round_robin"
-	}
+	c.balance(s.Balance)
 }
 
 // usualPassive are the defaults. Nobody changes them.

@@ -134,12 +134,6 @@ type EtcdDiscover struct {
 	Prefix string `json:"prefix"`
 }
 
-// Balance chooses among the endpoints in rotation.
-type Balance struct {
-	// Policy: "round_robin" (smooth, weighted) is the default and only value for now.
-	Policy string `json:"policy,omitempty"`
-}
-
 // Health says how endpoints are judged.
 type Health struct {
 	Active  *ActiveCheck  `json:"active,omitempty"`

@@ -49,7 +49,7 @@ func newRetryRules(r gateway.Retry) retryRules {
 // Each is asked at most once, besides the replacing of a stale connection.
 func (x *exchange) try() error {
 	x.late = x.queued > 0
-	x.ep = x.rot.pick(x.tryAt(), x.tried)
+	x.ep = x.rot.pick(x.tryAt(), x.tried, x.key)
 	if x.ep == nil {
 		return errNoEndpoint
 	}
@@ -72,7 +72,7 @@ func (x *exchange) try() error {
 			}
 			return errSlowUpstream
 		}
-		next := x.rot.pick(now, x.tried)
+		next := x.rot.pick(now, x.tried, x.key)
 		if next == nil || !x.target.upstream.budget.take(x.rot.retry.percent, why) {
 			return err
 		}

@@ -261,3 +261,27 @@ func TestNames(t *testing.T) {
 		t.Errorf("the object of another key is taken: %v", err)
 	}
 }
+
+// The modes are policies of ours; a whole body without one goes back to turns.
+func TestS30Modes(t *testing.T) {
+	for mode, want := range map[string]gateway.Balance{
+		"hash":        {Policy: "hash", On: "uri"},
+		"url_hash":    {Policy: "hash", On: "uri"},
+		"ip_hash":     {Policy: "hash", On: "ip"},
+		"header_hash": {Policy: "hash", On: "header", Name: "X-Hash-Key"},
+		"round_robin": {Policy: "round_robin"},
+		"":            {},
+		"other":       {Policy: "other"}, // refused where it is written
+	} {
+		u := revise(t, nil, `{"mode":"`+mode+`",`+one+`}`)
+		if u.Spec.Balance != want {
+			t.Errorf("%s: %+v", mode, u.Spec.Balance)
+		}
+		if next := revise(t, u, "{"+one+"}"); next.Spec.Balance != want {
+			t.Errorf("%s: servers alone made it %+v", mode, next.Spec.Balance)
+		}
+		if next := revise(t, u, `{"cluster":[{`+one+`}]}`); next.Spec.Balance != (gateway.Balance{}) {
+			t.Errorf("%s: a whole body left %+v", mode, next.Spec.Balance)
+		}
+	}
+}

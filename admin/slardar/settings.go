@@ -82,7 +82,7 @@ func heartbeat() *gateway.ActiveCheck {
 // begin sets what Slardar has when nothing is said.
 func begin(spec *gateway.UpstreamSpec) {
 	spec.Health = gateway.Health{Active: heartbeat(), Passive: &gateway.PassiveCheck{Disabled: true}}
-	spec.Timeouts = gateway.Timeouts{}
+	spec.Balance, spec.Timeouts = gateway.Balance{}, gateway.Timeouts{}
 	spec.Retry = gateway.Retry{Attempts: 2, On: []string{gateway.RetryConnect, gateway.RetryReset, gateway.RetryTimeout, gateway.Retry502}}
 }
 
@@ -101,7 +101,7 @@ func (s *settings) apply(spec *gateway.UpstreamSpec) (notes []string, err error)
 		spec.Retry.Attempts = *s.Try
 	}
 	if s.Mode != nil {
-		spec.Balance.Policy = *s.Mode // what is not known is refused where every policy is
+		spec.Balance = balanceOf(*s.Mode)
 	}
 	if s.Enable != nil && *s.Enable && spec.Health.Active == nil {
 		spec.Health.Active = heartbeat()
@@ -116,6 +116,22 @@ func (s *settings) apply(spec *gateway.UpstreamSpec) (notes []string, err error)
 		return notes, nil
 	}
 	return s.probe(spec.Health.Active)
+}
+
+// hashHeader is the header that mode header_hash goes by.
+const hashHeader = "X-Hash-Key"
+
+// balanceOf is a mode as a policy. One that is not known is refused where every policy is.
+func balanceOf(mode string) gateway.Balance {
+	switch mode {
+	case "hash", "url_hash":
+		return gateway.Balance{Policy: gateway.BalanceHash, On: gateway.HashURI}
+	case "ip_hash":
+		return gateway.Balance{Policy: gateway.BalanceHash, On: gateway.HashIP}
+	case "header_hash":
+		return gateway.Balance{Policy: gateway.BalanceHash, On: gateway.HashHeader, Name: hashHeader}
+	}
+	return gateway.Balance{Policy: mode}
 }
 
 // probe carries the settings of probes into a check.

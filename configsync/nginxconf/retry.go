@@ -43,6 +43,9 @@ func (r *renderer) nextUpstream(route *gateway.EffectiveRoute) []string {
 
 // limitProblems reports what of an upstream holds in the Go edge only.
 func (r *renderer) limitProblems(u *gateway.EffectiveUpstream) {
+	if p := u.Balance.Policy; p != "" && p != gateway.BalanceRoundRobin {
+		r.notPortable(u, "spec.balance", "Policy %s holds in the Go edge only: nginx nodes share requests by turns", p)
+	}
 	if u.Limits.MaxConnections > 0 {
 		r.notPortable(u, "spec.limits", "The limits hold in the Go edge only: nginx counts connections by endpoint, and lets no request wait")
 	}

@@ -1312,8 +1312,26 @@ export interface components {
         };
         /** @description Chooses among the endpoints in rotation. */
         Balance: {
-            /** @enum {string} */
-            policy?: "round_robin";
+            /**
+             * @description Default `round_robin`: smooth turns by weight. `least_request`: who has the fewest requests under way;
+             *     `p2c_ewma`: who was faster lately, of two that are drawn; `random`: by chance; `hash`: the same endpoint
+             *     for the same key.
+             * @enum {string}
+             */
+            policy?: "round_robin" | "least_request" | "p2c_ewma" | "random" | "hash";
+            /**
+             * @description What `hash` goes by. Default `uri`, the path without the query. Where a header is missing the path counts,
+             *     and where a cookie is, the client's address.
+             * @enum {string}
+             */
+            on?: "uri" | "ip" | "header" | "cookie";
+            /** @description Name of the header or cookie. */
+            name?: string;
+            /**
+             * @description With `hash`, an endpoint with so many percent of its share of the requests under way passes keys on to the
+             *     next one. Default 0 is no bound.
+             */
+            maxLoadPercent?: number;
         };
         /** @description Probes every endpoint. */
         ActiveCheck: {
