@@ -230,7 +230,7 @@ func (c *control) inputs(changes []gateway.Change) (gateway.Inputs, error) {
 				if e.Weight != nil {
 					n = *e.Weight
 				}
-				set.Endpoints = append(set.Endpoints, gateway.SourceEndpoint{Address: e.Address, Weight: n, Priority: e.Priority, Zone: e.Zone})
+				set.Endpoints = append(set.Endpoints, gateway.SourceEndpoint{Address: e.Address, Weight: n, Priority: e.Priority, Zone: e.Zone, Fails: e.Fails.Filled()})
 			}
 			in.Sets = append(in.Sets, set)
 		case *gateway.Route:

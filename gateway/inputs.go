@@ -89,6 +89,8 @@ type SourceEndpoint struct {
 	Weight   int    `json:"weight"`
 	Priority int    `json:"priority,omitempty"`
 	Zone     string `json:"zone,omitempty"`
+	// Fails is the endpoint's own limit on failures; zero: it has none.
+	Fails FailLimit `json:"fails,omitzero"`
 	// Terminating endpoints finish what they have and get no new request.
 	Terminating bool `json:"terminating,omitempty"`
 	// Tags are shown, and decide nothing.

@@ -44,7 +44,7 @@ type Verdict struct {
 	// Reason is one sentence for people: "5 gateway errors in a row (502)".
 	Reason string `json:"reason,omitempty"`
 	// Rule that decided: "consecutive_gateway_errors", "error_ratio", "slow_errors",
-	// "latency", "probation_failed", "ejection_expired", "probation_passed",
+	// "latency", "max_fails", "fail_timeout", "probation_failed", "ejection_expired", "probation_passed",
 	// "last_endpoint", "active_fall", "active_rise", "first_success", "check_changed",
 	// "added", "initial", "removed", "by_hand", "by_hand_ended".
 	Rule     string   `json:"rule,omitempty"`

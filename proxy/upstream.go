@@ -24,7 +24,10 @@ type upstream struct {
 type rotation struct {
 	from *gateway.EffectiveUpstream
 	// groups hold the endpoints in rotation by priority, the first one first.
-	groups   []group
+	groups []group
+	// past are those of earlier rotations whose endpoints are all out for now: their turns go on
+	// when these come back.
+	past     []group
 	all      []*endpoint // in rotation or not
 	leaving  []*endpoint // of earlier rotations, with something under way
 	connect  time.Duration
@@ -91,8 +94,23 @@ func newRotation(u *gateway.EffectiveUpstream, before *rotation, endpoint func(g
 		g.settle(g.weights)
 		g.prepare(r, before)
 	}
+	r.remember(before)
 	r.release(before)
 	return r
+}
+
+// remember keeps the turns of groups that have nobody in rotation now.
+func (r *rotation) remember(before *rotation) {
+	if before == nil {
+		return
+	}
+	for _, b := range append(before.past[:len(before.past):len(before.past)], before.groups...) {
+		is := func(g group) bool { return g.priority == b.priority }
+		listed := slices.ContainsFunc(r.from.Endpoints, func(e gateway.Endpoint) bool { return e.Priority == b.priority })
+		if listed && !slices.ContainsFunc(r.groups, is) {
+			r.past = append(r.past, group{priority: b.priority, turns: b.turns})
+		}
+	}
 }
 
 func orDefault(d gateway.Duration, def time.Duration) time.Duration {
@@ -117,8 +135,8 @@ func (r *rotation) group(priority int) *group {
 func turns(g *group, before *rotation) *balance.RoundRobin {
 	var after *balance.RoundRobin
 	if before != nil {
-		for i := range before.groups {
-			if b := &before.groups[i]; b.priority == g.priority {
+		for _, b := range append(before.past[:len(before.past):len(before.past)], before.groups...) {
+			if b.priority == g.priority {
 				if slices.Equal(b.endpoints, g.endpoints) && b.turns.Same(g.weights) {
 					return b.turns
 				}

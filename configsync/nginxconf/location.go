@@ -97,8 +97,8 @@ func (r *renderer) body(route *gateway.EffectiveRoute) locationBody {
 	} else {
 		b.add(append([]string{"proxy_next_upstream"}, r.nextUpstream(route)...)...)
 		b.add("proxy_next_upstream_tries", itoa(attempts))
-		if route.Timeout > 0 {
-			b.add("proxy_next_upstream_timeout", nginxTime(route.Timeout, 0))
+		if within := r.nextTimeout(route); within > 0 {
+			b.add("proxy_next_upstream_timeout", nginxTime(within, 0))
 		}
 	}
 	if strings.HasPrefix(pass, "$") {

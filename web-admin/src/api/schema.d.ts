@@ -1218,6 +1218,12 @@ export interface components {
             health?: {
                 active?: components["schemas"]["ActiveCheck"];
                 passive?: components["schemas"]["PassiveCheck"];
+                fails?: components["schemas"]["FailCheck"];
+                /**
+                 * @description So many percent of the usable endpoints have to be in rotation, or ejections are ignored. Default 50;
+                 *     0 ignores them only when nobody is left.
+                 */
+                panicPercent?: number;
                 /** @description Endpoints that are out for reasons of health stay out when few or none are left; requests are then answered 503. */
                 noPanic?: boolean;
             };
@@ -1251,6 +1257,28 @@ export interface components {
             /** @description A higher number is used only when no endpoint of a lower number is in rotation. Default 0. */
             priority?: number;
             zone?: string;
+            fails?: components["schemas"]["FailLimit"];
+        };
+        /** @description An endpoint's own limit on failures, instead of the upstream's. */
+        FailLimit: {
+            /** @description Failures within the timeout that take it out. 0 counts none. */
+            max: number;
+            timeout?: components["schemas"]["Duration"];
+        };
+        /**
+         * @description Takes an endpoint out by a plain count of its failures, as max_fails and fail_timeout of nginx do: whatever its
+         *     siblings do, but never the last one that is well.
+         */
+        FailCheck: {
+            /**
+             * @description Failures within the timeout take an endpoint out for the timeout; it comes back by itself. 0 judges only
+             *     endpoints that have a limit of their own.
+             */
+            max?: number;
+            /** @description Default is 10s. */
+            timeout?: components["schemas"]["Duration"];
+            /** @description Statuses and ranges that are failures, besides having no answer. Default 502 to 504. */
+            statuses?: string[];
         };
         /**
          * @description One place where endpoints are discovered, and how it mixes with the others. Exactly one of `kubernetes`,
@@ -1422,6 +1450,8 @@ export interface components {
             on?: ("connect-failure" | "reset" | "timeout" | "gateway-error" | "502" | "503" | "504")[];
             /** @description Share of the requests of the last ten seconds that may be retries, three a second in any case. Default 20. */
             budgetPercent?: number;
+            /** @description How long after its first try a request may be tried again. Default is as long as there are attempts. */
+            timeout?: components["schemas"]["Duration"];
         };
         /** @description Sends requests for hosts and paths to upstreams. */
         Route: {
@@ -1816,6 +1846,7 @@ export interface components {
             zone?: string;
             /** @description Finishes what it has, gets no new request. */
             terminating?: boolean;
+            fails?: components["schemas"]["FailLimit"];
             /** @description What its source says about it, such as version v2. Decides nothing. */
             tags?: {
                 [key: string]: string;
@@ -1856,6 +1887,12 @@ export interface components {
             health: {
                 active?: components["schemas"]["ActiveCheck"];
                 passive?: components["schemas"]["PassiveCheck"];
+                fails?: components["schemas"]["FailCheck"];
+                /**
+                 * @description So many percent of the usable endpoints have to be in rotation, or ejections are ignored. Default 50;
+                 *     0 ignores them only when nobody is left.
+                 */
+                panicPercent?: number;
                 /** @description Endpoints that are out for reasons of health stay out when few or none are left; requests are then answered 503. */
                 noPanic?: boolean;
             };
