@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -133,7 +134,7 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	if a.alerts, err = a.newAlerts(); err != nil {
 		return nil, err
 	}
-	a.objects = &objectFiles{paths: cfg.Objects, store: a.store, log: log}
+	a.objects = &objectFiles{paths: cfg.Objects, store: a.store, log: log, owner: cmp.Or(cfg.ObjectsOwner, cfg.Node), alone: cfg.Store.Etcd == nil}
 	if err := a.serveOps(); err != nil {
 		return nil, err
 	}

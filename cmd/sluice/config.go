@@ -43,9 +43,13 @@ type Config struct {
 	// Alerts says who is told when something is wrong. Default: nobody.
 	Alerts AlertsConfig `yaml:"alerts"`
 	// Objects are files or folders that are applied at start and whenever they change.
-	Objects   []string        `yaml:"objects"`
-	AccessLog AccessLogConfig `yaml:"accessLog"`
-	Log       LogConfig       `yaml:"log"`
+	Objects []string `yaml:"objects"`
+	// ObjectsOwner names the set of these files among those of all nodes of an etcd cluster.
+	// Objects that a set created are deleted when they leave its files, so nodes that are given
+	// the same files name the same owner: then any of them deletes. Default: the node's name.
+	ObjectsOwner string          `yaml:"objectsOwner"`
+	AccessLog    AccessLogConfig `yaml:"accessLog"`
+	Log          LogConfig       `yaml:"log"`
 	// Shutdown says how long requests in flight may take after SIGTERM. Default 5s.
 	Shutdown ShutdownConfig `yaml:"shutdown"`
 }
