@@ -322,7 +322,9 @@ func (s *story) show() {
 			if c.InARow > 0 {
 				fmt.Fprintf(&s.out, " (%d in a row)", c.InARow)
 			}
-			fmt.Fprintf(&s.out, " beside %d siblings at %.0f%%", c.Siblings, 100*c.SiblingsMedian)
+			if c.Siblings > 0 {
+				fmt.Fprintf(&s.out, " beside %d siblings at %.0f%%", c.Siblings, 100*c.SiblingsMedian)
+			}
 		}
 		for _, x := range v.Evidence.Samples {
 			fmt.Fprintf(&s.out, ", %s %s", x.At.Sub(start), x.Kind)

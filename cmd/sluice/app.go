@@ -120,7 +120,9 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	if a.ingress, err = a.newIngresses(); err != nil {
 		return nil, err
 	}
-	a.health = health.New(health.Config{Node: cfg.Node, Report: a.judged, Log: log})
+	evidence := health.Config{Node: cfg.Node, Report: a.judged, Log: log}
+	evidence.Archive, evidence.Earlier = openLedger(cfg.DataDir, log)
+	a.health = health.New(evidence)
 	a.observe = health.NewObservers(health.ObserversConfig{Node: cfg.Node, Health: a.health, Agreed: a.agreed, Log: log})
 	access, err := a.openAccessLog()
 	if err != nil {
