@@ -237,6 +237,8 @@ func (c *control) inputs(changes []gateway.Change) (gateway.Inputs, error) {
 			in.Routes = append(in.Routes, o)
 		case *gateway.Override:
 			in.Overrides = append(in.Overrides, o)
+		case *gateway.Stream:
+			in.Streams = append(in.Streams, o)
 		case *gateway.Pin:
 			in.Pins = append(in.Pins, o)
 		case *gateway.Certificate:

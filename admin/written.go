@@ -81,3 +81,15 @@ func (w written) VisitPinEndpointResponse(rw http.ResponseWriter) error { return
 
 // VisitUnpinEndpointResponse answers the operation.
 func (w written) VisitUnpinEndpointResponse(rw http.ResponseWriter) error { return w.send(rw) }
+
+// VisitPutStreamResponse answers the operation.
+func (w written) VisitPutStreamResponse(rw http.ResponseWriter) error { return w.send(rw) }
+
+// VisitDeleteStreamResponse answers the operation.
+func (w written) VisitDeleteStreamResponse(rw http.ResponseWriter) error { return w.send(rw) }
+
+// VisitPutPinResponse answers the operation.
+func (w written) VisitPutPinResponse(rw http.ResponseWriter) error { return w.send(rw) }
+
+// VisitDeletePinResponse answers the operation.
+func (w written) VisitDeletePinResponse(rw http.ResponseWriter) error { return w.send(rw) }

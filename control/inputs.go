@@ -110,6 +110,8 @@ func (in *inputs) gateway(static func([]*gateway.Upstream) []gateway.EndpointSet
 			if lasts(o.Spec.Expires, now, &nextExpiry) {
 				out.Overrides = append(out.Overrides, o)
 			}
+		case *gateway.Stream:
+			out.Streams = append(out.Streams, o)
 		case *gateway.Pin:
 			if lasts(o.Spec.Expires, now, &nextExpiry) {
 				out.Pins = append(out.Pins, o)

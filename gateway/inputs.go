@@ -12,6 +12,7 @@ type Inputs struct {
 	Overrides []*Override
 	// Pins that have expired are left out, too.
 	Pins     []*Pin
+	Streams  []*Stream
 	Policies []*Policy
 	Fleets   []*Fleet
 	// Certificates are judged by their dates at Now.

@@ -19,15 +19,16 @@ const (
 	KindFleet       Kind = "Fleet"
 	KindCertificate Kind = "Certificate"
 	KindPin         Kind = "Pin"
+	KindStream      Kind = "Stream"
 )
 
 // Kinds lists every kind in the order in which objects depend on each other: applying in
 // this order never names something that does not exist yet.
-var Kinds = []Kind{KindTenant, KindFleet, KindPolicy, KindCertificate, KindUpstream, KindRoute, KindOverride, KindPin}
+var Kinds = []Kind{KindTenant, KindFleet, KindPolicy, KindCertificate, KindUpstream, KindRoute, KindStream, KindOverride, KindPin}
 
 // Owned says whether objects of the kind belong to a tenant.
 func (k Kind) Owned() bool {
-	return k == KindUpstream || k == KindRoute || k == KindOverride || k == KindCertificate || k == KindPin
+	return k == KindUpstream || k == KindRoute || k == KindOverride || k == KindCertificate || k == KindPin || k == KindStream
 }
 
 // Meta is what every object carries besides its spec. The writer sets kind, name, tenant
@@ -58,7 +59,7 @@ func (m *Meta) Head() *Meta { return m }
 func (m *Meta) Ref() Ref { return Ref{Kind: m.Kind, Tenant: m.Tenant, Name: m.Name} }
 
 // Object is any of the objects: *Tenant, *Upstream, *Route, *Override, *Policy, *Fleet,
-// *Certificate, *Pin.
+// *Certificate, *Pin, *Stream.
 type Object interface {
 	Head() *Meta
 }
@@ -83,6 +84,8 @@ func NewObject(kind Kind) (Object, error) {
 		return &Certificate{Meta: m}, nil
 	case KindPin:
 		return &Pin{Meta: m}, nil
+	case KindStream:
+		return &Stream{Meta: m}, nil
 	}
 	return nil, fmt.Errorf("unknown kind %q: known kinds are %v", kind, Kinds)
 }

@@ -22,6 +22,8 @@ type Snapshot struct {
 	Hosts     []*Host              `json:"hosts"`
 	Upstreams []*EffectiveUpstream `json:"upstreams"`
 	Problems  []Problem            `json:"problems"`
+	// Streams by port.
+	Streams []EffectiveStream `json:"streams,omitempty"`
 	// Certificates are those that can be used.
 	Certificates []*EffectiveCertificate `json:"certificates,omitempty"`
 	// NginxDirectives are those that overrides may use, from all policies.

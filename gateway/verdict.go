@@ -117,6 +117,8 @@ type Outcome struct {
 	Request RequestID
 	// Status of the answer; 0 when there was none.
 	Status int
+	// Connected says that a connection opened, which is all that can be said of a stream.
+	Connected bool
 	// Reason says more about a failure in a stable word, if there is more to say, such as
 	// "upstream_tls_name".
 	Reason string

@@ -133,7 +133,7 @@ func (h *Health) Observe(o gateway.Outcome) {
 		return
 	}
 	if c.quiet.Load() && o.Failure == "" && o.Status < 500 {
-		if o.Status != 0 {
+		if o.Status != 0 || o.Connected {
 			c.succeeded(o.Latency)
 		}
 		return

@@ -113,7 +113,7 @@ func (t *Tracker) Probe(now time.Time, address string, r Result) []gateway.Verdi
 // failure says nothing (the client went away, perhaps) and is ignored.
 func (t *Tracker) Request(now time.Time, o gateway.Outcome) []gateway.Verdict {
 	e := t.find(o.Address)
-	if e == nil || o.Status == 0 && o.Failure == "" {
+	if e == nil || o.Status == 0 && o.Failure == "" && !o.Connected {
 		return nil
 	}
 	t.now = now

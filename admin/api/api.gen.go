@@ -283,6 +283,21 @@ func (e PutOverrideParamsIfNoneMatch) Valid() bool {
 	}
 }
 
+// Defines values for PutPinParamsIfNoneMatch.
+const (
+	PutPinParamsIfNoneMatchAsterisk PutPinParamsIfNoneMatch = "*"
+)
+
+// Valid indicates whether the value is a known member of the PutPinParamsIfNoneMatch enum.
+func (e PutPinParamsIfNoneMatch) Valid() bool {
+	switch e {
+	case PutPinParamsIfNoneMatchAsterisk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PutRouteParamsIfNoneMatch.
 const (
 	PutRouteParamsIfNoneMatchAsterisk PutRouteParamsIfNoneMatch = "*"
@@ -292,6 +307,21 @@ const (
 func (e PutRouteParamsIfNoneMatch) Valid() bool {
 	switch e {
 	case PutRouteParamsIfNoneMatchAsterisk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PutStreamParamsIfNoneMatch.
+const (
+	PutStreamParamsIfNoneMatchAsterisk PutStreamParamsIfNoneMatch = "*"
+)
+
+// Valid indicates whether the value is a known member of the PutStreamParamsIfNoneMatch enum.
+func (e PutStreamParamsIfNoneMatch) Valid() bool {
+	switch e {
+	case PutStreamParamsIfNoneMatchAsterisk:
 		return true
 	default:
 		return false
@@ -431,6 +461,9 @@ type EffectiveCertificate = gateway.EffectiveCertificate
 
 // EffectiveRoute A route after policy and overrides, with every default filled in.
 type EffectiveRoute = gateway.EffectiveRoute
+
+// EffectiveStream A stream that is served, with every default filled in.
+type EffectiveStream = gateway.EffectiveStream
 
 // EffectiveUpstream An upstream with the merged endpoints of all sources and every default filled in.
 type EffectiveUpstream = gateway.EffectiveUpstream
@@ -940,6 +973,12 @@ type StoreStatus struct {
 	Up         bool       `json:"up"`
 }
 
+// Stream A TCP port whose connections go to an upstream, byte by byte.
+type Stream = gateway.Stream
+
+// StreamSpec defines model for StreamSpec.
+type StreamSpec = gateway.StreamSpec
+
 // SyncEndpointsRequest defines model for SyncEndpointsRequest.
 type SyncEndpointsRequest struct {
 	Endpoints []ManualEndpoint `json:"endpoints"`
@@ -1066,11 +1105,17 @@ type NodeName = string
 // OverrideName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type OverrideName = Name
 
+// PinName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
+type PinName = Name
+
 // PolicyName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type PolicyName = Name
 
 // RouteName A name; those of derived objects have up to 253 characters.
 type RouteName = LongName
+
+// StreamName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
+type StreamName = Name
 
 // TenantName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type TenantName = Name
@@ -1328,6 +1373,30 @@ type PutOverrideParams struct {
 // PutOverrideParamsIfNoneMatch defines parameters for PutOverride.
 type PutOverrideParamsIfNoneMatch string
 
+// DeletePinParams defines parameters for DeletePin.
+type DeletePinParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+
+	// IfMatch Write only when the object still has this ETag.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutPinParams defines parameters for PutPin.
+type PutPinParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+
+	// IfMatch Write only when the object still has this ETag.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch `*` writes only when there is no such object yet.
+	IfNoneMatch *PutPinParamsIfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// PutPinParamsIfNoneMatch defines parameters for PutPin.
+type PutPinParamsIfNoneMatch string
+
 // DeleteRouteParams defines parameters for DeleteRoute.
 type DeleteRouteParams struct {
 	// DryRun Change nothing; return the effect that the write would have.
@@ -1351,6 +1420,30 @@ type PutRouteParams struct {
 
 // PutRouteParamsIfNoneMatch defines parameters for PutRoute.
 type PutRouteParamsIfNoneMatch string
+
+// DeleteStreamParams defines parameters for DeleteStream.
+type DeleteStreamParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+
+	// IfMatch Write only when the object still has this ETag.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutStreamParams defines parameters for PutStream.
+type PutStreamParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+
+	// IfMatch Write only when the object still has this ETag.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch `*` writes only when there is no such object yet.
+	IfNoneMatch *PutStreamParamsIfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// PutStreamParamsIfNoneMatch defines parameters for PutStream.
+type PutStreamParamsIfNoneMatch string
 
 // DeleteUpstreamParams defines parameters for DeleteUpstream.
 type DeleteUpstreamParams struct {
@@ -1433,8 +1526,14 @@ type PutCertificateJSONRequestBody = Certificate
 // PutOverrideJSONRequestBody defines body for PutOverride for application/json ContentType.
 type PutOverrideJSONRequestBody = Override
 
+// PutPinJSONRequestBody defines body for PutPin for application/json ContentType.
+type PutPinJSONRequestBody = Pin
+
 // PutRouteJSONRequestBody defines body for PutRoute for application/json ContentType.
 type PutRouteJSONRequestBody = Route
+
+// PutStreamJSONRequestBody defines body for PutStream for application/json ContentType.
+type PutStreamJSONRequestBody = Stream
 
 // PutUpstreamJSONRequestBody defines body for PutUpstream for application/json ContentType.
 type PutUpstreamJSONRequestBody = Upstream
@@ -1579,6 +1678,18 @@ type ServerInterface interface {
 	// PutOverride Create or replace an override
 	// (PUT /tenants/{tenant}/overrides/{override})
 	PutOverride(w http.ResponseWriter, r *http.Request, tenant TenantName, override OverrideName, params PutOverrideParams)
+	// ListPins List a tenant's pins
+	// (GET /tenants/{tenant}/pins)
+	ListPins(w http.ResponseWriter, r *http.Request, tenant TenantName)
+	// DeletePin Delete a pin
+	// (DELETE /tenants/{tenant}/pins/{pin})
+	DeletePin(w http.ResponseWriter, r *http.Request, tenant TenantName, pin PinName, params DeletePinParams)
+	// GetPin Read a pin
+	// (GET /tenants/{tenant}/pins/{pin})
+	GetPin(w http.ResponseWriter, r *http.Request, tenant TenantName, pin PinName)
+	// PutPin Create or replace a pin
+	// (PUT /tenants/{tenant}/pins/{pin})
+	PutPin(w http.ResponseWriter, r *http.Request, tenant TenantName, pin PinName, params PutPinParams)
 	// ListRoutes List a tenant's routes
 	// (GET /tenants/{tenant}/routes)
 	ListRoutes(w http.ResponseWriter, r *http.Request, tenant TenantName)
@@ -1591,6 +1702,18 @@ type ServerInterface interface {
 	// PutRoute Create or replace a route
 	// (PUT /tenants/{tenant}/routes/{route})
 	PutRoute(w http.ResponseWriter, r *http.Request, tenant TenantName, route RouteName, params PutRouteParams)
+	// ListStreams List a tenant's streams
+	// (GET /tenants/{tenant}/streams)
+	ListStreams(w http.ResponseWriter, r *http.Request, tenant TenantName)
+	// DeleteStream Delete a stream
+	// (DELETE /tenants/{tenant}/streams/{stream})
+	DeleteStream(w http.ResponseWriter, r *http.Request, tenant TenantName, stream StreamName, params DeleteStreamParams)
+	// GetStream Read a stream
+	// (GET /tenants/{tenant}/streams/{stream})
+	GetStream(w http.ResponseWriter, r *http.Request, tenant TenantName, stream StreamName)
+	// PutStream Create or replace a stream
+	// (PUT /tenants/{tenant}/streams/{stream})
+	PutStream(w http.ResponseWriter, r *http.Request, tenant TenantName, stream StreamName, params PutStreamParams)
 	// ListTenantUpstreams List a tenant's upstreams as written
 	// (GET /tenants/{tenant}/upstreams)
 	ListTenantUpstreams(w http.ResponseWriter, r *http.Request, tenant TenantName)
@@ -3533,6 +3656,230 @@ func (siw *ServerInterfaceWrapper) PutOverride(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// ListPins operation middleware
+func (siw *ServerInterfaceWrapper) ListPins(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListPins(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeletePin operation middleware
+func (siw *ServerInterfaceWrapper) DeletePin(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "pin" -------------
+	var pin PinName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "pin", r.PathValue("pin"), &pin, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "pin", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeletePinParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeletePin(w, r, tenant, pin, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetPin operation middleware
+func (siw *ServerInterfaceWrapper) GetPin(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "pin" -------------
+	var pin PinName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "pin", r.PathValue("pin"), &pin, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "pin", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetPin(w, r, tenant, pin)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutPin operation middleware
+func (siw *ServerInterfaceWrapper) PutPin(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "pin" -------------
+	var pin PinName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "pin", r.PathValue("pin"), &pin, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "pin", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutPinParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch PutPinParamsIfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutPin(w, r, tenant, pin, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListRoutes operation middleware
 func (siw *ServerInterfaceWrapper) ListRoutes(w http.ResponseWriter, r *http.Request) {
 
@@ -3748,6 +4095,230 @@ func (siw *ServerInterfaceWrapper) PutRoute(w http.ResponseWriter, r *http.Reque
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.PutRoute(w, r, tenant, route, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListStreams operation middleware
+func (siw *ServerInterfaceWrapper) ListStreams(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListStreams(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteStream operation middleware
+func (siw *ServerInterfaceWrapper) DeleteStream(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "stream" -------------
+	var stream StreamName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "stream", r.PathValue("stream"), &stream, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteStreamParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteStream(w, r, tenant, stream, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetStream operation middleware
+func (siw *ServerInterfaceWrapper) GetStream(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "stream" -------------
+	var stream StreamName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "stream", r.PathValue("stream"), &stream, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetStream(w, r, tenant, stream)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutStream operation middleware
+func (siw *ServerInterfaceWrapper) PutStream(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "stream" -------------
+	var stream StreamName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "stream", r.PathValue("stream"), &stream, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutStreamParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch PutStreamParamsIfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutStream(w, r, tenant, stream, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -4575,6 +5146,14 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/overrides/{override}", wrapper.DeleteOverride)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/overrides/{override}", wrapper.GetOverride)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/tenants/{tenant}/overrides/{override}", wrapper.PutOverride)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/streams", wrapper.ListStreams)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/streams/{stream}", wrapper.DeleteStream)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/streams/{stream}", wrapper.GetStream)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/tenants/{tenant}/streams/{stream}", wrapper.PutStream)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/pins", wrapper.ListPins)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/pins/{pin}", wrapper.DeletePin)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/pins/{pin}", wrapper.GetPin)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/tenants/{tenant}/pins/{pin}", wrapper.PutPin)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/certificates", wrapper.ListCertificates)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/certificates/{certificate}", wrapper.DeleteCertificate)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/certificates/{certificate}", wrapper.GetCertificate)
@@ -6440,6 +7019,186 @@ func (response PutOverridedefaultApplicationProblemPlusJSONResponse) VisitPutOve
 	return err
 }
 
+type ListPinsRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+}
+
+type ListPinsResponseObject interface {
+	VisitListPinsResponse(w http.ResponseWriter) error
+}
+
+type ListPins200JSONResponse struct {
+	Items []Pin `json:"items"`
+}
+
+func (response ListPins200JSONResponse) VisitListPinsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPinsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListPinsdefaultApplicationProblemPlusJSONResponse) VisitListPinsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePinRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+	Pin    PinName    `json:"pin"`
+	Params DeletePinParams
+}
+
+type DeletePinResponseObject interface {
+	VisitDeletePinResponse(w http.ResponseWriter) error
+}
+
+type DeletePin200JSONResponse struct{ WrittenJSONResponse }
+
+func (response DeletePin200JSONResponse) VisitDeletePinResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePindefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response DeletePindefaultApplicationProblemPlusJSONResponse) VisitDeletePinResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPinRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+	Pin    PinName    `json:"pin"`
+}
+
+type GetPinResponseObject interface {
+	VisitGetPinResponse(w http.ResponseWriter) error
+}
+
+type GetPin200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetPin200JSONResponse struct {
+	Body    Pin
+	Headers GetPin200ResponseHeaders
+}
+
+func (response GetPin200JSONResponse) VisitGetPinResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPindefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetPindefaultApplicationProblemPlusJSONResponse) VisitGetPinResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPinRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+	Pin    PinName    `json:"pin"`
+	Params PutPinParams
+	Body   *PutPinJSONRequestBody
+}
+
+type PutPinResponseObject interface {
+	VisitPutPinResponse(w http.ResponseWriter) error
+}
+
+type PutPin200JSONResponse struct{ WrittenJSONResponse }
+
+func (response PutPin200JSONResponse) VisitPutPinResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPindefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response PutPindefaultApplicationProblemPlusJSONResponse) VisitPutPinResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRoutesRequestObject struct {
 	Tenant TenantName `json:"tenant"`
 }
@@ -6609,6 +7368,186 @@ type PutRoutedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PutRoutedefaultApplicationProblemPlusJSONResponse) VisitPutRouteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStreamsRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+}
+
+type ListStreamsResponseObject interface {
+	VisitListStreamsResponse(w http.ResponseWriter) error
+}
+
+type ListStreams200JSONResponse struct {
+	Items []Stream `json:"items"`
+}
+
+func (response ListStreams200JSONResponse) VisitListStreamsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStreamsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListStreamsdefaultApplicationProblemPlusJSONResponse) VisitListStreamsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteStreamRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+	Stream StreamName `json:"stream"`
+	Params DeleteStreamParams
+}
+
+type DeleteStreamResponseObject interface {
+	VisitDeleteStreamResponse(w http.ResponseWriter) error
+}
+
+type DeleteStream200JSONResponse struct{ WrittenJSONResponse }
+
+func (response DeleteStream200JSONResponse) VisitDeleteStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteStreamdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response DeleteStreamdefaultApplicationProblemPlusJSONResponse) VisitDeleteStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStreamRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+	Stream StreamName `json:"stream"`
+}
+
+type GetStreamResponseObject interface {
+	VisitGetStreamResponse(w http.ResponseWriter) error
+}
+
+type GetStream200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetStream200JSONResponse struct {
+	Body    Stream
+	Headers GetStream200ResponseHeaders
+}
+
+func (response GetStream200JSONResponse) VisitGetStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStreamdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetStreamdefaultApplicationProblemPlusJSONResponse) VisitGetStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutStreamRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+	Stream StreamName `json:"stream"`
+	Params PutStreamParams
+	Body   *PutStreamJSONRequestBody
+}
+
+type PutStreamResponseObject interface {
+	VisitPutStreamResponse(w http.ResponseWriter) error
+}
+
+type PutStream200JSONResponse struct{ WrittenJSONResponse }
+
+func (response PutStream200JSONResponse) VisitPutStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutStreamdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response PutStreamdefaultApplicationProblemPlusJSONResponse) VisitPutStreamResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -7318,6 +8257,18 @@ type StrictServerInterface interface {
 	// PutOverride Create or replace an override
 	// (PUT /tenants/{tenant}/overrides/{override})
 	PutOverride(ctx context.Context, request PutOverrideRequestObject) (PutOverrideResponseObject, error)
+	// ListPins List a tenant's pins
+	// (GET /tenants/{tenant}/pins)
+	ListPins(ctx context.Context, request ListPinsRequestObject) (ListPinsResponseObject, error)
+	// DeletePin Delete a pin
+	// (DELETE /tenants/{tenant}/pins/{pin})
+	DeletePin(ctx context.Context, request DeletePinRequestObject) (DeletePinResponseObject, error)
+	// GetPin Read a pin
+	// (GET /tenants/{tenant}/pins/{pin})
+	GetPin(ctx context.Context, request GetPinRequestObject) (GetPinResponseObject, error)
+	// PutPin Create or replace a pin
+	// (PUT /tenants/{tenant}/pins/{pin})
+	PutPin(ctx context.Context, request PutPinRequestObject) (PutPinResponseObject, error)
 	// ListRoutes List a tenant's routes
 	// (GET /tenants/{tenant}/routes)
 	ListRoutes(ctx context.Context, request ListRoutesRequestObject) (ListRoutesResponseObject, error)
@@ -7330,6 +8281,18 @@ type StrictServerInterface interface {
 	// PutRoute Create or replace a route
 	// (PUT /tenants/{tenant}/routes/{route})
 	PutRoute(ctx context.Context, request PutRouteRequestObject) (PutRouteResponseObject, error)
+	// ListStreams List a tenant's streams
+	// (GET /tenants/{tenant}/streams)
+	ListStreams(ctx context.Context, request ListStreamsRequestObject) (ListStreamsResponseObject, error)
+	// DeleteStream Delete a stream
+	// (DELETE /tenants/{tenant}/streams/{stream})
+	DeleteStream(ctx context.Context, request DeleteStreamRequestObject) (DeleteStreamResponseObject, error)
+	// GetStream Read a stream
+	// (GET /tenants/{tenant}/streams/{stream})
+	GetStream(ctx context.Context, request GetStreamRequestObject) (GetStreamResponseObject, error)
+	// PutStream Create or replace a stream
+	// (PUT /tenants/{tenant}/streams/{stream})
+	PutStream(ctx context.Context, request PutStreamRequestObject) (PutStreamResponseObject, error)
 	// ListTenantUpstreams List a tenant's upstreams as written
 	// (GET /tenants/{tenant}/upstreams)
 	ListTenantUpstreams(ctx context.Context, request ListTenantUpstreamsRequestObject) (ListTenantUpstreamsResponseObject, error)
@@ -8553,6 +9516,122 @@ func (sh *strictHandler) PutOverride(w http.ResponseWriter, r *http.Request, ten
 	}
 }
 
+// ListPins operation middleware
+func (sh *strictHandler) ListPins(w http.ResponseWriter, r *http.Request, tenant TenantName) {
+	var request ListPinsRequestObject
+
+	request.Tenant = tenant
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPins(ctx, request.(ListPinsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPins")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListPinsResponseObject); ok {
+		if err := validResponse.VisitListPinsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeletePin operation middleware
+func (sh *strictHandler) DeletePin(w http.ResponseWriter, r *http.Request, tenant TenantName, pin PinName, params DeletePinParams) {
+	var request DeletePinRequestObject
+
+	request.Tenant = tenant
+	request.Pin = pin
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeletePin(ctx, request.(DeletePinRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeletePin")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeletePinResponseObject); ok {
+		if err := validResponse.VisitDeletePinResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPin operation middleware
+func (sh *strictHandler) GetPin(w http.ResponseWriter, r *http.Request, tenant TenantName, pin PinName) {
+	var request GetPinRequestObject
+
+	request.Tenant = tenant
+	request.Pin = pin
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPin(ctx, request.(GetPinRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPin")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetPinResponseObject); ok {
+		if err := validResponse.VisitGetPinResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutPin operation middleware
+func (sh *strictHandler) PutPin(w http.ResponseWriter, r *http.Request, tenant TenantName, pin PinName, params PutPinParams) {
+	var request PutPinRequestObject
+
+	request.Tenant = tenant
+	request.Pin = pin
+	request.Params = params
+
+	var body PutPinJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutPin(ctx, request.(PutPinRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutPin")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutPinResponseObject); ok {
+		if err := validResponse.VisitPutPinResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListRoutes operation middleware
 func (sh *strictHandler) ListRoutes(w http.ResponseWriter, r *http.Request, tenant TenantName) {
 	var request ListRoutesRequestObject
@@ -8662,6 +9741,122 @@ func (sh *strictHandler) PutRoute(w http.ResponseWriter, r *http.Request, tenant
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PutRouteResponseObject); ok {
 		if err := validResponse.VisitPutRouteResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListStreams operation middleware
+func (sh *strictHandler) ListStreams(w http.ResponseWriter, r *http.Request, tenant TenantName) {
+	var request ListStreamsRequestObject
+
+	request.Tenant = tenant
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStreams(ctx, request.(ListStreamsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStreams")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListStreamsResponseObject); ok {
+		if err := validResponse.VisitListStreamsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteStream operation middleware
+func (sh *strictHandler) DeleteStream(w http.ResponseWriter, r *http.Request, tenant TenantName, stream StreamName, params DeleteStreamParams) {
+	var request DeleteStreamRequestObject
+
+	request.Tenant = tenant
+	request.Stream = stream
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteStream(ctx, request.(DeleteStreamRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteStream")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteStreamResponseObject); ok {
+		if err := validResponse.VisitDeleteStreamResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetStream operation middleware
+func (sh *strictHandler) GetStream(w http.ResponseWriter, r *http.Request, tenant TenantName, stream StreamName) {
+	var request GetStreamRequestObject
+
+	request.Tenant = tenant
+	request.Stream = stream
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStream(ctx, request.(GetStreamRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStream")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetStreamResponseObject); ok {
+		if err := validResponse.VisitGetStreamResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutStream operation middleware
+func (sh *strictHandler) PutStream(w http.ResponseWriter, r *http.Request, tenant TenantName, stream StreamName, params PutStreamParams) {
+	var request PutStreamRequestObject
+
+	request.Tenant = tenant
+	request.Stream = stream
+	request.Params = params
+
+	var body PutStreamJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutStream(ctx, request.(PutStreamRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutStream")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutStreamResponseObject); ok {
+		if err := validResponse.VisitPutStreamResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -9068,354 +10263,365 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5L17cxs30i/8VVA8T5Xt7JiS7TjnrFRbTymxvfGJY6ssJ3nfivxkwBmQxGoIcAegKCbxdz+F7gYGQ2LI",
-	"oUTH3uSPxBQ5F1wafe9f/zYo9GyulVDWDE5+G0wFL0UNH5+/4xP3bylMUcu5lVoNTgbvpoLV4loaqRXT",
-	"Y2angunRv0RhmVTs3wttubuSzXh9ZTI21jXLX44ffs9tMc2Hg2xgiqmYcfdgu5qLwcnA2FqqyeDDhw/Z",
-	"YM5rPhOWRvCNqK0cy4Jb8ZrPxOZg3Ld+EEVzsXuNdL/PuZ0OsoGCmwfRFYNsUIt/L2QtysGJrRciHtd/",
-	"1WI8OBn8r6NmaY7wV3P0SqsJjMWN9lm9ertQm8P6ZsrVRDCl7VSqySmrhV3UCkYpxmO3VHbKLfy9rKUV",
-	"bKkXVcmm/LoZ+r8Xol41Yy/xVfEwSzHmi8oOTsa8MiLzyznSuhJcwQBfVELY3Us3dpd1LBr8duvlCkv1",
-	"cgwUsDmOn2ABtKpWbDkVKqYnY2VVsSk3zE6lYY4ewyCRTpthehLbSmBuGK+1Eh1Dyb/IcT9Mezy1YNIw",
-	"pZlZFFM/uFW0YonBuNckRiTUYjY4+XnwxeB9lhjeKzmTdnNgZ5bNtLG4DDOuVkP2DDefPTo+7iKZCh6W",
-	"pJhHx8fZYMZv5MwN59Ex/CkV/RlGJpUVE1HD0F7rsschVLrsOn3up610tLkcb65FXcs+79V0Zce7/c93",
-	"p+NzXclitXtAc7iuYzj4490H81Yv+nDG2l3WMRT47TDc8J1QXPXgNhau6xgP/nj3pflhbmwt+Gz3cBZ0",
-	"ZceA/M+HWKMP7hlmrpURKGHrWtfuQ6GVFQpOPp/PKyeipFZH81qPKjH727+MBinT74Xw1Ge6WMzcI+Gt",
-	"ayzXCZ+lUJYta60mGVtKO2WcGctHlWAFnOEPGbBmK9SWAe43MGD1b4VxLCgxrGdaiYzpmsaTo8jLM7aE",
-	"8YKIHAlWagXEnNBUUi+ny47gmg/wWhqPu+OswJc3nLmoBbeiHGSDxbz0n1QBEt19LkUl3Leb/DuDp12L",
-	"b6aiuIKVKkvpHs+r81rPnfLhtp2kdXvu57UeCcPEtahXTKhyriUekXl052+DkS5Xm9T8VkwWFa+ZuJnX",
-	"woBidv/t88cPUMuYLYxlMyeJYF0litixrI1lX33JvpNf+5Pgnj5kU2vnIP/c6zemKG7mokiIqAvL7cII",
-	"w+7nj4+P8weMq5LVbtHoq4dP/v73nIZU6IWyjBsnUAthTCPO6EJHBowrEsE5vvS1trkTxEbYtVFKK2aw",
-	"PnNurajdeP7n50cPn77/+fjh3/F/9x+uffHgv/8rNT/6gtc1XzXzfa23TTmaant6Yy6rRS3Yfc5GlS6u",
-	"HlbS2Ad/3ODHvKo2x/0CR2Wcvs5ZrZekjfIrwbgK1MdKvVTNzjxxY92mI7ROZJr0f9sc8tqSAlNypx9k",
-	"qDsUtFpujSf1vFinTNTG4O3aJDbpW6c34cCCaMbH+omBVk5zvmcYL8saSHLra5sJSCWt5FWaPEDIxGsK",
-	"K+2USbE8YflCXSm9VDm7T5rZAzYR1jAnaISxhi2UlRUOGKkpY3kJd8B1SivBRmKsa+GmcanwVPtTdens",
-	"Bc/X6F2Og7l/3ienYkV9jXPZxsefLWpg/wMw2GxCk36TXOn8KN/FXmoRhEtCDWb0M1tOtRGskuqKWc2k",
-	"dVqxsaJ2S+umB2tlhqwWpTTrbwsGUjaopUloBxe4fhsnZORG2drOES+uIua1+4gYUV/LQqTMajIIp4JX",
-	"dsroQjchbq5EyfhIL2ybat01onaMBlakEsMdtGrlTOiF3Wd/8Rm/pTQIP7Rog93m5hlo4+zdqwvHvpE0",
-	"g5Z1zziqsLrQaNlJe8pyW8zzE8ZZoZUSIJFxwfVcKAPvuVRE1Kcsd3PMT3AFLFclr8v1VePKLEVt2MXz",
-	"tz++fP3PU5YDJeQn7Bz/nK3Mvyt6yKQWwko1aZ8XNxW3hoX7v3slKIClNG6P3d3JI7Qwot5crld6ArTk",
-	"OJteWMbZnBuz1HXplBtZTNHI1Wyp64aeTuJNloYt5igOpQ3z46zSE6mATp205Kshg8EFGpjxm1dCTdwh",
-	"/T/HKZOzzUezwc3DiX5IX064Fe6ZsV4TXfFQzua6tiS7pu4GaaeL0bDQsyNTLWQhHtIj6M8j+hPefFaJ",
-	"OsGx3yingiqUH0gHRs+EU06YmYIW6DgZ0+OMjWs9g+M/EhOplDuexA+EKjfVp1JYLqsUOa8yYPWgaVrN",
-	"Sp1WflTptP/fBmNdz7gdnAychvjQHaukaCjTlodBf5WfI75a4rfGWSbcsEo7VuPOB6u4EwU4PNz+QruH",
-	"8AmXKjnOK6nKWKf1/OoXd/gDE/plxJ1CO+dKOuI2elEX4pcShYSxug5/lLUcg02mq0ov7C+Ou4Iy7Gz6",
-	"X4ysBJhsbf+amdZSXf0yFZW70vDZvBLJMwOOgTRDNHxlmNEdosLo6hr3Y5OzG6dKS7uKl2HJa0cibqS1",
-	"tLLg6TNspEIO3W+XzQKPTkq7MYvZjNer5G9k6aYnDpusClErM2RnI+P0orGukUBHwlEHMAyQshW3bqiJ",
-	"VfoQG60/O4Ik4ogWKFrJZjLN0P160D6978kx4GwfmFe8FYWQ1ykG+61eOkFNv4PS5W4wqA843s5eWsN+",
-	"ePsKzpERRe30J16Dk9axlaVKsItaz+cicYjP8OGWdmopqwqeMxLM6qo8YbUYL4woM2a1ZroqwZ5xn8F5",
-	"N0hpBsL7AjZYE2yyYwLMGQizuWV4/jImx+71pSyTB0SR6yNxcmy9OrN7kHihUQvwJ8nZFdnAE97AE7NJ",
-	"nyeRIvOfHC/jbCaM4ROa30Rb9Le6+fQbmtdP/MhMxUFIlVJNLK/cx6UotBsjOCtSA1xy6eT/zn12Qhq3",
-	"WSjYaO8ETrhL42MHG0FX+cVs3poFOtvnbIWzcMAzNp9XKzIOU/vl9BRjxdwdL9RaRgtVVqIhR8XURKqb",
-	"e4Y5HdzpN2bzVPE9CK+UE2HSrHUsqzR1V1LFP0RHjGgtzamtmLfoyLors0FBSs+4knNglZUGqemY53iV",
-	"9uLHe08zoBc0Y8jcOvTd8HhjDrzfb9HU3Omuau8hDhc+BvfFNoviTbDSZ/zmJd7xGKIO6y6Leb3A7dv2",
-	"uHO4aH2p/aDeJ5wDX/OKk1Tfwyv3zVRrcPDMnDYWOwpAna8p1rlJ407r1rw8F3WRZn7g4JxyM82zlkEJ",
-	"vg+DcoLN8XZ33pxKa6ZOXnmffuMiKEXtNH+wKYRhV2LlTF7SDi6VEjeWaRXZ4ccUzhrphSrR6mnFguJg",
-	"0HFKVqmdTnXvcalZofWVFEkBlbLxwbLElWETLQwbRcGufFHLPEOlh9tpsKfcFxD8GrKfwOLkfgDSsJk0",
-	"RtL2wV3gnjPZpSKVGq7HYTJp8PFFJUXLHdT2pdRykA2AIYTQHz4gKV8o3LMx1zCt2m3EL7UeSZWfMDPT",
-	"2k6ZXdTKTZ8thZxM7ZDlleDG/kI7n584m5+io4KNxVIYmyCL00uVzx8Xv4jljNM9S3BNgr+k4lZUqwy2",
-	"balR0jkqK2u+VM5s5qrUs/zEjaOYuiN0Srtz0pgrnnovlVNRw9dXYtVetmiag2zQmo07QTRIx2XhrW51",
-	"uZmmeWwfvukP/eFYZpSQsL+D/1oYWH5OEbB7hk21QTXUaYpEdAaURXfhBQwAaVJHrAd3yVyBRcDptksV",
-	"J0DAurd5EgU2vgZCrAUv36hq5UNZGzRLV7+lTI+WyJbKfvUlCMPkQyJGUYpaXovyRa1nO51O0aUJEzZe",
-	"+dQZq/hIVDvl0Cu8KmJhu4OJbp53WgQzF8WuV0XTu3CXg0bC7cLscyPe0DIt+0yP4lxbDIKd1EKP6EVb",
-	"a1KbzFGvI/vwLyxaT/3om5bf4SOc9QvawT00pKLNKTZzqIopR8fd+fPvs/UEJifvRTXGKB38qpjgxZRJ",
-	"YxaiZos5szpjo4X1MjCjSL+2SVGLPOJsgc76rQTVXElBFZMS9XWtlyh5FHm0yH/dmoVhzgx2fKoR4tIw",
-	"XlXs2esLutUtg21FwnYGtq7EKr2q81peuzdfiRWtLbt//t03F+x//Z+M4YdHjr1ePP+GPXowZC9hPEsM",
-	"dINvQIlrUTNHwycUjkVnK/iiLlV+H50HD3Jy3Wbh7hEvrjJ2JcScXHlW16JsxOD2c9B2nrkJ7k/9QKcf",
-	"5wQEZpRQ13hr08FnB9EKouIh+0nXV6Jk7ivvwpQG1jhjcqJgmaIfaEE31eodPpJ4FAVX5JGh14y7/Ihj",
-	"qSaintcypahffHv28PHTrxI5ho68puImHROEU5qk5CuxerHHC+eLUSULIOf7F+ffvXyw7bVwnDYf+dKa",
-	"5rTtd86Utmdji1PpZ7Erbb+GgOQhHKgf9j8BSKcf5Qz8KMUyFZSMiQLstyX5iyL2x5RebtJzmytv+Mfs",
-	"VNReKfRGYNAYKSxIKmCk+nl3sc9eXHk35zBWxZHzUFKTU8BTStXt1bcOufEuyAuM4E65Ks2UXwkTRbUy",
-	"Jm54ATYrhT1kVRa8Lg3MVivBQNvbk5S7vKGUZGU6otjSbGQW9/F4nONTUyM5iGKXUMEwwGq6Yk6t7Lt7",
-	"JkRk/V409oWjF3CJ7y2XF4aPKtFNzHgopGoCtdYpA6dA2n4jnARhy+nK02wirzkWnEFlJBXSeBZAg/HE",
-	"GC9RtOspb9E3rXO5h5V3Zq5MOLGOWCPSMS0VyOtL4XRSLH2TR/AO/TF6sld1YIvdXjrrccZXqC7SgNpj",
-	"STHiWTIQl9Ni5xTVaCbYhLOveSXL+AUQcUc/BasE2KxuXJICulN+LSB7BXTYSxDVNHLHQN0RD5ky2uLj",
-	"13wJPRjYGqHMMAG54L01q4YMDihQwPsEd7d1G3/80r7r8PNL9ZbcjukLIV+/4yGBKydceroUfTK3WsZ9",
-	"TCZfr5g7eSKZmwVZxqYj1ukOQMMS0tExH19KDqTF+nbEYvyDGq5AY2uzh2Y30ksf1tmvXIqNPGuLz5Tm",
-	"rHw5wVhXlbOoIKMBaF9pSHlY1tqKDEsPuJOH7KWaYIbay3BAKKkTLI6M4lShSsfnF1z6LFZyeoZEAvfO",
-	"k1D5gHqGgjyEWvhQZtKjVC2MTYVj33gfNeYUnDIOKknGvLMSJish9dgPhWYy46XARaA0387khjUuRauS",
-	"Zyy/QErKnaGXX4C5lu8XIQUdZc6LjlgRzCq1pY7rojLT7Fh+tRiJWgkrzBGl+eVdofq24ySmW3pnT84V",
-	"U97hWNczOR6LWlAcJcSCyxJSB5oU6VrM9HVHivQzaQpNMfw9BOsbBXkOhSCCaSsrJT1UlEjrU710JDWT",
-	"N8I06aTaqSBmyJ477bJagZTR43h/8uxS5cIWpaOiUpkcnpbPuFrwKuQeY8BEqnjQjzZyB5TZc4oviAO4",
-	"oVLUwftVOB5HyJdTzpYbsjdjdvH2R1aLQjvFGLMtpa6lXcGgobYMAgdsJNwxv1QoYEkNDAuYOtjp+M6F",
-	"J2g+l0PIFVVuVdwh+2Vq7Xz4iy3mw9aPQ/YOUth4XUxZJQ0c80qMnbYjSxGMfqFKSrYsOxxYnm7XvOq6",
-	"tpszYq+FKEXJFqoSBtfGPc+9++Ltjxnpu37pMKvTToWsGaWBhGjYV0+fPnm6K6eT0mfq7ogYZ/4aEHRw",
-	"soYrPqtaKmHuuUMWJf4BQz4StjjCRwwLrcbDbZkQaxLWTVyP/WxbLzwDSjk7OztjVk9AQ49txLNBNnA/",
-	"DrLBxdsfd+tXQDUpOehO1B0Og1TGclX4w1CLiYTYFYa4OJvXYixvNjVn/H4LHR+RymGO+Fwe5R1ZZu5t",
-	"9WrL5irmJrhtZzGQQ2kRIKR352rR6FPr2TCsO6zqczouF5VbATcRxw8vGiWsp6xvaJwu6VyIfIv02yVy",
-	"08cf310ztZiNKO2LzSOWYGBuQ/Y9X7GRQMYTnJChsBPkQFfKdJSwvZv6cfzNTanNQ2Gy58a9a6UejFbg",
-	"OAl8DopVrQa7mYRaS8uiL2ZJ1Xxei0KUXqhv6HFceWFEqbjiWtS8QmGMaiKyK25tLUcL23gaSF578TuV",
-	"k6kw4NbBEHygjEslDfvy2M8rY0+O4Uhl7PEx+y4Qe8YeHQfhJ/694BW6iNzDnVK49qqaEb01AX/rC4yF",
-	"svWKJmS5Ez4QaUnkQuxKhfBCNyGbFhYjHc3GtRZGKqthMSa1Xsyxyg1iD0C5oO6BL/2UcT8honPvV3T7",
-	"fqmAmFUTH8ZjUOll64Y4XSVmTUsft4neGDScLfNG3SLBXJNJKiE61LEWE2GDCMqc+gYLAUkw3kdy2ojo",
-	"S4VvN6yU106NkHbIjpkBLcIROrgWhuy5BKeT2wMiV/A7wBGp6ZpoKdAf4USi4MX0UoUF9TkWIQHHGUiQ",
-	"4YaZGftSTU+3dlCVD6jB11yqPXkP5NYmSpisqGdScQtmHOR9gNHqCQndvG4HZ2CUguJn2USD3UrlS0yJ",
-	"paeSTZkTlavwqnozHpz83Ldw5X1qFpBTH2gSEoHJAxryXppsqhlfsYk7oEP2kxhd6OLKZwwjF9FVuUnW",
-	"lwpylrh7wP2icmomuiPZo+PjRw+iIgOvB0vDioVlfGxBl7FC2Wlw1eL8aQEfQcL3o2N3PCOqfTpz9Neb",
-	"poAADkhQfsUTcRE3fGbmXEW28NPj4xnY6I8NWg6Ppk+OZ3k739c/M4tLIu9D4ePf7l9eDvHTg/++r8zv",
-	"C/P7zPxufp/9Pn3w4G//9fv/HG9WRnYsRfOaQ63GcwD3SKenAwNRfG6m2rISLOnINkXj2Xt/kEd596pM",
-	"HA1MKw2xuY7E2SYSt3FBcAX2imZ8q41FUJOU19/70s9KKo+5a4TEP/CFvDnMA1sewl4P8/gBXbNOpvnS",
-	"emet7dkefzgj70l7yinFEYlLXotvtqWWtMORWI7MldN+sSCh0ZG0iVLb40yNTd1/SlKjVxTij8g/+YRx",
-	"REo9STtMthT5bLce2kGs/TM/vhOrA/IxyqL5LpVlc1Yt+cqwJg8mbTbdNsa5nh0G8/IHKIT2kCJbA+25",
-	"ZslTdGgJIK8FQLMkS5jdDyTvMTEYaNMj1Bg6oph65C2YsawqUTKZTjX/WperC/nrznxGuGar23si1U2L",
-	"Ra6l/XsYnR0veivGSPw3PUg/wuaBG1K8b/0Q6lpOpEqH7CFPzkc6xlJUUGSrmRF2PZ69tWQBXpF6OUK4",
-	"lLsXAS/DisJJJSD5dHPIP5Aby3Mn4MwZKH2OPauGUUHqHPA2UbIvj79M17RbXk/Emmxvb2OAtOkpA93x",
-	"apl8O2JsEWQO3dNnT7fkNuxdt74jRcAvUdY6PftykLcEnXRw3vFDtD9r7EOFtI1Gks9E7Ui9ZVo7mxcN",
-	"MRR9vdnJqCmU2bbUPrUeVM0motPrZAW7NkEEpTdQtz4ALoqD4psr9fUqlG70PfHeI5oaF+ILJDcEY5uY",
-	"cWqYWUpbTEXJ9HicqH2D/d01kLjcHlBc5O7M9hdcVuEOpc+hqHtjuM/XaghqAf5Qpw7VghutgHg8mILl",
-	"q8ZdOhZL7zWB+5z1ehpZ094wDgzq6fGTNIOCgvPO0qiLzeInwI+AZJ6IyMGVY7XTbCPfFngixL8QRAJH",
-	"RQmmjavn6fHppTqm78lh1OD9Udid7PNN385OhyA3pscen+NltGUfUl5+1L72YNAA+NfbsnmFV/sNSaBW",
-	"kNNXsSmvxhthtgaRK1p/ICWiH6KojBnNrkVdysK2dyRNHYQO0pWrd7M633YF1DbvFs3uIieYK728sLze",
-	"DxIFpdHOhX7nr3P3VL335d2riw41OCxNOz9lFMqciEtFQ/QLsq9s+6ER4QcTb569JhE/WkEGD2/iuUuC",
-	"keLl6crgvvwS0TYB+CjOqUqnLkaeSuOdg4A1kiZjvVQ/dbjIETzHmtjlnkVQORS2Jz8zOsgxrYQryGFg",
-	"OV6S4zXpjKn5bjnqd+QcpSm8qavwG4fhI0sIM4XDL0Xh7Bbgo5Gnj3SNIzPV8yM+lyeADTRkr8G11ST7",
-	"+2BWMugfBVcSdVWo36TzcKi0hOpijK21mghjfUUN1q/7obt1buJXvRWGCxjAdxKV/A19lk/uAoWWopJQ",
-	"VtGs87WoAfDv+rETcDgdwh1Ohvsir30CGU4qaabChAz2KTdZl69+k+aJye9ath/psr2jSKkybH9KiFLS",
-	"Z+FXrXpEcD1PCcNqSKyZW4tZ9OWqnvMdnpmeS9VZlDMXtdEqJpwojJPQ/NMwNeJmLmu8omcFSDJ5iFIC",
-	"zzsQi1BXSGfb7QnHY8kvulX7kgrg+bqgOvAhe27v+UEjK4Di+g1lZPuUHKkgFRqyTu0vY72A2slCq3GF",
-	"xLlQfGGnupa/gld5rOuRLEuh8KdrLivKifcpWskkvTaCbMKJRd5qVtI17P7bF9+wv3/59H8/SLiP9W6P",
-	"UTNbYIRdMF3cQvE6wNbuBOyK98JcyflDPUc+/BC2y1mstl4Ij71j0ooJpgrMRY2+pN7C4YW7GgF+14VD",
-	"/4H51KeOYkfexAo3GfPeq9D4bBP519J2wK2k085yYDgno4qrK4IKcGSAzEhC0cfuFCgCzMF3x97fJBCV",
-	"o9troex36+Bn7tcQY/EhP4TkR0RfBDmbS6UI7Td8HOt6ogEDeR01zf810ToGUSt4Nds8Uh18I4z2gFzj",
-	"WkIuT1NlkAicQFJIULWDuQxHC1Wiko1WHeWXHQQi1dlbvUwZkWoSUSng9jEaMcMHpmV2xa1QxWofw8wr",
-	"Cmm8FcqRX0pV6qXXAJ0iD56EkZgsFMBh1OnxGDmqpJp0FTEsnfbuxsehmFXa6fbHvNp/ev7W70Upudqi",
-	"NOGy+jWfweUMkluOIYUgGhnSAqhisC63drGGtQ/cNFqyjbH3DXAhFR/weNzMKy6VKM/Awtx0jUcQUZui",
-	"wAjlNk2Ak2Mu9LwSHWaLvpEp3DhvS0YMm9WCF1Ow7Vq6WQLRcFsJtocKQdgAbz97M6vUaBUkSLKveNjI",
-	"TsUpNoBWSX7sl/vtAqXHelxZG6HS+I0eV3i7D81OscVGS4PcLA6XqDZYfiUUOjHTSea1D9rtSM3FBgG+",
-	"dQJNIwxh60rEvv0tBWB3dljv7z0MXsC1zdhDgXAMqLsayC3XvcapE3OjRrXXC9RPN/lT3+gT+soaEw4G",
-	"FXvMOvdHdbuAACPKH9mJFsanciXEJA+8ZevmrbGiD9lgIpRo0qnCmiw81Ey6oC8FN7wUNSu4EVlIInJc",
-	"M0nz7hHPVTLDHRI8Ki5nDUC8Cbkjkavni6G4AXhXx4XzdgE6udPhMabtrNpbQXWvfbvlmEOxNujr6fJW",
-	"Yae6TPuVkyjmr90OVNKIcju32LrN7Wihu21RpZxWzyFC534MGGrahMo+XROAPTRyIOdOPybR4sF7xF37",
-	"78uW0vN3EfR3lAaMSRCYsNskCev9JxXY6a4ErehsBUqg85N5hh7Rl9+mdtIWnewUA2nib3tm9pNjN0rf",
-	"Xlg2WjHOYIrUTILcXNRQwkAl5YzfABIzRnjdp198xqgeIxInK/VJk1gurblUXhNjJQEIqZB0Dhisce31",
-	"UlRVqj5sxm+2tJWIuoz48Wz0lvBRx+ii06YgdcSLK7cGHj/mmP1rUU6oLVeTmG2iYnLOIPpFZ4dKuXrk",
-	"sRtq4rFHew+nZTcbMRIGnK5Tfi3VhClN2lccb3zsBN1TTNjon2l2yPTnKGH40bEZ9s4Xbsj6cEp4E3rZ",
-	"E1xBxX069FL5LVfRdkhlrODlenOne2Z4ACoObVIkULAjTKwtwWKCncR21zwWN+L3/TfuFTWAO9jGNS6t",
-	"De0VnGOJIhhup16GOUUg0hrMXBTDcJR/Pn4/pKgWVRNghicVdfm2kB2CvQvXd239cJDbbZYXshLP5Hic",
-	"MlcgFXhndksokv6QDSoxTihoz2dzG7U7HMtK+Pr3AH/dqaNs6iFrinGECaPkOGmI/oA/QB46Jp1DMYLV",
-	"DB7WozoRJSYtCc3TD6V5cecCQ0OBpJENiwEnzSfJw/hCnZICN+K01TCza5+8C3CmSxxPFqrVt9Wol7T9",
-	"yTXLovFI60cCyO8R8NM+O7hjaWE0fU99WNtDnvrK7l2vj2nzkXIH/bzQK4EF0dCTsFWL7zOoEFN9xm/W",
-	"Cux3ldzvm5f5ofea2oMWYUFT1n1lHzDDEmsFwQ6Qjg+LkvQ8ACEZ/skwX3Gh/oRorzAxj/P6OcGv7oO6",
-	"+oIaAx/0WHzbkWf5k2f/lZ4QBwEAnnsmPgBQAR1C3XFjzzVlxZ/AbeXeWzM/8LIok8EnuHW6v9aMFmon",
-	"QcEpVHlqGXf16WUIRyPYav76Ls5+ftGA99nub32C2UE3vRe87mZFXRFkDC+mQTeIqWNz57F/w9fOmrS3",
-	"eKUeW4EJ+aCG4NNMxiBHASsP8DtWCX6Nhr2uSujrJWo2ElOpSurq5+x5sLijrmdCpTpmQPL2QcxAQGOZ",
-	"6toKY7E+cyTsEtqZLLWfjseCgF7OUaPppNnYW4qGjT4c8SA1Qhg1lUc8E5AGRU4CzEmdNiHOrUmFW4+w",
-	"x7NqOjL5Xk0tmzNuzJdSB/dphDLuIU1xOSivpZGmW/1oIQT9IRvoEULOdESNHcGjXt6s3z55PPWiI4PA",
-	"THmZCh1jOhtBOgFComOVbDHXKh0hu2Vdy75pa+tpY7ZpqhU3i15UookJRavbk9/GxH3oI3Phc6Q2m4Pi",
-	"OVmtZUs0ORShIxy4X/umOsSvPeBkktEP6B9YcenUZXChQ6GM47bg0t3qUe9Z1Rlc+B0FVvsHL28TStgW",
-	"lbxTwVVH+yq8vC/5omf9kFv9TbDr7+6X8YGz7TOn8AC9ILWm3yXBCM8Qb8zJUbgyRtV652vRvP58jt1h",
-	"2s1Fmgb2A2rzP8gGb5pKyXOp+p69A2cYvQqm1y0Tm1/UAmz9h9e8Wgg257I2UUYFBjN0zYyoHLmn8pjb",
-	"E53x+c/4svfNO19JY4USdQNc37+AoLuauzJ3CJCnj5UfSIq6Xmk1eZ1Mp0V/wCkLmH5kdRPBUXkUtIlg",
-	"j58+cbpy7cQnZltFTWEfP30CnhX/96MW6MbP/OGv0ICcPgwfvv/Cf5fqQd7emGbhvgfQq7gC5HZ+fzaR",
-	"10LFNQM9NbiX5yeO6E/Zy/Prr5wIGNUcEF2GDNGxI6jTLOBJrjxun2nA8w9QbtKNGXW2BemJ3QHo6Xh4",
-	"d0Cn9byN4+PjyDo4ZcdR64swxModwzJkIRihShmD8IQKmr1At/bL5+8psdZo9HAcM32CIUnjYcGNYJVw",
-	"B844uptIt8DT1XwqFEYeS23NKTOW14RZBEFz0Gk43cl0jbeeMm7ZzOk8X2058l/9ESfeTdrx4E3OG3Sm",
-	"fjU26LDwzrl1HaYSvEyWsjSpdhKQ5QthjO+xHELcXCm9UEXrYMfd4RdVV2PiWciFQcbAIKRz0oAKqjR8",
-	"8XrWJBoJfhbe6ZOSBW4FurqwNHAoeuxxtKNgtZ9m2aDHEj+pRQzVCNYxxxwUCs7PUulN9LQO/HEuq+SO",
-	"vMGqdDsVBiADCafeUN5B4X7ETqJD9hx7HQG4J1YaUAJE7NNL5AwfiBoAtRZL7SBkiOIBTCTkWOt4kRHR",
-	"VAISAVKl4rRukHsMQS4h67jR/wRqqxG8V9ZsUvNCsHqhOjKkO3NVfT8cLNMj8EdYW3OX9Ks5Mu/E+7i0",
-	"vhFJO7G/K0evIfiGmpoXNIvYkFPySCT7FTj7by06wkPHdVtrAAOEbF6o/BuyZwDWhHtMHW0RvykVUJmK",
-	"4up5VxsibumFUObQiu9CS85Smisqm1baskrz8gTBgR17p1/cjH27mJQqjWvYUVTq45H1Qm27/2K/mqoy",
-	"Ha59AfOKYrUNfhmtYwjYQvotQOZpP7aeVTQ+oJlg/mNe7K7CdkTyAi4k5iR2esVa/XZ3dYh6M0ZwjcjX",
-	"iDQAvtS0xtgZfvCt8BOtUp9Jc7WV5pB6wPmslaepjr6r7mF70oDTh6kxVyKhoZQNLq3HLIdiCk8JTrTU",
-	"AqqIy8PsPnmrExorOOMBk3aCTVzDUmzE81Jo3vDYF4FSDvtwp0huDfYlnE1KdQg1WOZxLczURxg8+sZw",
-	"y5MuPkJBpTtl6YpKH3lS2H0Fz6x/asPQWmvTU2N/jY88mJ4eOEVnsw7YcwZ1l5DCGNrc4RlMAb44VeOV",
-	"nmw7uoDp3qrThbsw1gmAGtbOT5gej6PexxGnoc4dIWEyoxoH4Ejufh80JdzadDTCTe1HrCZPsiA3yPOu",
-	"HCQUmOh06UqgD8LAJ4K4L/DGEBNd03biru5dj+aW0I1qoUpAnkFHO9qeygne/fIuZ7rc8O/ubi/mdmLb",
-	"8umFheTWrtVpbeVUL5m48QFOBIQL8WOhyiwkz8K2nbB8oeTNyfnZu29zdAsYAKwFSuCggKQzkmSHFm9r",
-	"Ic57pSu1Jh5RSfSMNeLa43S/IG5xyCMegh/rXQFmzrxgHGgUD9pS1x4yInbhGllhVIbUCVKQkIvpqiJT",
-	"Tv1iVqro66Zthna46b4JjRXXTZEVOQpPWX4lVZl7jVUWULdYSnc5AEWgpjvj8zkJoRb86E5cx+Do3pYK",
-	"E/u2u+D42r7v7rr+xqPedY33txNEY0eWGPncyV3fBfHjnflNWdf2kCOVBzoJsUK/EIYOQSsTPYL79MYP",
-	"WY8Mo51X0VLsuizezl3XRhPdkYZH9TA7UBj9tu+cisR8h/honanVm2As4qeuGBIvfNnVLmA2rMXV4WT1",
-	"wMGMM8rWDiLAgAKrcYw/lE5hKxyoB1IhILL08AelqIRFHW+XznnL2ERgzLQuKeubADI3GWngJL63ma8p",
-	"5+hNuWcYhH4SeVk+ifxW+Q+w2h0Z33B/T8FDEzsgG45gU/fK+Qy9OgkeXCtm9TxOoP2TZXyGlfoTJn36",
-	"ufm8z79Yk/5IgB/6XN0ifxBBzbAMUVqfSgitRzLKz1tOqSN8ssh3f1gkj628luQka0zqYFbcNDVxODKt",
-	"Wund6LYv/R2hOZyHkYbmTh2IBFub/PimPgGE2qcA4jCiljrYl0CZjIVeOlClg610dE05jcMO70d3clhH",
-	"5X02MD0SNe+MiH2bwqzNPMhWZCedhrP9bBw4P7KFMbrf+fi/WG/Z6jkFwRKyYjEgzKsGopG9gbg8wf6l",
-	"gIWNeE5IM/ugnhRaGVEsHMH/E+f2vAOtCb9H3amGjhvcYoJ1C1yjqctsBcWTrf1KCbCzZRqjYsZvnmNi",
-	"XCeaLXbQChmhFmOH0I2McuoYt0yrQpzC2eKIrj/jqyy0cQxluVCp24z/yfGwG5s2OR03YLdIb93qbgn1",
-	"P725YfeVtuzp8SMYxtPjpw/gQxu5h7UwdaIFNxmTYwJ4tNNaYA0lMaw2Lg3VI8e5Ck/b80pmAzTAEDN+",
-	"Q2A6HdN6jhkxcfkxxh3/fmynHmdYYt09oQ5BHRIBEe8aeUYrNDOA2R5NxIMMSePRoLdPRKq3nQhGb5Ah",
-	"hxkkVn6Glamm6VNFu2QFoIFTPnQzwMfHu09AV3Lu8xbGctDwVUmdJvfJ2zWVXn6/nTTPoNy9uSLbhJHy",
-	"FbtjJ0xnUi1aLdePh4/3oioY07YNcSNqfs+2v/1pj5W+BQBTH9nSEgKHlC0+fXXPwkCEyKLciQCwAT7t",
-	"ITuj9JV2OeApoo5D6F6M5Q3LsVnnZonguo7GC9uBI51uDfrTVFfkXxeVmLmVP2H5EZ/LnOBP3GcgbOgZ",
-	"ekMQCtrC3zfpjI9+2+TX84B7tHevtzMCDb1n2FLXEEiMuY5naE4DBGWRyio+DzN03ZhM5sj+59uR51L9",
-	"RU3IwwKsngfuvad9EZl+SZCNk1DgBeoPgI6NeHHVBrraWu2DTvc7l3u9bMAwaNAnmFqtsRcipGtAqskO",
-	"CN47Yep2gOniFtzKdqcGlND8YSoqmCBypoZT9THib5EunNquvX0Bh1vqdtFTsmrNgH0O5213QmJUwNTA",
-	"Ye+Fhuz39KAHtSNml1MZUn6yhk+ehSabTUNP38W1gYRhcDvWQVrIqx6yfDHPT1odLQJ8km+LwldmyPJS",
-	"L1Wv90JHUFR9vWTy1VNu93xNVc8wYViMg67vJBRRrh2Q3nkqm0VxyQNPkbn9VEYhEbHKneNKF1fe8VU6",
-	"hdrYmlun/s8XAAWEQCFA7tinwaTqgP+z3eS0jH9G5QZm9p8OjRBCzAc7os2y7KnQz+eVFCArMUmGBAGL",
-	"vL7gPpZkkrm1KKA8HMuzEN9q8wDBOUylhEK6NHpLgjfZHUNnI6GbPcKAIr9rvmeCTtvBu59ruJ9LONWQ",
-	"CVzxwV/fkYa/4Z1XYR3uGZbDM3JYkIURt8eDO+iUd7i1+1P8oQU/NfTdVdsfWl2AiIdOj7YSQ/YGMvh9",
-	"RRy29+ZQRJuq/i+S2eQXlo+qmGSn2thfQKlPdz7tAYSGI1qHQoMmpz8/ep/vwjhLa8P9eiLsm7qADVC6",
-	"ctYIVxnyIU9YPlrIqswzxqMCOnwA5KHlkPz3+uz75/luRTRQW4FJnp2QbR30SKRzcGI0HZqS79+caphb",
-	"+RqM3onPna2sN2G48a1JZateqL1zDiqjKb+krS2bDIOBJov4uqO2VgdonKcRQQELNUjgBw79e+hMDi8V",
-	"5jOZDAFb8JFBIMGNoHvP3VzKFBZple6qCqFSf/SpDXZdE0Yw3JMxSmdn+ZVY/QPEHRBmXA33P/94/7d/",
-	"DL/4r9RBojn2LmXzatRMqpd4/aMd2+vfkNrdt+BmT5e/QDJR3Eg4YpYh2p0qn90jLX20SjfeQp4QMTdQ",
-	"09NMjcLuvVfwLYUWulvRd1nW/aucupO1vD1tdS0yNuOl8FFRTN7qUwKw0TWBXpYhjMhoNWhWpXvXwwr8",
-	"kXls6xZeQdgg9Ij0aBM4ilRvrSJshPYcrjowFdz3Gcuh6igPmRLjpggJcuOpuI+j4pux/LvFSNTKMbTc",
-	"F6lVC2NFHXBG3YMpqUpQtzWo44yI+KWa1MKYNBnfuft7bGn0FHBuaQ8n3N420Il7RQvG8gaifmbplhOL",
-	"8yMEXm6uJCglTd0me2lZKRRwdwi0YCq7B5DfTBvQZapO3pc5f8m+k19TfAjYHeI5s8fHX4IoeYKgy3H1",
-	"89OnT75K4eALXor6LsAWX68gF2bIYiOIkKHYuOYztxZEchHmVwt5wI35Gbci2buv6QASwphP//73KK74",
-	"+Ph4J8uhh/QmMySMQ5Ia9Rq4DfRa6LqQRe0YpAHoPIhW+Q6Z3W3unHCfzZO9kQB/z2c+eYdeU0grVVEt",
-	"yriT8ONT9ojZRa0Mq4Wl28e7Q70jwJ/rboGc7H5If0M2iNNajCi08mRGOSU0ioySLjhdBDkxagUtITbC",
-	"/3v0Nk5JxXcwRuj02zw6J/p+SMDceZQKYfgYy8t91Q7M7xT1Qrd5hk11BSnPl0qWYjbXVijbLAQmb/gu",
-	"zQAAD55borKHkA6Qu9+eHj/O2NPjJ5Sh8SXqj0HV8O60tcGCW8lAVYI3ubNB6+GDbPD0+DH8/wn8/8uk",
-	"L+5jArq7IwExHA4p5NAcAKjU1qvobBBd4PlAaEkWYcFzQw8xhFwAcAF0QvqjxOOZPiCP8NmAe/CIi3Yz",
-	"CSib08ZbFNxOwTUQzJk/m0v47Vq+4Z/GIwwT+4sGvH0R0kHPVS8v8npdRmVFKuUSzZCoQ6/y2qDZp8jb",
-	"ijrFL+H8JlLPbnhhPd5JzZayKgtel8ZpnrLEdOWmcgIaD213tG4xyJ18pCSndUcJ9E8FT+9pxHBBGo+h",
-	"0FaJgL3h8wAIJ8b9jdIP0p7iwe2xK3uiDH7oAQm47lnvJaXQY/5+0zpwokXUYWmCxKYadfbloycxvuxs",
-	"SO1+J5V4lfbq/ER7TawdenG4dSaHDjessfYY2WyCwNCkPYUETYLE8WM4/rIlEcPTHGlBPmcyZfGQovxr",
-	"vUA9TiBYbKj8RYsm9sJlQc8MyiiMpiuZNxKIHui36cakN/ID2GhF3eeH7IyS/wlpisD1GbICpoQoG5Cj",
-	"fs4b97h3vJ6I3XDVePL34ZIHDj3Eg93vVMb5GBucZjvIWuMftfBms4avhv2y+rSa6crq2GdFafaHW9ML",
-	"MPHTHktCxy19gcHdfJPCA/Rs/LKuNs1rPUJFADPB0grUbTvRJhKLyjW7DpgWxYUa2IdhFxBHuj9zJyJx",
-	"z/2mnTngVkeobZ1oZQRU4PGvEJpsUy1HZ126N30XENOqMZVjXLE7gF9NtBIBOCUBqk6zmHLHaYViM2mc",
-	"JCNkeDsV6rSplpKYrF7WfKnIgHO/AeBX/yzBDgxbVDnNnBdpp6QSN/YMTbxkXI8wq2DFcPWkQW832Y9x",
-	"e0fMcVTaZmwkxtqjfLhJkhu7/3zmU25aqNSEDbYJFOYXrw0MluzisPlbehPDxGEUcSvs/hPodPemJfQZ",
-	"JthBSK1eK6XDdeWK8UpyJ6r3TBWw1QW6h9LwHt1Jg+8a3DiPizfWUFiIygKu7O74rYdOptMbE2XchSKY",
-	"RVHiodWD1gw8Zfi9S0UaiOFcWN6BUfctVMkIVklo0+fR2A0zQmyWaMW6+1g6qTvi5Rqe/3p5WyoWF96y",
-	"nGpoTmL0fhsZxrl7H3sj3nenfDZvy2BCfcXH2uIfXI782CD0p3Ed4w2U65uVMaMJLikCz5VQ4mCn1P4+",
-	"hf9Oe5oABr1Nl4N9ULfWtmj/vfArdsitMN7Tk0bJ3wwFgyarIf1dOFvQMKtjKUhaz6KUtlPpqXXVlgnl",
-	"LFnWkQbXhruT/GJaS3WVijJiAPCeU8MM2EhYkNSq47wXV8ZS/WaD6qkNMc6lE5OAHCrmqTinSEngIBWa",
-	"3AljpZPCii2MYCNR8AVifiNycn9mUiX7JTxvNyZyg06Xb+vxzpvRibxstzCMHgH4fyliAbSQwHRD1lCI",
-	"v1JZ8cmRR7eF8qt0ONbsiW8XUpy2OjngKt8qBYoLOpQInwHuttf9WwnLJrq/FnFgnk7T88vix07UALua",
-	"ISn25TB4dA7IWeCBt6vFafIdAoMoCjcZpx5X6faOHZv3QtcsdzflJ1HxyKk791O9qEOxTFTlDqlufOVR",
-	"t/vucTqToptNvRVmUSVyzpqW9rttwu3t7y/Sbomfgi5EikELpFBti7Juaa8Q9xk6TAOhWwJaHr77TUxd",
-	"n+S037Jo54L6th7sSJMDeaNpBbYp0GM2WlmPbMgV82Y3WyhpWX6VZyyf5ZA0OsnZ/bn2jUMfHT/+8kEk",
-	"F7768gove3Q8y1vnz7ghtJP5jh/+/f1vj7JHTz/8fPXd7PvJP9/vBLRvFujXg/pHFJ+bqU5J4yZdr7NP",
-	"WZxy2Tt3LnQPaqO5bSgJCMiZCPVoMGQcf3FaDTYiQJZyysS/F7xiWlFUo+kV5ouuDCp884XdAoncfzIe",
-	"3m5j9FGb/8QMFqioCGZo/UO6B6WNtSho0Y3jGyJTvUYLvZC6MEPbBQX9lbk44fhuOcX7Z7IGEMKNJ4Xo",
-	"wv50GUMkrj+WWrQ9206bvqXlbu9ERCaB4tff0ixLIE+/8fE8sy1J2B28xB/+w/OTjuT05kxvkFX7wOxF",
-	"++uOo8juqQWDRtuZzzV2PJpabu9ns3Tn1X+rlwTQ4jNXulCnAIY16ekqKum4meNSM2mMKBuYFGBxHk1f",
-	"8DJOpA49Wrt7EB5shfZoZLjz1BziUIQNaR8CfzBotZNKZmNCRcrXVQjYOk3LFqBmKQOZaWrBq76FsdHT",
-	"D3iu4KFdbVcgLVF5axWq7IM5LA0rddKrVOi5THdwQF+Wtx+lClEF7bGUQn+FShe8YoWep7qQ9I9q9OkR",
-	"2rZ8K25sR8fVnyggAGEXw2XJuMID09/43drTBMIMEiFJjHCKSMoT3X/2nXnbnZ1O3ozb/WviVs4wY4+6",
-	"jibSSqRcKf0HaCyvuqJO1MJHVqIJwrDF/KSbfigX0A1Mj5nbhig6NWShpMtNxj0M4ljQXNnxxdD3APod",
-	"ZDD1SyWjNicNTUL4hKpr4ngR1gHBAgWSboaJ2Zl9zaZtTX7CkfRI80ov3QRxsxr6NNaZs9FCxXmy+7L3",
-	"II/AyQWaZZNrgTEU8tgdBqOXXJyh82ya5+4fELF6gutIkZHgMd+IjHDLKsEBIZ1CJPs5Atr+9djTGEc9",
-	"ukIqMJxKXneIfVPoeeLYONPklxEvTzAXyE65YlNejb3nUbdCNlcKNg0m6P4d8fLUV6pBh2/oBbWwQ0jk",
-	"wueOxVLUrNSYqw6d+7Amrn0DkRzeAycOB4a3xb2uNiMaMZaEvw9t3Sl9jJ6ejpA6g3+PLmzgH0jp++Q6",
-	"2Vjn79zKtQ57Ru3ssBLc2WLpjbtlF+elqFJOPdo49yuEWSEVzI3AzCEykWbR/TwsQGGbUTMaSxb5lWi5",
-	"+xoIHyGQ1tEGFcv7dy01Ws5t78ABLImKerT2p8O1rq4pm5pTj41dCcLNIzqbLt3d9kAxtMc5i/XNxOxA",
-	"9u7XPgjKFXe+113UvHaX4QBXdHQ6WTs516EzCDUAaqaQ7W9xELk2C+vnFxNTWg42E9zuR+9pmvZX4vpV",
-	"7h9UsZ0loQxyMRsJZ3Oix9TZWnlHE/8tWf23V2blr+LrlV3Dybr7Y7foyBfCNr0WUe+baF2ijgrYkpBz",
-	"6EOqobqXFVyRCuwV4OGequm66rh2LGZ4GLq0tpUqQmT1liB1SZrexgPW+t/uStHdHlB6F1Kh9ijhebNU",
-	"BjO7G7CBRoUGbcpDD/zZynferTfX/9PU7+DM/tMRnUKjn0MpZPjAs0rU1uyNf6gR/rAq0fhufJZkxFA2",
-	"fyNboIVMrWd4vaa8zc1DtA9AuLet+UhfCyrvhCxWFOqiZOc1DEwsDPQUNoy76caYzMdP23xVL0aQh3wL",
-	"8O/90rMLIdP25WvfRjmHwZphuDYHR0HULTlUZ4AhwHIKF+RDhp7e9d95VeWQzwM7x9XKEdYezvAP+5Aq",
-	"UdahCfa2cJ1cteH62KRGfBjNeAROueY7CKdjN4Oh+bZCiYm0c+imQQY8Fk5Dp2CEhfHYaKFGy23ePzUT",
-	"JfTeqVb7hS46y9eKamHktaDatBNwsoSatswZ+b7MKf9i6JERCj3L2X1wv2BhEpYpmQeIrfRF3tRUXyr3",
-	"ap/yCGVXojL+fdjdGp7gOKAcywJ/YdrJXw4S+BRYyVJTZBfvRAdJVYr6UhGLwZb/0q5VVh+Skg9c2fMO",
-	"K7f2ZboE/tIuzYqxsVOOfigr34cxybIS+zEyM9fKiIOjxodVOuDC10I8k+Nxwv5yNLbFyEaIF07FBYbP",
-	"OqxtuG5r3A3bVGdslKi83NmI2I09lVUpUr2xL3yGCuRCOA7y8BHaXdTx1n+XtsB8PtZ2fQZe7a/OaB39",
-	"OiTV8lpsBOBKaa6iRrwpFfSHyCW3Fz6MY2glM8K2g2NUUzjiFYfyDupglKGLk8D8lrWG5kx/NlX/h81i",
-	"vD+Nsu/n9het1/+hcRMfimv6R3YBfhXh+60kCXwP+n99yBrT/awsMRLdX6kRjVsCchX2u/vA2Y40+Y0Z",
-	"JYaZ4ob+Ld9C1ueW9Ffg4e3U1wBotam11tJOZ8LKokukraB5DsNGWvBE8P4tdV2aEwjTYteqR45rPklD",
-	"zlNKajJ8Jio5kaNUqe1aur571UTYGMEcMGHGvHb/kJMVEVSEnlewCB2yt0PrfoG6NmL2RM3sMBAjriV0",
-	"pSPDVdZOB8X0GmMbgZGFxAeJzcz7C273etrfJN4B7sUW5cMHO9NduzoqJbZlOM+5SpHGhWZjsQQth7KQ",
-	"o35aodGSnCjdbu8f91Fqyh63OvvbJULNjXGwuMcDwuWtNlGJYdF1HXEUXlVd0WfQuNskm6zM600O8ZAP",
-	"wptCtKK/nzVa9/UhLPWiKr8Wz5vDvb1UB5LTIqKEaPUY452EuQrtPmBz2EyXYk9/w446wUHEa6LDFGfM",
-	"R9wwrvsMq7anZKWjfHj56nazG6oyhOJ5UWvjPQUJB9qdoSCD3rEPGGQ8icMvzSs5k7dwUtJhBecJIldY",
-	"vd6Ao1VFx6ETR9Ip+U2AS0w7VLDUvGm6cYrdqb599+786NHwERO8mFIDLx5hL7Z69Tlmj47FXega2Hms",
-	"K0fsxaIGBhYEKp5VLkN3V1kDaOAppmpRP01s7RzD4zw9bsHjPP5y97j+vRAL8e6jwMwFGB83E+Or/X2d",
-	"emrIj/dAkFujtcMT8S1Qr9A83SlOv6bLsF0owJ534aWPiTQisq9FAEv3+J9TysyiPLKZvBmyCEQc7pmJ",
-	"erJHovAzP7BUwUfN5e6OrHBRrP9vzvGfAP86WgEeI8K6+mpNphcWsLkKrSyXah98sF1xSV+1dYvKwWvR",
-	"BynZN090Wi6Xu63zF1xW4Q6lz9P63posh8DKAlkEwWm6Dfc9hyxfwc8Qv3F6oq4R9NbdV4mxPY0UeHSU",
-	"qfaxTGqMoIt245BSB1RqkeqjSwvoiRsRMajy2I0rapwEfum09hr1xTy9VMf0vUHy1pjYKpT3XUMN7Zhc",
-	"zPvAlc6x9eVujLSoQ2YSJq0KErCPYkg8DBOIrC50wrd5gdlnJBEjQyefWjvP2X0vuhCAlupNH9DvJroA",
-	"Jd27Vxfw4+PC//QYvGyOZt69ugDPGhSyT96ef8NI2X4A/sjp4+aW8Kw4w9C9cZDBP5Dp/7iA/yf9V/Na",
-	"36zOO6f9I2YDeUo6f/vm//v/GSIvk7XjBHUEjmx1KwV1JCZSof/QI8paUVXGySE7FZcKCzruGUZpekOG",
-	"jtj4mTB7RHrz7vwWBBwAbAGx+RW4fuRU1vSMa49nvB1A3V1EbWUvLK/3igrYKGSxNRLmr3P3VL3p9d2r",
-	"i73l9IGDMvFQ9oeGbvbWUB+3mLOaueBX4dx4igchysuEulnwjlqhuNGFVOz8+fdIxxDrnWrwEEhjFmt2",
-	"673WnS1Kg3DGylgxu5cui4zu7LROWFTQmcL0w3PV0jjMVC9VSNxfMW6uNk9AajwSerHX4uJKzn8UtRwn",
-	"jKZ3qGarVTzvIXuhazDYIU0BJFmU/XbqFUlGVYqtygbTytFdc3iIOo0ydhHKVG/maB0T3kjfjfHX3TPs",
-	"5XngJ7du8BuT+OEPzo9SJJp0n8WWqwmrCUlvSi+pQ8iSeijxiSD/prRAIgn79vZhkO5kWgitStNyqd61",
-	"ohXTx7akd7RAYvFqYhcCepiTLjUlKJPDu7gTda/dDpcoBZZmlvJnb4FJ4tarkqFV+zqIQ9YkrHi37H7l",
-	"HP6u22aZP6f7m2zzoD0mgBSVM0mBhkENqKC9A1UiKXEDzofd3tlEikioXTd8rWAnSqqGnIwUfYmls5Er",
-	"bmx/pySiL+7OkmjBY2xiaPrMYbAh0F8fkBJO2NP1dvmSVpDdf3r8+EE6DL2oOtF63G+emCJAhkKDiHCE",
-	"/Qu98Bd84Q6wng44PoCxgHoyN7t6n0TcXq100aHYdNPdAuzjzgoRpDs05pNB+twS5OPwmGA/NlUAm+R4",
-	"3ej6W5r97NuwaP8WVbdsgPcmceYO0VPqIC2itkAG/VRLK7oQg6KGWwkJAaCXWmG3vhBcwG+wl5izznz3",
-	"Qt/MsHbGG7T+OaU2bY71mv14IK52d1+vsl69Xah0fEmAJO0nbzeWlx7cdN0Kz3uf6oUJ6q+0qwv3VOoK",
-	"5Cx59wHeBGMTvIbgCN0PBvSHD6A/j3XH4nuG7dY0x7OWs0LPZoipXyI+uBixH14CDpzVhByAP2q25LaY",
-	"sgtMUL1Ul+qLL36a6uEXX7DncaMV6IMnhWH52cJOdS1/BTvzhH0No2bv3nz3/HWOSYIIBNpK3LxnENIP",
-	"Sn+lovZuQ/gu9zRRcsupE6quVzQY3GLzxRdggiybObMlV/bEx1R8J8AstAEEr2jG9NKR1mgVEkaj4oDs",
-	"UqW7E86lMkP2vKFbqG7mLPfHKu5MwyujofIyf/6OT/IhuxC+7LO4Ytxcqvzl+CHA6efY6gA7vwFYLmU1",
-	"OQE4rmRh8yY3u8nAhG6Z3FhRn4KiiU98rZXAx56wL3LYWchZwpxT9gOWEbIrsTJxt6igr8kas9lwnZ+5",
-	"vV4ot/H5fyN5/8PxoRz7I61ozD5mEirWQe3FZkagA8IpOGFYlkX+/ksF0x5D97SmvUpTpIE9r6jNr9da",
-	"ycM5nwteEymTxxP6h9G4IfHckwfdykpdLGbuHLP7b198w/7+5dP//cCnjxlozepWvBQ5PMQ7TcjKBTZt",
-	"Gt3k6fHxzOQZyx+TI+DR9MnxLD9lRv4q2vesI1RdqgBRtYZO1QlGxd7JGT3VDf3Jkyd/R6+SldapVQM8",
-	"qni82Nn5y0FUVje4fgSiai4Un8vByeDJ8Hj4hGp8ge0cNdnRBFK/jomj0IkSoBklFhnDCYCWrc1eTHVV",
-	"Dtlbn+qOXmVpnNXsy/ajogJurgT0Z3Ls3YkXWPSX5eBk8EqaJvV8zms+E9g55Od0g85xK/PaSQv3278X",
-	"AvoJYTQ1ysUCXp4Kor5vcmFhSR4fH1MKriXXNjQELGCkR/8ied48ry0mg8jqJbtgvulmlFGZQf9H+W3Y",
-	"GZHHR8bvScisjTZ1jrEvdQ1l+7UT0XAFuD66hheW9ggOKUrCxWzG69VGB2LwK3Cq9TDgng3F3xTZkjWr",
-	"Y1JzZ4JPDFazLwfv3eOJvI/ChUe/+Y8fjizVw82TgKZnHpB1zo0Ffg5hURgBevKddEMsiBIxOyALCmt5",
-	"4ZSgjRTIs+BVtUnr7wTRetiwDZIHagbNOhBz3Vzc7CXmJ/5R5L0FNl9pe5fCUyNaOQ5d1Y9wWR9aRZCK",
-	"gEp7V0oFec4ZWu9Ye+K3A8wUz7gS1DifV6stJLcWniXsk8yH6YbsTdyK2F2ChRVOb6PjA5WniElC/dhW",
-	"7kIUuVdCzMPRQc1lyM68WdU0OMa+mo12g+cS2xw3gTWErTGXCpGFoSHloq4hxudjH21aP4P5b9B3agua",
-	"S46eoXKN5Ava59fUzrM35W7llm5Qvjz2Q5vIguW1eWq2081PuFp3prXzhWVGXIuaV6EPNZV425orE/rn",
-	"emKjizzBLUppI+He3o5/CnsGF/QRsl7T49aRo2834aQupdukZK5HC252oh+y7dYRjKj/NmX46xptia4x",
-	"LKd6q9DPdhIghGIHn1Q7oD7d/WR5X/ldw0PNIWS3DgB0jhFlTKEHE3SDiDorPSHKXEcfTWqfL3TdNvGg",
-	"mMMIwfIjMvSOfsMPH1pPzIfstabMBbLV5rW8dtbQlVilFc4oAPajFMt+qmekd2Lw7bPQPLfhl76LgEu9",
-	"h3plcJm9tGBgGJJq3geDZT9iXlvpnVTdAvjYj8RjooCCLbI/nDSENst3pn0ntFtBXewtnFpNp9Um9QJx",
-	"LdQWI+wCAg0PAf8MLyVnBFC2Yjl8mWM/BISLcoYX5jj/34s3rxH8nluenzgD93d8CvsdXSy/s6YTz++X",
-	"6veHDx+G/9zFuSeXnP3O8hZIqPuGctiZViGEriYZ5g41DXqVWDZkdx/DK8Ai0L9BIo4AztBDCElu/17I",
-	"4qpaPWA4FMr4hZH82HyOAlD3AoJrYEl4q/cjwL0U9DNhFghihj0agseh/QBn9sLNr+kDRycT2sNrL5Nq",
-	"gi+SahJegkvx6Gnouvy7245ofXF3MRXKbaws8yE78wCjtkn0BF8SuopecWMfwisevnyWOxvEONXNrFRx",
-	"wsBlc6mkinr74ub7xksp1NIT3L00YOml+rrWSyNqc4JXSOj4l4+FLaZ5Rhh/OYwIkYjygIQCYdHQ0COl",
-	"Il6AC+g5HogdHNgdcFm2Wlrj3IyI1AFMDGq4cWu97siUrbixeHofNrGZ7gcmWVTc0l6jK80Rs1tTaY2o",
-	"xnfnUS/wWC0bt1raPhE384rSOJOMCGN2UBYulK1X3usJUTzqqQ7jb7pw+0uCQ9V/sVbHiVZJjL3cpovn",
-	"NLQdJBEKZqfWzk+OjsxUz+Pid2j4UfDa5hieoOQ2dLqzPHV53iXWF3W1l/m9odWGPuf/fP6u8y3uSOpy",
-	"sNeDz4KbHok/C9Zb7p56wq55tRD5kH3vG77PobrV8ZrcbW/u0+lqQfnDbken1MPGff7h7auuEYcD14w4",
-	"qAUxkP7/nLz/28nwi/8a7Gx6fmf1aGtIx1GW8oXtySMqmksOoSwD2FvYoomm4IQ7Pclj2VTFJc04p7y+",
-	"8NDin8xC6QDTv5OB4mM4o9WBlDW3VCzAsPuVpi/ixT76Df79gDywEqnMuZfWUBUi+FUana9eqE0G9gye",
-	"gqt0Ww/IblP15Zj6NL//lF4LnKvXj1IrnXV6JPwKfbTzToS6heKG2MOlJJ/783e8s5iRLjuCa+iZd1i4",
-	"t06f2rps+xEOzBUL499ng/kiseTnC/uHEWWfS19rJWIaPrzDLyKAz8jT9w0Fa4PM3UYHm4zqqCRQlOS5",
-	"eibHY2e19FKpwZzRGIMHUBBmZNnp4iNAzjuoQevvrMSYXhmSaYG3kgFG3RScjdQ1JlA9P6q/ZWsCvYeo",
-	"6eIxAEQTIcncXa59o2dz6P2NC0nhZrSg3TdB2aU4gY1X8dCMJkGcICY7zYpnCBqTOQIopbnCLIKFUgRG",
-	"B+4AnEZwrkgbQyl4Qynl1/N0/8k0IzeAAytGsJ6H1ousfzC21P4oQqiLNo5+c/982BaqeO0ZzUc6trhN",
-	"3et991Um6U4c85Druluwutn124OjspbjrUGjZ3DBp7Q1ZCVwEIc7Vm8Ahc3WUKgIPDpm0VHTlNFClYQF",
-	"jMyWE4qm1aj5HyQTwj3VuxSpGBYyrz576rG1EEPL6+Hk1251RC9VpXnpJOUujSR3EiFn933xIsSiydTC",
-	"DajFXNdWlHEflSwgpOUpkdcdK5TFtKU47BL02NFmT31i8quct09DCLKMpOIwol6+Q1hs9hyTAGohDKTQ",
-	"UlYApJ6t2TLf4IAePpNmro1Mh4jOaz3XBnIA4Bwowsrb4ti8s8VIFAG7igoSCKHPgdqx5GVXkAbTYyEo",
-	"D8vacks//hK6v5q2DlZDcZBWJ9jIwmRsKVWplxnllpgMPKsZE6ocstdRSBW8xaE7sGIzMdP1KvMtZNnj",
-	"p1+tNZtG1YkqX7kSy6ZOJ+pauKk9YWVDlz/+ltHOLH1n3G+4v/nw8vzEnf+uI+39zLcZ0O3TF5LTo5bJ",
-	"+z/t889PiMjkwKouBTzvLFXfRRVprBLlRDSZeWtchpAg0Mym099q2dTpht0AGDrMefmUO7s2pcNt7tcf",
-	"IRj/UztHObIQMfQacZj0ZktjNRbidym/39IlvfaW0CC7nSPbVp5Uiw5uQgiTd/S76KUSNaKsXAEOGvXb",
-	"vRa+8vH2LP7z51q+8uywHIvS7w/Es/zTfI9hXzi1M8Mq9DBKqivfQTEIIYeQBkBppUrphSqaSG1eCV5C",
-	"PgOgZHhkc0zpj6HsseUfRoMh3cWNoMMpA4Prmdwf8H+aEoRQdL3eHO8T5mDtAqd18+50MLj1AIfOVB8i",
-	"mz48c3P9wE9IewxwBs9eXyTDjj6VtDMtCa2u0QpYR7uST49ZKeZCOXG7omQgX28Ff3ibYpM0KMe5f/qd",
-	"e3vjKkZGD991kAIx5X2ZcIo243TskQCIMzhShyhG6fHKgtc1LQJAPkdx/iux+kdHlP8UwDJnC+AenSOE",
-	"B/YI4v/j/d/+8ccE8e/C6Zs63AMyetqLA7lf/c7CgcV0OBDJncndvrJxq0Z67i/6hIsPY1gdePGbus7D",
-	"esHnzYL5ZQ9ftdf96DcEnF9LEkiF/WkF/jJx/7mfb2IJu0P/YZU+mhj2lLiFpFafPPq/ffH2oyCc8M4M",
-	"gD+OPj+PFICYDj7zHIBt1ADcKEJESqppPtUZDAgUIBkImQiXXY8x8pfWyM4b3KDdKtk8el2kCPnXeN+n",
-	"XirzH1qp2wkYdTd5RusG8szjnBzEHxJ6oUwhUsWMsLZKl8saYTzCSJKWzqhb25fHj5qO7ZDLzSSmkUPI",
-	"vvYd44xmnFV6IqEUYAZ54LYG8AVfsrUhBS5oDB9RDPhXdBWN8Ko6RFbGT1PN+Iy9jJbaLzAt97SW6qr7",
-	"6GLPodhLSYUfEiuaEN0gx8f8MhVVmWOX7MYuPmX5+ZuLd2w4HNLrciIAQ7BUm+f9goa1f+19bJD/h55u",
-	"nPyBD3eljSFVtcGnuyt5rWH/en4OzrtKGwtmHvdl7C3EjCsxt2kGQKUonSRJtmTF64lAeJcfXkIZiGF5",
-	"4yRHYJP8yECv5JxJZazADgub592/8mMeeP+OrhoM+v0Am9KUy1hfkh2gEtNLHvpJd+nF1HH6Y64PNe3e",
-	"XB1ykWaE4GIyT2cZlppnLLTMhj3HSObd1xFr9qUJvklpWKkRR2BzDakYdKsl/I6u+YS8hfq/Hpa3BMSj",
-	"A2eDheXyy+2/aS15qL/dlSnfoCyxNMhSq4gS8AsQyyADoNfGjZlhPiDB93ghiG0qwePpdBKvijReuJRZ",
-	"Hvrx/kXM8iB6N7e02yoPi/TxEmbpWGyj709ulW9du/3oB+e70yj/46jz8zDKYzL4zI3yLcSQ4o1daAdb",
-	"QQg+qaSKxnFgcbVRkX9AmcUbM6RoL6Tfp9bXdzy5O3f66Lforx5e4njR/zIyqWhNunOfuqRTe80+mohq",
-	"nYedhP3JhVXPRb098e8ms2jFdkq6P5jwPw9xt0FSn7nM60VTSZ4Y9Pytou9NuOpTxolpEIeOFDfoBx9N",
-	"4ulo/ULAOHz3MWRdePrRb/5jDykXlvivIuJU2JrOnemSbtFafTTR1pD8dtr91EKtxzJ+THnml2mnMPsj",
-	"6fvzkGRtCvq8xdhOKkpyuqYRTKf4eouXfEqMQDeCQ0MEkqvuo0mt2i+b3wvfmeYjyCt89NFv8G8PSYUL",
-	"+pexxGqabmInuuSTX6GPJpyIprcQ5ye3tbYs28eUR7AyO4XRH0bCn4ckisjlM7emOqkmyblS1UcdUKnY",
-	"UCPESiBM0vQGjlv4qTLgrWUIqvrP5+9YFMRNZwcgmf4QRvQZ1CYdWOhFoaqPJveaugUesLUjcmg2/GMI",
-	"wvD0o9/8xx7i8Ieok9xfxHBL1Iu1d6ZLMEZr9dFkY9TybysZf3rDLW4f+fFofTd5+RXbKTb/SFL/PCRn",
-	"m5g+dxtux7nszfSOWo3ouw5zSLT6I04zImJvP9GpNqwHqpAO6sGGEuF1BWyH67t0fh7HmNpprHWbKMvn",
-	"TfH/Z9Vz4nuuFrwKo/vcztxZWbYbpiMADaCIUbs4KPVTwqNIyNArvZsiFsmEYgIrqaTBboBcrbCGMEs2",
-	"F7sSYo4pPk0Hk2dJ9Rb6TVlm9aKYikTq4cVKFfHJ/mN0msPTUmsen2sfk+/5laBE4Sn0Oa8auPVmz6D/",
-	"o6e2w/H2o9+INrcquW/FTF+Lw3CMT7XMOIfW2e2zpn8ku+7Cb8nYXNSFUPahUIUum55xQpSiPGUvz6+/",
-	"cvxhVPPiStgmvbzdGKvhQnv0xboTTR3NpdpGVz+ouVT/2WT1SvBr0Wpnz6z2rcChK0AKUOOvTlUdIg9a",
-	"6yIfPJeh9xahRfn1BYCnpVQY1vVLrZXvpqFLwQBPyOmB4mYua2GcdJaGIR2WmJzPoTsrI77rC1vWReH5",
-	"oQj0I1TqSfW5yrRnNZeq3fte12ys60K4XVnM3Z+lXqoutJl+LIdu2WKfbKAOfXQjxYMBbTdT7hki3I8J",
-	"7LOBcTbVSzZzWmRky1g24yvsu/6pOdUewgbrtRBx4RNYU5sbe95VcWZj47TpJ7XkBiqRhuyNinZPq2p1",
-	"GrzVvCjE3IrSfZ44kyKULPkr3GugIgCcpYCygQYwNvhKVK1eQIUblXJ9JLUbHr4/bzroy6E/e0fHy7Uz",
-	"sHRirxKWTTTwKWcfuYU9QAcs2EAqLqPyIKg1hSK0WdQ0JIwGRjDVFWCaIgjRNl/O7vDHT9BYPkzWWRUg",
-	"KHE0Wdp5MWR7NZjbFRiJQyJ/gc5x1NxsXOvZx2kT1/aIfbwece1wz0dpENeK9oSl21YYCG1wi0Ut7Qoo",
-	"COqlByc/v3cbDjcSaS3qanAygL5G14+Af9OT1rePnPEldW5fb50/jODzCWbGCY8WIZqEoh1XLCBma4hx",
-	"QWt30ENlHfdfNHF3W1xpd1qhjDQaRiu1dPPF2PIGoAsmUt14TPRWG5a4X/QqoO2HNxCcbDTPAK4Qfddw",
-	"n+hLitdG3zRJRJtj/dGzH3CXef4TwdnTRhi+8niFnpcNW42VEIJxsy8Xt4wawQNtQJtW4DAzPRPKhv5C",
-	"w7hxwzL5qPVWnngnFut7bCg9iWfui9o/vP/w/wIAAP//",
+	"5L19cxs3si/8VVC6W2U7S1OyHefcSLV1SvHLxieOrbKc5Hkq8smAMyCJ1RDgDkBRTOLvfgvdDQyGxJAz",
+	"EhV7kz92I5PDGUyj0e/9698Ocj2bayWUNQfHvx1MBS9EBX++eM8n7r+FMHkl51ZqdXB88H4qWCWupJFa",
+	"MT1mdiqYHv1L5JZJxf690Ja7K9mMV5dmwMa6Ytmr8cPvuc2n2fBgcGDyqZhxd2O7mouD4wNjK6kmBx8/",
+	"fhwczHnFZ8LSCp6JysqxzLkVb/hMbC7GfeoXkdcXu8dI9/2c2+nB4EDBjw+iKw4GB5X490JWojg4ttVC",
+	"xOv6WyXGB8cH/+ewJs0hfmsOX2s1gbW41T6vVu8WanNZz6ZcTQRT2k6lmpywSthFpWCVYjx2pLJTbuHf",
+	"y0pawZZ6URZsyq/qpf97IapVvfYCHxUvsxBjvijtwfGYl0YMPDlHWpeCK1jgy1IIu5t0Y3dZC9HguxuT",
+	"K5Dq1Rg4YHMdPwEBtCpXbDkVKuYnY2VZsik3zE6lYY4fwyKRT+tlehbbymBuGW+0Ei1Lyb7IcD9Mcz2V",
+	"YNIwpZlZ5FO/uFVEscRi3GMSKxJqMTs4/vngi4MPg8TyXsuZtJsLO7Vspo1FMsy4Wg3Zc9x89ujoqI1l",
+	"SrhZkmMeHR0NDmb8Ws7cch4dwT+lon+GlUllxURUsLQ3uuhwCJUu2k6f+2orH22S4+2VqCrZ5bmarmx5",
+	"tv/69nx8JtXu1cylalnIXKo9rEGXMl91WAZc17YS+PL2i3mnF12kc+Uua1kKfLcfiXxuK8Fnu5dj4LqW",
+	"9eCXtyfNe6G46iB+LVzXshj88vaL+WFuOtJmMd9KHf/1Pjbso7uHmWtlBJocVaUr90eulRUKRCGfz0un",
+	"s6VWh/NKj0ox+/u/jAa12+2BcNfnOl/M3C3hqWs6yGnjpVCWLSutJgO2lHbKODOWj0rBchBqHwegq6xQ",
+	"WxbYb2Gg+94J42RyYlnPtRIDpitaT4Y2QDZgS1gv2AwjwQqt4GQlTLfUw+myQ7jmIzyW1uN+cZrjw2tV",
+	"lVeCW1EcDA4W88L/pXIwcdzfhSiF+3RToQ3gblfi2VTkl0CpopDu9rw8q/TcWWNu28l8ab77WaVHwjBx",
+	"JaoVE6qYa4lHZB798reDkS5Wm9z8TkwWJa+YuJ5XwoClev/di8cP0OyaLYxlM6eaga4SbY6xrIxlX33J",
+	"vpPf+JPg7j5kU2vnYBC4x2+8orieizyhs88ttwsjDLufPT46yh4wrgpWOaLRRw+ffP11RkvK9UJZxo2z",
+	"MHJhTK3f6ULHBowrskkyfOgbbTNnmRhh11YprZgBfebcWlG59fzvz48ePv3w89HDr/H/7j9c++DBf/8t",
+	"9X70Aa8qvqrf943e9srRqzZfb8xluagEu8/ZqNT55cNSGvvgj1v8mJfl5rpf4qqMc2A4q/SSzHN+KRhX",
+	"gftYoZeq3pknbq3bjKbGiUyz/m+bS14jKQgld/pBobtDQdRyNJ5U83ydM9E8hadrk9ikb50hiQsLdgLe",
+	"1r8YuCn0zvcM40VRAUtufWz9AlJJK3mZZg9QMjFNgdLOuhbLY5Yt1KXSS5Wx+2SqPmATYQ1zikYYa9hC",
+	"WVnigpGbBiwr4BdwndJKsJEY60q417hQeKr9qbpwxpeXa/QsJ8Hcfz4kX8WK6grfZZscf76oQPwfgAdr",
+	"E67F2ySls8Nsl3ipRFAuCb+A0ddsOdVGsFKqS2Y1k9a5CcaKypHWvR7QygxZJQpp1p8WPMbBQSVNwjo4",
+	"R/ptnJCRW2VjO0c8v4yE1+4jYkR1JXORijOQhzwVvLRTRhe6F+LmUhSMj/TCNrnWXSMqJ2iAIqUY7uBV",
+	"K2dCL2yf/cV7/JayIPzSog12m5sNwD1h71+fO/GNrBmsrHvGcYXVuUZXV9oTltl8nh0zznKtlACNjATX",
+	"c6EMPOdCEVOfsMy9Y3ZMdi1XBa+KdapxZZaiMuz8xbsfX7355wnLgBOyY3aG/5ytzL9LusmkEsJKNWme",
+	"F/cqjoa5+3/3SDAAC2ncHrtfJ4/Qwohqk1yv9QR4yUk2vbCMszk3Zqmrwhk3Mp+i16/ZUlc1Px3HmywN",
+	"W8xRHUob3o+zUk+kAj512pKvhgwWF3hgxq9fCzVxh/T/HqV88KYcHRxcP5zoh/ThhFvh7hnbNdEVD+Vs",
+	"ritLumvqfiDtdDEa5np2aMqFzMVDugX985D+CU8+LUWVkNhvlTNBFeoP5AOjZ8IZJ8xMwQp0kozp8YCN",
+	"Kz2D4z8SE6mUO54kD4QqNs2nQlguyxQ7rwYg6sHStJoVOm38qMJZ/78djHU14/bg+MBZiA/dsUqqhiLt",
+	"eRgM4Pl3xEdL/NQ4z4QbVmonatz5YCV3qgCXh9ufa3cTPuHoeG88+FKqIrZpvbz6xR3+IIR+GXFn0M65",
+	"ko65jV5UufilQCVhrK7CP4pKjsEn02WpF/YXJ13BGFa6EL8YWQpw2ZoBRzOtpLr8ZSpKd6Xhs3kpkmcG",
+	"IiVpgWj4yjCjW1SF0eUV7semZDfOlJZ2FZNhySvHIm6llbQy5+kzbKRCCd1tl80Cj07KujGL2YxXq+R3",
+	"5OmmXxw2WeWiUmbITkfG2UVjXSGDjoTjDhAYoGVLbt1SE1T6GDutPzuGJOaICBRRsn6ZeumeHrRPHzpK",
+	"DDjbe5YV70Qu5FVKwH6rl05R0/dgdLkfGLQHnGxnr6xhP7x7DefIiLxy9hOvIGrtxMpSJcRFpedzkTjE",
+	"p3hzSzu1lGUJ9xkJZnVZHLNKjBdGFANmtWa6LMCfcX9DNPMgZRkIHwvYEE2wyU4IMOcgzOaW4fkbMDl2",
+	"jy9kkTwgikIfiZNjq9Wp7cHiuUYrwJ8k51cMDjzjHXhmNunzJFJs/pOTZZzNhDF8Qu830RYD0O59ui3N",
+	"2yd+ZabkoKQKqSaWl+7Ppci1WyMEK1ILXHLp9P/OfXZKGrdZKNhoHxVPxI/jYwcbQVd5YtZPHQQ+63O2",
+	"wlnY4xmbz8sVOYep/XJ2irFi7o4XWi2jhSpKUbOjYmoi1fU9w5wN7uwbs3mqeA/GK+REmLRoHcsyzd2l",
+	"VPEX0REjXktLaivmDT6y7srBQU5Gz7iUcxCVpQat6YTneJVOa8R7T29AD6jXMHB06Lrh8cbseb/foau5",
+	"M1zV3ENcLvwZwhfbPIq3wUuf8etX+IvHkIZZD1nMqwVu37bbncFF66T2i/qQCA58w0tOWr1HVO7ZVGsI",
+	"8MycNRYHCsCcryj5u8njzurWvDgTVZ4WfhDgnHIzzQYNhxJiHwb1BJvjz915cyatmTp95RMMdYigEJWz",
+	"/MGnEIZdipVzeck6uFBKXFumVeSHH1F+b6QXqkCvp5Eci7NjRyldpXYG1X3EpWK51pdSJBVUyscHzxIp",
+	"wyZaGDaKsn/ZopLZAI0ebqfBn3IfQDZwyH4Cj5P7BUjDZtIYSdsHv4LwnBlcKDKp4XpcJpMGb5+XUjTC",
+	"Qc1YSiUPBgcgEEIuFG+Q1C+Ue9p41/BalduIXyo9kio7ZmamtZ0yu6iUe322FHIytUOWlYIb+wvtfHbs",
+	"fH5KFws2FkthbIItTi5UNn+c/yKWM06/WUJoEuIlJbeiXA1g25YaNZ3jsqLiS+XcZq4KPcuO3TryqTtC",
+	"J7Q7x7W74rn3QjkTNXx8KVZNskWveTA4aLyNO0G0SCdl4amOutxM0zK2i9z0h35/IjOq0Ogf4L8SBsjP",
+	"KQN2z7CpNmiGOkuRmM6AseguPIcFIE/qSPTgLplL8Ag4/exCxRUhQPemTKLExjfAiJXgxVtVrnwqa4Nn",
+	"6ep3VPrSUNlS2a++BGWYvEkkKApRyStRvKz0bGfQKbo04cLGlE+dsZKPRLlTD73GqyIRtjuZ6N7zVkQw",
+	"c5HvelT0eufucrBIuF2YPj/EHzRcyy6vR3muLQ7BTm6hW3TirTWtTe6ot5F9+heI1tE+etaIO9zBWT+n",
+	"HexhIeVNSbFZVJZPOQbuzl58P1iv6HL6XpRjzNLBt4oJnk+ZNGYhKraYM6sHbLSwXgcOqOxA26SqRRlx",
+	"usBg/VaGqq+kpIpJqfqq0kvUPIoiWhS/bryFYc4NdnKqVuLSMF6W7Pmbc/qpI4NtZMJ2JrYuxSpN1Xkl",
+	"r9yTL8WKaMvun3337Jz9n/87YPjHIydez188Y48eDNkrWM8SE90QG1DiSlTM8fAxpWMx2AqxqAuV3cfg",
+	"wYOMQreD8OsRzy8H7FKIOYXyrK5EUavB7eegGTxzL9if+4FP7+YEBGGUMNd4Y9MhZgfZCuLiIftJV5ei",
+	"YO4jH8KUBmg8YHKigEzRF0TQTbN6R4wkXkXOFUVk6DHjtjjiWKqJqOaVTBnq59+ePnz89KtE0aVjr6m4",
+	"TucE4ZQmOflSrF72eOB8MSplDux8//zsu1cPtj0WjtPmLV9ZU5+2fudMaXs6tvgq3Tx2pe03kJDcRwD1",
+	"Y/8TgHx6J2fgRymWqaRkzBTgvy0pXhSJP6b0cpOfm1J5Iz5mp6LyRqF3AoPFSGlBMgEj08+Hi30558qH",
+	"OYexKY6Sh4qanAGeMqpubr616I33QV9gBnfKVWGm/FKYKKs1YOKa5+CzUtpDlkXOq8LA22olGFh7PVm5",
+	"LRpKRVamJYstzUapdZeIxxneNbWSvRh2CRMME6ymLefUqL67Z0JG1u9F7V84foGQeG+9vDB8VIp2ZsZD",
+	"IVWdqLXOGDgB1vYb4TQIW05XnmcThd6x4gwmI5mQxosAWoxnxphE0a6nokXPGueyh5d3ai5NOLGOWSPW",
+	"MQ0TyNtL4XRSLn1TRvAW+zG6szd1YIvdXjrvccZXaC7SgpprSQniWTIRlxGxM8pq1C9Yp7OveCmL+AGQ",
+	"ccc4BSsF+KxuXZISulN+JaB6BWzYC1DVtHInQN0RD5Uy2uLt12IJHQTYGqPMsCI7550tq5oN9qhQIPoE",
+	"v27aNv74pWPX4etX6h2FHdMXQgNDy02CVE6E9HQhulRuNZz7mE2+WTF38kSyNgtKnk1LrtMdgFokpLNj",
+	"Pr+UXEhD9O3Ixfgb1VKB1tYUD/VupEkf6OwplxIjz5vqM2U5K99fMdZl6TwqqGgA3lcaSh6WlbZigL0Y",
+	"3OlD9kpNsELtVTggVNQJHseA8lShbcnXF1z4KlYKeoZCAvfM49AKgnaGgjqESvhUZjKiVC6MTaVj3/oY",
+	"NdYUnDAOJsmA+WAlvKyE0mO/FHqTGS8EEoHKfFuLG9akFFElG7DsHDkpc45edg7uWtYvQwo2ypznLbki",
+	"eKvUljqpi8ZMvWPZ5WIkKiWsMIdU5pe1peqbgZOYb+mZHSVXzHn7E13P5XgsKkF5lJALLgooHahLpCsx",
+	"01ctJdLPpck15fB7KNa3CuocckEM0zRWCrqpKJDXp3rpWGomr4Wpy0m1M0HMkL1w1mW5Ai2jx/H+ZIML",
+	"lQmbF46LCmUyuFs242rBy1B7jAkTqeJFP9qoHVCm5yu+JAnglkpZBx9X4XgcoV5OOV9uyN6O2fm7H1kl",
+	"cu0MY6y2lLqSdgWLhmY7SBywkXDH/EKhgiUzMBAwdbDT+Z1zz9B8LodQK6ocVdwh+2Vq7Xz4i83nw8aX",
+	"Q/YeSth4lU9ZKQ0c81KMnbUjCxGcfqEKKrYsWgJYnm/Xouq6sptvxN4IUYiCLVQpDNLG3c89+/zdjwOy",
+	"dz3psKrTToWsGJWBhGzYV0+fPnm6q6aTymeq9owYZ/4aUHRwsoYrPisbJmHmpcMgKvwDgXwobH6Itxjm",
+	"Wo2H2yoh1jSse3E99m/beOApcMrp6ekps3oCFnrsI54eDA7clweDg/N3P+62r4BrUnrQnahbHAapjOUq",
+	"94ehEhMJuStMcXE2r8RYXm9azvj5Fj4+JJPDHPK5PMxaqszc06rVls1VzL3gtp3FRA6VRYCS3l2rRatP",
+	"0bMWWLeg6gs6Luelo4B7EScPz2sjrKOur3mcLmklRLZF++1Suenjj8+umFrMRlT2xeaRSDDwbkP2PV+x",
+	"kUDBE4KQodMV9EBbyXRUsL2b+3H99Y9Sm4fKpOfGvW+UHoxWEDgJcg66d60Gv5mUWsPKog9mSdN8Xolc",
+	"FF6pb9hxXHllRKW44kpUvERljGYiiitubSVHC1tHGkhfe/U7lZOpMBDWwRR84IwLJQ378si/14A9OYIj",
+	"NWCPj9h3gdkH7NFRUH7i3wteYojI3dwZhWuPqhjxW53wt77jWihbreiFLHfKBzItiVqIXaUQXukmdNPC",
+	"Yqaj3rgGYaSyGogxqfRijl1ukHsAzgVzD2LpJ4z7FyI+93FFt+8XCphZ1flhPAalXjZ+EJerxKJp6fM2",
+	"0RODhbPlvdG2SAjXZJFKyA610GIibFBBA2e+ASGgCMbHSE5qFX2h8OmGFfLKmRHSDtkRM2BFOEaH0MKQ",
+	"vZAQdHJ7QOwKcQc4IhVdE5EC4xFOJQqeTy9UIKivsQgFOM5Bggo3rMzoyzUdw9rBVN6jBV9xqXrKHqit",
+	"TbQwWVHNpOIW3Dio+wCn1TMShnndDs7AKQXDz7KJBr+V2peYEkvPJZs6J2pX4WX5dnxw/HPXxpUPqbeA",
+	"mvrAk1AITBHQUPdSV1PN+IpN3AEdsp/E6Fznl75iGKWILotNtr5QULPE3Q3u56UzMzEcyR4dHT16EDUZ",
+	"eDtYGpYvLONjC7aMFcpOQ6gW358I+AgKvh8dueMZce3TmeO/zjwFDLBHhvIUT+RF3PKZmXMV+cJPj45m",
+	"4KM/Nug5PJo+OZplzXpff89B3BJ5Hxof/37/4mKIfz347/vK/L4wv8/M7+b32e/TBw/+/rff//doszOy",
+	"hRT1Y/ZFjReAdpIuTwcBovjcTLVlBXjSkW+KzrOP/qCM8uFVmTgaWFYacnMthbN1Jm7jghAK7JTN+FYb",
+	"iygvqai/j6WfFtQec9sMib/hS3m9nxs2IoSdbubxA9reOlnmS/QeNLZne/7hlKInzVdOGY7IXPJKPNtW",
+	"WtJMR2I7MlfO+sWGhNpG0iYqbY8rNTZt/ylpjU5ZiD+i/uQT5hGp9CQdMNnS5LPde2gmsfpXfnwnVnuU",
+	"Y1RF812qyua0XPKVYXUdTNptummOc706DN7LH6CQ2kOObCy0I82Sp2jfGkBeCcCJSbYwuy9I32NhMPCm",
+	"h+wxdESx9Mh7MGNZlqJgMl1q/o0uVufy1531jHDN1rD3RKrrhohcK/v3uEI7HvROjJH5rzuwfgRWBD9I",
+	"yb71Q6grOZEqnbKHOjmf6RhLUUKTrWZG2PV89taWBXhE6uEI4VLsJgJehh2Fk1JA8enmkn+gMJaXTiCZ",
+	"B2D0OfGsakEFpXMg20TBvjz6Mt3Tbnk1EWu6vbmNAdKmow50x6vh8u3IsUWQOfSbLnu6pbahd9/6jhIB",
+	"T6JB4/T0lSDvCMdp77LjPOzOuvBAugYXDELERV+JIYtSvO+PBDDj189Cf35bFrm1yIbo0p687cWM67FS",
+	"XUW7G7Ff/Kobb9B3v8/9Xfe+4T9ENFjbchXqdGrTbSYqJ9sasRReluR5o63TmRtGdWfUNvL7XgrwLeoU",
+	"XidRGgIZiVNf+IjE1hvARXEVxCalvlmFXp2uIt6HwFPrQkCJ5IZgMhtLjA0zS2nzqSiYHo8TzY6wv7sW",
+	"EuMrAGyP3N3K8JLLMvxC6TPo4t9Y7ou1ppFKQADc2b+V4EYrYB6PnmH5qo6Pj8XSh8ngd6UY25MofOIj",
+	"IUEjPT16ktZIgDDQ2gt3vtntBoAhUL0VMTnE7qx2rkwUzITQk/gXnWmsJcGK4jq29/To5EId0ecUIawR",
+	"L6nOggIym8G8nRFgbkyHPT7Dy2jLPqbSOmhu99DIAHnZ2ZV9jVf7DUnAlFCUX7EpL8cbedUagi2iP7AS",
+	"8Q9x1IAZza5EVcjcNnckzR0EB9NWnHm9Ott2BTSz77bF3EXOEiv18tzyqh8GDmqQnYR+769zvyk778v7",
+	"1+ctfk8gTbMgaRT62khKRUv0BOmr3H6olebe1JsXr0mIl0ZWyePZeOmSEKR4eboVvKu8RLxZQLqKi+jS",
+	"tapRaNr4aDCAy6TZWC/VTy05EURLsibOsQwibCSq06DEAmZEsI6IKyhaYRlekuE16RK5+W496nfkDLUp",
+	"PKmt0x+X4VOJiCuGyy9E7hxVkKNRaJdsjUMz1fNDPpfHAAY1ZG8glll3d/jsZbLKI8qmJRrp0L5JF15R",
+	"LxE1QhlbaTURxvoWKgQs8Et3dK4Tlp0NhnNYwHcSvboNB4ZPboN9l+KS0EdT0/lKVIDwePXYKTh8HULe",
+	"TuZ3ozRNAgpQKmmmwoSWhSk3g7bkzCbPk5DfRbYf6bLeacNU370/JcQp6bPwq1YdUvZepoRl1SxWv1tD",
+	"WHSVql7y7V+YnknV2oU1F5XRKmacKG+XsPzTuETiei4rvKJjy0+yWoxqQM9aIKrQVkiXV/bEX7IUCN9q",
+	"fUkFeIxt2Cx4k57be7bXVBrA9j6jEnxfgyUV1L5DmbH9ZawX0CybazUukTkXii/sVFfyV0gjjHU1kkUh",
+	"FH51xWVJTRC+Ji9ZldmEDE4EHig9wQq6ht1/9/IZ+/rLp//1IJEv0LtDhPXbgiBsw2XjFtAKAKd4J0Jb",
+	"vBfmUs4f6jnK4YewXc5jtdVCeLAlkzZMsDZkLioMHnZWDi/d1YjovK4cui/M17q1dLfyOjm8KZh7U6EO",
+	"0icK7qVtwddJ1xlmIHCORyVXl4QN4dgAhZGELp/dNW+EkITPjsP9SeQxx7dXQtnv1tHu3LchqeZzvDiU",
+	"AiGcEdVuLpUieOfw51hXEw2g1+swef5fE61j1Lycl7PNI9UiN8Jq9yg1riQUb9VtJYlMGVQBBVM7uMtw",
+	"tNAkKtho1dJv28IgUp2+08uUE6kmEZcCUCOjFTO8YVpnl9wKla/6OGbeUEgD7FBTxFKqQi+9BegMeYgk",
+	"jMRkoQD/pEqvx8hRKdWkrWtl6ax3tz4O3cvSTrff5nX/1/M//V4UkqstRhOS1dN8BpczqGY6gpqRaGXI",
+	"C2CKAV1uHFMPtA/SNCLZxtq7ZjSRi/d4PK7nJZdKFKfgYW7mQiJMsE1VYIRymyYgyDEXel6KFrdFX8sU",
+	"UKD3JSOBzSrB8yn4dg3bLAFhua3n3mPDIE6E95+9m1Vo9AoSLNlVPWyUI+Mr1ghmSXnsyf1ugdpjvZBA",
+	"G6HSgJ0eSHp7DM1OcchMw4LcRAOQaDZYfikUBjHTXQWVz9LuqMXGiRB+cAe9RljCVkrEsf0tHX+3Dlj3",
+	"jx6GKODaZvQwIJwAam//cuS6Vwd1YmlUm/Z6gfbppnzqmm7EWFntwsGi4ohZ6/6o9hAQgIL5IzvRwvja",
+	"vYSa5EG2bN28NVH0cXAwEUrU9XOBJguPLZTu4EzhSy9FxXJuxCBUjTmpmeR5d4sXKtnSABU9JZezeiKA",
+	"CcVCUajni6G4BjxfJ4WzJuIAhdPhNqYZrOptoLrHvttyzKE7H+z1dD+zsFNdpOPKSdj6N24HSmlEsV1a",
+	"bN3mZnrY/WxRpoJWLyBD574MoHnahFZOXdHEApjcQcGdbkKiIYN7JNq778sWrIH3EdZ7VPeNVS9YoV1X",
+	"hev+LxXE6a6KvOhsBU6g8zPwAj3iL79NzSo9OtkpAVLn33q2clBgN6rXX1g2WjHO4BVpegiFuWiCiIHW",
+	"2Rm/BuhtzPC6v37xJcJ6jNCrrNDHdSeBtOZCeUuMFYQYpUKXAYDuxs32S1GWqYbAGb/eMkckGivj17Mx",
+	"TMRnHaOLTuoO5BHPLx0NPGDQEfvXopjQYLq6Et9E6AGcQfaLzg717nVoXDA0taXHPBdnZdcbMRIGgq5T",
+	"fiXVhClN1lecb3zsFN1TrNDpXlq4z3r3qEL80ZEZdi4Qr9l6f0Z4nXrpiaah4sEseqn8lqtoO6QyVvBi",
+	"fZrXPTPcAxeHuTgSONgxJjYTYffITma7beGSW/GH7hv3mkYg7m3j6pDWhvUKwbFE1xO3U6/DnCEQWQ1m",
+	"LvJhOMo/H30YUlaL2kewpJe6+Pxg1BbF3gbkvEY/XOR2n+WlLMVzOR6n3BWo/d5Z3RK64j8ODkoxThho",
+	"L2ZzGw38HMtSeMCDgHfeaqNs2iFrhnEEAqTkOOmI/oBfQOMBdhlA94nVDG7WoR0VNSaRhN7TL6V+cCuB",
+	"YYJE0skGYsBJ810RsL7QmKYgjDhtjIxt2ycfApzpAtczCPAE20AJCtr+JM0G0Xqk9SsBqP8I6avPDu4g",
+	"Laym66kPtN3nqS9tb4AG7JOIjDsY4IZRCeyAh4mYDfAFX0GFIPozfr2GqLALY6FvIe7HzjS1e+26g7HE",
+	"fXUfCMMCm0PBD5BODouC7DxAnRn+yUB+kVB/QnhfeDEP7Ps54e32gdl9SaOx93osvm2ps/zJi/9ST0iC",
+	"AOLSPRMfAGh5D6nueJLrmrHiT+C2/v6tlR94WVTJ4AvcWsNfa04LzQ+h5BSaPJWMxzh1coSjFWx1f/0c",
+	"c/9+0YL7bPe3vsBsr5veCU95s4UyDzqG59NgG8TcsbnzOLDjG+dN2hs8Uo+twA4MMEPwbmbAoEYBW03w",
+	"M1YKfoWOvS4LGOQmKjYSU6kKGuPo/HnwuKMxd0KlRqRA8fZe3ECA35nqygpjsSF3JOwS5tcstX8dD/4B",
+	"08yjUetJt7GzFg0bvT/mQW6ENGqqjngmoAyKggRYkzqtU5xbiwq3HmEPYFaP4PLDuRo+ZzyJMWUO9pl8",
+	"M+6gTZEcVNdSa9OtcbSQgv44ONAjxBhqyRo7hke7vKZfnzqeatFSQWCmvEiljrGcjTC8ABLTiUq2mGuV",
+	"zpDdsJGpb9naetmYraeoxdPBF6Woc0IRdTvK25i5931kzn2N1OY0WDwnq7VqibqGIowAhPBr11KH+LF7",
+	"fJlk9gMGRpZcOnMZQujQKOOkLYR0t0bUO7bxhhB+S0dd/+TlTVIJ27KSt+qwa5lXhpd3ZV+MrO9zq58F",
+	"v/72cRmfONv+5pQeoAekaPpdEn3yFAHmnB6FK2MYtfe++dDbz2c4Dqg5TWZwEFXg+87C0HH2tu6RPZOq",
+	"6yHcc6nR6+CD3bDC+WUlwOl/eMXLhWBzLisTlVZgVkNXzIjS8X2qoLn5ojM+/xkf9qF+5mtprFCiqkcW",
+	"dO8kaO/jL80tMuXp8+UXkmKz11pN3iTrajEwcMICmiO538R51CcFA0LY46dPnNFcOT2KZVfROODHT59A",
+	"iMX/+1EDbuVn/vBXGD1PfwwffvjCf5aaPt/cmJpw3wPcWdwKcrMEAJvIK6Hi5oGOptyrs2PH9Cfs1dnV",
+	"V04XjCoOWD5DhrjoEcjtICCJrjxio6nHJuyh76QdLex0C8YXuwXE19Hw9lBe6wUcR0dHkZtwwo6ioSdh",
+	"iaU7hkUoRzBCFTKGXwqtNL3g1voV9ndUXWs8uj+JmT7BUK3xMOdGsFK4A2cc302kI/B0NZ8KhSnIQltz",
+	"wozlFaFVQfYcjBtOv2S6wp+eMG7ZzBk/X2058l/9ESfevbSTwZuSNxhP3ZptMHLho3TrxkwpeJHsaalr",
+	"7iTMFMiFMX66dsh1c6X0QuWNgx05Ft51SdR9zkJRDAoGBrmd4xpOUqWBq9fLJ9Fb8G/hoz8pXeAo0DZ/",
+	"pwbC0WOPoB5lrf1rFjVuMMmTSsQgneAmcyxGoSz9LFXnRHdrQZ7nskzuyFtsT7dTYQAskiYUGCpAyN2X",
+	"OEN2yF7glCuAdcWWA6qEiIN7ieLhPXED4BVjzx3kDlE9gK+EEmsdKTRimlJARUCqZ5zoBkXIkO0Ssgoz",
+	"MKRhE2iyRthmWbFJxXPBqoVqKZVuLVr1k5CwX49gP4G25jZ1WHMU3onncWn9CJpmhX9bsV7N8DU31Q+o",
+	"iVizU/JIJCdVOEdwLU3Cw6x9W2mAgYSyXmgBHLLnANOFe0yzjBG5K5VZmYr88kXbACpu6YHQ79BI9MIw",
+	"1kKaS+qfVtqyUvPiGGGhnXinb9wb+0FBKVMaadjSXeoTk9VCbfv9eb/mqiKdt30J7xUlbWvkOqJjyNxC",
+	"HS6AJWq/to7tND6zmRD+Y57vbsd2TPISLiThJHaGxxqTlnfNBns7RpSNKOiIPABB1bTF2JqHUMTRiSG5",
+	"z6W53MpzyD0QhdbK81TLxF13s5484OxhGsmWqGwoZI1I7NHqoavCc4JTLZWAduJiP7tPYeuExQpReUAj",
+	"nuD43kCKjcReCscdbvsycMp+b+4Mya1Zv0TUSakWpQZkHlfCTH2qwcNwDLfc6fwOOivdKUu3VvoUlMK5",
+	"O3hm/V1rgdagTUeL/Q3ecm92epAUrWNaYM8ZNGBCLWMYcIhnMIX84kyN13qy7egCmn+jYRd+hUlPQNaw",
+	"dn7M9HgcTb2OJA3NbAmVkwNqdgCJ5H7vs6eEWJxOS7hX+xHbypMiyC3yrK0YCRUmBl3aKumDMvAVIe4D",
+	"/GFIjq5ZO/E8/7Zbc0swR5VQBUDQYMQdfU/lFG+/AsyZLjYCvbsHy7md2EY+vbBQ5dpGncZWTvWSiWuf",
+	"6URgr5BIFqoYhCpa2LZjli2UvD4+O33/bYZhAQNQxcAJHAyQdGmSbLHibSXEWae6pcaLR1wS3WONuXqc",
+	"7pckLfZ5xEMWZH0exMy5F4wDj+JBW+rKY0fEsVwjS0zPkDlBBhJKMV2W5MqpX8xK5V3DtPXS9ve6b8NI",
+	"zXVXZEWBwhOWXUpVZN5ilTk0MBbSXQ6IEWjpzvh8TkqoATy7E9EzRLy31cTEse02IMZm7Lu9wb8Orbdd",
+	"4wPvBM7ZUi7WDL63RSd8aJ7C+22QQD74X7eBbU9RUjuhUyQrDB9hqhGMN9GhGICe+HHQoSJp51VEsV2X",
+	"xbu+69roRXeU7VH/zA6YTs8dO18FMG92hJxoZR+aB/VUrd4G1xP/aktN8dx3c+3Ce8MWXx3OaQc81bhQ",
+	"be1YA5wsCC6nRkJHFo5UgjYjFdIrS4+qUIhSWLQYd1mwN8x0BDFPdEn58gS0uimWg1zyM/J8qzrH2Mw9",
+	"wyCRlCj38rXpNyqrAGq3FJLD7zuqMXqxPQr1CH63VylpmPlKMPNaMavncV3un6yQNFDqT1hL6t/Nl5PW",
+	"Wf0uC/ycik8DLG+fKtTIHNj3ubpBWSJipWF3o7S+QhFG2Ayo7G+JIJktvcP90ZY8Rvda7ZSssFaEWXFd",
+	"t9rhyrRqVI1jEqDwvwhDBj0cOQwJawE62Dosyg+HCmDmvrIQlxGNZsL5FsoMWJjJBM0/OJJJV1QqOWyJ",
+	"pbTXnLU09A8OTIf6z1sjq9+k32uzvLKRJ0pX92w/G3suu2xAl/Y7H/+DbZyN2WWQeiGfGNPLvKyRH9lb",
+	"yPITmmAKr9iIFwRg0wdMJdfKiHzhGP6f+G4vWkCg8HO0nSqY3MIt1m03MDvqds9Gij05IrKQgGZbpKEv",
+	"Zvz6BdbbtYLk4iS2UGhqMRMJU+2oVI9xy7TKxQmcLY5TGmZ8NQjjQEO3LzQA1+t/cjRsh7xNvo5bsCPS",
+	"O0fdLYUDT6+v2X2lLXt69AiW8fTo6QP4owkIxBpQPRHBzYDJMeFG2mklsDWTBFYT7obanOPKh6fN90rW",
+	"FtR4EzN+TRg9La/1Autr4q5mzGJ+fWSnHr5YYjs/gRlBexPhG+9a+YAoNDOA/R+9iMcuksaDTG9/Eane",
+	"tQIjvUWBHN4gQfkZNryaet4Z7ZIVADJOZdb1Ah8f7T4BbTW/LxrQzcHCVwVNLO1TDmxKvfx+O2ueQhd9",
+	"fcVgE53KNwKPnTKdSbVojO4/Gj7uxVWwpm0b4lZUfz/Y/vSnHSh9A1ynLrqloQT2qVt8VWzPfkNE3qJK",
+	"jIDbARHyITulYphml+EJgplDIYAYy2uW4dDXzc7DdRuN57YFnjo9YvanqS4pWi9KMXOUP2bZIZ/LjFBV",
+	"3N/A2DB79pqQGbSFf1+n60e6bZOn5x73qPfMwFPCIr1n2FJXkJaMpY4XaM4CBGORujU+Dzd03ZlMVtz+",
+	"5/uRZ1L9RV3I/eK2ngXp3dO/iFy/JHbHcegbA/MHsMxGPL9s4mdtbSLCEP6tu8he1RgbtOhjLNTWOFMT",
+	"ij+gcGUHsu+toHpbMHpxC27ku9MgU5gpMRUlvCBKplpSdXHib1B8nNqu3rGA/ZG62UuVbIYz4J/Dedtd",
+	"3hj1RdUo271Alv2e7vWgtmQAM+puyo7XYM8HYVhrPRjWTwOukWYY/BzbKy1UaQ9Ztphnx41BGQGVyU9b",
+	"4SszZFmhl6rTc2GyLJq+XjP5piy3e75Vq2PSMRBjr/SdhN7MtQPSuepls9cueeApz9fPZBQSgbDcOS51",
+	"fukDX4UzqI2tuHXm/3wBCEOIPwLsjuMfTKq9+D87TE5k/DMaN/Bm/+mICyFhvbcjWpOlp0E/n5dSgK7E",
+	"khtSBCyK+kL4WJJL5miRQ9c5NnshbNbmAYJzmCowheJrjJaEaLI7hs5HwjB7BC1FcdesZ7lPM8DbLzTc",
+	"LSScmvMEofgQr28p6t+IzqtAh3uGZXCPDAiyMOLmMHN7feUdYe3uHL9vxU+DoXdBBoQJGqDiYWKoLcWQ",
+	"vYV+AN9fh2PiOfTmpkAF8mRt+rnlozJm2ak29hcw6tMTdDvgq+GK1hHWYFjuz48+ZLug09LWcLdRC31L",
+	"F3CuSlsFHME1Q3XlMctGC1kW2YDxqB0PbwBVbRmUEr45/f5FttsQDdyWY8loKxJcCz8S6+ydGU2LpeTn",
+	"gKcGL5e+o6NzGXXrSPRNdG98atLYqhaqd81BaTTVlzStZTPAZKAZRHLdcVtjkji+pxHBAAsdTRAHDmOB",
+	"6EwOLxSWPZkB4sDgLYNCgh+C7T1371KkIE7L9HReSJX6o0/j1KuKoIfhNwNGxfEsuxSrf4C6A8aMe+v+",
+	"9x8f/v6P4Rd/Sx0kesfOjXHejJpJ9Qqvf7Rje/0TUrv7DsLs6WYaKCaKx8tGwjJku1PNuD2K3Eer9Dwv",
+	"lAmRcAMzPS3UKO3emYLvKLXQNty/3bPu3jPVXqzl/WmrKzFgM14InxXF4q0uDQUbwxjoYQNEJxmtDmqq",
+	"tO96oMAfWce27uHlBDlCt0ivNgHPSN3bKoJcaL7DZQtUg/t8wDLoYcpCpcS4bmmCSntqFeRo+A5Y9t1i",
+	"JCrlBFrmW97KhbGiCvCl7sZUVCVoiBt0hUZM/EpNKmFMmo3b0Qc6AnfEnkZHBedIuz/l9q5GZOyVLRjL",
+	"a8j6maUjJ7b6R8C+3FxKMErqLlD2yrJCKJDukGjBwniPS79ZNqCLVNe9b5r+kn0nv6H8EIg7hIlmj4++",
+	"BFXyBLGc417qp0+ffJWC1xe8ENVtYDK+WUEtzJDFThABTrFxxWeOFsRyEZRYA8fArfk5tyI5ErAeLBLS",
+	"mE+//jrKKz4+OtopcugmndkMGWOfrEYjDG6C6BaGOQyiKQ/SACIfZKv84M326XlOuc/myZFLAOvnK598",
+	"QK9uy5UqLxdFPKD48Ql7xOyiUoZVwtLPx7tTvSOAtWufrJwcqkj/hmoQZ7UYkWvl2YxqSmgVAyq64HQR",
+	"1MSoFUya2Ej/9xiZnNKK72GNMEC4vnVG/P2Q8L6zqBTC8DE2q/seIHi/E7QL3eYZNtUllDxfKFmI2Vxb",
+	"oWxNCCze8MOfAVceIrfEZQ+hHCBz3z09ejxgT4+eUIXGl2g/BlPDh9PWFgthJQM9DjbMoG/c/GBw8PTo",
+	"Mfz/E/j/L5OxuLvEiXdHAnI4HErIYeYAcKmtVtHZIL7A84GIlSyCmOeGbmIIBwHAB+iEdAefxzO9Rxnh",
+	"qwF7yIjz5owKaMLTxnsU3E4hNBDcmT9bSPjdWr3hnyYiDC/2F014+5amvZ6rTlHk9b6M0opUySW6IdHg",
+	"X+WtQdOnZdyKKiUv4fwmSs+ueW49ekrFlrIscl4VxlmessBy5bpzAuYZbQ+0bnHInX6kIqf1QAmMZYVI",
+	"70kkcEEbj6FtV4mA5OHrAAh1xv0btR+UPcWL67ErPcELP3ZAGlyPrHfSUhgx/7DpHTjVIqpAmqCxqeOd",
+	"ffnoSQxbOxvSFOFJKV6nozo/0V6TaIcRH47OFNDhhtXeHiOfTRC0mrQnUKBJADt+DUdfNjRiuJtjLajn",
+	"TJYs7lOVf6MXaMcJxKANfcTo0cRRuEGwM4MxCqtpK+aNFKLHD66HPOmN+gA2WtFQ+yE7peJ/wq0izH6G",
+	"ooApIYoaMqlb8Mbd7j2vJmI3Cjae/D5Scs+ph3ix/U5lXI+xIWm2Q7bV8VELTzZraG04hqvLBJu2qo4+",
+	"FKW33x9Nz8HFT0csCXS38A0Gt4tNCg/3s/HNutk0r/QIDQGsBEsbUDcdcJsoLCrW/DoQWpQXqkEkhm2w",
+	"Humxz61Axx33m3Zmj1sdYcC1Yp8R7IFH00Kgs02zHIN16ZH3bbBOq9pVjlHKbgGlNdFKBBiWBFY7vcWU",
+	"O0krFJtJ4zQZAc7bqVAndbeUxGL1ouJLRQ6c+w7gw7pXCbZA46LJaeY8Twcllbi2p+jiJfN6hIAFFEPq",
+	"SYPRbvIf46mRWOOotB2wkRhrjxniXpLC2N3fZz7lpgF2TUhjm7BjnnhNmLHkcIjN79KbGF4cVhFP2O7+",
+	"Aq3h3rSGPsUCO0ipVWutdEhXrhgvJXequmepgC3PMTyUBgtpLxp8X6PQeZS9sYbGQjQWkLK787cekZlO",
+	"b8yU8XCL4BZFhYdWHzTewHOG37tUpoEEzrnlLYh330KXjGClhOl/HuTdMCPEZotWbLuPpdO6I16sjQlY",
+	"b29L5eLCU5ZTDTNPjO63kWGdu/exM5B+e8ln/bQBvFBX9bFG/L3rkR9r4P80SmS8gXJ9swbMaAJfiqB4",
+	"JbQ42ClN1U/BytOeJmBGbzI8oQ+G19oW9d8LT7F9boXxkZ40+P5mKhgsWQ3l78L5goZZHWtBsnoWhbSt",
+	"Rk+ly6ZOKGbJto40VDf8OikvppVUl6ksIyYA7zkzzICPhA1JjT7Oe3FnLPVv1hih2pDgXDo1CTikYp7K",
+	"c4qUBg5aoa6dMFY6LazYwgg2EjlfIII44jB3FyZlcgzDi+a8I7fodPu2Hu/8MQaRl83JiNEtAE0wxSyA",
+	"FhKEbqgaCvlXais+PvRYudB+lU7Hmp5oeaHEaWuQA67yE1iguaDFiPAV4G573X9LYdlEd7ci9izT6fU8",
+	"WfzaiRtgVwfIil0lDB6dPUoWuOHNenHqeocgIPLcvYwzj8v01MiWzXupK5a5H2XHUfPIiTv3U72oQrNM",
+	"1OUOpW585TG8u+5xupKiXUy9E2ZRJmrO6kn5u33C7VP1z9NhiZ+CLUSGQQPyUG3Lsm4Z1hCPL9rPXKIb",
+	"wmPuf6hOzF2f5LTfsGnnnMbB7u1IUwB5YwQGDj3QYzZaWY+TyBXzbjdbKGlZdpkNWDbLoGh0krH7c+3n",
+	"kT46evzlg0gvfPXlJV726GiWNc6fcUtoFvMdPfz6w2+PBo+efvz58rvZ95N/ftgJj18T6Ne9xkcUn5up",
+	"TmnjulyvdfxZXHLZuXYuDCVqgr5tGAkI75lI9WhwZJx8cVYNjjVAkXLCxL8XvGRaUVajHkHmm64MGnzz",
+	"hd0CsNz9ZTwK3sbqJ0IJCsMl3mCBhopghugfyj2obKzBQYt2VOCQmeq0Whix1IZA2mwo6G7MxQXHt6sp",
+	"drICMgKbJPtmxRybd47xByY7D6CI6WFW3ZcdcBE37hQyGf3PQIzauH5bmjL3fPs58FM5d0dCIpYMp2v9",
+	"KTVZwlHwTBa/52BLwXeL3PKCZv+yq6UQvpYfGyzcPJy9ztl6kCrysSrBYFb4wNc1O31AU8P7+UftNfzf",
+	"6iWBwfgqmTaEKwCQTUbV8lI6yekk4kwaI4oakgXEqZ8DIHgRF22HMbPtYxT3RqEesxh3npp9HIqwIc1D",
+	"4A8GUTtp0NbuWmToXYbksLPqbA4mnTJQBacWvOzahBvdfY/nCm7aNjAGSiCV94yhoz+43tKwQicjWLme",
+	"y/TsCYybeV9VqpDB0B63KUyGKHXOS5breWp+SvcMSpcxp00vu+TGtgyN/YmSD5DiMVwWjCs8MN0d7a3T",
+	"WCClIRH+xAhn9KSi3t3fvrVGvHVGy9txc/JOPI0a3tjjxaM7thKpsE33BRrLy7YMFw0fkqWoEz5sMT9u",
+	"5x+qO3QL02PmtiHKhA1ZaB9zL+NuBjkzmA/t5GKY2ACTGgbw6hdKRgNaap6EVA118sS5Kew5AgIFlq6X",
+	"iZWgXV20beOJwpH0GPlKL90L4mbV/Gmsc50jQsU1uX3Fe9BHEFADK7au68B8DUUH94MHTOHUMDw3LXP7",
+	"J1+sniAdKQsTovMbWRhuWSk4YLtTOqZf0KEZy4+jmnGGpS19A8sp5VWL2je5nieOjXODfhnx4hjrjuyU",
+	"Kzbl5dhHOXUjPXSpYNPgBd1/R7w48V1xMKQcplgt7BCKxvC+Y7EUFSs01sXDzEHsv2v+gFgOfwMnDheG",
+	"P4undG1mT2LcCv879Kun9Gd093Q2Vk6mPQx+jEWk7H0K02zQ+TtHucZhH9AgPuw6d35feuNuOIh6KcpU",
+	"AJE2zn0LKV0oO3MrMHPIgqRFdLdoDnDYZoaO1jKIYlhE7q4Owh0k7VoGuCKUwC5So5fejETswZMoabps",
+	"dz5cm0eb8t85TQfZVYxc36J1XNTtfQ9UQz3OWWxvJoMCvO/gI2iN3Plcd1H92F2OA1zRMqNl7eRchZkm",
+	"NLqofoVBf4+D2LUmrH+/mJnSerB+we0x+46uaXcjrhtKwF4N21kSNiETs5FwPidGZ52vlU7Wbe0guLkx",
+	"K38V36zsGibX7W+7xUY+F7aeEol230TrAm1UwLGE+kafvg2dxCznikxgbwAPe5qm66bj2rGY4WFotdq8",
+	"AuzV+fn+2RmEBqkbq+5nNGyimdVxunwA0X42WsF//2ydN+frpbV/mtYbfLO/aO9NGBS0P7MoULNfjlsW",
+	"pXi/x36DZ6U20H4dNSEDcJrMp8GMdo75nEOYMkKMHDAhMXDEV5utGzN+/ayWAwl/ai4UA7wegNzz4LLF",
+	"RJyw8aKyNGAAcT9yt8qAjh4/7Oiow3B0v1OJSdCYo3KPjQbOBQBnqAGFQQbkpdXQiaFV9qunT5883dXk",
+	"2wuYkYG2ghcnqmtFXZkr9+mghiF07tq80lbnujxh3O3UFEEGCY0CA833DCP3AWMd2w8MkGvQu1Eg4uk9",
+	"HpSVykNd0Q0hWpNW1rbzsjZLfleDyvZyivdBVPbQqW+XymBfUw21Uwd1wL/3wDt/NhVK9PoTqlB8s/90",
+	"PMMwDW9fRxxveFqKypre6L8awX/LAsPBdRatIbAjbwcGqFV6htdr6lrYPER9xmP4aC8f6StBuhN6ONDN",
+	"FAU7q2BhYmFgPr9h3L1uPJHg6GnT0teLEXTh3GD0Rb/mpFzIdMQTsXn0mGWwWDMM12YQuoadHK74rKx7",
+	"EyE0xTJKYGdDhrnH9e95WWag32DnuFo5xuqRnv3Yh1WJs/bNsDcFq+aqCVbLJhWio2lnCwX7Yi2aHU7H",
+	"bgFD79sopEk0XcEsKQopI2wITN1HUDRviYQOZbd5/9RoKGlVrvol01ubt/NyYeSVoM7sYwj7h47uAeOh",
+	"oZtlXww9LlCuZxm7DwkBbMvFJl3zAJEFv8hqRJEL5R7tC/6h6ViUxj/PsafAOzgJKMcyx2+YdvqXgwY+",
+	"AVGy1FTXhL/EkH1ZiOpCkYi5FGJumLRruCK7Cw101YU2bhVoioIJjpbAMcv+6+joCOMq7q+H/3X09dcZ",
+	"ILq6Jdc/5eigh2WzW6261/nbs0VI3k9fVUF2drOdOp5nkUqYg//SR5w696yf+DVzrYzY+6SXQKU9Er4S",
+	"4rkcjxNxTHcytgSrEZaNU0Ogc3XSUWu4bmv9SiHHY1ENnHezgZawA1cC157qhBDjVBe2ryqF+kUn9x4+",
+	"wnNGM+/9Z+lIpq+h3m6FwaP91QOio6dD0pmoxEYhSyHNZTSKP2U4/xC5n70ie04MF8wI2ywyIRyAES85",
+	"tGTS1MEBpgoJgHdZaRio+GdzUH7Y9Iv/NC6Kf7e/aJzvhzrdui+p6W/ZBtKZh8+3siTIPZjZ+XFQBxxO",
+	"iwIrurqbG6IOpkDNX79f77lDgV5+440Sy0xJQ/+Ub6FTY0vLCsjwZrtKAKHctLUraaczYWXeptJWMPCO",
+	"4fBLuCNk0Za6KswxlDvhpMlHTmo+SY+JoTaSZBmKKOVEjlLwGGstdu5RE2HjqSOA4zbmlfsPJSsR9Uzo",
+	"eQlEaNG9Lb7CS/QQMLMTDaDFggZxJWGSLLnbsnKWM5apGlsrjEEoIJQVK/WkByCUezztbxKjCPdii/Hh",
+	"i4bSkzZbuhu3dSXNuUqxxrlmY7EEK4c6h6IZmGE4opwoXTXQJ+LZhzVUwdZUTLOtt/5hXHTV4Qbh8sZo",
+	"x8Sy6LqWegRelm1VXGBxN1k22U3fmR3iJe9FNoWsf/focET39SUs9aIsvhEv6sO9vb0WirwjpoSqrzHW",
+	"DRFOOnh7sDlspgvRM0qyo7f/IJI10WGKu9wiaRhjNQSq9dSsdJT3r1/dbrbDS4eSNp5X2vj4RiLsd2v4",
+	"5mB39AFwjl9i/6R5LWfyBqFVOqwQ8kG0KavXh2Y1Ot8xlZcMpW5NBb4gnzwalHWCEyW/ff/+7PDR8BET",
+	"PJ/S0M04VdmYr+uEPYZDd2cEZ/z6rK3W+iVlH4NCxbPKZZjILisA+j3Bkmeaga2Y1fMGpN3Towak3eMv",
+	"d6/r3wux2Gt+t4aGDdB77k2MR+jx2DKpJT/ugfq6xmv7Z+Ib5MrRPd2pTr+hy3DEN4wqaZtx4hPTEdtX",
+	"Igw48ZjdU6pwpnrsmbwesmjwB/xmJqpJj4ab535hqSbNisvdU9Thotj+33zHfwJk+2gFGMoIxe4RFphe",
+	"WMDTzLWyXKo+mJ67sqm+0/oG3f5Xost0Az/w2Fm5XO72zl9yWYZfKH2WtvfWdDmkgxYoIggC2224nxNo",
+	"+Qq+hqyTsxN1hUD17nelGNuTyIDHQJlqHsukxQi2aDt2OE0tp7HmPie2gDn2ERODKY8TNKNhhxBNT1uv",
+	"0Szrkwt1RJ8bZG+NDSJC+Yg74F6MKcTcB2J8juOqd+OaRlOtk9CmZdCAXQxDkmFYiAulFQnSYhU3acTI",
+	"0cmm1s4zdt+rLgSNJ4yIB/S9iS5ATff+9Tl8+Tj3Xz2GKJvjmfevzyGyBuAzk3dnzxgZ2w8gHjl9XP8k",
+	"3Cuu1HdPPBjAf6Bj7nEO/5+MX80rfb06a33tH7Gq1nPS2bu3/9//z3BaAnk7TlFHtURY/BdaOUZiIhXG",
+	"Dz0KvBVlaZweslNxoTbqVRgGYuN7wtsjOqsP5zdgWwEUE5jNU+DqkTNZ029c+RkE24eeuItoFPy55VWv",
+	"rICNUhZb83f+OvebsjO/vn993ltP7zkpEy+l/ziHuGDU6nWP0cwFvwznxnM8KFFepCpIeUvPbTycSip2",
+	"9uJ75GPIUE81RAikMYs1v/Ve45cNToN0xspYMbuXhjKIftnqnbAIhCGFw4vnqmFxmKleqtAAt2LcXG6e",
+	"gNR6pDIiX1Ti/FLOfxSVHCecpvdoZqtV/N5D9lJX4LBDcQVosqiK/MQbkoyQBRodgqbR67IW8BBVGhn0",
+	"PEBLXM/RO6aCvK4b46+7Z9irsyBPbjyUP2bx/R+cH6VYJkBSYs/VBGpC8bjSS5rqtaS5h3wiKL4pLbBI",
+	"wr+9eRqkvSkFUqvSNEKqt0WhwKK3LUUpDWB3vJrEhVBFbUtNCX5s/yHuBH5Ee8AlaiWhN0vFs7dAG3Lr",
+	"TUlCgtkEXhrUZTY+LNuvLdL/6qbdWi/o93XXVrAeE+DHyrmkwMNgBpQwkok6epW4huDD7uhsorAl4M0Y",
+	"vtb4GjUnQSVJir/E0vnIJTfdgU4IMXl3lUQD0moT99p34IAPgfH6gG50zJ4ykhsMkI5BhQEF2f2nR48f",
+	"pNPQi7IVYc9955kpAlHKNagIx9i/0AN/wQfuANhrgdAF6Cnoy3ZvV/VpaOk0/h4DivUE/C1gfO6sEEO6",
+	"Q2M+GQzfDYG59o/j+WPdTbfJjle1rb9lQF/fIYP9x0recGjt28SZ28ccyL2MddwC8/dTJa1oQ/mLhmQm",
+	"NAQAVWuFE3ZDcgE/wfmfzjvzE4f9AOLKOW8wru+ERqti40UvGYjUbp/FWVSrdwuVzi8J0KTd9O0GeenG",
+	"9aTMcL8PqfnVYP5Kuzp3d6VJfs6Td3/Ak2BtgleQHKHfgwP98SPYz2PdQnwvsB1NMzxrGcv1bIZzcAqc",
+	"6SFG7IdXgN1qNSHw4JeaLbnNp+wcy2ov1IX64oufpnr4xRfsRTwcDWbXSmFYdrqwU13JX8HPPGbfwKrZ",
+	"+7ffvXiTYWkjgnc3yk3vGYThBQgNqWgk6xA+yzxPFNxyml6uqxUtBrfYfPEFuCDL+p3Zkit77HMqfnrv",
+	"IIzuhajogOmlY63RKpS5Ri0NgwuVnig8l8oM2Yuab6EZibPMH6t4mhwvjYaWmOzFez7JhuxcePiE/JJx",
+	"c6GyV+OHMAInw/FEOK0VAO6pqskpwHEpc5vVFeV13ShMuObGiuoEDE284xutBN72mH2Rwc5CzRJWyrIf",
+	"sB2fXYqViSc8BntNVljNhnR+7vZ6odzGZ/+N7P0PJ4cynGm4ojX7nElAfgGzFwcQgg0Ip+CYYXszxfsv",
+	"FLz2GCae1iPR6tYSnFNJo/m91UoRzvlc8IpYmSKeMPOT1g3l8p496Kes0Pli5s4xu//u5TP29ZdP/+uB",
+	"Lx8zME7dUbwQGdzEB03IywUxbWrb5OnR0cxkA5Y9pkDAo+mTo1l2woz8VTR/s44qeaECrOQaomQrgCR7",
+	"L2d0V7f0J0+efE3dU9I6s+oAjyoeL3Z69uogak8/uHoEqmouFJ/Lg+ODJ8Oj4RPCygCxc1jXdNNgmXVs",
+	"OYVBlACnLBGsA04AjFmv92Kqy2LI3vkCfYwqS+O8Zg9/E7VCcHOJrXxOvDv1AkR/VRwcH7yWpi6Yn/OK",
+	"zwRO+/o5PVR73KgXd9rCfffvhYAZgJhNjWqxQJankqgf6lpYIMnjoyMqwbUU2oYhvjms9PBfpM/r+611",
+	"Sdo+YIjwvukB0lFzRPdb+W3YmZHHW8bPSeisjdGyTrAvdQXwN5VT0XAFhD7alhdIewiHFDXhYjbj1Wod",
+	"DwDjCpw6VAyEZwOICmW2ZMWqmNXcmeATg6gwy4MP7vbE3ofhwsPf/J8fDy118c2TIOSnHkR9zo0FeQ5p",
+	"UVgBRvKddkNMpQKxr6AKCjEx4JSgjxTYM+dlucnr7wXxetiwDZYHbgbLOjBzVV9c7yXWJ/5R7L1l1I3S",
+	"9jYADkY0ahzaUATgsi68imBPAUn+tpwK+pwz9N6xY8ZvB7gpXnAluHE+L1dbWG4tPUsYYgOfphsysn5q",
+	"1YftIM5uo+MDCA6I7RV366LKvRRiHo4OWi5DdurdKlK7ZNjF1g2eS1hMlFhD+DdzoXAaADT6LqoKcnw+",
+	"99Hk9VN4/w3+Tm1BfcnhczSukX3B+vyGRnB35tyt0tItyjf1fmwyWfC8Nk/Ndr75Cal1a147W1hmxJWo",
+	"eEm7ZDxUiq24MmHmvWc2usgz3KKQNlLuze34p7CncEEXJestPW4dO/oRUU7rUrlNSud6hP96J7qh0W9d",
+	"ATSVS+Mr/HWFvkTbGpZTvVXpD3YyIKRiDz6pdfBO5LoqOuryrvq7gpuafehuHYBcnSAaMIURTLANIu4s",
+	"9YQ4cx0xPGl9vtRV08WDZg4jBMsOydE7/A3/+Ni4YzZkbzRVLpCvNq/klfOGLsUqbXBGCbAfpVh2Mz0j",
+	"uxOTb5+F5bkNc/x9BDbuI9Qrg2T22oItTG2ad8Ey68fMa5TeydUNoKx+LB4zBTRskf/htKGCFrDb8r5T",
+	"2o2krrt1mprOqk3aBeJKqC1O2DkkGh4CjiheSsEI4GzFMvgwwxlGCLvoHC+scf6f87dvcGANtzw7dg7u",
+	"73gX9juGWH5n9fS83y/U7w8fPgz/cxdnnl0y9jvLGmDb7hOqYWdahRS6mgywdqgeqq/Esma7+5heARGB",
+	"8Q1ScQQUihFCKHL790Lml+XqAcOlUMUvrOTH+u8oAXUvIKEHkYQ/9XEE+C0l/Ux4CwQDxblKIeLQvIFz",
+	"e+HHb+gPjkEm9IfXHibVBB8k1SQ8BEnx6CkzOEjOXXyhIvri7mIplNtYWWRDduqBum1d6AmxJAwVvebG",
+	"PoRHPHz1PHM+iHGmm1mp/JhByOZCSRXN48fN98MSU+jfx7h7aeDvC/VNpZdGVOYYr5AwpTcbC5tPswFh",
+	"5WawIkT0ywKiGKRFwxCulImI+C0v8EDskMDugMswvhQAzvDdjIjMASwMqqVxg163FMpWXFs8vQ/r3Ez7",
+	"DZMiitLV7JVlhcZQmmNmR1NpjSjHt5dRL/FYLeuwWto/Edfzkso4k4IIc3bQzC6UrVY+6glZPJR74Pxh",
+	"SN+dX+MvCQFV/8FaHyd6JfEMgyZfvKCl7WCJ0DA7tXZ+fHhopnoet+zDkK6cVzbD9AQVt2HQnWWpy7M2",
+	"tb6oyl7u94ZV60tFsn++eN/6FHckdXHQ68anIUyPzD8I3lvm7nrMrni5ENmQfY/tSJWYQ3erkzWZ297M",
+	"l9NVguqH3Y5Oae6c+/uHd6/bVhwOXL3iYBbEw2/+9/jD34+HX/wtObi0aQ/c1jzamtJxnKV8Y3vyiIr6",
+	"kn0YywCaGrZooik54U5P8ljWXXFJN84Zry/9iI5P5qG0DMC5lYPiczij1Z6MNUcqFsaZeErTBzGxD3+D",
+	"/35EGViKVOXcK2uoCxHiKrXNVy3UpgB7DndBKt00ArLbVX01hgxQq7P6x0Qt8F29fZSi9KA1IuEpdGfn",
+	"nRh1C8cNce5aQTH3F+95azMjXXYI19A9b0G4d86e2kq2fowD74qN8R8GB/NFguRnC/uHMWWXS99oJWIe",
+	"3n/AL2KAzyjS94yStUHnbuODTUF1WBAoSvJcPZfjsfNaOpnU4M5ozMEDKAgzsmgN8RGw9S3MoPVnlmJM",
+	"jwzFtCBbyQGjqUTOR2pbE5iedxpv2VpA7yFq2mQMANFESDK312vP9GzOwaoAQlK6GT1o90kwdilPYGMq",
+	"7lvQJJgT1GSrW/EcQWMGjgEKaS6ximChFEHoQTgAXyMEV6SNoRS8o5SK63m+/2SWkVvAng0joOe+7SLr",
+	"b4xQXXeihNp44/A395+P21IVb7yguaNji9vUTu/bU5m0O0nMfdJ1t2J1b9dtDw6LSo63Jo2ewwWf0teQ",
+	"pcBF7O9YvQUUNltBoyLI6FhER8PHRgtVEKY+CltO2J9Wo+W/l0oId1cfUqRmWKi8+uy5x1ZCDC2vhpNf",
+	"280RvVSl5oXTlLssksxphIzd982LkIsmVws3oBJzXVlRxPPIBgEhLUupvPZcocynDcNhl6LHyXA97YnJ",
+	"r3LePA0hyTKSisOKOsUOgdjsBRYBVEIYKKGlqgAoPVvzZZ7hgh4+l2aujUyniM4qPSdAdjgHirDytgQ2",
+	"b+0xEkfArqKBBEroc+B2bHnZlaTB8lhIyksbdadCWPrxlzCx3TRtsAqag7Q6xoFQZsCWUhV6OaDaEjOA",
+	"yOqACVUM2ZsopQrR4jDRX7GZmOlqNfBj39njp19RxXw98cJJEOp85Uos6z6daNLwpvWEnQ1t8fgbZjsH",
+	"6V9GzQk93IdXZ8dhInDipj7OfJMF3bx8Ifl60BVyk7t9/vUJEZvs2dSlhOetter7qCONlaKYiLoyb03K",
+	"EBIEutl0+hujD1vDsBsAQ/s5L59yZ9deaX+b+80dJON/atYoRx4ipl4jCZPebGmsxkb8NuP3W7qk094S",
+	"GmR7cGQb5cm0aJEmhDB5y7iLXipRIcrKJeCg0Yz8K+E7H28u4j9/qeU7z/Yrsaj8fk8yy9/NCSuAraPG",
+	"qZ0VVmEWYNJc+Q6aQQg5hCwAKitVSi9UXmdqs1LwAuoZACXD47FjSX8MwI+jczEbDOUubgUtQRlYXMfi",
+	"/oD/U7cghKbr9SGzn7AGaxc4rXvv1gCDowcEdKZ6H9X04Z6b9IM4Ie0xwBk8f3OeTDv6UtLWsiT0ukYr",
+	"EB3NTj49ZoWYC+XU7YqKgXy/FfzD+xSbrEE1zt3L79zT61AxCnr4rIUVSCj3FcIp3ozLsUcCIM7gSO2j",
+	"GaXDI3NeVUQEgHyO8vyXYvWPliz/CYBlzhYgPVpXCDfskMT/x4e//+OPSeLfRtLXfbh7FPS0F3sKv/qd",
+	"hQOL5XCgkluLu31n41aL9Mxf9AmJD2tY7Zn4dV/nfqPg85pgnuzhoybdD39DwPm1IoFU2p8o8JfJ+8/9",
+	"+yZI2J76D1S6MzXsOXELS60+efZ/O/H6cRC+8M4KgD+OPz+PEoCYDz7zGoBt3ADSKEJESpppvtQZHAhU",
+	"IANQMhEuux5j5i9tkZ3VuEG7TbJ59LjIEPKP8bFPvVTmP7RTtxUw6nb6jOgG+szjnOwlHhJmoUwhU8WM",
+	"sLZMt8saYTzCSJKXTmnG3JdHjwLwG9ZyM4ll5JCyr/ycO6MZZ6WeSGgFmEEduK0AfMG3bG1ogXNawx2q",
+	"Af+ItqYRXpb7qMr4aaoZn7FXEak9gYnc00qqy/ajizOH4iglNX5I7GhCdIMMb/PLVJRF5q6WtvaLT1h2",
+	"9vb8PRsOh/S4jBjAECzV5nk/p2X1772PHfL/0NONL7/nw11qY8hUrfHpbstea9i/Xp5D8K7UxoKbx30b",
+	"ewMx41LMbVoAUCtKK0uSL1nyaiIQ3uWHV9AGYlhWB8kR2CQ7NJbbBUxqNFbghIXN8+4feZcH3j+jrQeD",
+	"vt/DptTtMta3ZAeoxDTJgUbbQs7neMVd0gefkKAOhUgHhOBiBp7PBthqPqCJ1QDCoArKZN6ejtizL02I",
+	"TUrDCo04Aps0pGbQrZ7we7rmE8oWmlq7X9kSEI/2XA0WyOXJ7T9pkDz03+6qlK9RllgaZKnRRAn4BYhl",
+	"MACg1zqMOcB6QILv8UoQh2tCxNPZJN4UqaNwKbc8TBH+i7jlQfVubmm7Vx6IdHcFs3QstvH3J/fKt9Ku",
+	"H//g++50yv847vw8nPKYDT5zp3wLM6RkYxvawVYQgk+qqaJ17FldbXTk71Fn8doNyZuE9PvU+PiWJ3fn",
+	"Th/+Fv2rQ5Q4JvpfRifljZdu3ac27dSk2Z2pqMZ52MnYn1xZdSTqzZl/N5tFFNup6f5gxv881N0GS33m",
+	"Oq8TTyVlYrDzt6q+t+GqT5knpkXsO1Ncox/cmcbTEf1Cwjh8dhe6Ltz98Df/ZwctF0j8V1FxKmxN6860",
+	"abeIVnem2mqW3867n1qpdSDjXeozT6adyuyP5O/PQ5M1OejzVmM7uSgp6eZS7SizcRd8ypyk3HcVq3vl",
+	"O9RWcyRYSGq7f96FjnI3PvxtLlWXKp0UvtCftkRHqhT9W2tz5J1mZIF/Wxnx05fkpIl1l/rmTKrdZTt/",
+	"DMN+JjU7nkU+94KdFK8kZVM9XqxVr7zDSz4l8qxbwb6BZykBdGfapfJk89vg553dgYbBWx/+Bv/toGWQ",
+	"oH8ZPVPR6yZ2ok3XeArdmbYhnt7CnJ9c42wh211qHaDMTr3zh7Hw56F5Inb5zHVPK9ckJVeXjtZzuuZT",
+	"VmTRYMu9qqBQjHBnOsgEyoXiP/rkLrQQ3fvwN/yjgx46D2NB/xqKaKPzN96O9tIr+tEdll7R2NZt4MCf",
+	"Whttpd1d6iOkzk6F9Mfx8uehkWKm+cxV0hbWSQqyFNBCy1QInB0YysKgIqyQJtdXohJFPK1cFQFaeoDz",
+	"I/754j2L6lXThdDIqz/MzadXgvV8572qwagq784UYd2izcMYoYgf6g2/C70Y7n74m/+zg278IRqa/RfJ",
+	"USWgMZo706YiI1rdmZKMpptvZeNPn6OKJ+XfHa/vZi9PsZ2q849k9c9DeTaZ6XNPV+04l52F3mFQh9ta",
+	"DUJPyR9xmnH4z/YT7c6RXGuj2BMYVDAPNowIbyuA4eBBoz6TY0yTA9cG6xXFixrn7LMar/c9VwtehtV9",
+	"bmfutCji6UEeaxMAk2kyNqCaKOEB86Rh9ej8Fo5YJHsnCZexlAYHn3O1QriUQXKO8qUQc+xmqIc1Pk+a",
+	"tzBa1zKrF/lUJLqszlcqj0/2H2PT3IHbE7/H5zqy8Xt+KagncirYcqrLerJUvWcw6t5z2/5k++FvxJtb",
+	"jdx3YqavxH4kxqciM75D4+x2oekfKa7boCoHbC6qXCj7UKhcF/V4bCEKUZywV2dXXzn5MKp4fils3Unb",
+	"nAFcS6EeI4BvxVOHc6m28dUPai7VfzZbvRb8CkV+YCurGYIE4gC0FHbgX52rWlSe2xRqyDuTYcwwAeN6",
+	"+gKW7VIqrGD1pNbKDw7UhWAAnersQHE9l5UwTjtLw5APC+xD5gs7xY9t1MO/rgrP9sWgd1Lg8LnqtOcV",
+	"B3slbBrYR2Nd5cLtymLu/lnopWoD1uwmcugnW/yTDYDVO3dSPO7pdjflniHGvUsM0w0456lespmzIiNf",
+	"xrIZXzEBQb9PLKl6KBuEpkBwuU/gTW1u7FkbuIaNndN6dO6SGwBdGLK3Kto9rcrVSYhW8zwXcysK9/fE",
+	"uRQBncFf4R4Dzc8QLAVAQXSAcZZxAqDnHMA8CLXijsxuuHl/2bTXhxt3oFqG+6+dgaVTe6WwbKJBTjn/",
+	"yBF2D8N+YQMJR4OQEABWB/A2ZtF8xLAaWMFUlzC+AfFWt8Vydqc/fnJuaP2yzqsARYmrGaSDF0PWa5b2",
+	"rsRInBL5CwzJpjnO40rP7mYidjMidnfjsJvpnjuZhd3I9gTSbcNAcbcQ+aKSdgUcBNBQB8c/f3AbDj8k",
+	"1lpU5cHxAYxwvXoE8pvutL59FIwvIAIvmmxPWAJ+Uhghajrl0WBEkzC04+ZsHE8RclxTbawBO1RW8ah5",
+	"DM54VFagtDutgJgTLaPRRbf5YJzuCShtE6mu/finxsTJYBDAB36wWHgCTc6I3jPgyEWf1dIn+pCKiKJP",
+	"EhdBnWv077qlYvN1fvQSCiJqXkRFw71orwxfefR2L+6GjTGzCEi/OaWYW3YOuNTId4Z5i2qmZ8IZrzRt",
+	"dRiPsVsmb6XDFB63Mv9LhC7zSLl60iCOBxf78PH/BQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

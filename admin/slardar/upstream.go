@@ -14,11 +14,16 @@ import (
 // nil. It changes neither, is pure, and leaves it to whoever writes the object to judge it.
 // Notes say what of the body does nothing here.
 func Revise(now *gateway.Upstream, tenant, key string, body []byte) (next *gateway.Upstream, notes []string, err error) {
+	return revise(now, tenant, key, objectName(key), body)
+}
+
+// revise is Revise for an object of that name.
+func revise(now *gateway.Upstream, tenant, key, name string, body []byte) (next *gateway.Upstream, notes []string, err error) {
 	u, err := read(body)
 	if err != nil {
 		return nil, nil, err
 	}
-	next = &gateway.Upstream{Meta: gateway.Meta{Kind: gateway.KindUpstream, Tenant: tenant, Name: objectName(key), Labels: map[string]string{}}}
+	next = &gateway.Upstream{Meta: gateway.Meta{Kind: gateway.KindUpstream, Tenant: tenant, Name: name, Labels: map[string]string{}}}
 	if now == nil {
 		next.Labels[LabelKey] = key
 	} else {

@@ -128,7 +128,7 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	if err != nil {
 		return nil, err
 	}
-	data := proxy.Config{Observer: a.health, Log: log, AccessLog: access}
+	data := proxy.Config{Observer: a.health, Log: log, AccessLog: access, StreamHost: cfg.Streams.Address}
 	cfg.Limits.apply(&data)
 	a.proxy = proxy.New(data)
 	a.logged = newFleetEvidence(func() { a.fleets.Refresh() }, log)
@@ -244,7 +244,7 @@ func (a *App) serveAdmin(parts admin.Config, agents http.Handler, more ...func()
 	if err != nil {
 		return err
 	}
-	more = append(more, a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.health.Problems, a.alertProblems)
+	more = append(more, a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.health.Problems, a.alertProblems, a.proxy.StreamProblems)
 	parts.Control, parts.Fleets, parts.Tokens = a.loop, adminFleets{a.fleets, more}, tokens
 	parts.Sources, parts.Shrink, parts.Listeners, parts.Health = sourceStatus(a.sources), a.guard, a.listenerStatus, observed{a}
 	parts.Alerts = a.alerts

@@ -33,6 +33,8 @@ type Config struct {
 	Etcd []RegistryConfig `yaml:"etcd"`
 	// Kubernetes are the clusters that upstreams may name.
 	Kubernetes []ClusterConfig `yaml:"kubernetes"`
+	// Streams says where the ports of Stream objects are opened.
+	Streams StreamsConfig `yaml:"streams"`
 	// ShrinkGuard keeps endpoints that a source has lost all at once.
 	ShrinkGuard ShrinkGuardConfig `yaml:"shrinkGuard"`
 	// DNS are the resolvers that upstreams may name. Default: the name servers of
@@ -52,6 +54,12 @@ type Config struct {
 	Log          LogConfig       `yaml:"log"`
 	// Shutdown says how long requests in flight may take after SIGTERM. Default 5s.
 	Shutdown ShutdownConfig `yaml:"shutdown"`
+}
+
+// StreamsConfig says where the ports of Stream objects are opened.
+type StreamsConfig struct {
+	// Address is an IP address of this machine. Default: all of them.
+	Address string `yaml:"address"`
 }
 
 // ShrinkGuardConfig says what is taken for a mistake of a source of endpoints.
@@ -277,6 +285,11 @@ func (c *Config) check() []error {
 		})
 	}
 	c.ShrinkGuard.check(bad)
+	if a := c.Streams.Address; a != "" {
+		if _, err := netip.ParseAddr(a); err != nil {
+			bad("streams.address: %q is not an IP address of this machine, such as 10.0.0.1: ports stand in Stream objects", a)
+		}
+	}
 	if err := checkListen(c.Admin.Address); err != nil {
 		bad("admin.address: %w", err)
 	} else if c.Admin.TLS == nil && !loopback(c.Admin.Address) {

@@ -445,6 +445,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tenants/{tenant}/streams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+            };
+            cookie?: never;
+        };
+        /** List a tenant's streams */
+        get: operations["listStreams"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tenants/{tenant}/streams/{stream}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the stream. */
+                stream: components["parameters"]["StreamName"];
+            };
+            cookie?: never;
+        };
+        /** Read a stream */
+        get: operations["getStream"];
+        /** Create or replace a stream */
+        put: operations["putStream"];
+        post?: never;
+        /** Delete a stream */
+        delete: operations["deleteStream"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tenants/{tenant}/pins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+            };
+            cookie?: never;
+        };
+        /** List a tenant's pins */
+        get: operations["listPins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tenants/{tenant}/pins/{pin}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the pin. */
+                pin: components["parameters"]["PinName"];
+            };
+            cookie?: never;
+        };
+        /** Read a pin */
+        get: operations["getPin"];
+        /** Create or replace a pin */
+        put: operations["putPin"];
+        post?: never;
+        /** Delete a pin */
+        delete: operations["deletePin"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/tenants/{tenant}/certificates": {
         parameters: {
             query?: never;
@@ -911,7 +999,7 @@ export interface components {
          * @description A type of object.
          * @enum {string}
          */
-        Kind: "Tenant" | "Fleet" | "Policy" | "Certificate" | "Upstream" | "Route" | "Override" | "Pin";
+        Kind: "Tenant" | "Fleet" | "Policy" | "Certificate" | "Upstream" | "Route" | "Stream" | "Override" | "Pin";
         /** @description Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters. */
         Name: string;
         /** @description A name; those of derived objects have up to 253 characters. */
@@ -957,7 +1045,7 @@ export interface components {
             name?: string;
         };
         /** @description Any object; `kind` says which. */
-        Object: components["schemas"]["Tenant"] | components["schemas"]["Fleet"] | components["schemas"]["Policy"] | components["schemas"]["Certificate"] | components["schemas"]["Upstream"] | components["schemas"]["Route"] | components["schemas"]["Override"] | components["schemas"]["Pin"];
+        Object: components["schemas"]["Tenant"] | components["schemas"]["Fleet"] | components["schemas"]["Policy"] | components["schemas"]["Certificate"] | components["schemas"]["Upstream"] | components["schemas"]["Route"] | components["schemas"]["Override"] | components["schemas"]["Pin"] | components["schemas"]["Stream"];
         /** @description Owns hosts, routes, upstreams and overrides. */
         Tenant: {
             /**
@@ -986,6 +1074,8 @@ export interface components {
              *     tenant keeps it.
              */
             hosts?: string[];
+            /** @description Exclusive claims of ports for streams: `7000` or `7000-7099`. Of two claims of a port the older tenant keeps it. */
+            ports?: string[];
             /** @description The nginx fleets that mirror this tenant. Empty is the Go edge only. */
             fleets?: string[];
             alerts?: components["schemas"]["TenantAlerts"];
@@ -1553,6 +1643,45 @@ export interface components {
             expires?: string;
             reason?: string;
         };
+        /** @description A TCP port whose connections go to an upstream, byte by byte. */
+        Stream: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "Stream";
+            name: components["schemas"]["Name"];
+            tenant: components["schemas"]["Name"];
+            labels?: components["schemas"]["Labels"];
+            spec: components["schemas"]["StreamSpec"];
+            /** Format: int64 */
+            readonly revision?: number;
+            /** Format: int64 */
+            readonly createdRevision?: number;
+            readonly createdBy?: string;
+            readonly updatedBy?: string;
+            /** Format: date-time */
+            readonly updatedAt?: string;
+            derivedFrom?: components["schemas"]["DerivedFrom"];
+        };
+        StreamSpec: {
+            /** @description That every edge listens on, within the ports of the tenant. */
+            port: number;
+            /** @description Of the same tenant. Bytes are passed on as they are, whatever its protocol; a hash goes by the client's address. */
+            upstream: string;
+            /** @description Closes a connection on which nothing has passed for so long, either way. Default 10m. */
+            idleTimeout?: components["schemas"]["Duration"];
+            /** @description Open at a time on one edge; further ones are closed at once. Default 10000. */
+            maxConnections?: number;
+        };
+        /** @description A stream that is served, with every default filled in. */
+        EffectiveStream: {
+            port: number;
+            name: string;
+            upstream: components["schemas"]["UpstreamKey"];
+            idleTimeout: components["schemas"]["Duration"];
+            maxConnections: number;
+        };
         /** @description A person's word on one endpoint, which wins over health. */
         Pin: {
             /**
@@ -1986,6 +2115,8 @@ export interface components {
             upstreams: components["schemas"]["EffectiveUpstream"][];
             problems: components["schemas"]["Problem"][];
             nginxDirectives?: string[];
+            /** @description By port. */
+            streams?: components["schemas"]["EffectiveStream"][];
             certificates?: components["schemas"]["EffectiveCertificate"][];
         };
         Status: {
@@ -2411,6 +2542,10 @@ export interface components {
         RouteName: components["schemas"]["LongName"];
         /** @description Name of the override. */
         OverrideName: components["schemas"]["Name"];
+        /** @description Name of the stream. */
+        StreamName: components["schemas"]["Name"];
+        /** @description Name of the pin. */
+        PinName: components["schemas"]["Name"];
         /** @description Name of the fleet. */
         FleetName: components["schemas"]["Name"];
         /** @description Name of the certificate. */
@@ -3279,6 +3414,220 @@ export interface operations {
                 tenant: components["parameters"]["TenantName"];
                 /** @description Name of the override. */
                 override: components["parameters"]["OverrideName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listStreams: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The streams, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Stream"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getStream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the stream. */
+                stream: components["parameters"]["StreamName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stream"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putStream: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; return the effect that the write would have. */
+                dryRun?: components["parameters"]["DryRun"];
+            };
+            header?: {
+                /** @description Write only when the object still has this ETag. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /** @description `*` writes only when there is no such object yet. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the stream. */
+                stream: components["parameters"]["StreamName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Stream"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteStream: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; return the effect that the write would have. */
+                dryRun?: components["parameters"]["DryRun"];
+            };
+            header?: {
+                /** @description Write only when the object still has this ETag. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the stream. */
+                stream: components["parameters"]["StreamName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listPins: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pins, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Pin"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getPin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the pin. */
+                pin: components["parameters"]["PinName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pin. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pin"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putPin: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; return the effect that the write would have. */
+                dryRun?: components["parameters"]["DryRun"];
+            };
+            header?: {
+                /** @description Write only when the object still has this ETag. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /** @description `*` writes only when there is no such object yet. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the pin. */
+                pin: components["parameters"]["PinName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Pin"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deletePin: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; return the effect that the write would have. */
+                dryRun?: components["parameters"]["DryRun"];
+            };
+            header?: {
+                /** @description Write only when the object still has this ETag. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the pin. */
+                pin: components["parameters"]["PinName"];
             };
             cookie?: never;
         };
