@@ -178,9 +178,13 @@ type ActiveCheck struct {
 	Service string `json:"service,omitempty"`
 	// Replication makes a replica whose link to its master is down a failure. redis only.
 	Replication bool `json:"replication,omitempty"`
-	// User logs in without a password, which has to work. Default: any answer to a login of
-	// a user "sluice" is a success that shows that the server is serving. mysql only.
+	// User logs in. mysql: without a password, which has to work. Default: any answer to a
+	// login of a user "sluice" is a success that shows that the server is serving. redis: with
+	// Password; default is the default user. mysql and redis only.
 	User string `json:"user,omitempty"`
+	// Password of the user, which has to be right. Default: none is sent, and a server that asks
+	// for one is up. redis only.
+	Password Secret `json:"password,omitempty"`
 	// Initial state of an endpoint that is new: "unknown" (default: it gets requests until
 	// probes fail) or "down" (it gets none before the first success).
 	Initial string `json:"initial,omitempty"`

@@ -1477,8 +1477,16 @@ export interface components {
             service?: string;
             /** @description A replica whose link to its master is down fails. redis only. */
             replication?: boolean;
-            /** @description Logs in without a password, which has to work. Default: the server is up when it answers a login in any way. mysql only. */
+            /**
+             * @description Logs in. mysql: without a password, which has to work; by default the server is up when it answers a login in any
+             *     way. redis: with the password; by default as the default user.
+             */
             user?: string;
+            /**
+             * @description Of the user, which has to be right. Shown as `(secret)`, which written back keeps it. By default none is sent, and a
+             *     server that asks for one is up. redis only.
+             */
+            password?: string;
             /**
              * @description State of an endpoint that is new: `unknown` (default) gets requests until probes fail, `down` gets none before the
              *     first success.
