@@ -60,30 +60,16 @@ func (g *group) prepare(r, before *rotation) {
 // tried before is not the one to find out whether an endpoint takes connections again: it may
 // have no further try. The key is what the policy hashes, if it does.
 func (r *rotation) pick(now int64, tried []*endpoint, key uint64) *endpoint {
-	again := len(tried) > 0
 	for i := range r.groups {
 		g := &r.groups[i]
-		could := func(i int) bool {
-			e := g.endpoints[i]
-			return !slices.Contains(tried, e) && e.due(now, again)
-		}
-		// Usable is asked last, since it uses up the request that may find out whether a
-		// connection opens: one that slow start then sends elsewhere would cost a second.
-		takes := func(i int) bool {
-			return could(i) && (g.eases == nil || g.lets(i, now, again)) && g.endpoints[i].usable(now)
-		}
 		var k int
-		switch r.choosing.policy {
-		case byTurns:
-			k = g.turns.Pick(takes)
-		case byHash:
-			k = g.ring.pick(g, r.choosing.maxLoad, key, func(i int) bool {
-				return could(i) && (g.eases == nil || g.letsKey(i, now, again)) && g.endpoints[i].usable(now)
+		if r.choosing.policy == byTurns { // most are: no more than this is to be done for them
+			k = g.turns.Pick(func(i int) bool {
+				e := g.endpoints[i]
+				return !slices.Contains(tried, e) && e.due(now, len(tried) > 0) && (g.eases == nil || g.lets(i, now, len(tried) > 0)) && e.usable(now)
 			})
-		default:
-			if k = g.least(r.choosing.policy, now, could); k < 0 || !takes(k) {
-				k = g.turns.Pick(takes)
-			}
+		} else {
+			k = g.choose(&r.choosing, now, tried, key)
 		}
 		if k >= 0 {
 			return g.endpoints[k]
@@ -96,6 +82,29 @@ func (r *rotation) pick(now int64, tried []*endpoint, key uint64) *endpoint {
 		}
 	}
 	return nil
+}
+
+// choose is pick within a group by a policy that is not by turns, or -1.
+func (g *group) choose(c *choosing, now int64, tried []*endpoint, key uint64) int {
+	again := len(tried) > 0
+	could := func(i int) bool {
+		e := g.endpoints[i]
+		return !slices.Contains(tried, e) && e.due(now, again)
+	}
+	// Usable is asked last, since it uses up the request that may find out whether a
+	// connection opens: one that slow start then sends elsewhere would cost a second.
+	takes := func(i int) bool {
+		return could(i) && (g.eases == nil || g.lets(i, now, again)) && g.endpoints[i].usable(now)
+	}
+	if c.policy == byHash {
+		return g.ring.pick(g, c.maxLoad, key, func(i int) bool {
+			return could(i) && (g.eases == nil || g.letsKey(i, now, again)) && g.endpoints[i].usable(now)
+		})
+	}
+	if k := g.least(c.policy, now, could); k >= 0 && takes(k) {
+		return k
+	}
+	return g.turns.Pick(takes)
 }
 
 // lookAtAll is up to how many endpoints least_request compares all: with more, the better one
