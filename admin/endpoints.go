@@ -145,7 +145,7 @@ func sorted(list []gateway.ManualEndpoint) []gateway.ManualEndpoint {
 }
 
 func equalEndpoints(a, b gateway.ManualEndpoint) bool {
-	return canonical(a.Address) == canonical(b.Address) && weight(a) == weight(b) && a.Priority == b.Priority && a.Zone == b.Zone
+	return canonical(a.Address) == canonical(b.Address) && weight(a) == weight(b) && a.Priority == b.Priority && a.Zone == b.Zone && a.Fails.Filled() == b.Fails.Filled()
 }
 
 // weight fills in the default.

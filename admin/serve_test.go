@@ -34,7 +34,7 @@ func TestEveryOperationIsServed(t *testing.T) {
 	if err := spec.Validate(t.Context()); err != nil {
 		t.Errorf("openapi.yaml: %v", err)
 	}
-	names := strings.NewReplacer("{tenant}", "t", "{upstream}", "u", "{route}", "r", "{override}", "o", "{policy}", "p", "{fleet}", "f", "{certificate}", "c", "{node}", "n", "{address}", "10.0.0.1:80", "{receiver}", "ops", "{rollout}", "current", "{action}", "pause", "{hunk}", "0123456789ab", "{id}", "0123456789ab", "{allowance}", "a")
+	names := strings.NewReplacer("{tenant}", "t", "{upstream}", "u", "{route}", "r", "{override}", "o", "{policy}", "p", "{fleet}", "f", "{certificate}", "c", "{node}", "n", "{address}", "10.0.0.1:80", "{receiver}", "ops", "{rollout}", "current", "{action}", "pause", "{hunk}", "0123456789ab", "{id}", "0123456789ab", "{allowance}", "a", "{stream}", "s", "{pin}", "pn")
 	for path, item := range spec.Paths.Map() {
 		for method, op := range item.Operations() {
 			if path == "/events" {

@@ -115,6 +115,7 @@ func TestS30Modes(t *testing.T) {
 		{what: "POST /upstream/a.upyun.test", body: strings.Replace(slardarServers, "{", `{"mode":"no_such_mode",`, 1), status: 400, has: []string{"spec.balance.policy", "no_such_mode"}},
 		{what: "POST /upstream/a.upyun.test", body: strings.Replace(slardarServers, "{", `{"typ":"no_such_type",`, 1), status: 400, has: []string{"spec.health.active.type", "no_such_type"}},
 		{what: "GET /status", status: 200, hasNot: []string{"cls:"}},
+		{what: "POST /upstream/a.upyun.test", body: strings.Replace(slardarServers, "{", `{"mode":"header_hash",`, 1), status: 200},
 	})
 }
 
@@ -173,4 +174,28 @@ func TestSlardarNeedsATenant(t *testing.T) {
 		t.Errorf("served: %s", body)
 	}
 	play(t, w, []scenario{{what: "GET /status", status: 200, has: []string{"start_time"}}})
+}
+
+// S32: what is behind a TCP port has a namespace of its own, and is there with the port.
+func TestS32Ports(t *testing.T) {
+	w := upyun(t)
+	w.must("PUT", "/api/v1/tenants/upyun", `{"kind":"Tenant","name":"upyun","spec":{"hosts":["*.upyun.test","7000"],"ports":["7000-7009"]}}`)
+	play(t, w, []scenario{
+		{what: "POST /stream/upstream/7000?dryRun=true", body: slardarServers, status: 200, has: []string{`"dryRun":true`}},
+		{what: "GET /stream/status", status: 200, hasNot: []string{"cls:"}},
+		{what: "POST /stream/upstream/7000", body: slardarServers, status: 200},
+		{what: "POST /upstream/7000", body: `{"servers":[{"host":"10.0.0.9","port":80}]}`, status: 200},
+		{what: "GET /stream/status", status: 200, has: []string{`"cls:7000"`, `"server":"7000:10.0.0.4:8080"`}, hasNot: []string{"10.0.0.9"}},
+		{what: "GET /status", status: 200, has: []string{`"cls:7000"`, `"server":"7000:10.0.0.9:80"`}, hasNot: []string{"10.0.0.4"}},
+		{name: "servers are replaced", what: "PUT /stream/upstream/7000", body: `{"servers":[{"host":"10.0.0.7","port":80}]}`, status: 200},
+		{what: "GET /stream/status", status: 200, has: []string{"7000:10.0.0.7:80"}, hasNot: []string{"10.0.0.4"}},
+		{name: "not the tenant's", what: "POST /stream/upstream/8000", body: slardarServers, status: 400, has: []string{"port 8000 can not be served", "spec.ports"}},
+		{name: "no port", what: "POST /stream/upstream/db", body: slardarServers, status: 400, has: []string{"from 1 to 65535"}},
+		{name: "the object of a port", what: "POST /upstream/stream-7000?route=false", body: slardarServers, status: 400, has: []string{"is upstream"}},
+		{name: "nothing there", what: "DELETE /stream/upstream/7001", status: 400, has: []string{"upstream 7001 not found"}},
+		{name: "get", what: "GET /stream/upstream/7000", status: 405},
+		{what: "DELETE /stream/upstream/7000", status: 200},
+		{what: "GET /stream/status", status: 200, hasNot: []string{"cls:"}},
+		{what: "GET /status", status: 200, has: []string{`"cls:7000"`}},
+	})
 }

@@ -236,13 +236,15 @@ func (c *control) inputs(changes []gateway.Change) (gateway.Inputs, error) {
 				if e.Weight != nil {
 					n = *e.Weight
 				}
-				set.Endpoints = append(set.Endpoints, gateway.SourceEndpoint{Address: e.Address, Weight: n, Priority: e.Priority, Zone: e.Zone})
+				set.Endpoints = append(set.Endpoints, gateway.SourceEndpoint{Address: e.Address, Weight: n, Priority: e.Priority, Zone: e.Zone, Fails: e.Fails.Filled()})
 			}
 			in.Sets = append(in.Sets, set)
 		case *gateway.Route:
 			in.Routes = append(in.Routes, o)
 		case *gateway.Override:
 			in.Overrides = append(in.Overrides, o)
+		case *gateway.Stream:
+			in.Streams = append(in.Streams, o)
 		case *gateway.Pin:
 			in.Pins = append(in.Pins, o)
 		case *gateway.Allowance:

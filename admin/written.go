@@ -84,3 +84,15 @@ func (w written) VisitUnpinEndpointResponse(rw http.ResponseWriter) error { retu
 
 // VisitDeleteAllowanceResponse answers the operation.
 func (w written) VisitDeleteAllowanceResponse(rw http.ResponseWriter) error { return w.send(rw) }
+
+// VisitPutStreamResponse answers the operation.
+func (w written) VisitPutStreamResponse(rw http.ResponseWriter) error { return w.send(rw) }
+
+// VisitDeleteStreamResponse answers the operation.
+func (w written) VisitDeleteStreamResponse(rw http.ResponseWriter) error { return w.send(rw) }
+
+// VisitPutPinResponse answers the operation.
+func (w written) VisitPutPinResponse(rw http.ResponseWriter) error { return w.send(rw) }
+
+// VisitDeletePinResponse answers the operation.
+func (w written) VisitDeletePinResponse(rw http.ResponseWriter) error { return w.send(rw) }

@@ -114,6 +114,8 @@ func (in *inputs) gateway(static func([]*gateway.Upstream) []gateway.EndpointSet
 			if lasts(o.Spec.Until, now, &nextExpiry) {
 				out.Allowances = append(out.Allowances, o)
 			}
+		case *gateway.Stream:
+			out.Streams = append(out.Streams, o)
 		case *gateway.Pin:
 			if lasts(o.Spec.Expires, now, &nextExpiry) {
 				out.Pins = append(out.Pins, o)

@@ -19,6 +19,7 @@ func Build(in Inputs, generation uint64) *Snapshot {
 	b.buildCertificates()
 	b.buildUpstreams()
 	b.checkPins()
+	b.buildStreams()
 	b.buildRoutes()
 	b.checkOverrides()
 	return b.snapshot(generation)
@@ -31,8 +32,9 @@ type builder struct {
 	limits    limits
 	claims    map[string]string // host to tenant
 	hosts     map[string]*Host
-	place     map[UpstreamKey]int     // of an upstream, in in.Upstreams and in the next
-	upstreams []*EffectiveUpstream    // nil: it is in no snapshot
+	place     map[UpstreamKey]int  // of an upstream, in in.Upstreams and in the next
+	upstreams []*EffectiveUpstream // nil: it is in no snapshot
+	streams   []EffectiveStream
 	certs     []*EffectiveCertificate // by age
 	next      time.Time
 	problems  []Problem
@@ -178,6 +180,7 @@ func (b *builder) snapshot(generation uint64) *Snapshot {
 		Fleets:          sortedByName(b.in.Fleets),
 		Allowances:      sortedByName(b.in.Allowances),
 		NginxDirectives: b.limits.nginx,
+		Streams:         b.streams,
 		Certificates:    sortedCertificates(b.certs),
 		Next:            b.next,
 		Hosts:           make([]*Host, 0, len(b.hosts)),
@@ -233,6 +236,9 @@ func (s *Snapshot) digestOthers() digest {
 	}
 	for _, c := range s.Certificates {
 		parts = append(parts, part{KindCertificate, c.Key.String(), digestOf(c).String()})
+	}
+	for _, st := range s.Streams {
+		parts = append(parts, part{KindStream, st.Name, st})
 	}
 	return digestOf([]any{parts, digest(hosts.Sum(nil)).String(), s.NginxDirectives})
 }

@@ -71,6 +71,12 @@ func (c *upstreamChecker) askable(a *ActiveCheck) bool {
 	case err != nil:
 		invalid("body", "Pattern %q can't be read, so endpoints are not probed: %s.", a.Body, err)
 		return false
+	case a.Type == "redis" && a.User != "" && a.Password == "":
+		invalid("password", "User %q has no password to log in with, so endpoints are not probed: write it, or leave the user out.", a.User)
+		return false
+	case len(a.Password) > 512:
+		invalid("password", "The password is longer than 512 bytes, so endpoints are not probed.")
+		return false
 	case len(a.User) > 80 || !visible(a.User):
 		invalid("user", "User %q can't be sent, so endpoints are not probed: write at most 80 letters.", a.User)
 		return false
@@ -86,11 +92,8 @@ func (c *upstreamChecker) askable(a *ActiveCheck) bool {
 
 // probeHeaderProblem says why a probe can't carry the header, or nothing.
 func probeHeaderProblem(name, value string) string {
-	const token = "!#$%&'*+-.^_`|~" // RFC 9110 section 5.6.2, besides letters and digits
 	switch {
-	case name == "" || strings.ContainsFunc(name, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune(token, r)
-	}):
+	case !token(name):
 		return "is not a header name"
 	case strings.EqualFold(name, "host"):
 		return "is what the field host is for"
@@ -100,6 +103,14 @@ func probeHeaderProblem(name, value string) string {
 		return "has a value with control characters"
 	}
 	return ""
+}
+
+// token says that s may be the name of a header (RFC 9110 section 5.6.2) or of a cookie.
+func token(s string) bool {
+	const marks = "!#$%&'*+-.^_`|~" // besides letters and digits
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune(marks, r)
+	})
 }
 
 // foreign notes fields that the check's type does not look at: whoever wrote them expects
@@ -112,7 +123,7 @@ func (c *upstreamChecker) foreign(a ActiveCheck) {
 	}{
 		{"path", a.Path != "", "http"}, {"host", a.Host != "", "http grpc"}, {"headers", a.Headers != nil, "http grpc"},
 		{"expect", a.Expect != nil, "http"}, {"expectNot", a.ExpectNot != nil, "http"}, {"body", a.Body != "", "http"},
-		{"service", a.Service != "", "grpc"}, {"replication", a.Replication, "redis"}, {"user", a.User != "", "mysql"},
+		{"service", a.Service != "", "grpc"}, {"replication", a.Replication, "redis"}, {"user", a.User != "", "mysql redis"}, {"password", a.Password != "", "redis"},
 	} {
 		if f.set && !slices.Contains(strings.Fields(f.types), a.Type) {
 			c.problem("spec.health.active."+f.name, "check_unused", "Checks of type %s do not look at %s: leave it out, or write type: %s.",

@@ -29,6 +29,7 @@ func buildUpstream(u *Upstream, sets []EndpointSet, pins []*Pin, verdicts []Verd
 	c.limits(u.Spec)
 	c.places(u.Spec.Discover, traits)
 	c.endpoints(sets, traits, c.dividing(u, traits))
+	c.fails(u.Spec.Health.Fails)
 	c.pin(pins)
 	e.digest = digestOf(e)
 	e.judge(verdicts)
@@ -54,11 +55,7 @@ func (c *upstreamChecker) protocol(s UpstreamSpec) {
 		c.out.Protocol = "http"
 	}
 	c.tls(s)
-	c.out.Balance.Policy = cmp.Or(s.Balance.Policy, "round_robin")
-	if c.out.Balance.Policy != "round_robin" {
-		c.problem("spec.balance.policy", "policy_unknown", "Policy %q is not known, so round_robin is in force: this version has round_robin.", s.Balance.Policy)
-		c.out.Balance.Policy = "round_robin"
-	}
+	c.balance(s.Balance)
 }
 
 // usualPassive are the defaults. Nobody changes them.
@@ -67,6 +64,7 @@ var usualPassive = PassiveCheck{ConsecutiveGatewayErrors: 5, BaseEjection: Durat
 
 func (c *upstreamChecker) health(h Health) {
 	c.out.Health.NoPanic = h.NoPanic
+	c.panicPercent(h.PanicPercent)
 	passive := PassiveCheck{}
 	if h.Passive != nil {
 		passive = *h.Passive
@@ -215,7 +213,7 @@ func normalEndpoint(raw SourceEndpoint) (Endpoint, error) {
 	if err != nil {
 		return Endpoint{}, err
 	}
-	return Endpoint{Address: addr, Weight: raw.Weight, Priority: raw.Priority, Zone: raw.Zone, Terminating: raw.Terminating, Tags: raw.Tags}, nil
+	return Endpoint{Address: addr, Weight: raw.Weight, Priority: raw.Priority, Zone: raw.Zone, Terminating: raw.Terminating, Fails: raw.Fails, Tags: raw.Tags}, nil
 }
 
 // NormalAddress checks an endpoint's address and returns its one canonical form.
@@ -234,8 +232,8 @@ func NormalAddress(s string) (string, error) {
 	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()).String(), nil
 }
 
-// judge attaches verdicts and decides the rotation. Panic: when health would leave less
-// than half of the usable endpoints, ejections are ignored, since serving some errors beats
+// judge attaches verdicts and decides the rotation. Panic: when health would leave too few,
+// by default less than half of the usable endpoints, ejections are ignored, since serving some errors beats
 // overloading the rest; when nothing at all would be left, failed probes are ignored too.
 func (e *EffectiveUpstream) judge(verdicts []Verdict) {
 	by := byAddress(verdicts)
@@ -252,7 +250,7 @@ func (e *EffectiveUpstream) judge(verdicts []Verdict) {
 			}
 		}
 	}
-	e.Panic = healthy*2 < usable && !e.Health.NoPanic
+	e.Panic = e.Health.panics(healthy, usable)
 	if e.Panic {
 		e.panic()
 	}

@@ -12,6 +12,7 @@ type Inputs struct {
 	Overrides []*Override
 	// Pins that have expired are left out, too.
 	Pins     []*Pin
+	Streams  []*Stream
 	Policies []*Policy
 	Fleets   []*Fleet
 	// Allowances that have ended are left out, too.
@@ -91,6 +92,8 @@ type SourceEndpoint struct {
 	Weight   int    `json:"weight"`
 	Priority int    `json:"priority,omitempty"`
 	Zone     string `json:"zone,omitempty"`
+	// Fails is the endpoint's own limit on failures; zero: it has none.
+	Fails FailLimit `json:"fails,omitzero"`
 	// Terminating endpoints finish what they have and get no new request.
 	Terminating bool `json:"terminating,omitempty"`
 	// Tags are shown, and decide nothing.

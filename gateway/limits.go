@@ -100,5 +100,5 @@ func (c *upstreamChecker) retry(r Retry) {
 			budget = DefaultRetryBudget
 		}
 	}
-	c.out.Retry.BudgetPercent = &budget
+	c.out.Retry.BudgetPercent, c.out.Retry.Timeout = &budget, r.Timeout
 }

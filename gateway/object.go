@@ -20,15 +20,16 @@ const (
 	KindCertificate Kind = "Certificate"
 	KindPin         Kind = "Pin"
 	KindAllowance   Kind = "Allowance"
+	KindStream      Kind = "Stream"
 )
 
 // Kinds lists every kind in the order in which objects depend on each other: applying in
 // this order never names something that does not exist yet.
-var Kinds = []Kind{KindTenant, KindFleet, KindPolicy, KindCertificate, KindUpstream, KindRoute, KindOverride, KindPin, KindAllowance}
+var Kinds = []Kind{KindTenant, KindFleet, KindPolicy, KindCertificate, KindUpstream, KindRoute, KindStream, KindOverride, KindPin, KindAllowance}
 
 // Owned says whether objects of the kind belong to a tenant.
 func (k Kind) Owned() bool {
-	return k == KindUpstream || k == KindRoute || k == KindOverride || k == KindCertificate || k == KindPin
+	return k == KindUpstream || k == KindRoute || k == KindOverride || k == KindCertificate || k == KindPin || k == KindStream
 }
 
 // Meta is what every object carries besides its spec. The writer sets kind, name, tenant
@@ -59,7 +60,7 @@ func (m *Meta) Head() *Meta { return m }
 func (m *Meta) Ref() Ref { return Ref{Kind: m.Kind, Tenant: m.Tenant, Name: m.Name} }
 
 // Object is any of the objects: *Tenant, *Upstream, *Route, *Override, *Policy, *Fleet,
-// *Certificate, *Pin, *Allowance.
+// *Certificate, *Pin, *Allowance, *Stream.
 type Object interface {
 	Head() *Meta
 }
@@ -86,6 +87,8 @@ func NewObject(kind Kind) (Object, error) {
 		return &Pin{Meta: m}, nil
 	case KindAllowance:
 		return &Allowance{Meta: m}, nil
+	case KindStream:
+		return &Stream{Meta: m}, nil
 	}
 	return nil, fmt.Errorf("unknown kind %q: known kinds are %v", kind, Kinds)
 }

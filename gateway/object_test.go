@@ -19,11 +19,11 @@ func TestKinds(t *testing.T) {
 			owned = append(owned, k)
 		}
 	}
-	if want := []gateway.Kind{"Certificate", "Upstream", "Route", "Override", "Pin"}; !slices.Equal(owned, want) {
+	if want := []gateway.Kind{"Certificate", "Upstream", "Route", "Stream", "Override", "Pin"}; !slices.Equal(owned, want) {
 		t.Errorf("owned are %v, want %v", owned, want)
 	}
 	o, err := gateway.NewObject("Vhost")
-	if want := `unknown kind "Vhost": known kinds are [Tenant Fleet Policy Certificate Upstream Route Override Pin Allowance]`; o != nil || err == nil || err.Error() != want {
+	if want := `unknown kind "Vhost": known kinds are [Tenant Fleet Policy Certificate Upstream Route Stream Override Pin Allowance]`; o != nil || err == nil || err.Error() != want {
 		t.Errorf("got %v, %v, want %s", o, err, want)
 	}
 }

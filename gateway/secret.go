@@ -43,6 +43,9 @@ func MarshalClear(o Object) ([]byte, error) { return json.Marshal(Clear(o)) }
 
 // Clear is what to encode for [MarshalClear].
 func Clear(o Object) any {
+	if u, ok := o.(*Upstream); ok {
+		return clearUpstream(u)
+	}
 	c, ok := o.(*Certificate)
 	if !ok {
 		return o
@@ -61,6 +64,10 @@ func Clear(o Object) any {
 // placeholder for them. It changes now, and wraps [ErrInvalid] when there is nothing to
 // keep.
 func KeepSecrets(now, before Object) error {
+	if u, ok := now.(*Upstream); ok {
+		was, _ := before.(*Upstream)
+		return keepPassword(u, was)
+	}
 	c, ok := now.(*Certificate)
 	if !ok || c.Spec.Key != SecretPlaceholder {
 		return nil

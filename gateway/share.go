@@ -90,6 +90,8 @@ func (s *EndpointSet) appendTo(b []byte) []byte {
 		number(e.Priority)
 		number(map[bool]int{true: 1}[e.Terminating])
 		text(string(e.Tags))
+		number(e.Fails.Max)
+		number(int(e.Fails.Timeout))
 	}
 	return b
 }

@@ -22,6 +22,8 @@ type Snapshot struct {
 	Hosts     []*Host              `json:"hosts"`
 	Upstreams []*EffectiveUpstream `json:"upstreams"`
 	Problems  []Problem            `json:"problems"`
+	// Streams by port.
+	Streams []EffectiveStream `json:"streams,omitempty"`
 	// Certificates are those that can be used.
 	Certificates []*EffectiveCertificate `json:"certificates,omitempty"`
 	// Allowances are the edits by hand that may stay on nginx nodes now. They decide nothing that
@@ -156,8 +158,8 @@ type EffectiveUpstream struct {
 	// Limits are zero, or complete.
 	Limits        UpstreamLimits `json:"limits,omitzero"`
 	ProxyProtocol string         `json:"proxyProtocol,omitempty"`
-	// Panic is set when less than half of the endpoints would be in rotation for health
-	// reasons: verdicts are then ignored, except that none of them is dropped for good.
+	// Panic is set when too few of the endpoints, by default less than half, would be in
+	// rotation for health reasons: verdicts are then ignored, except that none of them is dropped for good.
 	Panic bool `json:"panic,omitempty"`
 
 	decision      decision
@@ -180,7 +182,10 @@ func (e *EffectiveUpstream) Created() int64 {
 type EffectiveCheck struct {
 	Active  *ActiveCheck  `json:"active,omitempty"`
 	Passive *PassiveCheck `json:"passive,omitempty"`
-	NoPanic bool          `json:"noPanic,omitempty"`
+	Fails   *FailCheck    `json:"fails,omitempty"`
+	// PanicPercent is nil for the default, see [Health].
+	PanicPercent *int `json:"panicPercent,omitempty"`
+	NoPanic      bool `json:"noPanic,omitempty"`
 }
 
 // Endpoint is one address that answers requests.
@@ -190,12 +195,14 @@ type Endpoint struct {
 	Weight int `json:"weight"`
 	// OwnWeight is what its source says, where the weight of its place makes another one of
 	// it. 0 elsewhere.
-	OwnWeight   int          `json:"ownWeight,omitempty"`
-	Priority    int          `json:"priority,omitempty"`
-	Zone        string       `json:"zone,omitempty"`
-	Terminating bool         `json:"terminating,omitempty"`
-	Tags        Tags         `json:"tags,omitempty"`
-	Sources     []SourceKind `json:"sources"` // strongest first: the first one decided the attributes
+	OwnWeight   int    `json:"ownWeight,omitempty"`
+	Priority    int    `json:"priority,omitempty"`
+	Zone        string `json:"zone,omitempty"`
+	Terminating bool   `json:"terminating,omitempty"`
+	// Fails is its own limit; zero: that of the upstream.
+	Fails   FailLimit    `json:"fails,omitzero"`
+	Tags    Tags         `json:"tags,omitempty"`
+	Sources []SourceKind `json:"sources"` // strongest first: the first one decided the attributes
 	// Place is which one of the first source decided them. Empty when it was by hand.
 	Place string `json:"place,omitempty"`
 	// Pin is what a person says about it; nil: nobody says anything.

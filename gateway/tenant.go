@@ -12,6 +12,9 @@ type TenantSpec struct {
 	// labels), or "*" for every host that nobody else claims. The more specific claim owns
 	// a host; of two equal claims the older tenant keeps it and the other gets a Problem.
 	Hosts []string `json:"hosts,omitempty"`
+	// Ports are exclusive claims, too: a port "7000" or a range "7000-7099", for streams. Of two
+	// claims of a port the older tenant keeps it.
+	Ports []string `json:"ports,omitempty"`
 	// Fleets are the nginx fleets that mirror this tenant. Empty: the Go edge only.
 	Fleets []string `json:"fleets,omitempty"`
 	// Alerts says who is told when something of the tenant is wrong, and from when on it is.

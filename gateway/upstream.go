@@ -64,6 +64,8 @@ type ManualEndpoint struct {
 	// number is in rotation. Default 0.
 	Priority int    `json:"priority,omitempty"`
 	Zone     string `json:"zone,omitempty"`
+	// Fails is the endpoint's own limit on failures, instead of health.fails.
+	Fails *FailLimit `json:"fails,omitempty"`
 }
 
 // Discover names one place where endpoints are discovered: exactly one of the first four
@@ -134,16 +136,16 @@ type EtcdDiscover struct {
 	Prefix string `json:"prefix"`
 }
 
-// Balance chooses among the endpoints in rotation.
-type Balance struct {
-	// Policy: "round_robin" (smooth, weighted) is the default and only value for now.
-	Policy string `json:"policy,omitempty"`
-}
-
 // Health says how endpoints are judged.
 type Health struct {
 	Active  *ActiveCheck  `json:"active,omitempty"`
 	Passive *PassiveCheck `json:"passive,omitempty"`
+	// Fails counts failures of each endpoint by itself. nil: it does not.
+	Fails *FailCheck `json:"fails,omitempty"`
+	// PanicPercent of the usable endpoints have to be in rotation, or ejections are ignored.
+	// Default 50; 0: they are ignored only when nobody is left. Failed probes are ignored only
+	// then in any case.
+	PanicPercent *int `json:"panicPercent,omitempty"`
 	// NoPanic keeps endpoints that are out for reasons of health out when few are left, and
 	// when none is: requests are answered 503 then. Set it where a wrong answer is worse than
 	// none. Default: see [EffectiveUpstream.Panic].
@@ -176,9 +178,13 @@ type ActiveCheck struct {
 	Service string `json:"service,omitempty"`
 	// Replication makes a replica whose link to its master is down a failure. redis only.
 	Replication bool `json:"replication,omitempty"`
-	// User logs in without a password, which has to work. Default: any answer to a login of
-	// a user "sluice" is a success that shows that the server is serving. mysql only.
+	// User logs in. mysql: without a password, which has to work. Default: any answer to a
+	// login of a user "sluice" is a success that shows that the server is serving. redis: with
+	// Password; default is the default user. mysql and redis only.
 	User string `json:"user,omitempty"`
+	// Password of the user, which has to be right. Default: none is sent, and a server that asks
+	// for one is up. redis only.
+	Password Secret `json:"password,omitempty"`
 	// Initial state of an endpoint that is new: "unknown" (default: it gets requests until
 	// probes fail) or "down" (it gets none before the first success).
 	Initial string `json:"initial,omitempty"`
@@ -261,4 +267,8 @@ type Retry struct {
 	// allows three a second in any case. Default 20: an upstream that fails as a whole then
 	// gets a fifth more requests, and not twice as many.
 	BudgetPercent *int `json:"budgetPercent,omitempty"`
+	// Timeout is how long after its first try a request may be tried again: later, it has the
+	// answer or the failure that is at hand. A try that is under way may go on. Default 0: as
+	// long as there are attempts.
+	Timeout Duration `json:"timeout,omitempty"`
 }

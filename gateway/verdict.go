@@ -44,7 +44,7 @@ type Verdict struct {
 	// Reason is one sentence for people: "5 gateway errors in a row (502)".
 	Reason string `json:"reason,omitempty"`
 	// Rule that decided: "consecutive_gateway_errors", "error_ratio", "slow_errors",
-	// "latency", "probation_failed", "ejection_expired", "probation_passed",
+	// "latency", "max_fails", "fail_timeout", "probation_failed", "ejection_expired", "probation_passed",
 	// "last_endpoint", "active_fall", "active_rise", "first_success", "check_changed",
 	// "added", "initial", "removed", "by_hand", "by_hand_ended".
 	Rule     string   `json:"rule,omitempty"`
@@ -117,6 +117,8 @@ type Outcome struct {
 	Request RequestID
 	// Status of the answer; 0 when there was none.
 	Status int
+	// Connected says that a connection opened, which is all that can be said of a stream.
+	Connected bool
 	// Reason says more about a failure in a stable word, if there is more to say, such as
 	// "upstream_tls_name".
 	Reason string

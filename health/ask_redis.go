@@ -9,21 +9,26 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"github.com/sluice-gateway/sluice/gateway"
 )
 
-// redisAsk returns what sends PING and, if the replication matters, looks at the replica's
-// link. There is no password: it would have to stand in an object, or a tenant would name a
-// file of the edge to be sent to a server of the tenant's. A server that asks for one is up.
-func redisAsk(replication bool) askFunc {
+// redisAsk returns what logs in, if there is a password, sends PING and, if the replication
+// matters, looks at the replica's link. Without a password a server that asks for one is up.
+func redisAsk(check *gateway.ActiveCheck) askFunc {
+	replication := check.Replication
 	return func(conn net.Conn, _ string) (int, error) {
 		r := bufio.NewReaderSize(io.LimitReader(conn, maxProbeHead), 512)
+		if err := redisLogin(conn, r, check.User, string(check.Password)); err != nil {
+			return 0, err
+		}
 		pong, err := redisCall(conn, r, "PING")
 		switch {
 		case err != nil:
 			return 0, err
 		case strings.HasPrefix(pong, "-NOAUTH"):
 			if replication {
-				return 0, errors.New("asks for a password, so its replication cannot be seen: let its default user run PING and INFO")
+				return 0, errors.New("asks for a password, so its replication cannot be seen: write user and password, or let its default user run PING and INFO")
 			}
 		case pong != "+PONG":
 			return 0, fmt.Errorf("answered PING with %q", printable([]byte(pong)))
@@ -32,6 +37,29 @@ func redisAsk(replication bool) askFunc {
 		}
 		return 0, nil
 	}
+}
+
+// redisLogin sends AUTH, with the user if there is one (Redis 6 knows users). The password is in
+// no error.
+func redisLogin(conn net.Conn, r *bufio.Reader, user, password string) error {
+	if password == "" {
+		return nil
+	}
+	words := []string{"AUTH", password}
+	if user != "" {
+		words = []string{"AUTH", user, password}
+	}
+	answer, err := redisCall(conn, r, words...)
+	if err != nil {
+		return err
+	}
+	switch {
+	case answer == "+OK":
+		return nil
+	case strings.HasPrefix(answer, "-ERR") && strings.Contains(answer, "without any password configured"):
+		return nil // it asks for none
+	}
+	return fmt.Errorf("refused the login: %s", printable([]byte(strings.TrimPrefix(answer, "-"))))
 }
 
 // redisLink asks a replica for the link to its master.

@@ -2,6 +2,8 @@ package health
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -39,7 +41,26 @@ func TestRedisProbeWithoutPassword(t *testing.T) {
 	_, at := startRedis(t, "--requirepass", "secret")
 	eventually(t, gateway.ActiveCheck{Type: "redis"}, at, "")
 	eventually(t, gateway.ActiveCheck{Type: "redis", Replication: true}, at,
-		"asks for a password, so its replication cannot be seen: let its default user run PING and INFO")
+		"asks for a password, so its replication cannot be seen: write user and password, or let its default user run PING and INFO")
+}
+
+// With a password the probe logs in, as the default user or as another one, and a wrong one fails
+// without being told. A server that asks for none takes any.
+func TestRedisProbeLogsIn(t *testing.T) {
+	acl := filepath.Join(t.TempDir(), "users.acl")
+	if err := os.WriteFile(acl, []byte("user default on >open-sesame ~* &* +@all\nuser probe on >look-only +ping +info\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, at := startRedis(t, "--aclfile", acl)
+	check := func(user, password string) gateway.ActiveCheck {
+		return gateway.ActiveCheck{Type: "redis", Replication: true, User: user, Password: gateway.Secret(password)}
+	}
+	eventually(t, check("", "open-sesame"), at, "")
+	eventually(t, check("probe", "look-only"), at, "")
+	eventually(t, check("probe", "open-sesame"), at, "refused the login: WRONGPASS invalid username-password pair or user is disabled.")
+	eventually(t, check("", "wrong"), at, "refused the login: WRONGPASS invalid username-password pair or user is disabled.")
+	_, open := startRedis(t)
+	eventually(t, check("", "anything"), open, "")
 }
 
 // A server that takes no more clients fails.

@@ -23,6 +23,8 @@ type endpoint struct {
 	active   active
 	met      bool // it is not new to the active check
 	passive  passive
+	limit    gateway.FailLimit
+	fails    *fails           // nil until the first failure that counts
 	samples  []gateway.Sample // newest last
 	// fine is the verdict while neither check objects: unknown or healthy. Verdicts are never
 	// changed, so that most endpoints hold one and not four, which are two hundred bytes each.
@@ -65,6 +67,8 @@ func (e *endpoint) verdict() *gateway.Verdict {
 		return &e.byHand.verdict
 	case e.active.down:
 		return e.active.verdict
+	case e.failedOut():
+		return e.fails.verdict
 	case e.passive.phase != trusted:
 		return e.passive.verdict
 	}
@@ -73,7 +77,7 @@ func (e *endpoint) verdict() *gateway.Verdict {
 
 // inRotation says whether the endpoint gets new requests as far as health is concerned.
 func (e *endpoint) inRotation() bool {
-	return e.eligible && (e.forcedUp() || !e.active.down && e.passive.phase != ejected)
+	return e.eligible && (e.forcedUp() || !e.active.down && !e.failedOut() && e.passive.phase != ejected)
 }
 
 // forcedUp endpoints are in rotation by a person's word, and are not ejected.
@@ -95,7 +99,7 @@ func (e *endpoint) doingWell(now time.Time) bool {
 
 // quiet says that one more success could not change anything.
 func (e *endpoint) quiet() bool {
-	return e.fine.State == gateway.StateHealthy && e.passive.phase == trusted && !e.passive.failing
+	return e.fine.State == gateway.StateHealthy && e.passive.phase == trusted && !e.passive.failing && (e.fails == nil || !e.fails.unproven)
 }
 
 func (e *endpoint) sample(s gateway.Sample) {

@@ -12,12 +12,16 @@ func (t *Tracker) Health(now time.Time) gateway.UpstreamHealth {
 	eligible, _ := t.ejected(now)
 	h.Eligible = eligible
 	h.Arithmetic = "passive judgement is off"
+	if t.check.Fails != nil {
+		h.Arithmetic = "failures are counted, and all but one may be out"
+		h.MayEject = max(0, eligible-1)
+	}
 	if c := t.check.Passive; c != nil {
 		h.MayEject, h.Shadow = ejectionCap(eligible, c.MaxEjectedPercent), c.Shadow
 		h.Arithmetic = capArithmetic(eligible, c.MaxEjectedPercent)
 	}
 	for _, e := range t.endpoints {
-		if e.passive.phase == ejected {
+		if e.failedOut() || e.passive.phase == ejected {
 			h.Ejected++
 		}
 		if e.passive.shadowed(now) {

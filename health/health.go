@@ -25,6 +25,10 @@ type Config struct {
 	// PassiveOnly leaves out probes: it judges the outcomes of others' requests, such as those
 	// of a fleet's nginx nodes.
 	PassiveOnly bool
+	// Archive keeps events beyond the process, and Earlier are those that it had. Default: they
+	// are in memory only.
+	Archive *Archive
+	Earlier []gateway.HealthEvent
 	// Log gets one line per transition. Default: slog.Default().
 	Log *slog.Logger
 }
@@ -55,6 +59,9 @@ func New(cfg Config) *Health {
 		cfg.Log = slog.Default()
 	}
 	h := &Health{cfg: cfg, ledger: newLedger()}
+	h.ledger.archive = cfg.Archive
+	h.ledger.restore(cfg.Earlier)
+	h.cfg.Earlier = nil
 	h.outbox.init()
 	h.prober = NewProber(h.probed)
 	h.self = newSelf(cfg.Log)
@@ -126,7 +133,7 @@ func (h *Health) Observe(o gateway.Outcome) {
 		return
 	}
 	if c.quiet.Load() && o.Failure == "" && o.Status < 500 {
-		if o.Status != 0 {
+		if o.Status != 0 || o.Connected {
 			c.succeeded(o.Latency)
 		}
 		return

@@ -21,9 +21,10 @@ const (
 	ledgerAll  = 8192
 )
 
-// ledger keeps what has happened. It is memory of this process: a verdict is evidence of one
-// node about a moment, and a restart forgets the verdicts, too.
+// ledger keeps what has happened. The events of earlier processes of the node come from its
+// archive; what these thought of services ended with them, as verdicts do.
 type ledger struct {
+	archive *Archive // nil: events are in memory only
 	mu      sync.Mutex
 	of      map[gateway.UpstreamKey][]gateway.HealthEvent // guarded by mu; oldest first
 	kept    int                                           // guarded by mu; in all of them
@@ -42,16 +43,13 @@ func (l *ledger) add(events []gateway.HealthEvent) {
 	if len(events) == 0 {
 		return
 	}
+	if l.archive != nil {
+		l.archive.add(events)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range events {
-		old := l.of[e.Upstream]
-		drop := 0
-		for drop < len(old) && (len(old)-drop >= ledgerEach || e.At.Sub(old[drop].At) > ledgerAge) {
-			drop++
-		}
-		l.of[e.Upstream] = append(slices.Delete(old, 0, drop), e)
-		l.kept += 1 - drop
+		l.keep(e)
 		switch e.Kind {
 		case gateway.EventServiceBad:
 			l.bad[e.Upstream] = e
@@ -64,6 +62,26 @@ func (l *ledger) add(events []gateway.HealthEvent) {
 		for _, s := range l.subs {
 			l.send(s, e)
 		}
+	}
+}
+
+// keep makes room in the event's upstream. mu is held.
+func (l *ledger) keep(e gateway.HealthEvent) {
+	old := l.of[e.Upstream]
+	drop := 0
+	for drop < len(old) && (len(old)-drop >= ledgerEach || e.At.Sub(old[drop].At) > ledgerAge) {
+		drop++
+	}
+	l.of[e.Upstream] = append(slices.Delete(old, 0, drop), e)
+	l.kept += 1 - drop
+}
+
+// restore takes in what earlier processes have told, in the order of time.
+func (l *ledger) restore(events []gateway.HealthEvent) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range events {
+		l.keep(e)
 	}
 }
 

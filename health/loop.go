@@ -77,6 +77,9 @@ func (h *Health) Run(ctx context.Context) error {
 	probes.Go(func() { _ = h.prober.Run(ctx) }) // its only end is ctx's
 	probes.Go(func() { h.self.run(ctx) })
 	defer probes.Wait()
+	if h.cfg.Archive != nil {
+		probes.Go(func() { h.cfg.Archive.run(ctx) })
+	}
 
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()

@@ -18,6 +18,8 @@ var (
 		"1 while the endpoints of the upstream fail alike, so that nobody is ejected; absent else.", []string{"upstream", "rule"}, nil)
 	missedDesc = prometheus.NewDesc("sluice_health_events_missed_total",
 		"Events that subscribers, such as alerts, were too slow for.", nil, nil)
+	unwrittenDesc = prometheus.NewDesc("sluice_health_events_unwritten_total",
+		"Events that are not in the data directory, since it could not be written, or not fast enough.", nil, nil)
 	ejectionsDesc = prometheus.NewDesc("sluice_ejections_total",
 		"Ejections of endpoints, by the rule that decided; those that shadow mode did not act upon end in _shadow.", []string{"upstream", "reason"}, nil)
 	probesDesc = prometheus.NewDesc("sluice_probes_total",
@@ -32,6 +34,7 @@ func (h *Health) Describe(ch chan<- *prometheus.Desc) {
 	ch <- verdictDesc
 	ch <- serviceBadDesc
 	ch <- missedDesc
+	ch <- unwrittenDesc
 	ch <- ejectionsDesc
 	ch <- probesDesc
 	ch <- unmatchedDesc
@@ -64,6 +67,9 @@ func (h *Health) Collect(ch chan<- prometheus.Metric) {
 	h.self.collect(ch)
 	counter(unmatchedDesc, h.unmatched.Load())
 	counter(missedDesc, h.ledger.missed())
+	if h.cfg.Archive != nil {
+		counter(unwrittenDesc, h.cfg.Archive.Lost())
+	}
 	h.prober.Collect(ch)
 }
 

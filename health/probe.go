@@ -37,7 +37,7 @@ func newQuestion(t Target) *question {
 	case "tcp":
 		return q // a connection is all that is asked
 	case "redis":
-		q.ask = redisAsk(t.Check.Replication)
+		q.ask = redisAsk(t.Check)
 	case "mysql":
 		q.ask = mysqlAsk(t.Check.User)
 	case "grpc":

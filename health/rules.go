@@ -22,6 +22,8 @@ const (
 	RuleErrorRatio        = "error_ratio"                // too large a share of 5xx in the window: ejected
 	RuleSlowErrors        = "slow_errors"                // too many gateway errors in 5 minutes: ejected
 	RuleLatency           = "latency"                    // far slower than siblings: ejected
+	RuleMaxFails          = "max_fails"                  // so many failures within a time: ejected
+	RuleFailTimeout       = "fail_timeout"               // that time is over: healthy
 	RuleProbationFailed   = "probation_failed"           // a trial request failed: ejected again
 	RuleEjectionExpired   = "ejection_expired"           // its time is over: probation
 	RuleProbationPassed   = "probation_passed"           // enough successes: healthy

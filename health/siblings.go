@@ -20,7 +20,7 @@ func (t *Tracker) hasRelief(now time.Time, e *endpoint) bool {
 // room for one more. One that takes no new requests, that probes have taken down, or that a
 // person has spoken about, need not be.
 func (t *Tracker) mayEject(now time.Time, e *endpoint) bool {
-	if !e.eligible || e.active.down || e.byHand != nil || e.passive.phase == ejected || e.passive.shadowed(now) {
+	if !e.eligible || e.active.down || e.byHand != nil || e.failedOut() || e.passive.phase == ejected || e.passive.shadowed(now) {
 		return false
 	}
 	eligible, out := t.ejected(now)
@@ -33,7 +33,7 @@ func (t *Tracker) ejected(now time.Time) (eligible, out int) {
 	for _, s := range t.endpoints {
 		if s.eligible {
 			eligible++
-			if s.passive.phase == ejected || s.passive.shadowed(now) {
+			if s.failedOut() || s.passive.phase == ejected || s.passive.shadowed(now) {
 				out++
 			}
 		}

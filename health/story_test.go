@@ -26,6 +26,7 @@ var update = flag.Bool("update", false, "rewrite the expected lines of the stori
 //	passive errors=5 base=30s max=30        (or: passive off; also window=30s min=20 ratio=0.5
 //	                                        slowmin=50 slowratio=0.2 latency=4 shadow=yes)
 //	active fall=3 rise=2 path=/healthz interval=5s   (or: active off)
+//	fails max=2 timeout=2s statuses=502,503 (or: fails off; of one endpoint: e1:fails=2/2s)
 //	jitter 0.5                              (0 to 1; 0.5 adds nothing)
 //	at 10s: e1 503 x5; e2 200; e1 probe fail x2; e1 timeout started=3s
 //	at 11s: e1 200+reset                    (the body broke off); e1 200 x30 took=80ms
@@ -142,6 +143,13 @@ func (s *story) do(f []string) {
 				Shadow: o["shadow"] == "yes"}
 		}
 		s.configure()
+	case "fails":
+		s.check.Fails = nil
+		if f[1] != "off" {
+			o := s.options(f[1:])
+			s.check.Fails = &gateway.FailCheck{Max: s.number(o["max"]), Timeout: gateway.Duration(s.duration(o["timeout"])), Statuses: strings.Split(o["statuses"], ",")}
+		}
+		s.configure()
 	case "active":
 		s.check.Active = nil
 		if f[1] != "off" {
@@ -177,7 +185,12 @@ func (s *story) endpoint(text string) gateway.Endpoint {
 	case "terminating":
 		e.Terminating = true
 	default:
-		s.t.Fatalf("unknown endpoint option %q", option)
+		limit, ok := strings.CutPrefix(option, "fails=")
+		most, timeout, cut := strings.Cut(limit, "/")
+		if !ok || !cut {
+			s.t.Fatalf("unknown endpoint option %q", option)
+		}
+		e.Fails = gateway.FailLimit{Max: s.number(most), Timeout: gateway.Duration(s.duration(timeout))}
 	}
 	return e
 }
@@ -309,7 +322,9 @@ func (s *story) show() {
 			if c.InARow > 0 {
 				fmt.Fprintf(&s.out, " (%d in a row)", c.InARow)
 			}
-			fmt.Fprintf(&s.out, " beside %d siblings at %.0f%%", c.Siblings, 100*c.SiblingsMedian)
+			if c.Siblings > 0 {
+				fmt.Fprintf(&s.out, " beside %d siblings at %.0f%%", c.Siblings, 100*c.SiblingsMedian)
+			}
 		}
 		for _, x := range v.Evidence.Samples {
 			fmt.Fprintf(&s.out, ", %s %s", x.At.Sub(start), x.Kind)

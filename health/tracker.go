@@ -18,6 +18,7 @@ type Tracker struct {
 	jitter    func() float64
 	check     gateway.EffectiveCheck
 	endpoints []*endpoint             // sorted by address
+	failing   failing                 // what counts as a failure
 	ejections map[string]uint64       // nil before the first
 	watch     *watch                  // nil while nothing fails
 	latencyAt time.Time               // when the present window of latencies ends; zero: not judged
@@ -49,6 +50,7 @@ func (t *Tracker) Configure(now time.Time, check gateway.EffectiveCheck, endpoin
 			e = t.add(now, ep.Address)
 		}
 		e.eligible = ep.Weight > 0 && !ep.Terminating && !ep.Pin.Out()
+		t.setLimit(now, e, limitOf(check.Fails, ep))
 		t.setPin(now, e, ep.Pin)
 		next = append(next, e)
 	}
@@ -61,6 +63,7 @@ func (t *Tracker) Configure(now time.Time, check gateway.EffectiveCheck, endpoin
 	t.endpoints = next
 	check = filled(check)
 	t.restart(now, check)
+	t.restartFails(now, check.Fails)
 	t.check = check
 	t.expect(now)
 	t.timeLatency(now)
@@ -110,11 +113,14 @@ func (t *Tracker) Probe(now time.Time, address string, r Result) []gateway.Verdi
 // failure says nothing (the client went away, perhaps) and is ignored.
 func (t *Tracker) Request(now time.Time, o gateway.Outcome) []gateway.Verdict {
 	e := t.find(o.Address)
-	if e == nil || o.Status == 0 && o.Failure == "" {
+	if e == nil || o.Status == 0 && o.Failure == "" && !o.Connected {
 		return nil
 	}
 	t.now = now
 	e.sample(gateway.Sample{At: o.At, Kind: "request", Status: o.Status, Error: failureDetail(o), Latency: gateway.Duration(o.Latency), Request: o.Request})
+	if t.check.Fails != nil {
+		t.countFailure(now, e, &o)
+	}
 	switch {
 	case t.check.Passive == nil:
 		if !isGatewayError(&o) {
@@ -133,6 +139,7 @@ func (t *Tracker) Advance(now time.Time) []gateway.Verdict {
 	t.now = now
 	t.turn(now)
 	t.judgeLatency(now)
+	t.returnFailed(now)
 	for _, e := range t.endpoints {
 		if e.passive.phase == ejected && !now.Before(e.passive.verdict.Until) {
 			t.startProbation(now, e, RuleEjectionExpired, "the ejection is over: trial requests decide")
@@ -152,6 +159,9 @@ func (t *Tracker) Next() (next time.Time) {
 	for _, e := range t.endpoints {
 		if e.passive.phase == ejected {
 			sooner(e.passive.verdict.Until)
+		}
+		if e.failedOut() {
+			sooner(e.fails.verdict.Until)
 		}
 	}
 	if t.watch != nil {
@@ -189,7 +199,7 @@ func (t *Tracker) Verdicts() []gateway.Verdict {
 // Quiet says that one more successful request could not change anything at the address.
 func (t *Tracker) Quiet(address string) bool {
 	e := t.find(address)
-	return e != nil && e.quiet()
+	return e != nil && e.quiet() && !t.failing.low()
 }
 
 // Unsettled says that the last probes of the address contradict its state, so that the

@@ -22,7 +22,7 @@ func (t *Tracker) forget(now time.Time, e *endpoint) {
 	if e.last.State == gateway.StateUnknown {
 		return
 	}
-	e.active, e.passive, e.samples, e.byHand = active{}, passive{}, nil, nil
+	e.active, e.passive, e.fails, e.samples, e.byHand = active{}, passive{}, nil, nil, nil
 	e.fine = e.describe(now, t.observer, gateway.StateUnknown, RuleRemoved, "no longer an endpoint of this upstream")
 	t.note(e)
 }

@@ -235,7 +235,7 @@ func sameDefinition(a, b *gateway.EffectiveUpstream) bool {
 	}
 	for i := range a.Endpoints {
 		x, y := &a.Endpoints[i], &b.Endpoints[i]
-		if x.Address != y.Address || x.Weight != y.Weight || x.Terminating != y.Terminating || !samePin(x.Pin, y.Pin) {
+		if x.Address != y.Address || x.Weight != y.Weight || x.Terminating != y.Terminating || x.Fails != y.Fails || !samePin(x.Pin, y.Pin) {
 			return false
 		}
 	}

@@ -22,7 +22,7 @@ type drain struct {
 	last atomic.Int64 // when they are cut; 0: the endpoint stays
 
 	mu      sync.Mutex
-	tunnels map[*tunnel]struct{} // guarded by mu
+	tunnels map[leaving]struct{} // guarded by mu
 	timer   *time.Timer          // guarded by mu; nil: there is nobody to ask
 	ask     int64                // guarded by mu: when tunnels are asked to end
 }
@@ -95,17 +95,23 @@ func (d *drain) cutAll() {
 	d.timer = nil
 }
 
-func (d *drain) add(t *tunnel) {
+// leaving is what lasts until somebody ends it.
+type leaving interface {
+	ask() // to end by itself; it may wait for its client
+	cut()
+}
+
+func (d *drain) add(t leaving) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.tunnels == nil {
-		d.tunnels = map[*tunnel]struct{}{}
+		d.tunnels = map[leaving]struct{}{}
 	}
 	d.tunnels[t] = struct{}{}
 	d.arm()
 }
 
-func (d *drain) remove(t *tunnel) {
+func (d *drain) remove(t leaving) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.tunnels, t)

@@ -32,7 +32,7 @@ func picks(turns int, after int64, us ...*gateway.EffectiveUpstream) []int {
 func count(rot *rotation, turns int, now int64) []int {
 	got := make([]int, len(rot.all))
 	for range turns {
-		e := rot.pick(now, nil)
+		e := rot.pick(now, nil, 0)
 		for i := range rot.all {
 			if rot.all[i] == e {
 				got[i]++
@@ -109,11 +109,11 @@ func TestTrials(t *testing.T) {
 		t.Errorf("%d trials in 10 s of 10,000 requests, want two quick ones and then one a second", total)
 	}
 	for range 100 {
-		if e := rot.pick(now+60e9, rot.all[1:2]); e == rot.all[0] {
+		if e := rot.pick(now+60e9, rot.all[1:2], 0); e == rot.all[0] {
 			t.Fatal("a request that was tried before became a trial")
 		}
 	}
-	if e := rot.pick(now, rot.all[1:]); e != rot.all[0] {
+	if e := rot.pick(now, rot.all[1:], 0); e != rot.all[0] {
 		t.Error("when nobody else is left, one on probation is better than none")
 	}
 }

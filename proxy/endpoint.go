@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/proxy/balance"
 	"github.com/sluice-gateway/sluice/proxy/pool"
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
@@ -23,6 +24,7 @@ type endpoint struct {
 	// skipUntil is when an endpoint whose connect failed is tried again; 0: it did not.
 	skipUntil atomic.Int64
 	outcomes  [numOutcomes]atomic.Uint64
+	latency   balance.Latency // observed only where it decides
 	drain     drain
 	// ease is nil for an endpoint that gets its whole share. Only the compiling of rotations
 	// reads and writes it.

@@ -26,6 +26,7 @@ type exchange struct {
 	// forward and matched are the two forms of the path, scratch is where they may live.
 	forward, matched []byte
 	scratch          []byte
+	key              uint64 // the place on the upstream's ring; 0 where there is none
 
 	// The way to the endpoint.
 	ep                  *endpoint
@@ -173,6 +174,9 @@ func (x *exchange) find() *http1.Error {
 		return errNoEndpoint
 	}
 	x.rot = x.target.upstream.live.Load()
+	if x.rot.choosing.policy == byHash {
+		x.key = x.hash() // before the head is given away
+	}
 	x.setDeadline()
 	if r.Framing == http1.Length && x.route.maxBody > 0 && r.Length > x.route.maxBody {
 		return errTooLarge
@@ -311,12 +315,15 @@ func (x *exchange) report(f gateway.Failure) {
 		status = x.resp.Status
 	}
 	x.ep.outcomes[outcomeOf(status, f)].Add(1)
-	if x.c.p.cfg.Observer == nil {
-		return
-	}
 	now, id := x.headAt, x.id
 	if now == 0 || f != "" {
 		now = socket.Now() // an answer may break off long after its head
+	}
+	if failed := f != "" || status >= 502 && status <= 504; failed || x.rot.choosing.policy == byLatency {
+		x.rot.judge(x.ep, now, now-x.sentAt, failed)
+	}
+	if x.c.p.cfg.Observer == nil {
+		return
 	}
 	if f != "" || status >= 500 {
 		id = x.requestID() // evidence names the request, so that it is found in access logs

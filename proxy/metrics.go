@@ -37,6 +37,9 @@ func (p *Proxy) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descRequests, descSeconds, descUpstream, descConnections, descHandshakes, descHandshakeFailures, descDropped, descFaults} {
 		ch <- d
 	}
+	for _, d := range streamDescs {
+		ch <- d
+	}
 	for _, d := range upstreamDescs {
 		ch <- d
 	}
@@ -56,6 +59,7 @@ func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
 			l.shake.collect(ch, l.Name)
 		}
 	}
+	p.streams.collect(ch)
 	if p.access != nil {
 		ch <- prometheus.MustNewConstMetric(descDropped, prometheus.CounterValue, float64(p.access.dropped.Load()))
 	}

@@ -54,6 +54,8 @@ type Config struct {
 	// MaxIdlePerEndpoint bounds the kept-alive connections to one endpoint. Default 256.
 	// Raise it when more requests than that are under way to one endpoint at a time.
 	MaxIdlePerEndpoint int
+	// StreamHost is the address that the ports of streams are opened on. Default: all.
+	StreamHost string
 }
 
 // Listener describes where connections come from.
@@ -103,6 +105,7 @@ type Proxy struct {
 	closing   atomic.Bool
 	conns     tracker
 	faults    faults
+	streams   *streams
 
 	apply    sync.Mutex // held while a snapshot is compiled
 	compiled *registry  // guarded by apply; read by Collect under it
@@ -143,6 +146,7 @@ func New(cfg Config) *Proxy {
 	p.body = socket.Pace{Rate: max(0, cmp.Or(cfg.MinBodyRate, defaultRate)), Grace: grace}
 	p.send = socket.Pace{Rate: max(0, cmp.Or(cfg.MinSendRate, defaultRate)), Grace: grace, Stall: p.times.write}
 	p.conns.init()
+	p.streams = newStreams(cfg)
 	p.setDate(time.Now())
 	if cfg.AccessLog != nil {
 		p.access = newAccessLog(cfg.AccessLog, cfg.Log)
@@ -157,6 +161,7 @@ func (p *Proxy) Apply(s *gateway.Snapshot) {
 	defer p.apply.Unlock()
 	t := p.compiled.compile(s, p.live.Load())
 	p.live.Store(t)
+	p.streams.apply(s.Streams, p.compiled.upstream)
 	p.compiled.release()
 }
 
@@ -185,7 +190,10 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 		_ = l.ln.Close() // Serve returns; that is all there is to learn
 	}
 	p.mu.Unlock()
+	var streams sync.WaitGroup
+	streams.Go(func() { p.streams.shutdown(ctx.Done()) })
 	err := p.conns.drain(ctx)
+	streams.Wait()
 	p.work.Wait()
 	p.apply.Lock()
 	p.compiled.closeAll()
@@ -207,6 +215,7 @@ func (p *Proxy) housekeeping() {
 			p.setDate(now)
 			p.apply.Lock()
 			p.compiled.sweep(socket.Now())
+			p.streams.retry()
 			p.apply.Unlock()
 		case <-p.quit:
 			return

@@ -27,10 +27,11 @@ var reasonNames = [numReasons]string{gateway.RetryConnect, gateway.RetryReset, g
 type retryRules struct {
 	on      [numReasons]bool
 	percent int
+	within  int64 // of the first try, nanoseconds; 0: any time
 }
 
 func newRetryRules(r gateway.Retry) retryRules {
-	out := retryRules{percent: gateway.DefaultRetryBudget}
+	out := retryRules{percent: gateway.DefaultRetryBudget, within: int64(r.Timeout)}
 	if r.BudgetPercent != nil {
 		out.percent = *r.BudgetPercent
 	}
@@ -49,7 +50,8 @@ func newRetryRules(r gateway.Retry) retryRules {
 // Each is asked at most once, besides the replacing of a stale connection.
 func (x *exchange) try() error {
 	x.late = x.queued > 0
-	x.ep = x.rot.pick(x.tryAt(), x.tried)
+	first := x.tryAt()
+	x.ep = x.rot.pick(first, x.tried, x.key)
 	if x.ep == nil {
 		return errNoEndpoint
 	}
@@ -72,7 +74,10 @@ func (x *exchange) try() error {
 			}
 			return errSlowUpstream
 		}
-		next := x.rot.pick(now, x.tried)
+		if x.rot.retry.within > 0 && now-first >= x.rot.retry.within {
+			return err
+		}
+		next := x.rot.pick(now, x.tried, x.key)
 		if next == nil || !x.target.upstream.budget.take(x.rot.retry.percent, why) {
 			return err
 		}

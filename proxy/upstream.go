@@ -24,13 +24,17 @@ type upstream struct {
 type rotation struct {
 	from *gateway.EffectiveUpstream
 	// groups hold the endpoints in rotation by priority, the first one first.
-	groups   []group
+	groups []group
+	// past are those of earlier rotations whose endpoints are all out for now: their turns go on
+	// when these come back.
+	past     []group
 	all      []*endpoint // in rotation or not
 	leaving  []*endpoint // of earlier rotations, with something under way
 	connect  time.Duration
 	response int64 // nanoseconds, as the next two
 	idle     int64
 	attempts int
+	choosing choosing
 	http2    bool       // the endpoints speak HTTP/2
 	scheme   string     // of requests over HTTP/2
 	tls      *clientTLS // nil: connections are not encrypted
@@ -44,8 +48,11 @@ type rotation struct {
 type group struct {
 	priority  int
 	endpoints []*endpoint
+	weights   []int
 	turns     *balance.RoundRobin
-	eases     []*ease // of those that get less than their share; nil: nobody does
+	eases     []*ease         // of those that get less than their share; nil: nobody does
+	random    *balance.Random // nil unless the policy draws
+	ring      *ring           // nil unless the policy hashes
 }
 
 // newRotation compiles u. Groups whose members and weights are those of before go on where
@@ -58,6 +65,7 @@ func newRotation(u *gateway.EffectiveUpstream, before *rotation, endpoint func(g
 		idle:     int64(orDefault(u.Timeouts.Idle, 30*time.Second)),
 		attempts: max(u.Retry.Attempts, 1),
 		retry:    newRetryRules(u.Retry),
+		choosing: newChoosing(u.Balance),
 
 		proxyProtocol: proxyVersion(u.ProxyProtocol),
 		http2:         u.Protocol == "h2c" || u.Protocol == "h2",
@@ -66,7 +74,7 @@ func newRotation(u *gateway.EffectiveUpstream, before *rotation, endpoint func(g
 	if u.Retry.Attempts == 0 {
 		r.attempts = 2
 	}
-	weights, now := map[int][]int{}, socket.Now()
+	now := socket.Now()
 	for i := range u.Endpoints {
 		e := &u.Endpoints[i]
 		state := endpoint(gateway.EndpointKey{Upstream: u.Key, Address: e.Address})
@@ -77,16 +85,32 @@ func newRotation(u *gateway.EffectiveUpstream, before *rotation, endpoint func(g
 		}
 		g := r.group(e.Priority)
 		g.endpoints = append(g.endpoints, state)
-		weights[e.Priority] = append(weights[e.Priority], e.Weight)
+		g.weights = append(g.weights, e.Weight)
 	}
 	slices.SortFunc(r.groups, func(a, b group) int { return a.priority - b.priority })
 	for i := range r.groups {
 		g := &r.groups[i]
-		g.turns = turns(g, weights[g.priority], before)
-		g.settle(weights[g.priority])
+		g.turns = turns(g, before)
+		g.settle(g.weights)
+		g.prepare(r, before)
 	}
+	r.remember(before)
 	r.release(before)
 	return r
+}
+
+// remember keeps the turns of groups that have nobody in rotation now.
+func (r *rotation) remember(before *rotation) {
+	if before == nil {
+		return
+	}
+	for _, b := range append(before.past[:len(before.past):len(before.past)], before.groups...) {
+		is := func(g group) bool { return g.priority == b.priority }
+		listed := slices.ContainsFunc(r.from.Endpoints, func(e gateway.Endpoint) bool { return e.Priority == b.priority })
+		if listed && !slices.ContainsFunc(r.groups, is) {
+			r.past = append(r.past, group{priority: b.priority, turns: b.turns})
+		}
+	}
 }
 
 func orDefault(d gateway.Duration, def time.Duration) time.Duration {
@@ -108,42 +132,17 @@ func (r *rotation) group(priority int) *group {
 
 // turns goes on with the rotation of before where the group is the same, and from its place
 // where it changed.
-func turns(g *group, weights []int, before *rotation) *balance.RoundRobin {
+func turns(g *group, before *rotation) *balance.RoundRobin {
 	var after *balance.RoundRobin
 	if before != nil {
-		for i := range before.groups {
-			if b := &before.groups[i]; b.priority == g.priority {
-				if slices.Equal(b.endpoints, g.endpoints) && b.turns.Same(weights) {
+		for _, b := range append(before.past[:len(before.past):len(before.past)], before.groups...) {
+			if b.priority == g.priority {
+				if slices.Equal(b.endpoints, g.endpoints) && b.turns.Same(g.weights) {
 					return b.turns
 				}
 				after = b.turns
 			}
 		}
 	}
-	return balance.New(weights, after)
-}
-
-// pick chooses an endpoint that is not among tried: of the first group that has one which
-// takes connections, else any that was not tried. nil: there is none. A request that has been
-// tried before is not the one to find out whether an endpoint takes connections again: it may
-// have no further try.
-func (r *rotation) pick(now int64, tried []*endpoint) *endpoint {
-	for i := range r.groups {
-		g := &r.groups[i]
-		if k := g.turns.Pick(func(i int) bool {
-			e := g.endpoints[i]
-			// Usable is asked last, since it uses up the request that may find out whether a
-			// connection opens: one that slow start then sends elsewhere would cost a second.
-			return !slices.Contains(tried, e) && e.due(now, len(tried) > 0) && (g.eases == nil || g.lets(i, now, len(tried) > 0)) && e.usable(now)
-		}); k >= 0 {
-			return g.endpoints[k]
-		}
-	}
-	for i := range r.groups {
-		g := &r.groups[i]
-		if k := g.turns.Pick(func(i int) bool { return !slices.Contains(tried, g.endpoints[i]) }); k >= 0 {
-			return g.endpoints[k]
-		}
-	}
-	return nil
+	return balance.New(g.weights, after)
 }

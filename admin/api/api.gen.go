@@ -322,6 +322,21 @@ func (e PutOverrideParamsIfNoneMatch) Valid() bool {
 	}
 }
 
+// Defines values for PutPinParamsIfNoneMatch.
+const (
+	PutPinParamsIfNoneMatchAsterisk PutPinParamsIfNoneMatch = "*"
+)
+
+// Valid indicates whether the value is a known member of the PutPinParamsIfNoneMatch enum.
+func (e PutPinParamsIfNoneMatch) Valid() bool {
+	switch e {
+	case PutPinParamsIfNoneMatchAsterisk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PutRouteParamsIfNoneMatch.
 const (
 	PutRouteParamsIfNoneMatchAsterisk PutRouteParamsIfNoneMatch = "*"
@@ -331,6 +346,21 @@ const (
 func (e PutRouteParamsIfNoneMatch) Valid() bool {
 	switch e {
 	case PutRouteParamsIfNoneMatchAsterisk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PutStreamParamsIfNoneMatch.
+const (
+	PutStreamParamsIfNoneMatchAsterisk PutStreamParamsIfNoneMatch = "*"
+)
+
+// Valid indicates whether the value is a known member of the PutStreamParamsIfNoneMatch enum.
+func (e PutStreamParamsIfNoneMatch) Valid() bool {
+	switch e {
+	case PutStreamParamsIfNoneMatchAsterisk:
 		return true
 	default:
 		return false
@@ -487,6 +517,9 @@ type EffectiveCertificate = gateway.EffectiveCertificate
 // EffectiveRoute A route after policy and overrides, with every default filled in.
 type EffectiveRoute = gateway.EffectiveRoute
 
+// EffectiveStream A stream that is served, with every default filled in.
+type EffectiveStream = gateway.EffectiveStream
+
 // EffectiveUpstream An upstream with the merged endpoints of all sources and every default filled in.
 type EffectiveUpstream = gateway.EffectiveUpstream
 
@@ -607,6 +640,13 @@ type Explanation struct {
 	// Upstreams The upstreams that the route sends requests to.
 	Upstreams []ExplainedUpstream `json:"upstreams"`
 }
+
+// FailCheck Takes an endpoint out by a plain count of its failures, as max_fails and fail_timeout of nginx do: whatever its
+// siblings do, but never the last one that is well.
+type FailCheck = gateway.FailCheck
+
+// FailLimit An endpoint's own limit on failures, instead of the upstream's.
+type FailLimit = gateway.FailLimit
 
 // FieldError defines model for FieldError.
 type FieldError struct {
@@ -1134,6 +1174,12 @@ type StoreStatus struct {
 	Up         bool       `json:"up"`
 }
 
+// Stream A TCP port whose connections go to an upstream, byte by byte.
+type Stream = gateway.Stream
+
+// StreamSpec defines model for StreamSpec.
+type StreamSpec = gateway.StreamSpec
+
 // SyncEndpointsRequest defines model for SyncEndpointsRequest.
 type SyncEndpointsRequest struct {
 	Endpoints []ManualEndpoint `json:"endpoints"`
@@ -1263,11 +1309,17 @@ type NodeName = string
 // OverrideName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type OverrideName = Name
 
+// PinName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
+type PinName = Name
+
 // PolicyName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type PolicyName = Name
 
 // RouteName A name; those of derived objects have up to 253 characters.
 type RouteName = LongName
+
+// StreamName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
+type StreamName = Name
 
 // TenantName Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters.
 type TenantName = Name
@@ -1564,6 +1616,30 @@ type PutOverrideParams struct {
 // PutOverrideParamsIfNoneMatch defines parameters for PutOverride.
 type PutOverrideParamsIfNoneMatch string
 
+// DeletePinParams defines parameters for DeletePin.
+type DeletePinParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+
+	// IfMatch Write only when the object still has this ETag.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutPinParams defines parameters for PutPin.
+type PutPinParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+
+	// IfMatch Write only when the object still has this ETag.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch `*` writes only when there is no such object yet.
+	IfNoneMatch *PutPinParamsIfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// PutPinParamsIfNoneMatch defines parameters for PutPin.
+type PutPinParamsIfNoneMatch string
+
 // DeleteRouteParams defines parameters for DeleteRoute.
 type DeleteRouteParams struct {
 	// DryRun Change nothing; return the effect that the write would have.
@@ -1587,6 +1663,30 @@ type PutRouteParams struct {
 
 // PutRouteParamsIfNoneMatch defines parameters for PutRoute.
 type PutRouteParamsIfNoneMatch string
+
+// DeleteStreamParams defines parameters for DeleteStream.
+type DeleteStreamParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+
+	// IfMatch Write only when the object still has this ETag.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// PutStreamParams defines parameters for PutStream.
+type PutStreamParams struct {
+	// DryRun Change nothing; return the effect that the write would have.
+	DryRun *DryRun `form:"dryRun,omitempty" json:"dryRun,omitempty"`
+
+	// IfMatch Write only when the object still has this ETag.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IfNoneMatch `*` writes only when there is no such object yet.
+	IfNoneMatch *PutStreamParamsIfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// PutStreamParamsIfNoneMatch defines parameters for PutStream.
+type PutStreamParamsIfNoneMatch string
 
 // DeleteUpstreamParams defines parameters for DeleteUpstream.
 type DeleteUpstreamParams struct {
@@ -1675,8 +1775,14 @@ type PutCertificateJSONRequestBody = Certificate
 // PutOverrideJSONRequestBody defines body for PutOverride for application/json ContentType.
 type PutOverrideJSONRequestBody = Override
 
+// PutPinJSONRequestBody defines body for PutPin for application/json ContentType.
+type PutPinJSONRequestBody = Pin
+
 // PutRouteJSONRequestBody defines body for PutRoute for application/json ContentType.
 type PutRouteJSONRequestBody = Route
+
+// PutStreamJSONRequestBody defines body for PutStream for application/json ContentType.
+type PutStreamJSONRequestBody = Stream
 
 // PutUpstreamJSONRequestBody defines body for PutUpstream for application/json ContentType.
 type PutUpstreamJSONRequestBody = Upstream
@@ -1860,6 +1966,18 @@ type ServerInterface interface {
 	// PutOverride Create or replace an override
 	// (PUT /tenants/{tenant}/overrides/{override})
 	PutOverride(w http.ResponseWriter, r *http.Request, tenant TenantName, override OverrideName, params PutOverrideParams)
+	// ListPins List a tenant's pins
+	// (GET /tenants/{tenant}/pins)
+	ListPins(w http.ResponseWriter, r *http.Request, tenant TenantName)
+	// DeletePin Delete a pin
+	// (DELETE /tenants/{tenant}/pins/{pin})
+	DeletePin(w http.ResponseWriter, r *http.Request, tenant TenantName, pin PinName, params DeletePinParams)
+	// GetPin Read a pin
+	// (GET /tenants/{tenant}/pins/{pin})
+	GetPin(w http.ResponseWriter, r *http.Request, tenant TenantName, pin PinName)
+	// PutPin Create or replace a pin
+	// (PUT /tenants/{tenant}/pins/{pin})
+	PutPin(w http.ResponseWriter, r *http.Request, tenant TenantName, pin PinName, params PutPinParams)
 	// ListRoutes List a tenant's routes
 	// (GET /tenants/{tenant}/routes)
 	ListRoutes(w http.ResponseWriter, r *http.Request, tenant TenantName)
@@ -1872,6 +1990,18 @@ type ServerInterface interface {
 	// PutRoute Create or replace a route
 	// (PUT /tenants/{tenant}/routes/{route})
 	PutRoute(w http.ResponseWriter, r *http.Request, tenant TenantName, route RouteName, params PutRouteParams)
+	// ListStreams List a tenant's streams
+	// (GET /tenants/{tenant}/streams)
+	ListStreams(w http.ResponseWriter, r *http.Request, tenant TenantName)
+	// DeleteStream Delete a stream
+	// (DELETE /tenants/{tenant}/streams/{stream})
+	DeleteStream(w http.ResponseWriter, r *http.Request, tenant TenantName, stream StreamName, params DeleteStreamParams)
+	// GetStream Read a stream
+	// (GET /tenants/{tenant}/streams/{stream})
+	GetStream(w http.ResponseWriter, r *http.Request, tenant TenantName, stream StreamName)
+	// PutStream Create or replace a stream
+	// (PUT /tenants/{tenant}/streams/{stream})
+	PutStream(w http.ResponseWriter, r *http.Request, tenant TenantName, stream StreamName, params PutStreamParams)
 	// ListTenantUpstreams List a tenant's upstreams as written
 	// (GET /tenants/{tenant}/upstreams)
 	ListTenantUpstreams(w http.ResponseWriter, r *http.Request, tenant TenantName)
@@ -4294,6 +4424,230 @@ func (siw *ServerInterfaceWrapper) PutOverride(w http.ResponseWriter, r *http.Re
 	handler.ServeHTTP(w, r)
 }
 
+// ListPins operation middleware
+func (siw *ServerInterfaceWrapper) ListPins(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListPins(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeletePin operation middleware
+func (siw *ServerInterfaceWrapper) DeletePin(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "pin" -------------
+	var pin PinName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "pin", r.PathValue("pin"), &pin, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "pin", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeletePinParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeletePin(w, r, tenant, pin, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetPin operation middleware
+func (siw *ServerInterfaceWrapper) GetPin(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "pin" -------------
+	var pin PinName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "pin", r.PathValue("pin"), &pin, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "pin", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetPin(w, r, tenant, pin)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutPin operation middleware
+func (siw *ServerInterfaceWrapper) PutPin(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "pin" -------------
+	var pin PinName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "pin", r.PathValue("pin"), &pin, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "pin", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutPinParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch PutPinParamsIfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutPin(w, r, tenant, pin, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListRoutes operation middleware
 func (siw *ServerInterfaceWrapper) ListRoutes(w http.ResponseWriter, r *http.Request) {
 
@@ -4509,6 +4863,230 @@ func (siw *ServerInterfaceWrapper) PutRoute(w http.ResponseWriter, r *http.Reque
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.PutRoute(w, r, tenant, route, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListStreams operation middleware
+func (siw *ServerInterfaceWrapper) ListStreams(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListStreams(w, r, tenant)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteStream operation middleware
+func (siw *ServerInterfaceWrapper) DeleteStream(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "stream" -------------
+	var stream StreamName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "stream", r.PathValue("stream"), &stream, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteStreamParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteStream(w, r, tenant, stream, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetStream operation middleware
+func (siw *ServerInterfaceWrapper) GetStream(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "stream" -------------
+	var stream StreamName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "stream", r.PathValue("stream"), &stream, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetStream(w, r, tenant, stream)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PutStream operation middleware
+func (siw *ServerInterfaceWrapper) PutStream(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "tenant" -------------
+	var tenant TenantName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "tenant", r.PathValue("tenant"), &tenant, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "tenant", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "stream" -------------
+	var stream StreamName
+
+	err = runtime.BindStyledParameterWithOptions("simple", "stream", r.PathValue("stream"), &stream, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "stream", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PutStreamParams
+
+	// ------------- Optional query parameter "dryRun" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dryRun", r.URL.Query(), &params.DryRun, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "dryRun"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "dryRun", Err: err})
+		}
+		return
+	}
+
+	headers := r.Header
+
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-Match", Err: err})
+			return
+		}
+
+		params.IfMatch = &IfMatch
+
+	}
+
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch PutStreamParamsIfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandlerFunc(w, r, &TooManyValuesForParamError{ParamName: "If-None-Match", Count: n})
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "If-None-Match", Err: err})
+			return
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PutStream(w, r, tenant, stream, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -5336,6 +5914,14 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/overrides/{override}", wrapper.DeleteOverride)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/overrides/{override}", wrapper.GetOverride)
 	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/tenants/{tenant}/overrides/{override}", wrapper.PutOverride)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/streams", wrapper.ListStreams)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/streams/{stream}", wrapper.DeleteStream)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/streams/{stream}", wrapper.GetStream)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/tenants/{tenant}/streams/{stream}", wrapper.PutStream)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/pins", wrapper.ListPins)
+	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/pins/{pin}", wrapper.DeletePin)
+	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/pins/{pin}", wrapper.GetPin)
+	m.HandleFunc(http.MethodPut+" "+options.BaseURL+"/tenants/{tenant}/pins/{pin}", wrapper.PutPin)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/certificates", wrapper.ListCertificates)
 	m.HandleFunc(http.MethodDelete+" "+options.BaseURL+"/tenants/{tenant}/certificates/{certificate}", wrapper.DeleteCertificate)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/tenants/{tenant}/certificates/{certificate}", wrapper.GetCertificate)
@@ -7759,6 +8345,186 @@ func (response PutOverridedefaultApplicationProblemPlusJSONResponse) VisitPutOve
 	return err
 }
 
+type ListPinsRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+}
+
+type ListPinsResponseObject interface {
+	VisitListPinsResponse(w http.ResponseWriter) error
+}
+
+type ListPins200JSONResponse struct {
+	Items []Pin `json:"items"`
+}
+
+func (response ListPins200JSONResponse) VisitListPinsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPinsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListPinsdefaultApplicationProblemPlusJSONResponse) VisitListPinsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePinRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+	Pin    PinName    `json:"pin"`
+	Params DeletePinParams
+}
+
+type DeletePinResponseObject interface {
+	VisitDeletePinResponse(w http.ResponseWriter) error
+}
+
+type DeletePin200JSONResponse struct{ WrittenJSONResponse }
+
+func (response DeletePin200JSONResponse) VisitDeletePinResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeletePindefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response DeletePindefaultApplicationProblemPlusJSONResponse) VisitDeletePinResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPinRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+	Pin    PinName    `json:"pin"`
+}
+
+type GetPinResponseObject interface {
+	VisitGetPinResponse(w http.ResponseWriter) error
+}
+
+type GetPin200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetPin200JSONResponse struct {
+	Body    Pin
+	Headers GetPin200ResponseHeaders
+}
+
+func (response GetPin200JSONResponse) VisitGetPinResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPindefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetPindefaultApplicationProblemPlusJSONResponse) VisitGetPinResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPinRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+	Pin    PinName    `json:"pin"`
+	Params PutPinParams
+	Body   *PutPinJSONRequestBody
+}
+
+type PutPinResponseObject interface {
+	VisitPutPinResponse(w http.ResponseWriter) error
+}
+
+type PutPin200JSONResponse struct{ WrittenJSONResponse }
+
+func (response PutPin200JSONResponse) VisitPutPinResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutPindefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response PutPindefaultApplicationProblemPlusJSONResponse) VisitPutPinResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRoutesRequestObject struct {
 	Tenant TenantName `json:"tenant"`
 }
@@ -7928,6 +8694,186 @@ type PutRoutedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PutRoutedefaultApplicationProblemPlusJSONResponse) VisitPutRouteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStreamsRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+}
+
+type ListStreamsResponseObject interface {
+	VisitListStreamsResponse(w http.ResponseWriter) error
+}
+
+type ListStreams200JSONResponse struct {
+	Items []Stream `json:"items"`
+}
+
+func (response ListStreams200JSONResponse) VisitListStreamsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListStreamsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response ListStreamsdefaultApplicationProblemPlusJSONResponse) VisitListStreamsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteStreamRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+	Stream StreamName `json:"stream"`
+	Params DeleteStreamParams
+}
+
+type DeleteStreamResponseObject interface {
+	VisitDeleteStreamResponse(w http.ResponseWriter) error
+}
+
+type DeleteStream200JSONResponse struct{ WrittenJSONResponse }
+
+func (response DeleteStream200JSONResponse) VisitDeleteStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteStreamdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response DeleteStreamdefaultApplicationProblemPlusJSONResponse) VisitDeleteStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStreamRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+	Stream StreamName `json:"stream"`
+}
+
+type GetStreamResponseObject interface {
+	VisitGetStreamResponse(w http.ResponseWriter) error
+}
+
+type GetStream200ResponseHeaders struct {
+	ETag *string
+}
+
+type GetStream200JSONResponse struct {
+	Body    Stream
+	Headers GetStream200ResponseHeaders
+}
+
+func (response GetStream200JSONResponse) VisitGetStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetStreamdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response GetStreamdefaultApplicationProblemPlusJSONResponse) VisitGetStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutStreamRequestObject struct {
+	Tenant TenantName `json:"tenant"`
+	Stream StreamName `json:"stream"`
+	Params PutStreamParams
+	Body   *PutStreamJSONRequestBody
+}
+
+type PutStreamResponseObject interface {
+	VisitPutStreamResponse(w http.ResponseWriter) error
+}
+
+type PutStream200JSONResponse struct{ WrittenJSONResponse }
+
+func (response PutStream200JSONResponse) VisitPutStreamResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutStreamdefaultApplicationProblemPlusJSONResponse struct {
+	Body       ErrorDocument
+	StatusCode int
+}
+
+func (response PutStreamdefaultApplicationProblemPlusJSONResponse) VisitPutStreamResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -8676,6 +9622,18 @@ type StrictServerInterface interface {
 	// PutOverride Create or replace an override
 	// (PUT /tenants/{tenant}/overrides/{override})
 	PutOverride(ctx context.Context, request PutOverrideRequestObject) (PutOverrideResponseObject, error)
+	// ListPins List a tenant's pins
+	// (GET /tenants/{tenant}/pins)
+	ListPins(ctx context.Context, request ListPinsRequestObject) (ListPinsResponseObject, error)
+	// DeletePin Delete a pin
+	// (DELETE /tenants/{tenant}/pins/{pin})
+	DeletePin(ctx context.Context, request DeletePinRequestObject) (DeletePinResponseObject, error)
+	// GetPin Read a pin
+	// (GET /tenants/{tenant}/pins/{pin})
+	GetPin(ctx context.Context, request GetPinRequestObject) (GetPinResponseObject, error)
+	// PutPin Create or replace a pin
+	// (PUT /tenants/{tenant}/pins/{pin})
+	PutPin(ctx context.Context, request PutPinRequestObject) (PutPinResponseObject, error)
 	// ListRoutes List a tenant's routes
 	// (GET /tenants/{tenant}/routes)
 	ListRoutes(ctx context.Context, request ListRoutesRequestObject) (ListRoutesResponseObject, error)
@@ -8688,6 +9646,18 @@ type StrictServerInterface interface {
 	// PutRoute Create or replace a route
 	// (PUT /tenants/{tenant}/routes/{route})
 	PutRoute(ctx context.Context, request PutRouteRequestObject) (PutRouteResponseObject, error)
+	// ListStreams List a tenant's streams
+	// (GET /tenants/{tenant}/streams)
+	ListStreams(ctx context.Context, request ListStreamsRequestObject) (ListStreamsResponseObject, error)
+	// DeleteStream Delete a stream
+	// (DELETE /tenants/{tenant}/streams/{stream})
+	DeleteStream(ctx context.Context, request DeleteStreamRequestObject) (DeleteStreamResponseObject, error)
+	// GetStream Read a stream
+	// (GET /tenants/{tenant}/streams/{stream})
+	GetStream(ctx context.Context, request GetStreamRequestObject) (GetStreamResponseObject, error)
+	// PutStream Create or replace a stream
+	// (PUT /tenants/{tenant}/streams/{stream})
+	PutStream(ctx context.Context, request PutStreamRequestObject) (PutStreamResponseObject, error)
 	// ListTenantUpstreams List a tenant's upstreams as written
 	// (GET /tenants/{tenant}/upstreams)
 	ListTenantUpstreams(ctx context.Context, request ListTenantUpstreamsRequestObject) (ListTenantUpstreamsResponseObject, error)
@@ -10267,6 +11237,122 @@ func (sh *strictHandler) PutOverride(w http.ResponseWriter, r *http.Request, ten
 	}
 }
 
+// ListPins operation middleware
+func (sh *strictHandler) ListPins(w http.ResponseWriter, r *http.Request, tenant TenantName) {
+	var request ListPinsRequestObject
+
+	request.Tenant = tenant
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPins(ctx, request.(ListPinsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPins")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListPinsResponseObject); ok {
+		if err := validResponse.VisitListPinsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeletePin operation middleware
+func (sh *strictHandler) DeletePin(w http.ResponseWriter, r *http.Request, tenant TenantName, pin PinName, params DeletePinParams) {
+	var request DeletePinRequestObject
+
+	request.Tenant = tenant
+	request.Pin = pin
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeletePin(ctx, request.(DeletePinRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeletePin")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeletePinResponseObject); ok {
+		if err := validResponse.VisitDeletePinResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPin operation middleware
+func (sh *strictHandler) GetPin(w http.ResponseWriter, r *http.Request, tenant TenantName, pin PinName) {
+	var request GetPinRequestObject
+
+	request.Tenant = tenant
+	request.Pin = pin
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPin(ctx, request.(GetPinRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPin")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetPinResponseObject); ok {
+		if err := validResponse.VisitGetPinResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutPin operation middleware
+func (sh *strictHandler) PutPin(w http.ResponseWriter, r *http.Request, tenant TenantName, pin PinName, params PutPinParams) {
+	var request PutPinRequestObject
+
+	request.Tenant = tenant
+	request.Pin = pin
+	request.Params = params
+
+	var body PutPinJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutPin(ctx, request.(PutPinRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutPin")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutPinResponseObject); ok {
+		if err := validResponse.VisitPutPinResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListRoutes operation middleware
 func (sh *strictHandler) ListRoutes(w http.ResponseWriter, r *http.Request, tenant TenantName) {
 	var request ListRoutesRequestObject
@@ -10376,6 +11462,122 @@ func (sh *strictHandler) PutRoute(w http.ResponseWriter, r *http.Request, tenant
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(PutRouteResponseObject); ok {
 		if err := validResponse.VisitPutRouteResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListStreams operation middleware
+func (sh *strictHandler) ListStreams(w http.ResponseWriter, r *http.Request, tenant TenantName) {
+	var request ListStreamsRequestObject
+
+	request.Tenant = tenant
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListStreams(ctx, request.(ListStreamsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListStreams")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListStreamsResponseObject); ok {
+		if err := validResponse.VisitListStreamsResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteStream operation middleware
+func (sh *strictHandler) DeleteStream(w http.ResponseWriter, r *http.Request, tenant TenantName, stream StreamName, params DeleteStreamParams) {
+	var request DeleteStreamRequestObject
+
+	request.Tenant = tenant
+	request.Stream = stream
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteStream(ctx, request.(DeleteStreamRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteStream")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteStreamResponseObject); ok {
+		if err := validResponse.VisitDeleteStreamResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetStream operation middleware
+func (sh *strictHandler) GetStream(w http.ResponseWriter, r *http.Request, tenant TenantName, stream StreamName) {
+	var request GetStreamRequestObject
+
+	request.Tenant = tenant
+	request.Stream = stream
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetStream(ctx, request.(GetStreamRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetStream")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetStreamResponseObject); ok {
+		if err := validResponse.VisitGetStreamResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PutStream operation middleware
+func (sh *strictHandler) PutStream(w http.ResponseWriter, r *http.Request, tenant TenantName, stream StreamName, params PutStreamParams) {
+	var request PutStreamRequestObject
+
+	request.Tenant = tenant
+	request.Stream = stream
+	request.Params = params
+
+	var body PutStreamJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PutStream(ctx, request.(PutStreamRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutStream")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PutStreamResponseObject); ok {
+		if err := validResponse.VisitPutStreamResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -10782,442 +11984,467 @@ func (sh *strictHandler) ListUpstreams(w http.ResponseWriter, r *http.Request, p
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"5P17cxu3kjeOvxWUnt2ynTOmZMfOPpHr1JZ8S/zEsVWWEv9+FXtNkAOSWA0BZoARxeP4vX8L3Q0MhsSQ",
-	"MxId+yR/nBOZHGJwafS9P/3xYKznC62Esubg+OPBTPBclPDns3M+df/NhRmXcmGlVgfHB+czwUpxKY3U",
-	"iukJszPB9Oh/xdgyqdjvlbbcPcnmvLwwGZvokg1fTO7+zO14NhwcZAdmPBNz7ga2q4U4OD4wtpRqevDp",
-	"06fsYMFLPheWZvBElFZO5Jhb8YrPxeZk3Kd+EuP6Yfca6b5fcDs7yA4U/PggeuIgOyjF75UsRX5wbMtK",
-	"xPP6j1JMDo4P/s9hvTWH+K05fKnVFObiZvu0XL2p1Oa0nsy4mgqmtJ1JNX3ESmGrUsEsxWTitsrOuIV/",
-	"L0tpBVvqqsjZjF/WU/+9EuWqnnuOr4qnmYsJrwp7cDzhhRGZ386R1oXgCib4vBDC7t66iXusZdPgu2tv",
-	"V9iqFxOggM15vIUN0KpYseVMqJiejJVFwWbcMDuThjl6DJNEOq2n6UlsK4G5abzSSrRMZfjNEM/DNOdT",
-	"CiYNU5qZajzzk1tFO5aYjHtNYkZCVfOD498Ovjl4nyWm91LOpd2c2Illc20sbsOcq9WAPcXDZ/eOjtpI",
-	"poDBkhRz7+goO5jzKzl307l3BP+Uiv4ZZiaVFVNRwtRe6bzDJVQ6b7t97qutdLS5Ha8vRVnKLu/V9GTL",
-	"u/3XN6fjU13I8Wr3hBbwXMt08MubT+aNrrpwxtI91jIV+G4/3PBcKK46cBsLz7XMB7+8+dacl0K8niTu",
-	"+KvXT58NQSwB55OFMMiNORCvYzcZG+bCuJcfx09rI5i0zMwCs87Y0IvC46cvfnh2do7PcjaqVF60MnM9",
-	"6XkRflkYWwo+3725FT3Zsr3+632c+Cc3hlloZQTqC2WpS/fHWCsrFPAxvlgUTuBKrQ4XpR4VYv6P/zUa",
-	"ZGa3F8KoT/W4mrsh4a1rAsQd3lIoy5alVtOMLaWdMc6M5aNCsDFwpE8ZCBor1JYJ9psYCK43wjiGmpjW",
-	"U61ExnRJ8xmiAB9mbAnzBRoaCZZrBWSS0LtSL6fHDuGZT/Bamo/7xckYX17LmXEpuBX5QXZQLXL/lxqD",
-	"fuL+zkUh3Keb0iiD0S7Fk5kYX8BO5bl0w/PitNQLp0q5Yyfdo7n201KPhGHiUpQrJlS+0BIv/CL65ceD",
-	"kc5Xm9T8RkyrgpdMXC1KYUDNvP3m2f07eEvnlbFs7uQq7KtUdI1LY9l3D9hP8rG/CW70AZtZuwBp7l6/",
-	"sURxtRDjhMA9s9xWRhh2e3j/6Gh4h3GVs9JtGn1099vvvx/SlMa6UpZx49SDsTCmFs70oCMDxhUpFEN8",
-	"6Stth06tMMKuzVJaMYf9WXBrRenm8z+/3bv78P1vR3e/x/+7fXftgzv//R+p9dEHvCz5ql7vK71tydFS",
-	"m8ubcFlUpWC3ORsVenxxt5DG3vnzJj/hRbE57+c4K+OsD85KvSTdml8IxlWgPpbrpapP5ls3120aT+NG",
-	"pkn/4+aU17YUmJK7/aARuEtBu+X2eFouxuuUibolvF2bxCH96LRAnFhQNHBYvzCwMWjNtwzjeV4CSW59",
-	"bb0AqaSVvEiTBwiZeE9hp51qLJbHbFipC6WXashuk555h02FNcwJGmGsYZWyssAJIzU5QQu/gOeUVoKN",
-	"xESXwi3jncJb7W/VO2f9eL5G73IczP3nfXIpVpSXuJZtfPxpVQL7PwDz0ybsgtfJnR4eDnexl1IE4ZJQ",
-	"6hl9zZagWhRSXTCrmbROxzdWlG5r3fJgr8yAlSKXZv1twdzLDkppEtrBGe7fxg0ZuVk2jnPExxcR89p9",
-	"RYwoL+VYpJwEZN7OBC/sjNGDbkHcXIic8ZGubJNq3TOidIwGdqQQgx20auVc6Mr2OV8c42NKg/BTiw7Y",
-	"He4wA9uCnb88c+wbSTNoWbeMowqrxxrtVGkfsaEdL4bHjLOxVkqARMYN1wuhDLznnSKifsSGbo3DY9wB",
-	"y1XOy3x917gyS1Eadvbsza8vXv3wyGmduTTDY3aK/5yvzO8FDTIthbBSTZv3xS3F7eHY/b97JSiAuTTu",
-	"jN2vk1eoMqLc3K6Xegq05DibrpzivODGLHWZO+VGjmdosmu21GVNT8fxIUvDqgWKQ2nD+jgr9FQqoFMn",
-	"LflqwGBygQbm/OqlUFN3Sf/vUcqAbvLR7ODq7lTfpQ+n3Ao3ZqzXRE/clfOFLi3Jrpn7gbSzajQY6/mh",
-	"KSo5FndpCPrnIf0T3nxSiDLBsV8rp4IqlB9IB0bPhVNOvCXhOBnTk4xNSj2H6z8SU6mUu57ED4TKN9Wn",
-	"XFguixQ5rzJg9aBpWs1ynVZ+VO60/48HE13OuT04PnAa4l13rZKiIU9bHga9b36N+GqJnxpnmXDDCu1Y",
-	"jbsfrOBOFOD08PjH2g3Cp1yq5DwvpMpjndbzqw/u8gcm9GHEnUK74Eo64ja6KsfiQ45Cwlhdhn/kpZyA",
-	"hamLQlf2g+OuoAw7+++DkYUAA7TpLTSzUqqLDzNRuCcNny8Kkbwz4OZIM0TDV4YZ3SIqjC4u8Tw2Obtx",
-	"qrS0q3gblrx0JOJmWkorxzx9h41UyKG7nbKp8OqktBtTzee8XCW/I7s9vXA4ZDUWpTIDdjIyTi9ydjIQ",
-	"6Eg46gCGAVK24NZNNbFLn2Kj9TdHkEQc0QZFO1kvpp663w86p/cdOQbc7T3zijdiLORlisH+qJdOUNP3",
-	"oHS5HxjUBxxvZy+sYb+8eQn3yIhx6fQnXoLL2bGVpUqwi1IvFiJxiU9wcEsntZRFAeOMBLO6yI9ZKSaV",
-	"EXnGrNZMFznYM+5vcEUepDQD4X0BG6wJDtkxAeYMhPnCMrx/GZMT9/pc5skLosj1kbg5tlyd2B4kPtao",
-	"Bfib5OyK7MAT3oEnZpO+TyJF5m8dL+NsLozhU1rfVFv0Hrv1dJua10/8zEzBQUjlUk0tL9yfSzHWbo7g",
-	"rEhNcMmlk/87z9kJaTxmoeCgvUs74fyNrx0cBD3lN7N+axborM/dCndhn3es0EtOvK+H7+IlXCXFRC4t",
-	"G63YDK6Y5SumFVNTqa7AT+itGc5yCjg1bxs5Xh4DtywFz1+rYuVdbRtnRk+/IWdig5alst89AL6WHCS6",
-	"dLko5aXIn5d6vlMpjh5NiNh681IUVvCRKMxOTyE+FV3d3Y5bt8obbYFZiPGuV4XFnbmHPwXX2BYesvMA",
-	"aYhOx712n0iC0bWCBXS+Ov6UPsO1OaOd7HF13oLyDxdnzld4acBmyuiygMaHqt9q88qATZgOOMOYzuTQ",
-	"ZW6S4gHDlCn5MKvUxeaoL3LvQHHfpyWOu+ZJVl9CIMBZcm63nM34bL6wq2PHIjhIz9x7z2b80j3ccI3t",
-	"9HSVgpMrepPQ3EZ2lXVrlOZDubAjfqi+tAZ0sUd6WyyKFfnwUnvtKMpYsXCnhcYlhlZqrYG48i3D9DKi",
-	"kDXa6qEf5HIqTJqWJrJIKyGFVPEXEUcilSCtUFuxiNmu02Enq7u4QjBb3C+zgzHZqpNCLoAbFRqMHXw+",
-	"HUqOD55WRC+s55S5felKAPFB7fn836CHcCe7aZ4pThf+DFdrG99/HZyrc371An9xH0Lf6/dvUVZqp8Q6",
-	"hYfWt9pP6n3Cp/uYF9dQSJ7MtAa//NwZ0bF/F7wwJSXcbNI8RZkj+ip1pfIPpR5JlSaaLoTgV7E/GojS",
-	"fPoHmi6FYcuZZpziyrcMm2mD5pCzWNi4kO7cwGhxD57BBJg08G29lxgENhcUwcWfvVNxWhG41P5Kel68",
-	"839BTS9antf1DIS5+vwQf9BwcXRZ3tekVIakij7a5ZOG/+sz3PVOGubabWtyik1FcTzj6EA+ffZztp4W",
-	"yKQ1ophgtBi+VUzw8YxJYypRsmrBrM7YqLLet51R/oy2SQ0RecRJhUGjrQRVP0nBPZPyppalXqLnVJFn",
-	"leIojVUYVhmROz5VBytQGWVPX53RT9029FQ7L8QqvauLUl66N1+IFe0tu33605Mz9n/+b8bwj3uOvZ49",
-	"e8Lu3RmwFzCfJSZcgMKvxKUomaPhY0oLQKc/+ETfqeFtdGLdGVIIIQu/HvHxRcYuhFiQS9nqUuRuKsiO",
-	"t9+DphPXLbA/9e9Z493kLemAFG8cOviOwUIiKh6wt7q8EDlzH3lXujSwxxmTUwXbFH1BG7qpJ+zw1cWz",
-	"GHNFnkF6zaTNnz2RairKRSlT3rKzH0/u3n/4XSJz15HXTFylY9NwS5OUfCFWz3u8cFGNCjkGcr59dvrT",
-	"izvbXgvXKWFAWlPftn73TGl7MrG4lG4midL2MQTG9+HI/9T/BiCdfpY78KsUy1RwPCYKyKFYkt8yYn9M",
-	"6WXC9dbgyhvGu52J0iuFjiCkjTRGCk+TChipfj5s4XOCV97dPoiirMR5KLnOWTQpper66luL3DgP8gIz",
-	"CWZc5WbGL4SJoqsZE1d8bJlWlOOzlEU+5mVuYLVaCQbaXk9SbvPKU7KfacmmkGYjX7+LCXeKo6ZmshfF",
-	"LqGCYaDftMU+Gzmtt0zIDPBnUdsXjl4gNNNbLleGjwrRTsx4KaSqEwasUwYeAWn7g3AShC1nK0+ziWqB",
-	"WHAGldH7JT0LoMl4Yoy3KDr1lPn7pHEve1h5J+bChBvriDUiHdNQgby+FG4n5XRs8gjeoj9GI3tVB47Y",
-	"naWzHud8heoiTag5lxQjnicDwkPa7CFF1+oF1mkVl7yQefwCyPwAxjJkhQCbFZKSVeRrVJB3OqrsOxDV",
-	"NHPHQN0VDxlb2uLwzTSRLgxsjVDmmNY/5p01q5oM9ihQdEUFTGu6jb9+aedc+PqFekN+lPSD4DptGSRw",
-	"5c2vggt5RwZhw7iPyeQxuNGRQ25cKMjdNy0xd3cBapaQjtL6OGdyIg3WtyMm6AequQLNrcke6tNIb33Y",
-	"Z79zKTbytCk+U5qz8kU6E10UzqKCzBqgfaUh9WZZaisyLOjhEO97oaaYKfkiXBBKLgaLI6N4aah983ku",
-	"73w2NaWHhYQW987jUE+EeoaCfJhS+JB60qNUVMam0gIoDbEUmNvyiHFQSTLG0TLCxUpIgY9iFG4lc54L",
-	"3ARKN29NslnjUrQrw4wNz5CShs7QG56BuTbsF6kHHWXBxy3OcFhV6kgd10Vlpj6x4UU1EqUSVphDSjcd",
-	"tqWMNB0nMd3SOztyrpjy9se6nsrJ5I1eplPHCqkg63ak7YwZmTt5d4Kfqmo+wuyQIypPcx8/YpwNp3wx",
-	"xGxClJfi94oX8LV3c5aCFWJinfGYEI5A0AlqgHEcLRDJuz95nuMfpZjrS5EjfbgZJInDvTUdQRET+7I1",
-	"ilLK6Sz9O/im7Yfr3gBcWPQymlA8jH9ZkvfIyUSUgpz4IX/EbQGEaXxZBe1FUv1/Ks1YU95PDyXIUcOi",
-	"4GNBl7upWOY0qMiRL8300l3/ubwSpk5B105dNAP2zFkCxQo0Aj2J79Iwe6eGwo7hRHNlhjDacM6VO3lf",
-	"rwBcay5VPOl7G/lGyvRc4nPi1m6qlLgeFWc51gk5tsrZ3QP2esLO3vzKSjHWzojBDG2pS2lXMGmorhXu",
-	"KNlIOJb8TqEyRCp72MAUE1bJQqszz3z4Qg4gv1y5XXEE/2Fm7WLwwY4Xg8aXA3YOaa+8HM9YIQ2wZLh6",
-	"3F3n4KAR7q5Cgnbe4mz0PGYtAqJLu7ki9kqIXOSsUoUwuDduPPfusze/ZmSb+K3DTHA7E7JklDoWakO/",
-	"e/jw24e78sAp5a5sL03jzD8DSglwwcGKz4uG+j70nDyLkoVBeB4KOz7EIQZjrSaDbdlTa9qQW7ie+NU2",
-	"XngClHJycnLCrJ6CNRXb8ycH2YH78iA7OHvz625dGKgmxTfcjbrBZZDKMfOxvwylmEqoD6hULkrG2aIU",
-	"E3mViADC51vo+JDUQ3PIF/Jw2JKZ6t5WrrYcrmJugdtOFoNuFKMHhWp3fifNPrWfNcO6wa4+o+tyVrgd",
-	"cAtx/PCsVpg76mU1jdMjrRsx3KKp7FKP0tcf311GygBni4glGFjbgP3MV2xUy/y10naQA21lFlGRx27q",
-	"x/nXP0odHgqTngd33oh7U15e4HNQrm81+DhIqDU0YvpgnjSjFqUYi9wL9Q2dmysvjCh9X1yKkhcojFGl",
-	"R3bFrS3lqLK1V4jktRe/MzmdCQMuOKyqC5TxTknDHhz5dWXs2yO4Uhm7f8R+CsSesXtHQfihUqcVJeA7",
-	"BX7tVSUjesO3mcxJQIJYEMqWK1oQKYqyNF60tyADHKWYvxe6CdlUWYxK1QfX2BiprIbNmJa6WmBlLMSJ",
-	"gHJBNYe4h9NpaUFE594H7M79nQJiVnUsH69BoZeNH8S5EjFrWvoYW/TGoOFsWTfqFgnmOnMKmS+997Vv",
-	"IZLXshdTYYMIypz6Bhsx52oV/FmPahH9TuHbDcvlpVMjpB2wI2ZAi3CEDm6gAXsmwUHozoDIFXxEcEVK",
-	"eibaCvQdOZEo+Hj2ToUNnZGJafzanDEL6VYwjd5U0zEEEVTlPVpbJZeqJ++BfPxE2aMV5VwqbsHkBogA",
-	"cDB4QkKXvDvBOTgQQPGzbKrBx0Alj0yJpaeSTZkTlbjxong9OTj+rWux2/vUKqAOJ9AkZjajtzqYhahT",
-	"LPkKXJ1Td0EH7K0Ynenxha8yQC6ii3yTrN+pqXardgPcHhdOzUTXMbt3dHTvTlSY5PVgadi4soxPLOgy",
-	"Vig7C251XD9t4D0oErl35K5nRLUP547+OtMUEMAeCcrveCKG5abPzIKryG/x8OhoDv6U+wYth3uzb4/m",
-	"w2aNgB8zi8uob0Ox9D9uv3s3wL/u/PdtZf6ozB9z84f5Y/7H7M6df/zHH/9ztFlN3bIV9Wv2tRvPAN4o",
-	"XdICDETxhZlpy3KwpCPbFI1n76lDHuVd4TJxNTCnMcRRW7I466jpZl6wd9t2ijz9qI1FWKdUhMbHPU5y",
-	"Kqm7aTTLD/hcXu1nwIY3t9NgHnOkbdXJHFPa76xxPNtjRSfkPWkuOaU4InHJS/FkWxpQM3SMEAZcOe0X",
-	"i5hqHUmbqBwmzqpJecSk6hwx+jNyhb5gzJfShNIOky2Fgduth2bAsX+Wzk9itUc+RhlPP6Uyok6KJV8Z",
-	"Vucspc2m68aj1zP5YF3+AoUwLFJkY6Id9yx5i/YtAeSlAHCqJOyB+4LkPeYoA216jC5DVxTTxLwFM5FF",
-	"IXImE/lLcnECxfS79vrFKT2HGeCPdb46k//ama8Kz2wNa0ylumqw1bU8dQ8+tuNFb8QEL8xVh+sSIZrB",
-	"D1L8cv3i6lJOpUqnZEAepI9kTaQooJhfMyPser7C1hx7eEW6psUsNMaYtm8CPoaVy9NCQHLx5pR/IdeX",
-	"52jAzTNQFB1LVzVzg9RI4IciZw+OHqSxMywvp2JNH2geY4DO6ig33ZVsmIk7ghMRNBf9psuZbsld6Y2P",
-	"sSMFxG9R8/b05TpvCHBu7/zml+h81liOCmk5tfSfi9KResMcd3YyGm8oLjuzoFFd2bFtq33pBKindRSo",
-	"080KtnCCCHJv1G4dAB6Kkx42d+rxKiAGdb3x3ouamhfimCQPBGPXmFFsmFlKO56JnOnJJFG8Bee7s6wz",
-	"gvWA1ItTgILYePmztYqPUoBH1ClEWHcHpOAhWKDw1ztMJ2Lp/SYhhPoosqe9aRzYzcOjb9PsZsGN6bCm",
-	"U3yMFvUp5QlHDaUHQwJY0M7a/0t8+pNH1thEgyHHqGIzXkw2QlE10l3kf4PNph2mPc+Y0exSlLkc005S",
-	"CnPL/hHqTlvu4dXqdNsTgBmwWxS5h5wgKvTyzPKyH9QQct+dG33un3O/KTqfy/nLsxZVMWxNM99mFMq2",
-	"6FZGU/Qb0peX/1KLrL2xc89OkukQDUe8hw3y9y/BOPDxJAnIRsZXOrEy8s0Z7w4DRJ40UeqletviFEaI",
-	"KWtiJ3MWAUpRoJo8q+gSxqQXriBqz4b4yBCfSedzLXZLAb+/pygL4E1tdbc4DR9LQTA2nH4uxhJLnMU8",
-	"8m2RpDw0M7045At5DAhaA/YKnDl1KYIP3yTD3FE4IVH1hdI5nSVEhS9UtWNsqdVUGOvrfbB82E/d7XMd",
-	"seks7s5gAj9JVFE3tDE+vQlgYIpKQtFHvc+XogRYzMv7A/aUlkNY48kAV+SnTuAnSiXNTJiQXw8AuC3e",
-	"6U2aJ5a9a9t+pcd6x01SVa/+lhClpO/Cv7TqELP0HCJMqyaxem0NZtGVR3o+tn/WeCpVa8nQQpRGq5hw",
-	"osBFQm9NgzmJq4Us8YmO9SnJdBlKWDxtwfXagnLQF7TKkidwqy4lFYBYtgHa4CA9j/d0r7GEZ6rUxVwo",
-	"e64vEKk4WWzcB+yoUZ/cdtB9BmwH2pB52j2SzH/Hcppj1kSQakAP0jrTv5OWLQnACBJpO0Msuacft9Q5",
-	"AgA46BbgCpa2IwiZB9aozyfe+Hibk27tstTlE9oln3okFaTnQya0/TDRFdTzjrWaFMiSKsUrO9Ol/Bd4",
-	"zye6HMk8Fwq/uuSyoDoNn4qWTEZsomsnnHXklWc5PcNuv3n+hH3/4OF/3Um4yfVuL1e9WhB/bRCGHM8X",
-	"IL13ghnGN9BcyMVdvUDpexcuqbOybVkJj0tm0solpkQsRIn+r84qwXP3NIKfr6sE3SfmU7xaCnB5HRPd",
-	"FMe9d6H2TSdqAqRtwThJp9cNQcwcjwquLgiC1JEBiiAJhUi7bxGBieG7Yy93EqTP0e2lUPandWBI922I",
-	"JfnQJjZfQbRzBIBcSKUICT38OdHlVAM+/DqipP/XVOsYYHLMi/nmlWqRFmG2e5QVlxJylurKlwQ/g+SX",
-	"YC4x2CCnObqrhYpwzkarlpLgFgKR6iSZro7ArHXPiaX7k2bMcMC0plZwK9R41ce49uphgnPUoPBLqXK9",
-	"9Hq/M98g+WUkppVi7qVlej5Gjgqppm2FNUtns7n5cSiwlna2fZiX/Zfnf/qzyCVXW1Rl3Fa/53N4nEES",
-	"zxGkSkQzQ1oABRz25dpu4bD3gZtGW7Yx966BPKTiPV6Pq0XBpRL5CXgJNnWpCJdpUxQ4HcNdLnBULYRe",
-	"FKLFWNVXMoWp6T0IEcNmpeDjmTDrGnkC7XUbLICHr0EoC+8D8cZ1rtEWTJBkV/GwkYWLS6xRo5L82G/3",
-	"mwqlx3r8XBuh0ti2HnN9ux/UzrCZUsNu2AQsILXQ8guh0FWbTqYvfXByRwoyNk/xTXJoGWEKW3cijkds",
-	"KUq8sZO9vwc4eHLXDqOHAuEYUHuFmtuuW7VjLuZGtZKuK9RPN/lT14gZ+jtrwx0mFXs9W89HtTv+SgHF",
-	"Cnhlp1qYbAtiYeAtWw9vjRV9yg6mQok6bSzsSeXhj9JFpiko9qUo2ZgbkYVkKcc1kzTvhnimkpn8kMhS",
-	"cDmvm2eYkCMTOfi+GYgrgL52XHjYBEWgykoYxiRtp+705V77Zss1BwAB0NfTJdfCznTaGk13eHjlTqCQ",
-	"RuTbucXWY25GON3PqiLlqnwGUUX3ZYCg1CZUm+qSmntAkxty6XVjEg0e3CNW3P1ctsAhnEdtEaJ0Z0z2",
-	"wMTkOhla919UYKe7EtGiuxUoge5P5hl6RF/+mJrJaXSzUwwkMvc2ODsYjolEeGe+0fm6SxLdKLMQ40Hg",
-	"WL8dvR+Qn58yijHLiwo7fHPMFqJvA5pchwGVCGK/TZ4/l4V4KieTlCj3xaHbo9WhUDIq+ly7B/OFjZo+",
-	"TmQhfL1ygM1uvb/pOtD0N3rZYiiwoZG5eLw6k7mgmjMskuWAlOjj/2EtnanW1/SmEjGVnCRVxl/wC3gd",
-	"psFCerTVDJbWoV4KabtR5BqqWesXtx43tEVIqsNwNHClfdouzC9UToDfLOqLt62k2Bvrc53jfLJQP7ut",
-	"ajYnYkzuWRbNp+7QB/j1EWxQWihW6qKFm+WyRIZu4rV3poEfK3WRzMJaqt06gzuQ1/BgO83vOH7YsY7m",
-	"V33++7PA6iW0NtyBHk4Up1jOdMg/40Bxm1Q0k6otturJ8JZhhZ4i2g0OjKJIzsUxM1WOVfJBqdNgLhR6",
-	"OoXMnkeQke8bWbXBuYQL3NHj3HCMxwgbJpm7vp4XBl7g6LrALvQ4WDyEvR6s7V2+jlnkkQ4ALfHQeMX6",
-	"YGhS2ihN98lB2JZgzq/W6s13VaBfJzG0b5rip87nYPd7CD4M0wdHCXSJHMvtQMWUTo0RedzX4K/WygA3",
-	"6i8IbgsL+3dvYfCcImd7vRaQLteGrfmjXhKEPBZBxC09eCkYYK2LPGpESF9CheZMzAfsNTUHx6+hNnPz",
-	"1hTiMpW37F6Pr7wLItDMKmf6HbNhKJ+G6jClPzjx8CF8isVimLz3QatiNaSuA/FMMUkHluAlHM0y9DCH",
-	"l9/ENqfsk1bvD64O627cRMxNXuabXLWqEHNpDNRfRk6a670slV0J5NSiGPuSNqQOkGEQByY9EVVSSKvH",
-	"BC43wYbavKoV1U3yaQ+zA/fu7jp8pXPxg/tJEjSx7ujVghDxPeOFvBAZuxd0f6nY/Ug5TqtJvkFnwtWS",
-	"h6Il7L5NsHWW8RI4eWit37EiqaXLRd3yi3asD0vauzLsBv2xJR06KLCgudaUdMs0uFOt0nLV6PPdlXIi",
-	"JIetKW74WJSy5fNyW+/8Goo+dZeieCx6MkoZN/nrRLrRDLqdOK0vmnCfM//R58Xu9dCv0UfHcZZx0Jcd",
-	"B0nxmVQVwoXYb6k4vHzp7mdZKcO4r9KNhaO4QkQLSBmUUVPXb4/MoFGdsL95Ra1lfUowbAw4IrxZ8fDo",
-	"Wz/RMHFpGHR8d1RpNFLry1/PyOMtERAtrACYEqUwbC+c4JXVcd9j8BpEt0LT8SHfw1vtQRVeVpzNdV4V",
-	"IsL+xB4vJNYQQ9ApH+8UgGZ4f1moWvHIXsZyK8fxL1j6B0HXDyBmldWUeiHHSX3Zkba5BinPnSxZ6tJ4",
-	"GqYG/XQkc4SmgRKCGq2Uyr7Z2wbeMoziQfmheyeb8YKgDCJVTWMv440bMudXT7ArLyY+icK2AMFC51KA",
-	"gcYuhXCG1NHX/RkHcQO9HA2OHjbQs+4lYTDqUNecX8FE3jiKb5nN4xWgucEuNjA4Hl5dBVqv+5z4/UTA",
-	"lMyfdwP0ISDaAjigu+MzbdbW8Yjd82U5eDGwMqf70qR605qlAWTB1aqelgxRJ83+t8qnETDJw6PBQU84",
-	"kVbY3UCPehLaRo21msgpcR0fX8cbNGBDqcZFlYshu+0239/wY8oKABAUVKndMD7ZhH5kKP6vcqgGsqUQ",
-	"AzacVIVv1uw+YTNd5KYxiNU6vpo02kF24H6avJvILh67jbPXuKJ6YgWWTAIHxdFMxiAPFykEP2OF4JeY",
-	"w6CLHDo8i5KNxEyqnJq8SWuw/2XU/1qoVFMucK/vRTDAjZ3p0gqDvj42EnYJjS2X2i/HI3y5JdbUdQ+k",
-	"VIqCnNzbRrvIa8pKReJFMVuV6pgAl7z4WYhyLJTlU2EyRxul4Gi03Ds6+k9WI6gM2AnZEIQ05bvi6wlI",
-	"YZMxJ+MzSKvCqwzCFWWvVxkaTei4E85j8ahGfzbY4HLlMbFADsHo7J6b0X/StEah8nHAvPdOT2LcSayD",
-	"x5qYjTd21vLe8stktBJp62xW2Vwv1fnnQMLBV5ga6YaAsos8Il4ToGmQjmrSiRpbe+Z7IcSCvAQ/u5vk",
-	"LixBq3V2FQatcX+aKBiAP/PyYovxUasHyARyjd2EeSLxYS4NhKd3ne3P/rkoD3wHiBzCiYcXdFTg6wXu",
-	"b9PQHoDczYSBrOcCKm4Ieh2V0VmdV7m1Gm2rEeWBnesW2b55NjwWSpm5U8iXM92Sm9an5eGkg58Vt4NK",
-	"KGo/69bgfch7/ZQd6BHiee5KvY/2r0/JSFm1pC2bGc9T+apYOUUqNmj6zlhl1UKrdFreNQEA+lZIrVco",
-	"2brLeQQRAMsNGxLtbscLExP3vq/MmS/H8QqMdwb52tPVWop2nbgdWvRDzkfX/Or4tXtcTDLl6rWiVCmB",
-	"mBMoMpzSA3kkW9N4OkLmhLyhFiSK/hmT18lf2pYKeSNkipZ+4vh4V/LFdJ59HvWTkKJw84QXn623feWU",
-	"k0QvSO3pj8nexY4Eg/+1kZeBaNMyx14oZMVCDOAS+8REPtz6+5SEp87GXZIcTujRT1nHvXI/qlHFwkra",
-	"ir2iMmlIRKnlXlh2sl1YSzkatptKfd4OP6+L9GC6yNt/1JqqBOtJi8FRoccXIf9I2oy5+1bOtS9jvoFj",
-	"XOZ1AlwbzbXcNmwYvbfbFhFNspC7iHvwG8tX3RqIt1Szbi1ODX2t++obN2nEjb/tB3UWb9p+j+JJW7sH",
-	"K67skFLyQNUdVdDcZI79dJczaQHeciwy9nulLQAtl+AbAOnn/XhzwRVJQK8R1K0S1pO/sgP/X8C1chtd",
-	"Cp5DMWNXdaBe1H536qd0k5TR6sOMq3x4DDYiOXvidMalr+un3uXg8Rmwoa6skblwPySUh41fwc1Hwxoy",
-	"696poX8F+ZAoOIShxLJSIV/RoknX7PBEc3UaI74cth4H7LO/e65mc0O+ShcKR6bBjAe2sC+JBf3BUt0d",
-	"sY4EMG41uCbRRnMcacTHF9hlgyqQA94PRS43bQfsVt9as5JLNEE235NGik+b0v1zC1PGdw9+9AqN9X0R",
-	"QcjD6ufAfLPWQG20IqDsuocI6OgPjr4F4HSMWtmlLi8oXunuYxPnXTAz50UhjLdHDXrQpMJWPIU0TuPH",
-	"N7fQYoKWw4SwJy7NAYNCfvoILGWZVN40hboKURjhMz6kwdRkbGU103OWC7UKxV+Q5tUP09P9/gbz9e2s",
-	"+iknXcgs0MQeycyYSuQtEAt8KlrLaUOoUZGbH8pQMPnZGd+G4a/T6qia6N1lXg38B7dFfpbrbSywNgDe",
-	"Bw3Azl7+8uLJsw/PXr15/fLD+eufnr1yohgayvhc2h0l2PAmmmfm9yFllKSl4Al2mNET6r0WS/tzjyTo",
-	"071OAfbzoNn6PzuI8KQ8TODrGucSsTaCwtZVWu1ZUr0MWYPXBPl5XgpIbb17yYtKsAWXpYnqTDFPSJfM",
-	"iMLZRSlMn+ZC53zxG77sff3Ol9JYoURZp8F1h8Zqx/ItzA3KBtN2v59IitJeajV9ldTeMZX1EQsdnShh",
-	"lIiPkoqgoTu7//BbNp7xko8t2YpzfoXV6gfH9x9+C7FF/+97Dcj13/jdfx3d/f79bfpjcPf9N/6zO/+9",
-	"C2e93rifoeVJjG3WJ203aj0wlZdCxfhZHV3ML06PHdE/Yi9OL78DKVZywPMfMOxjG3HxLHQTW/muTaZu",
-	"c70VsGv9kNq7drAbNO3YGQ/uADK1Xpt6dHQUxQQfsaOo5XyYopP6VPPv7BojVC7jhgoBG65XA5V+SFUd",
-	"1bM1itsf//s5Cv2s2UG5NBcfyko5Y294TAElgEtw6qzIUYsIuS9OU3GmHUYhnerMhvTrD7kwEk2c+nl4",
-	"FgcNyJ1K23dqre6nrFRcmUquIwSkN8yKokDtCQHTGtZRvAJwsjdm01XihC3a366nuSCU/94dcwMaowXE",
-	"91xOpSPr2WoxE4qCxNqaR8xYXlICCJRjUhoO/tJpC/DTR8xbnd9tYZvf/Rlc0y3aybFN6RWUzG6YfZgX",
-	"6HPz13XfQvC8JcfYgzhI6KPt9FDvWQ3hdK6UrtS4wRwjw8+HpRJAIvNQZY3MFZX74zhbW3VQ3CgS5Ffh",
-	"NfCUPHU70JYXXzcU0BPfNTi6aH6Zed1/sc6Cj5qdoY2O1c0T1FLnqcJ5Gq2l2zKXRfJEXmMyk50JTAOj",
-	"rtyO/iHjxH2JpvaAPePjGeT7BQwrwg2MU2cTaDR7ogbwxHunjihyFLFY8QZyYr3jWkQ0heCXyTmc+H0D",
-	"7xsUZTpD1/d9l4ZNAZsYs+FkyaYlH2PyZnq1rSgoWGXvKwp8qojb2xvl8y9QZCbexyUGvDmcYmq2a3Rf",
-	"E3xNTfUL6k2sySl5JcRyE3Vvq3K2lsNUQyXuLy9FrrUsgbIB7H70X/ePZpGiMhs0MPm6lCal8fiAWt2N",
-	"rr1tc75y72dOJkhbAygJt19FKJGJ8mHUqtFgvtl+fLvSvaNkfa2IKzq/5GpeK7Fe3EbJtmOtbKmhHRrg",
-	"/AjKWSbtwN1RctKSwrDV0diSGebUnYByCxtnLG/BKYUamQAnkMjNwekDnFqjVh78EE5hIYhtt+OF5jl6",
-	"oUHY0zeO/pnSy5a+NHp88RqLq/dCwRNextW4MD7w4ZnT3wjxonEMtyhPnLSsNvDkWL9LrYR+/1yqqSgX",
-	"ZXut8HBSPzKMAMon3tc243moRd7I4NyKXkxzOOuHXwrpDlJN32I+WmLalKimJ3HqPcg8n9xIrRxlUeAt",
-	"jRLY0oSXp8uantcKdlzIBNAVeDFCxX/sIadD6QiY6KvNE9rYliT7unYO8h3Dk8fs3UFR8XcHWSKBXpfs",
-	"HWW1u+fqBhAY22PLGXVYhDaYjme5u4uRk2SqFB/bTkVXz+HBhu9/a/uCxaJYPeeyqEpg05NtZPx6Epkw",
-	"1HcQNgaJGTJ14dgcfxj0g3EtkqF4Jx887vQaxj9mlEaTcCogJFWX85Y8LjfBNL4r5PvjMGDvhcMAau8O",
-	"84pvSAG9vp1pNue5SL6lURExxeQoYKUH2QHEzVLJ13vMhoSUAmHsU+IICQ8GpGQHSYCPBwUNOInpvk1a",
-	"PZXmYqvkiUhKKy9ZBu2D9eR9ulzMuNrC8yhpuYS+pYwX7oJPZ6Tfzjk0XPbquONIF9CmJRWKiFFO10E5",
-	"LkW5LCUAgG4C1TTEOfWjBwDJENAF9wTg5ef7YYPlVvQrYsDN8HJdTpo5NgaY+7rMB+v+DSgiIMXjAzEn",
-	"X0FQ/xsO/4PSNvKH4GfEYz/g3h9kB0Ah8Ki/KujvgY/wItafcZXXn42k4uXqg9+6A1JHPugGdEmcjwF+",
-	"SdEBnwEdmHVtxLO9Fhv4+kyqihhB4QXqmCEkZEsRqmfIFA4Z55G0his7qCdq2u58CPjcMixcwg1wgVR3",
-	"fhj2eUsI+qaDL3TZE5M8BkdI+EWwzgb0KH+/RsLZRR44rAtenifaNqD8SSnMzNev+Ph9OgcIRzoxW3Ln",
-	"/bHiQJ4715bQsPaK8lqNoi7CPg/PUnE+VCYqX7aCMOfQ5nzb9J7vUBdqq8GuTxo8tHDmHs+WvVzrE1+v",
-	"BBwY2ybSk/3Tr37tDipQVgpbpxCeGrCQ2hZa48SJImhrk/fglVgiSqupCurOzS+cekXWHCVjdPQ4upe8",
-	"gaGSdfddGhY4JTLdscAXPFOxBKqkftTakGrczo5xgz2ndNSKcMtFVMh1GCDcA8n5fiemhqpYbwfmZP1L",
-	"Pd2mtkAlXaMPBvwKS+yh/ZS1i2OmJxMsJwWE9ViRxgra0YqQdjNCkwWF2/3e1+pTJ/R0CYZbWkTam8a3",
-	"VpPTtjRRdEBgILcNqjSoAqEQNIQ6Qin+mvcv1vTbhuaWsO+C5YvVBRgBU4Zp1S+/BH93/vJsR7Xt+csz",
-	"3xap0VgXOpP3zDDJDuYd2uI5Cv2ZOuNhFXYzsLDzJUAv2w5ZV3as5+mmRW6hDYKb6SUTV76UDxuhhoo7",
-	"ofIsqBJAXMdsWCl5dXx6cv7jEEOoBhq1A7225n5kB4s2UDJbCtFKkrasjBX5k5P0MUL2YjCwqT+Fu7a1",
-	"0CGvkFkZK+YMxjO7YxyNPY6uTTTdtdvWg909J/a5T56HiCtbwU8wg71ZfDwXXNUaQarpuUdd2eJ9XHfb",
-	"lCKCr0wEW5qaQztCYme4mTbkwzkve4xUl/SlLp3byH73NGxDmnYLXgLXBLCYLCR4UQyHsKFaUP9D6GYD",
-	"abXeWj/nLD7EHlSKFLVfKk2Xl5wwd+T1PcYEY0rAvRTJbvw3LvzoWr7Rpeww5Cf/qeUeyP07Q4O+ohY4",
-	"G53/d1aN7K/8IxQW9mOYey4HCRK4zVYjmdGEWoh1O0+lGXZ9lugQW2rf6B4ADAK5JYEI1tH4u/OVjaa3",
-	"1i72NJTXX2481Kfuh/sz32tLs9qISWCMzQ2rFnTAmbdJ40on77cyskBfbHBPQfQCbRxdFJT4oD6YlRp3",
-	"TdOpp7a/5b7G7U0E7leUmviIDd2lG/qInhyDJMmlexzaNGIkcM4XC3Jg1CmvbbGD8EAzo7bl8WbSLSGJ",
-	"bgGZjNNw2/q+N9N021vw1cm/bc/41GDMAG7z71F6MGUWt/XW9XnHdS+O7SXb1NPFsYYVplwhhwT2Ljq4",
-	"DemNn7IO2J07n6Kt2PVYfJy7no0WusOBSk0MdrT798e+cylgYO2IgAUq/vS+eWNP1Op1iPjjX23Vunzs",
-	"u2rs6hWOrZZ0uLDb3cmT7Y7LE4AIAQ7m7LiQfwgJ+Dm0e1Ahs3vpu9vlohB2rXlhi0vzmknWgd3TvqRS",
-	"KF6XcpqSvmeBQRHrCi3DOKY03TIMctgTGIS+D8K1kCZgt1uaFsDvO+oqtLA9cvfABXviLmNx+y2P0cO0",
-	"YlYvYuDrvxjqctipvyDwsl+bx16ugQ66TPBrQmq2Xj72gWyORP2+79U1sDKxUzl2mZHWY2BlbKaX3YrG",
-	"+/c6diZIAk6mBmQQV3XAD2emVQNiHXNn1/tLcLYAgc8gwayt2EKMRZ72YryeMCMuRckLpmlDA+YZTgNg",
-	"M7EkA6LDUhlQu1XdaAYDk7q0dcJFKujXDsPT0lgNAi89cyvn/Oqxzldn8l+7MWvdM9C9NMCEdW5uuCYQ",
-	"19Or04An2+/GnuG7Trkx8lIArnnP+/H/qnzagCLF6ljmndJYC8NrgEhHnDH2WwJl1ohn1Ei0T1PLsVZG",
-	"jCtH8D/g2p61NOPFz1F3KgFlm1sEE07Dbj5s1APdS0o2afioaOSbR/nWc371DCGIThGpL515XqMu1wmy",
-	"I+FhjptQewSON+erLICTQr4eIBC6axoD5a7XDO1aTgM3dEuV08OrK3ZbacseHt2DaTw8engH/mg2ZmWN",
-	"lqnRhpuMyQm2z2F2VgoB6IrEsJptR6nxZ1ym1RsMlXqltizrGZb2RTRArvTvj+zMgyxKbKtGTWUBYl+j",
-	"X3zXzDPaoblh80Ze81GA9TQBBvXa0KevkSGHFSR2fs4voMFnDfVKpwS1S8Yjz9UTvH+0+wa0waD5q4we",
-	"7qDhq5yVYqzLXghpptDLn7eT5om7E9ET2WaXYPA8S8UmTpjOpaoAiLWmqvu9qArmtO1A3Izq77Ptb3/Y",
-	"Yaev0V+3i2xpCIF9yhYPFNazoQ/GQqiAKfRPhED6gJ1QDVmzjc8jRDOF+hkxkVdseDhMt/ZZ19H4OB2c",
-	"wnGSSZ4FBfVFIQCw5pgND/lCDgln2P0NhO3+OLzKANzGEbn791U6JNntmPx+7vGMpOptci5EabS6ZcAN",
-	"7hTQmOt4huY0QFAWCcDy6zBD141Jt/y/oB15KtXf1IQ83atX5jRw7+vXbq1DgwK3Pw6I1qD+QE9pnwbW",
-	"EVcVffk3Tjl9oYyl6hma9DFiRGgsGINYP1T4bLfOOuWdObpMpp3hr1MuRE/KfW13yoDUAFgvClggcqaa",
-	"U3Ux4q+Be5A6rt6+gP1tdRNeNpkDiUmicN92Z8xEULF+c7K2A2y9pPs2Y/1qE9ABCPg6PIYWVWLpzdGM",
-	"ktsNqxRAykERYhMI+ZYhFHQAfrcakdSH1WJ4HONHwEiilnUQgBuwYa6XqtN7p1r4xLeQT084te70PHpt",
-	"x+hj2Iy97u80wFWvXRB7TahCni679DG8fiqjgDpchCBAoEt0fOVOoTa25Nap/4vKMjouIndEaDepnjf/",
-	"3m5y2sa/onIDK/t3b08YgtF7u6L1tvRU6KFrEchKzMwlQcAiry+4jyWZZG4vxtAPA3GmsCNFok+hu4ep",
-	"MlDALEBvSfAmu2vobCR0s0dtzMnvOuybn9tw8PZzDXdzCacae4Ar/umWVMpU92euwj7cMmwIYwx9jXy/",
-	"ZUdO6v0ueYdbuzvF71vwIwDHzi4KnKxWFPGaYa3GgL0GGA0P7QW54IoDXHmqz8I4CQlwZvmoiEl2po39",
-	"AEp9uoNhh17+OKP1bv5uYPPbvffDXW3609rwsoSeIqDqcug1let0uWWf1AWjq3Is2lLQJeYjQBHGMRuO",
-	"Klnkw4zxCAkMB4C08iFUHLw6+fnZcLciGqhtTJ09aP1dOTCRzt6J0bRoSgQWk3IUFoWvs+1cCOSnvys5",
-	"M7w1qWyVleqdc1AYTfklTW3ZZBgMNFnE1x21NeotcJ1GBAUsRtxifO6b8NGdHLxTmPlkMiyNxCGDQIIf",
-	"gu69cGvJEXVrTRA5VSYF5VGswtXHrrK8dPJvJg2D32SMKnfZ8EKs/gniDggzhqT6n3++/8c/B9/8R+oi",
-	"0Rq757iTGjWX6gU+f2/H8fo3pE73DbjZ0xgmkEyUURnIWsF/iHancAB7VGOOWmrkkSdEzA3U9DRTo7B7",
-	"5x18Q6GFOhm8vf75ulBD7cla3p62uhQZYgFQVBSTt7pUvq5Hif3LMmzYMlod1LvSfuphB/7MPLZ1C29M",
-	"XVhoiLbZ+vrplhLYuIwPnDUI3Q9FpdhAC7rC5mwkhIqK9NuWvfU1ucxDnWBsj1OBHh7gVEM5P1S4SDND",
-	"M13lWqWzkvrcGaywa2nhEJX3OqE6Eu7KUtfRXSpBwo0kFulanwkPWzrVzWxpyyG5f1LIBa05seI2MvCz",
-	"yZK2f1pKB/rYn5h2pLpZP4VYpSrCGG7Sz0ULNrH7PGNDALcZhuSctYJojyKBZ2UyNvypGolSORk69OBk",
-	"RWUs9NXEIdzAlMcnUEVC/L6Ib75Q01KYlj7Z7Vi7HdvnxMZt59Oa7PWgzELjrvcKUE3kFQSazdJtJwLb",
-	"ytrPzQ0UX8etrtkLy3KhQKGA2B4WQ4orPl8UiRTKkc5TqLQe3vIB+0k+ppAkSFgD0Ijs/tED0F6+PXqw",
-	"jnr58OG33yUOcSZ4TrhN1wSFfrxC0HYW293U9o1NSj6n3hqEneX7ajZQe92cn3IrNvGiyR1deTsSg9cP",
-	"v/8+CmXfPzraKeVokM5khoSxT1Kz5eq67U0zHz7I4LKCmxeiD6UETOLQgyMkGCXUKuwFnGD80N7cJ9t5",
-	"H3INoEgtXKPmkfcfsXvQLNSwUlj6+WR3dgFCjbTmKYXUH6z8JGBi+jckIDlF2YixVp7MKI2JZpFRng+n",
-	"hyANS63YmBuxkXGSTllKohyn4T48DFeUYjEk+r47QTCsYZR9Y/iEmhZTdTqs71Fcpwm9HCa6fKdkLuYL",
-	"bZ2+EDYC84UA5E1Cq1JAcmNDorK7kIECPW8eHt3PoIU4JgU9QJMlaLehkU1zsuDJNFAy47082UFj8IPs",
-	"4OHRffj/b+H/HyS1kWvVb+H92ON9wx7baf0DKR3VXmxTH5JBdjWqx8pwk7Y7oB0tGXTO1oYMNA9BEuBH",
-	"unvbRvxC/NKnWRNg0PVDtGlHU/P1Di04N9RDGMA+AUyzI7xNISb2depkXtXFuojrApVzoK54bDysoWTn",
-	"M+FutR3PWLUIeCorNtZzsYl2snObyURPWFtku+PVg+ToOFHbo00jR+loPU7SlbNODqa2BK3mub4UhsLJ",
-	"Rs8FcIFSmGqOIKBp/OYtOFyYFwC+QAmoScFWh5L+FgDBHehH0rKRe9R0JQUysvqQq0lHYc+DuLJLjQ2R",
-	"M8BbjkrgJcJQxOZGXYA5AsAcCIQqCLVUC1EagVhfoXSTjwCTJsn2lvyyFZxW1LFYD4mbTk8Pjbu7URMy",
-	"uXQb6hbgncjchwteY+/AAvwU4sPpqjQRy907E38C8Z9Ee0sUYHUudheaEy2Z2+eB74SWWA+vrrpScsA9",
-	"SVy3BhBK1wEDSkSqhGFLgi61Nur2mkQPLXMQvSDsVrzAbG3f+1EHneXeaeQ5sq1tQGf8EnFf/9epoTkb",
-	"pdowgiRr0/YIhANzqeu8FhSEEbhtCDESPB1AppAEI7eH1ZpN6pyNFgR+32qwGxugrV3HC+nxyzV6qDsd",
-	"1gP2O21/Kns/7rfEbNcZQqXsFngZUBJ42YomE0iow575pcV3NcFRptpGNIEYvY989SQMFBREfSnKVqVi",
-	"pxKz4MZswaV1c5hCfAR4nF4I1T0X0OMI2q2YrrwOMkHNsOyBeWs6FEp5Mddba1h3Bbh31Zg2SDT96Pot",
-	"isr9ETVVnvVwDpxBI5RgHQIunDY+esXtDMLQIXT2V0s/erNW2/aXyT6Chf1Nk6s9NMZe71WnjKV1DIDC",
-	"JsHsMeRV3zp31wi+sA92sk0jOcP9TZQ5XfGx9Q1unC1c5GNe5s58MzJHlaOu0i+4nJvtomNL8Dc7aOmQ",
-	"deImrThkFT2KvJAgvCaAJKlEYP8+53y96yeW2MST63EqHl5qa9JCKGFJpk/tyuLqlOyO2VnvN8MChVZT",
-	"UYatCa46b088uPdt1P/kaD5AyaemhXiZziB4S2dNrB167AJOFCYPcMPqMA+jYA21WwY9Y+5UUh7bNA+O",
-	"HtRzkKYezZHWXDd0o0gTjfO+bloR8FhX6MD1QILetqhx27zYyoKDOXihsbVoi/c4EogjYZdC1CGYps6O",
-	"94WNVgzb7Q3YCRWaU2uxEiMADFkBoBjXXa06GueVFee8nAq70zjHm9+HS+45zS2ebL9bGef+b/pEtvYy",
-	"rHNxLLzZrLUxNKDi+E3f5qNvqyDos6O0+v3t6RnE9tLZMXoEqLS5L2a/WR6M8D14WjEHvdq0KPVI1CZ+",
-	"iwIF9cd9CuTLuohprYglXwvoANOiHMQa13jQ5uqrkj6QzUR/WmnH86aT2eNRR236WtvTEcatb3iGveg2",
-	"1XKM0idPU7T1WlrVMbK4kdwNup1NtRIBDz2BekyrmEGWiFBsLo2TZMHnIdSjGplDYmF0XvKloowasEdL",
-	"PhbdbUTHJFub/poFH4sWuMwre4LRzy22Me4Y7p40mFnFp1w2+nEq8psrbbPY4QOLJP9Y9/UsZtyI+HJS",
-	"M7jNznB+85qd4GJ8EjiNdBZO+hDDwmEWBOkFBfTdF9Ca55GW0KEle8hAqWFbcF+5YryQ3InqnmnptjjD",
-	"uHDaZdpeoFYHDkIjxIkGEBtUFuomcNutHyDOLNzemCjr84nMoqjIzeqDxgo8ZfizS2W1EcM5s7ylKeGP",
-	"gMggWCEvIf8C5U1pmBFiEw4k1t0n0kndEc8ZtMMEFS0FpZLK+wxvWc40M3zFjO4biqMRdp9jF6zAn8Rq",
-	"W3lh/bYMFtRVfKxt/t7lyK+izOXYtjfyjA9Qrh8WNOHAfgBRj2oJ5fR2huAo1Js9eabbIokJ12Cxg+9c",
-	"w0PX/yz8ju3zKIz39DR3SSWF/NuZRk1WQ6l1aPoSS0HSeqpc2lalp9RFUybk8ySEQLojPfw6zS+sLcRJ",
-	"SFENAVBnlgPIYq4X8F/H+5JCxjcGuU65ereU4MYk2/3qz3XJhjjxIXhghjDp4TF2X4iaehbFBgI4dH/L",
-	"pTP4FINFixw+cBcE8iT9j/oxrrZgu5vsQuhFIR5RKxx4yxBe3Zj+WsIetl/fdND5dJDEntTjXKdath1l",
-	"s9ESJh1gG4kxabjUeYYr3NURH19Ahhps6p7MnDW9ItLP/PH6fsLJOzYj7PgdEh2hwrtnEje2aZ+MKHT9",
-	"2celaln8ligW5L5EStpIV3ZPCTZvfaY5ZU11dq40kHR3elfoJH2auI/8+GklaX5WynSHAUyVvuXsVgNO",
-	"JUQLaoCs3Yph6whcre57HTZ06egWemuLRSojXKRMlqBG14VN2I1NKuh57K6i+y80+OnZ6kanbPhnYSVh",
-	"0ukAqp7s/DE2iF+KthgsdL9K0QlA+QYtNZT0hUx1wvw7PvT93wEbKZ24bvr1+arrD7feM3jK925oYdNg",
-	"dXl4Bne87r+FsGyqu5tde1aCaXl+W/zciRrgVDMkxa58EK/OHjkgDHhTzSNoVOOxAFVnpot0Jtc2Get+",
-	"NDyOkF0euXs/01UZkGwiCEqoQ+UrH9T/DKKZtsaL5jWUoLgh8Q4nWv1s8j1pP+7bYDySJdVoW6a25aPX",
-	"sDeJ6mAcLG1wfG5bJMox9CRTKUjePYByicLOVricESeBQjCaHkYlC+AqW6nri9z2ayLq4Pnv8UpTxG1d",
-	"uCL4ITQLX1nfRYwr5v2UrFLSsuHFMGPD+RAquqdDdnuhl9Rj/N7R/Qd3Irnw3YMLfOze0bypGlMaSFxp",
-	"e3T3+/cf72X3Hn767eKn+c/TH97/938cdMPEOcPR9rY/ii/MTKekcV1LGznsEm3+uRr3SCWNOhhs6gVx",
-	"fXXnEZ8ByoG8FM0mDxuDtxUkPtHgSXL8ymlJKq9VqkdM/F7xwtkVGFaGqn4y8qK2pFItqha8LCz17rwY",
-	"3/ViY/ZToQTFQRIrqFDxEczQeYZCGyrY65oOGlIDujVpcpK7rd9fEz2kR4JZhC5wMwCB/mXroTfJxkgh",
-	"vNufLuPOKevDXqI/6el22qSnOnQBjMgkUPz6W+ptCeTpDz5eZ7YFcaGFN3lmsn/+1IJEUd/pDbJqXphe",
-	"tN9qmGLadg6Av5S06nh+Keb6sm/jzXYQjTiNFNMq2iDmoZVTMtSA6dnApebSGJHXmMjA4qgPOnT2j1AT",
-	"MBKVzMxoXIB97FBnJaPDrdnHpQgH0rwE/mLQbieV1toki5S5i5Ax4zQ3Owa1TRnwvqmKF11R8KLR93iv",
-	"YNCzEPlO165RtbaeRF4GaViuk279sV7IVHGRDyZ4e1SqENbVHjg9dOIs9JgXbKwXqwQZdg8rd+mB2LSk",
-	"C25qLpOwpqXFuLfhMmdc4YXpbkxvwTRaYZxXIv6wEU4RSYUCu6++tWJ+IVrCeK8JzCaL3UYSGQis2Pd1",
-	"RpNrJVKume4TNJYXbWF/QLNBF1aIgrNqcdxOP1Sd6yamJ8wdQ5QeMGABv8ktxg0GiQRYjpnXTyIURwZL",
-	"f6ekqR29NU02fIhRwB5Bf2CDAknX08S62K5mWPsFqh1SoZe10ku3QDysmj6NdeZxtFFxhXJf9h7kETjN",
-	"QLOsk90wiN2sDbxhQy6KMVGeb7VI89z+EWmrp7iPFJoOIcuN0DS3rBAcuixSjLqfY6EZ4Iw9l3HYuS2m",
-	"DdMpqAtnIrl7rBeJa+NMkw8jnh9jMqadccVmvJh4T6ZuxMwvFBwaLBDqKXn+yMNSFQLTOt2FGkAmLY47",
-	"EUtRslwjSoB21xQBsJo/IJLD38CNw4nhz6Q1W0LKTaAa/B21ZKU/o9HTKSpyOuuh8KO/IaXvkytmY59/",
-	"cjvXuOy4sFwj7KOzxdIHdy0PS3awFEXKSUgH576FPBeIOroZmAWEhtMsupvHBihsM22B5pJFfira7q4G",
-	"wmfIZAgqTKJEa+fx16VsWywJuBahsdBO6x2epGldyw4ppLHuR92p+CX9on7rhkXO56ITaFs9hCKMyERD",
-	"iZtaLijEetzSWFtNrO5a9d1UgLn1ve6h+rW7zA54widzbDdJLkOjfoWYj/USsv72ytgXu/qN9euLiSkt",
-	"ResFbvfqdzRsu6uA3UA+96oWz5Oop0MxHwlnsaL/1llqw52oBPvqRYoViY9Xdg1S/+bDbtGwz4QNMWLK",
-	"5p1qnaOGC21oIGXcB3gDECAbc0UKtFefBz0V23XFc+1azPEytOl8KzUOcd5r9rNI0vQ2HvAzGOv+tTtz",
-	"ALaHt85DJmuPCszXS2WwMKfGJa0VcNDFPErpX636kvbrL1h+iSv7dwd/D93D96XO4YAnhSit6d0qRWOn",
-	"lILQNWuPJ5lAVIxVyxboNl3qOT6vKe1+8xL16SXoLXM+0peCYLmgCAGFusjZaQkTE5VhZVUIw7hbbty+",
-	"7ehhk6/qagRlJNfoE9ivumYsZNo6RVRJPWFDmKwZhGeH4GaAkxys+Lyoi+vAjGBDCjYMB+w8IFTE3/Oi",
-	"GEJ2EZwcVytHWD1c6Z/6kCpR1r4J9rqdfbhqdvZg0xKhpDXjUR+b9airvx27GQyttxGITFQNQeNdMv8R",
-	"8E46ekfUJt9GIZTYusP7QTORQ5vuYtUv8NFafTwuKiMvBZUWH4OLJpQkZ4yHimQ2/GbgES3Hej5kt8F5",
-	"g3WlWGVq7iAM+zfDGgvvnXKv9hnrUDUrCuPfB2hfOILjgHIix/gN007+cpDAgKhhl5riwvhLdK8UuSjf",
-	"KWIxF0IsADCriYi3T0rec2HmORbe9mW6hBPdrKyN2+ilwgSA6tOHMcm8EP0YmVloZcTeG0yGXdrjxpdC",
-	"PJWTScL+cjS2xchGaF5OtWGGz1vxZoodCbe5nExEmbFRonB+B8QAzj2V4ykmqYJcny8DmRSOg9y9h3ZX",
-	"LozTR/xnaQvMZ4dt12fg1f7pjPbR70NSLS/FRvgul+biAMgdhk2poL9EDr1euL6OoeXMCNsMrVFJ+IgX",
-	"HKrzqNl5hg5S6vuxLDX0cf+rqfq/bNZS/2WUfb+2vyncyi+1k3lfXNMP2dYbYBw+30qSwPcEZaOFi3iS",
-	"5xjH7q7UiNotAZkO/X6959xLWvzGihLTTHFD/5YfIQd1SzIu8PBmIm4AIt/UWktpZ3Nh5bhNpK2gzzbD",
-	"nvswInj/lrrMzTEEebHB/T3HNb9Nd6ekBNlk8E0UcipHKaSEteIB96qpsHGzQ+N48ISX7j/kZEUALCi5",
-	"cpvQIntbtO7nqGsj4Cuq31hBBmEccSlzQABEw1WWTgfF5Bxja4GRhbQJWbJCT3tgA7nX0/km4WrwLLYo",
-	"Hz5Umm7w31K3sS3fesFVijTOEL/QaTmUEx213g892eVU6bIBRBC3XK+r1rcXMDUqPOsfxqHmDgOExxsd",
-	"5RPTouda4iiAcpeOXYPG3STZZGF1Z3KIp7wX3hSiFd39rNG+r09hqasifyye1Zd7e+EQpLZFRAmx7glG",
-	"S6k9E3QGhsNhc6oX7GGl7SjzPoh4TXSZ4vz9iBvGZfth13pKVrrK+5ev7jTbW4yEQD4fl9p4T0HCgXbj",
-	"Fh5B7+jTxCNexP635qWcy2s4KemygvMEgYesXu/V26jp49C0N+mUfBLaXKQdKogUUmNCP8JG9j+en58e",
-	"3hvcY4KPZ9Trn0c9MyJXZAZpQ+hY3AWOBG7H07YMs+dVCQwsCFTq/iOt7zUjS2j28AgTvVAN0IpZvWig",
-	"mz08aqCb3X+we16/V6IS53uEFnMMGrqK1wB1biUBndfDjKSmfN8MOvsb1mht/0R8DdBCNE93itPH9Bjk",
-	"VmCHxLbWihMijYjsSxH6Kvq+LTPK66IstLm8GrCo3yD8Zi7KaY8046d+YqlykZLLnUXPT+GhWP/fXOMP",
-	"0LZntII+GtiOx9eOMl1ZgFYca2W5VH3gHXfFJX0N2TXqGC9Fl6ZqlwJzYiBV5DStva1JZgiTVHjhqamJ",
-	"Oz7fbNzyFXwN0Rin9ekSWw+53xViYh9F6ji6vVTzkiX1vwU3psOaTvExWlQK1bEIHL+LIkR3FhNmrB7r",
-	"hC/vDHO1SAJEiv1wZu1iyG57Vo2Ncqja8w59b6IHkLOfvzyDL++P/Vf3AyL4+csz8CRBGfn0zekTRsrl",
-	"HfC/ze7XPwljxfl47o0HGfwH8uLvj+H/k/6aRamvVqety/4Vs198XO70zev/3/+fYYco0u6dYIqaOFnd",
-	"SNgcialU6C/znW+sKArj+K6diXcKyx9uGUZJbQOGjsd4TFg9AlN693UDsRLwAMF/73fg8p5T0dIrLn3f",
-	"pe1dOdxDTvcv9PLM8rKXF9xGLvqtkR//nPtN0Zlez1+e9ZZLew5CxFPp38KqPlvsAd7kPWYh+EW4N57i",
-	"QWjwFGDImLdU1sQ9YKVip89+RjqG2OZMg0UsjanW7LRbjV82KA3c9ytjxfxWuogw+mWrNs6i8scUBCne",
-	"q4aENTO9VFFbG24uNm9Aaj5SGTGuSnF2IRe/ilJOEkbCOaqVahWve8Ce6xIMVAjLA6+Psr0eecWJUU1f",
-	"ow7ACNtu4IsyDYp4Foo6rxZoDRI8UteD8c/dMuzFaeAnyUK8PjfHkfj+L86vUiwT5c6xpWbCbkKSl9JL",
-	"asizpPbifCpC41AgkYQ9d323f3vyKIQSpWm4EG9a/4npUlvSGRqY1vg0sQuh8lrbmBGQyP5duokq0XYH",
-	"Q5TySStL+W+3oLpx65UtqunehFDI6gQN74bsV/zgf3XdnOxn9Ps6Nzv4+hK4rwoaXCy9GlAAqhXV7Shx",
-	"Bcb2bm9kIiUiVHobvlbeEiURQw5Cir7E0tmEBTe2uxMOwWJ3ZwVsQQF7HWXKgpaN/umAU3DMHjLiGwxb",
-	"7kBlkNtBdvvh0f076bBrVbRi5bjvPDFFcAhjDSLCEfYHeuEHfOEOqJwW9FAAkYDqK7e6sk/iaUDZ2FrJ",
-	"DrfizBJ2wDZYHXdXiCDdpTFfDFDnmhAb+4cw/LXOet8kx8ta19/SlLhvL+/+3dsT6C9d2oG/Tty5fbRb",
-	"30v39C2APb5xEVcrcnVt7Zn6sYFPcu/u9+8BpOSb/0wAk6RaEtR4KhjG8ozgHqRhQfLCWCjrdAvvrwmP",
-	"HP3noIVU99z+5m0prWjDMGrvq+ax43KtBHaJ9AEG/ATkJVisuP2ZVzF16QxaaNv8iC3KSkETXWH6yYXt",
-	"EHTZQV6u3lQqHWMSoF1000E2SI4Grpv0h/E2CQ608HFVSrs6c6NSTzl9IWBm8CaYm+AlBEjo9+BU+PQJ",
-	"bIqJbtl8L8Tcng7xXIdsrOdzbIuSY4sHMWK/vABkOqt9Gyz4UrMltPA8wyTVd+qd+uabtzM9+OYb9ixu",
-	"ksvGvIQmEMMT6L4q/wW29zF7DLNm569/evZqiImCiOXcSN68ZRCVFYqHpWJD+HYAnw09TeTccpYDNIou",
-	"VzQZ6v/5zTdgli3rNbMlV/bYx1UyStHMMDEIOhGDT1EvFTSaC0mjUYFA9k75ooFQJoCha6nMgD2r6Rbq",
-	"ozlAngKribsK88JoqN0cPjvn0+GAnQlfODq+YNy8U8MXk7vQEQXBRjmUSSPeOWU2OaVgUsixHdb52XUW",
-	"5hIC7MaK8hEo3zjiK60EDnvMvhnCyULeEuadsl+wEJFdiJWJO30HHVaWmNGG+/zUnXWl3MEP/xvJ+5+O",
-	"Nw+xt/WK5uzjJqHmHUwBbEQNejHcgmOGpVnk83+nYNkT6Hxfd8iqCzWwXzm17POaPPlFFwvBSyJl8pNC",
-	"73eaN3ZAJPKgn7Jcj6u5u8fs9pvnT9j3Dx7+1x2fQmYsHxXC7XguhjCIdySR5Q+cvGbTw4dHR3MzzNjw",
-	"PjlH7s2+PZoPHzEj/yWav1nHzHqnAmjWGl5WKzwWO5dzGtVN/dtvv/0ePW1WWqdqHuBVxevFTk5fHESl",
-	"dQeX90B8L4TiC3lwfPDt4GjwLVUJA9s5rDOkqc/IOqqOQsdSAIuUWKYMN2Ciq8BWnL2ki3zA3vh0d/RF",
-	"S2NFHgr/o8ICbi4QedexdydeYNNf5AfHBy+lqdPPF7zkc4HNn35LIiDoSSP72kkL993vlYD+1RhRjfKx",
-	"gJenAqnv63xY2JL7R0eUhmsJ7YIvFoUcw0wP/5d0nHq8ppgMIqsj2pcobRrGOCo16D6UP4adUXkcMn5P",
-	"QmZ9yhKG31KXUPhfOhENT4A7qG16YWsP4ZKiJKzmc16u1msZ0dfCqd7DgMs6lI9TdEuWrIxJzd0JPjVY",
-	"D788eO+GJ/I+DA8efvR/fjq0VBO3SEKsnniI2AU3Fvg5hEZhBhjdcNIN0SRyRP2ATCis54VbgnZjIM8x",
-	"L4pNWj8XROvhwDZIHqgZtLhAzGX9cH2WmKP4Z5H3ls4nStubFJ8a0chzaKuAhMe60CrCXASc3JtSKshz",
-	"ztCjgfUn/jjAdPOMK0WNHgTw8GP4+xPuYSHammgDeLZHmYGfiRywhUo5sTUOVZOsnsKANYTgBlGl1l0/",
-	"cvgUNVpn7ux48sWEuru1kNf2DX6LCDE3PhRcL7Yrqdfsj4ByC98DyAC8oblbPwgbb9WNbklHSMc0Sw2T",
-	"HyCyaU5836mSbYPTY4fwDI17g518I3jeYR+3iuVXHnl+fUkJVsYbG9/Gy3Znf396D1dssShWW7j6WhYE",
-	"ARRlPn4+YGRg1Nol1i8504gkFBR4I3AQQ2hL6GCMWu2FEIsgndA4gL4GZDegZku2U2xAoOiDySBeDMWa",
-	"4JXvFMKJQ9fiqiyFQmctKIJNSj6B9V/3tr8PfcMe63y1P7J3k/JV6J+afDw4fL4U5zitLDPiUpS8oFMy",
-	"HknBllyZgFHvL0HAqEeeXuXSRvrzJmOBB7rosd6Y4hY8QdSUyym2lNWWUms9RHh9Et3grLfOYLTCF1Mh",
-	"jS7RXG+bw3Kmt+rVu4UIZIAcfFEF/I0Y6zLvqC53VZFLGNTsQz3WASXSMaKMKQycgPodUWehp0SZ6xDB",
-	"SQPvuS6bXhSomTJCsOEh+VIOP+IfnxojDgfslaaUInKHLEp5ya1gF2KVtumiuPuvUiy7WXeRaYcx/6/C",
-	"uNsGMnweoQv7wNjK4DZ7acHA90LWbxeoo37EvLbTO6m6gaPTj8RjooC6SDLxnTRUUGl5U9p3QruRS+KG",
-	"Tu+mMxyTqrdQpS7mQtm7wMnaL8RbygFDGW7EuAQ3Irr3qBYaapYH7Bf3UkqYgIJM8FhHXg9oXsSWQlyk",
-	"78MzP6lznNMX5H7NqeyZC+KWZxRprtnWzUnD7aLbdhBz9B6iA2wok9JcSTNsnscrsVzbg8+jC22+p7tC",
-	"tJcJvDCmEnn06pbzGrAX4Hm5QqUXEqAQq8xdbKcwedvzpof4M78QjK8dIzSChkuHfaoY3ODkkabu9+FH",
-	"mW+1rE/WEOphgML7w6VFYNBHKApPX5+ds8FgcFiKS30hhm329gYFbRVvJ4YYRYtlJPMbunceJLJAoj5c",
-	"n+fcKiMKjLWnD+pSqC0O5zNINLkLaLH4KAVeQMVQbAgfDrF9H4JrOnaLNV3/7+z1K2w9xC0fHr9T79Qf",
-	"OAr7A8NJf7C6Mdkf79Qfd+/eDf9zDw+93B6yP9iwAanuPqGaPaZVSKFU0wyzqwN4BhRDBvl/O2J6GMsh",
-	"W4PgYDEaCkn9v1dyfFGs7jCcClU4wUx+rf+OEpBuBbz7oBviT33MBH5LSV8mrAIhX7FDVoiuNAdwdwN+",
-	"/Ir+4BhQw0vTfNbdG13hPN/UfwfANPoeey3jKGuzlWqKM5VqGmaJe3nvoZPBWuXGPfxORQeE5IFloI4y",
-	"ZD4csBOP527ryhgIvGFc7SU39i684u6Lp0M2FdY4I9ys1PiYQXzrnZIK3L0YtkTq8Y2GUyDxx3j8aXz4",
-	"d+pxqZdGlOYYn5DQ4X44EXY8G2YEqTyEGSF04zBAx0FeXWhgmTL2zyBe9gxv1A5m4/i6DK2/4WBwbUZE",
-	"hh36kmoW1NivG6rXTpTg9b9bJ/e0D5iUTJTvyF5YlmuMO7rb4PZUWiOKyc252nO8l8s6Bpl25oqrRUF1",
-	"L2lFEoQX4OgIZcuV1yEhDQw1WPCUY/6DYwBBzQzRZ//BGvAF6qZxq4smXTyjqe0giYAwMrN2cXx4aGZ6",
-	"EaMFQb+2MS/tEHM5SDPGDAU2TD0+bDPQqrLoJcw2/BM+13j4w7Pz1re4K6nzg14Dn4ScBiT+LPjhhm7U",
-	"Y3bJi0oMB+xnrN8uxQLgQByvGbrjHfp6jFJQwZU70Rm1IHR///LmZduMw4WrZxz09TjP6H+O3//jePDN",
-	"fySbfjc19fefUXkEylIeCSh5RUX9yD7cHqBxhiOaasrkcLcneS1rGIGkQ84ZDM99J5cvZm219C66kZHl",
-	"E15Gqz2Z3WBbha43SWUO/3H4Ef67Vd12tgTmu4GHvLbey6o1eoW79HeJXOFW9wta+R36bPedCHULxX3p",
-	"QNW2betHOLBWjCW9zw4WVWLLTyv7pxFll0dfaSViGt6/uyIigK8oZvOEMtuCzN1GB5uM6jAnFLmk4vZM",
-	"gjWGNlDGeEGQiWhBgKaGCtFwUuo5NQy3OuQAQgKgdbbxEvETIcsXu0iRsZKH4KBJ6fVP5WTyihxYO5V6",
-	"sMg0pkwCjhszMm8NF3kM9e760fo7CjGhV4T6L1gn2YzRQtvmAFvYfxLhxcds+Or102fDLEDhHcO/GXWh",
-	"h409fvrih2dn7aqiO7v+c6g3GNKTkAJagxK6pyaa54aMc4U1VyNtZ/A2w0YCyt9rd0F7QDAXj1dnMn3O",
-	"dTLN51QTA1Jjm+QAPMYIUPHm2soTPV/wEkkV7CavYEQEmTWv3r6FRorRlHJiDz/OKnXxCVX6aw6+QSwv",
-	"gi3vBkdqPJyWuloY9I4Z32t807FI3dfbrbG1Dqz87uT9x3v3PyWsDxCVyVQLdxNFaYeMmwska+SElpgj",
-	"ZUQfg3avcgAmcHTBRgLdNv4I2ahSOSKHGQRZ0XWTNCjRr/HABu/UkOd6YYeYoEyIsxTWp+JNZNJFDCMm",
-	"LYDovibDG0u9Co3Ej54rSA3PGsX1EN45lYpJ9U7FkG4A1ayXQ1YIa7wzmTpUc2i7lTE7K3U1nbGCW1HS",
-	"Gg2cI8Kl1EnVmA8/B+iLkoPNHwBz1xxCwtpC/IjH+1WlgODM+ueA7PHleYob+bTTAPwDkp7alu0hVdC9",
-	"GGgmR8/fjANGZBclBS9zq5oCCgJEG8fI+qBeO/JA+u7+siTYvELz3GTBjzPWc0iKB73FCmYWfCwy9nul",
-	"0avNFZXlIAy0G+KdCl63uVR5VkdiR8JRLcFxu4tVZ7RLG8AlhBmwE2BYbs+dXpX71rexNDCP4Ecyp8ry",
-	"dwrK87Wqr22K+n8Q9gfcs89tET11bL1NuOG5ZeRnLadin0nSGIX2J88LeSGyRjycXInI1sjP/icIOoy3",
-	"ttHqU1TTMneEuTQXKIcrpajlAGg1SDVhLdLGgJneu5sKo3tV+Yu5c9wE9uzNITVmv86cWgjXsZg/izYO",
-	"P7r/7PQRNfM8ojIlwO9U0G21bo8HUUDoiSqwiBs6avlUtSalPNflVACtHHQPlE50OdX7kQX4fh/NpsxO",
-	"iMTCzKda5/2cP+ml7I/TIVW3k+fNt4Q8OGST7pMMdztP3Oq6kSwq8dtSPFEcfEl/siwEyaS9caHX0JrA",
-	"liu2ECVq5rGIrvsQk3rumQuUJ0KDEqvRu7uX0iA3qg8bkx4FCsFXTz2YMnJT46/7fNrsMfDAgx441QgX",
-	"WWPZYGgby3Uxwh8Fzin2LddzZDgkOrRw2zew6s7cdgMuKmL9++AzbiBQHhsvASkI642kS0ftvHHGthRi",
-	"YHk5mP6rlU881UvlNPDzUohdfr2hU5KG7LZHsYPqAK/gwYRLsdClFXncfrr2hw1rFWq3Ow4M4oOsh2sH",
-	"G4H39CBN/yUXTY4X0l5HUnGYUaccANhs9gzLMkohDOAGUJ0G1NuuxSSe4ITuPpVmoY1MJ+2elnqhDVRl",
-	"AK9T1CRkS4LCjSM/RBFwqugSCxT5lXE0yuHZHld94x/6kln8OIc9a+NOSQsegozJSV3mydUqC8gKkFbz",
-	"8CiC8LwU5WfLewWPP+35n6vR+7ceUjXS4Uesktmzj3O44JURw+PgCZvrS2cVRdh8C17aAaRwVXP35FSD",
-	"gaBL5jQXSMJCXjjh0kkuXYImwUfAPQdsCH8Nj2MHJaaEXqJKQ/AYUw3ScAC5dXNtBf1k6Z6rnUcz7qQm",
-	"FbajI08oXU1nbcVvvrio3RfrITVhL/BqVVDSAzNHeCA3oQTWZqwMrJWJje1r5e/KZ7QhwnVs8bzBfoG/",
-	"FxuE3/xmnLptyhjuUoYH7U6ddim+NPW5dZT5gew/0l+ftlkFX3Z7z+t17s1QK8OK9iyb1q49cZWhhztH",
-	"vgoIQg0/LXJXeqbGVYIjpiBP0I9G4G1vi4iU0Vl1CIrcphn+AdBPH+9l977/dCcZHUlQkdNZWj1lp3UN",
-	"lfFZ9gB58ggUEzUV5aKUCiIKKjcUG5AlYn0PUj7RtMK543zcj15PUodjebmmmXKGqm/GhlZc2SHWToor",
-	"i+3LwOa4ez5kMPFGWGo9JosKYYr7WQ5QSOLKtvC5z6yJ4rsPQ8pnz7zVv4XOyhDsgrMIgW3vmgiCcu4q",
-	"I0CwKqjflTbCzwZGcv8Bm+mqNE0DuAT4Uq2OGYJvZmwpVa6XGSE9mAxSd0H7GLBXsTrH0Fl4IRbWXci5",
-	"mOvSaYUUnrz/8DvC9PMBQtQYCZubOzM6IIkuSj0m2NxNDRuxF9sSvq9ZGJmlfxnBJ/bIYXhxeuwM07Yb",
-	"7jW360zo+pXOyeUBbuV1Rvv6S5kjMtmzIUQlOTdWKM4jzFxWiHwqapycNfOXejOgQka3P0CFbbVHN1r+",
-	"7Oe+fMmTXVvS/g738Weo233bRAyLonlY2xNxmPRhS2M1tgpo07F/pEc6nS31Z7weyAj5vFq4CfV8vEF9",
-	"A7gZlsoptE7rvYDOZLUpStjM12fxXz/X8ti4++VYBIa3J57lR3PMCtJCCcZ0JxgDZGS1qis/ATQj9TYh",
-	"DYCcSErpSo3rUqBhIXgOBXPQx8P3GkeAvbi5/AwyiLDcCCqi3QxaAugwuY5Qe6EjTw0IGGDhawhHrG78",
-	"gnANuwCD3Lpbo5tuPyD4PtP78NaFMTf3D7I46Iwhgefpq7NkXYtHnWktnMVwwGgFrKOJq6snLBcLoZy4",
-	"XVG5qkc/hX94w2GTNAgOqTtSh3t7nRmMjB4+ayEFYsp9mXCKNmPkJsxHwiu1D2jIDq8c87KkTYAmzFEh",
-	"2YVY/bOljOwRhKXmFXCP1hnCgB2qxP75/h///HOqxG7C6Wuk8H366PEs9oUpQScLFxYLtkEkt+JAeZzh",
-	"rRrpqX/oC24+zGG1582vUZb3m7G0qDfMb3v4qLnvhx+xBfxahlGqrox24G9TWLbw601sYXt6UdilzyaG",
-	"PSVuIanVFy8v2755/SgIF7yzxOzPo8+vo8YspoOvvMhsGzUAN4p6NrX49wlvwxkQKEAyEDJRp3TfGiKt",
-	"kZ3WnY12q2SL6HWRIuRf432feqnMvyludmtLq5vJM9o3kGe+E8te/CHcgyrOIE2OGSgRSKr8RhjfAyVJ",
-	"SycAvmfYg6N7oTUdgfBIxCmB9OoSMbUzZjQUtUwlgNXMAWgEouRtSVw/CHtGc/is1Rn4ijZ8OV4U+ygQ",
-	"ezvTjM/Zi2ir/QbTds9KqS7ar+459C2MvZQETSQR/BB7DQxxmA8zUeRDDGrXdvGjCEoKnxsSAfiw2OZ9",
-	"P6Np9UfCjw3yf9PbjYvf8+UutDGkqtYd9G5KXmv9ez0/B+ddoQ0gd3v8qKzZv+JCLGyaARDWUStJki0J",
-	"VSaYvfnLC8AZMmxYO8mpRPnQWG4rM2RSGSt4nr7v/pWf88L7d7SB/ND3eziUtWqoRjPH9JbDHm1zOZ/h",
-	"E59zf/ANid0hF2lG/VRM5uksQ1TqDAHlFLREUDlFMm++j4igL03wTUrDco2o/pt7SLixWy3hc3rmC/IW",
-	"nMK+oS59/6E9V+6E7fLb7T9pbHmA6t1VZlP3PGLplkeNPGmoXkXY84wRlBu5MTOs3aKEcC8EsWIQPJ5O",
-	"J/GqSO2FS5nl514U/U3M8iB6N4+03SoPm/T5avfpWmyj7y9ulW/du56ZTvDLnUb5n0edX4dRHpPBV26U",
-	"byGGFG9sA0bfilf+RSVVNI89i6sN8O49yixemyHj5kb6c2p8fMObu/OkDz9G/+rgJY43/W8jk8aNRbee",
-	"U5t0au7ZZxNRjfuwk7C/uLDquKnXJ/7dZBbt2E5J9ycT/tch7jZI6iuXeZ1oKskTg56/VfS9Dk99yTgx",
-	"TWLfkeIaXvezSTwd7V8IGIfPPoesC6MffvR/dpByYYv/Pg3idL3k9Mm0Sbdorz6baKtJfjvtfvn+cDu3",
-	"8XPKM79NO4XZn0nfX4cka1LQ1y3GdlJRktOhx2pHKXL1hW02mMG+u4mRq+6zSa3Sb5s/C/rgc8grHPrw",
-	"I/y3g6TCDf3bWGIlLTdxEu0Fp9XntbuIprcQ5xe3tbZs2+eUR7AzO4XRn0bCX4ckisjlK7emWqkmyblS",
-	"1UctXRUlVOiGWAmESXJpxk7GiTwGMlB5aOiRYdOpH56dsyiIm84OQDL9JczoK6hN2rPQi0JVn03u1XUL",
-	"PLThjcihPvDPIQjD6Icf/Z8dxOEvdfHU38VwS9SLNU+mTTBGe/XZZGNN/dvJ+Msbbn4mn5fWd5OX37Gd",
-	"YvPPJPWvQ3I2ielrt+F23MvOTO8wiMNt+Tch0erPuM3YPHf7jUaM42Zu0Z4qpIN6sKFEeF0B+89SJfVX",
-	"co3TiEN5/qwu/v+qsMl/5qriRZjd13bnTvK8gTpP6JcAfEPoVJYwyghFQgbA7XaKqJIJxYRIUkhjMwDB",
-	"VyusIcxCb3iPxeUIDxohN/B2BuxpUr2FzgyWWV2NZyKReni2UuP4Zv85Os1nwLmP19Ef7v7PoSho3IqJ",
-	"wjPBljNd1A1B6zObyktsw7uGWX9D3n74kWhzq5L7Rsz1pdgPx/hS24xraNzdLnv6Z7LrNvyWjC1EORbK",
-	"3hVqrHORU4G5EiIX+SP24vTyO8cfRiUfXwhr2uDtAhfq0cb4RjR1uJBqG139ohZS/XuT1UvhsQkDWVnN",
-	"EDkDEQ9TgBp/d6pqEXlv6y4xp1JRqY9Hi/L7CwBPS6kwrOu3Wivf71nngpq7SMvE1UKWwjjpLA1DOswx",
-	"OZ9XdoYf26iwZV0Unu6LQD9DpZ5UX6tMe1py0FfCoYF+NNHlGFoNVQv3z1wvVRvaTDeWQz/ZYp9soA59",
-	"diPFgwFtN1NuGSLczwnss4FxNtNLNndaZGTLWDbnKybA6feFOVUPYYP1Wv0BbvdkTW0e7GlbxZmNjVM4",
-	"nKVH0C+0sQP2WkWnp1WxehS81Xw8Fgsr8tCbIpQs+Sfca6AiwMS9qqQ7eyhHHLR0paJSrs+kdsPgX6q9",
-	"FL3cuAuVuIU/bt6BpRN7hbBsqoFPOfvIbezN7+YJHCAVl1F5ENSaQhHaPOpKHWYDM5jpAhoqIAjRNl/O",
-	"7vDHW2eG1ot1VgUISpxNlnZeDFiImiyEXhSCLUttBcZCttzRlsBIHBLpCF3jwwFfTa3kVChaVpoD+EI5",
-	"bHToaGhSavAwByzDSir73YMaD0YqK6aidGR2vegOesR2RHiiiWc3CvfsHZPupCia0Z6wddsKA90QYlyV",
-	"0q6AgqBe+uD4t/fuwOGHRFpVWRwcH0Dj/Mt7wL9ppPXjI2d8jm0Km2RPBTa+WyrBzDjh0SBEk1C0n2y0",
-	"twgxrpk2Flt8yJItYphht3oPVQQ7DbDDJZWI0jsbqaWbL8ae6gBdAHi/G204y0oFhQA+8I0/a/RfhIiN",
-	"1hnAFaLPau4TfUjx2uiTOoloc66/evYD7jLPf6LWY3QQhq88XqHnZYNG536EYPyYAjY/AyQ2JCrDvLo0",
-	"13PhNFNqYD+I+/Iuk0Pp0PTGzcz/Eov1PTaUnsYr90Xtn95/+v8CAAD//w==",
+	"5P17cxs3sjeOvxWUnnPKds6Yku14zxOptk7Jt8RPHFtlKfHvVysfD8gBSayGAHcAiuImfu/fQncDgyEx",
+	"5IxEx9nsH4kpci64NPren/71YKRnc62Esubg+NeDqeCFqODjyws+cf8WwowqObdSq4Pjg4upYJW4lkZq",
+	"xfSY2algevh3MbJMKvaPhbbcXclmvLoyGRvriuWvxw9/4nY0zQcH2YEZTcWMuwfb1VwcHB8YW0k1Ofj8",
+	"+XN2MOcVnwlLI3guKivHcsSteMtnYnMw7ls/iFF9sXuNdL/PuZ0eZAcKbj6IrjjIDirxj4WsRHFwbKuF",
+	"iMf1H5UYHxwf/J/DemkO8Vdz+EarCYzFjfZFtXq/UJvDej7laiKY0nYq1eSEVcIuKgWjFOOxWyo75Rb+",
+	"XlbSCrbUi7JgU35dD/0fC1Gt6rEX+Kp4mIUY80VpD47HvDQi88s51LoUXMEAX5VC2N1LN3aXtSwa/Hbr",
+	"5QpL9XoMFLA5jg+wAFqVK7acChXTk7GyLNmUG2an0jBHj2GQSKf1MD2JbSUwN4y3WomWoeTf5Lgfpjme",
+	"SjBpmNLMLEZTP7hVtGKJwbjXJEYk1GJ2cPy3g28OPmaJ4b2RM2k3B3Zq2Uwbi8sw42o1YC9w89mjo6M2",
+	"kinhYUmKeXR0lB3M+I2cueE8OoI/paI/w8iksmIiKhjaW110OIRKF22nz/20lY42l+Pdtagq2eW9mq5s",
+	"ebf/+e50fCbV7tHMpWoZyFyqPYxBl3K06jAMuK5tJPDj3QfzXi+6cOfKXdYyFPhtPxz53FaCz3YPx8B1",
+	"LePBH+++NBdCcdWB/Vq4rmUw+OMeBlMJ8W6cYHpv3714mYOcBlEgS2FQPHE4zY7/ZiwvhHEvP46v1kYw",
+	"aZmZBumVsdzrBscvXn//8vwCr+VsuFBF2Srd9LgnZ/h5bjru9GK+da/9z/sgv8/uGWaulRGoQFWVrtyH",
+	"kVZWKGDsfD4vnQYitTqcV3pYitl//d1oUCK6vRCe+kKPFjP3SHjrmkR1m7cUyrJlpdUkY0tpp4wzY/mw",
+	"FGwELPpzBpLXCrVlgP0GBpL8vTBOwiSG9UIrkTFd0Xhy1GjyjC1hvEBDQ8EKrYBMEopo6uV02SFc8xle",
+	"S+Nxd5yO8OW14B1VgltRHGQHi3nhP6kRKGzucyFK4b7dFM8ZPO1aPJ+K0RWsVFFI93henlV67nRLt+2k",
+	"jDXnflbpoTBMXItqxYQq5lrigZ9Hd/56MNTFapOa34vJouQVEzfzShjQu++/f/n4AZ7S2cJYNnOKBqyr",
+	"VHSMK2PZX75lP8pn/iS4pw/Y1No5qDfu9RtTFDdzMUpoIOeW24URht3PHx8d5Q8YVwWr3KLRVw+ffPdd",
+	"TkMa6YWyjBunL42EMbW2Qhc6MmBckYaV40vfaps7PcsIuzZKacUM1mfOrRWVG8///u3Rw6cf/3b08Dv8",
+	"3/2Ha188+J//SM2PvuBVxVf1fN/qbVOOptqc3pjLclEJdp+zYalHVw9LaeyD32/wY16Wm+N+haMyzhzj",
+	"rNJLMjb4lWBcBepjhV6qemeeuLFuUwEbJzJN+r9uDnltSYEpudMP6ok7FLRabo0n1Xy0TpmobMPbtUls",
+	"0g9OLcaBBa0HH+snBkYXzfmeYbwoKiDJra+tJyCVtJKXafIAIROvKay0sxXE8pjlC3Wl9FLl7D4p3g/Y",
+	"RFjDnKARxhq2UFaWOGCkJido4Q64Tmkl2FCMdSXcNC4Vnmp/qi6dKun5Gr3LcTD3z8fkVKyornEu2/j4",
+	"i0UF7P8A7HFjlroqNuf/jsSrEY6jT+Voipaadky8kpOpHbDzqV4qd1Ly+0aMKmEf5P7aJQofNuSjK3Yl",
+	"xNwwaQfs2YrRWuHsgR8om8FO8UtlRHUtKtJPzJUB7YIuXMwHrBKFROsNl2fGb94INbHTg+Onjx4nFgW0",
+	"gbbJrZFSfpjv4p+VCNIzYcYx+pktQXcqpbpyCyats+qMFZWbhts/IAbTmM7BpoGfHVTSJNSfcySQDRYw",
+	"dKNs0Ktb/Yg77+YBbv3lSKTcQuTQmApe2imjC92EuLkSBeNDvbDNY0mbyQ2DFSnFYMdhtHIm9ML2IWB8",
+	"xq8pFckPLdpgt7l5BtYku3hz7uQTnr2gRt4zjiqsHmn0TEh7wnI7mufHjLORVkqAyoELrudCGXjPpaJT",
+	"e8JyN8f8mMwQrgpeFeurxpVZisqw85fvf3n99vsTp1YX0uTH7Az/nK3MP0p6yKQSwko1aTIENxW3hiP3",
+	"f/dK0HALadweu7uTPMId583leqMnjpYGDG48BhauF85C8PxhjQUsdXV1wob1YY62G04qSn5pw0w5K/VE",
+	"KqBYtbpUS74i8j+OJAa9rfFocA+J8KebwcbZ/79HKW9LU8ZkBzcPJ/ohfTnhVrgxxDpfdMVDOZvrypJc",
+	"n7obpJ0uhoORnh2aciFH4iE9gv48pD/hzaelqBLS7J1y6rlC2YokZPRMOMXNW1mOyzM9zti40jPgHEMx",
+	"kUq5k02sRKhiU7UshOWyTJ2EFTJX0MKtZoVOK4aqECAFxrqacXtwfOC054fuRCbFZpG2ynCvwhzx1RK/",
+	"Nc5q44aV2nEpd7RYyZ2YxOEhvYy0ewifcHSxbLz4Sqoi1vc9q/vk+EbgX5+G3Cn7c66kOxdGL6qR+FSg",
+	"ADVWV+GPopJjsL51WeqF/eQYMxgKzjb+ZGQpwDhvupbNtJLq6tNUlO5Kw2fzUiSPG/jE0rzU8JVhRrdI",
+	"GaPLa9yPTaFgnJkh7SpehiWvHIm4kVbSyhFPH38jFTL3brtsFnh0UpqfWcxmvFolfyOfRnrisMlqJCpl",
+	"Bux06MQ/SHkg0KFw1AE8BhhCya0bamKVPscG/d8cQRJxRAsUrWQ9mXrofj1onz525BhwtvfMK96LkZDX",
+	"Kd78g146GU+/g0LqbjCoSjixwF5bw35+/wbOEephhvEK4hOOrSxVgl1Uej4XiUN8ig+3tFNLWZbwnKFg",
+	"VpfFMavEeGFEkTGrNdNlAbae+wx+64OUUiG8n2SDNcEmOybAnPE0m1uG5y9jcuxeX8gieUAUuYUSJ8dW",
+	"q1Pbg8RHGhUIf5KczZUdeMI78MRs0udJpMj8g+NlnM2EMXxC85toi6EGN59uQ/OqjR+ZKTkIqUKqieWl",
+	"+7gUI+3GCI6c1ACXXDrVYec+O7mO2ywUbLSPfyQiBfGxg42gq/xi1m/NAp31OVvhLOzzjJV6yYn39fDr",
+	"vIGjpJgopHU6yRSOmOUrphVTE6luwIfqLT3OCopONk8bOaWeAbesBC/eqXLl3ZAbe0ZXvydHa4OWpbJ/",
+	"+Rb4WvIh0aErRCWvRfGq0rOd+nR0aULE1ouXorCSD0VpdnpR8aro6O52artZ3mkJzFyMdr0qTO7cXfw5",
+	"uA238JCdG0iP6LTda+eJJBgdK5hA56Pjd+kLHJtzWskeR+cD2AtwcGZ8hYcGzK2MDgtofKj6rTaPDJiT",
+	"6ewEeKZUzggpTFI8YEw7JR+mC3W1+dTXhXcuud/TEscd8ySrryBI4oxAt1rO3Hw5m9vVsWMRHKRn4T2L",
+	"U37tLm64DXd6ASvByU2/SWhuIbvKujVK83F/WBH/qL60BnSxR3qbz8sV+TdTa+0oylgxd7uF9iiGnWqt",
+	"gbjyPcP0MqKQNdrqoR8UciJMmpbGskwrIaVU8Q8RRyKVIK1QWzGP2a7TYcerhzhDMFvcndnBiGzVcSnn",
+	"wI1KDcYOXp/OO4g3nmZEL6zHlLl16UoA8Ubtef/fo/d0J7tp7ikOFz6Go7WN778LjucZv3mNdzyGPIn1",
+	"8zevFmqnxDqDi9aX2g/qY8Lf/YyXt1BInk+1hpjFzBnRse8bnIEVZWdt0vyM37zRvDgT1Sits0LMbsrN",
+	"NM8aLkRwzhhU79kcb3fnT1rDzNSZGT4DoPZ6F6JiS74Cf44w7EqsjOOGaNRdKiVuLNMq8rweUQLOUC9U",
+	"Ebw7dfZKnL5ylBL1amec2AcRKjbS+kqKJJdPeXXBl4grwyZaGDaM0nPyRSXzjJxXdho8Z+4LiIEPGIoI",
+	"7gcgDZtJYyRtH9wFESeTXSryhMD1OEwmDT5+VErRiHA0wwOVdEJlHgKrjlHAA5JKGyWHbMw1TKtyG/Gp",
+	"0kOp8mNmZlrbKbOLSrnps6VA/39eCm7sJ9r5/Jgtp5ryuQQbi6UwNkEWJ5cqnz8efRLLGad7lhBtAw95",
+	"ya0oVxls21JTJKASrKj4Up2wvOKq0LP82I1jNHVH6IR257j2MnnqvVQ+7wG+vhKr5rJF0zzIDhqzcSeI",
+	"Bum4LLzVrS430zSP7cI3/aHfH8uMUij7x6yvhYHl55Sics+wqTboPXAGPhGdARvfXXgOA0Ca1BHr8fEa",
+	"SgbB2y5VnLIJ6/5nMovilf8TGkbR9LxpZCBi3udGvKHhEewyvT+SDRbys/oYY88b7uIvcNY7GWRrp63J",
+	"KTbtqtGUY4Dm7OVP2XrKtZP3ohxj4gn8qpjgoymTxixExRZzZnXGhgvrZWBGeYHaJkUt8ojTBYZntxJU",
+	"fSXlCZiUqK8qvUTJoygQQRHLxiwMWxhROD5VC3G03diLt+d0q1uGnlbalVilV3VeyWv35iuxorVl989+",
+	"fH7O/s//zRh+eOTY6/nL5+zRgwF7DePx4XOnEChxLSrmaPiYMowwqAYhhEu1EXvPGsH3jKLvGI7UlShq",
+	"Mbj9HDRjHm6C/al/zwbiJm9Jq2u8sekQagGHAlHxgH3Q1ZUomPvKR56kgTXOmJwoWKboB1rQTbV6h2s7",
+	"HsWIK3Kk02vGbeGfsVQTUc0rmVLUz384ffj46V8SVRGOvKbiJp3mAqc0SclXYvWqxwvni2EpR0DO98/P",
+	"fnz9YNtr4Tgl/C3W1Ket3zlT2p6OLU6lmwWvtH0GOTb7iHt97n8CkE6/yBn4RYplKg0lJgqw35bk5o/Y",
+	"H1N6mfBUN7jyhq/LTkXllUJvBAaNkRJBSAWMVD8f5fP1FisfnRrEqjhyHsrTdQp4Sqm6vfrWIjcugrzA",
+	"nJ0pV4WZ8ithouyFjIkbPgKblaLVsixGvCrq/CTQ9nqSclsQi/KGTUvekjQbtVBdPB5n+NTUSPai2CVU",
+	"MEypMW2pAo30+Hsm5OD4vajtC0cvEMnsLZcXhg9L0U7MeCikqlNzrFMGToC0/UY4CcKW05Wn2UQlViw4",
+	"g8ro3fieBdBgPDHGSxTtespb9LxxLntYeafmyoQT64g1Ih3TUIG8vhROJ2VPbfII3qI/Rk/2qg5ssdtL",
+	"Zz3O+ArVRRpQcywpRjxL5k/ktNg5BaPrCdaJS9e8lEX8AsixQj8FKwXYrFDfoCLXvIIU9uHCXoKoppE7",
+	"BuqOeEj+1BYfv+ZL6MDA1ghlhiVTI95Zs6rJYI8CBbxPcHdTt/HHL+3LDj+/Vu/J7Zi+ECINLQ8JXDnh",
+	"0vMRlx3JyA3jPiaTZxB1siKZbgw1SaYlRcUdgJolpJMafFpAciAN1rcjhO4fVHMFGluTPdS7kV76sM5+",
+	"5VJs5EVTfKY0Z+ULIMe6LJ1FBYloQPtKQ6bastJWZFgsySE8/lpNMOn6dTggVKcAFkdG6QWhrtinhV36",
+	"wgxyeob8L/fO41CriXqGgvSxSvgMlKRHqVwYm8qieed91JgKdsL4kPKOyVkJk5VQTROF9NxMZrwQuAhU",
+	"udKak7bGpWhV8ozl50hJuTP08nMw1/J+iS2go8z5qCV2BLNKbanjuqjM1DuWXy2GolLCCnNIaZV5W4ZV",
+	"03ES0y29syPniilvf6zrhRyP3+tlOtOylAq8/0Ntp8zIwsm7U/xWLWZDTKbykQf39QnjLJ/weY55uygv",
+	"xT8WvISfTe2MLsXYOuMxIRyBoBPUAM9xtEAk7z7yosAPlZjpa1EgfbgRJInDvTUdcBRj+6Y16AjJ+uls",
+	"KfdL243r3gCcWPQyGlD8GP+yJO+R47GoBMW8QrqVWwKIavoKLVqLpPr/QpqRpjS5HkqQo4Z5yUeCDndT",
+	"sSzooaJAvjTVS3f8Z/JGmDo3WTt10QzYS2cJlCvQCPQ4Pkt5dqlyYUewo4UyOTwtn3Hldt6XPmFwS6p4",
+	"0I820vOU6TnFV8St3VApQhTVeTrWCdnsytndA/ZuzM7f/8IqMdLOiMFaCKkraVcwaEAugCAPGwrHki8V",
+	"KkOksocFTDHhdCzu3DMfPpcDKFVRblUcwX+aWjsffLKj+aDx44BdQFo5r0ZTVkoDLBmOHnfHOThohDur",
+	"UApRtDgbPY9Zi4Doym7OiL0VohAFW6hSGFwb9zz37vP3v2Rkm/ilw5oLOxWyYpRpGSKXf3n69MnTXRUX",
+	"lKFatUcvOfPXgFICXHCw4rOyob7nnpNnUTI+CM9DYUeH+IjBSKvxYFuy4Zo25Caux362jReeAqWcnp6e",
+	"MqsnYE3F9vzpQXbgfjzIDs7f/7JbFwaqSfENd6LucBikcsx85A9DJSYS4owYjuRsXomxvNlk5Pj9Fjo+",
+	"JPXQHPK5PMxbErnd26rVls1VzE1w285i0I1SWkCh2p0OTaNPrWfNsO6wqi/puJyXbgXcRBw/PK8V5o56",
+	"WU3jdEnrQuRbNJVd6lH6+OO7q0gZ4GwesQQDcxuwn/iKDWuZvwYbAnKgraApKqfaTf04/vqm1OahMOm5",
+	"cReNNBFKYw18DqBQrAYfBwm1hkZMX8ySZtS8EiNReKG+oXNz5YURVbuIa1HxEoUxqvTIrri1lRwubO0V",
+	"Inntxe9UTqbCgAsO0yUCZVwqadi3R35eGXtyBEcqY4+P2I+B2DP26CgIP1TqtKJ6FafAr72qCgVHITnD",
+	"evgaoWy1ogmRoigrYxN5K7vSVrzQTcimhcWoVL1xjYWRympYjEmlF3MsshdYOikYquYQ93A6LU2I6Nz7",
+	"gN2+XyogZlXH8vEYlHrZuCFOLYpZ09LH2KI3Bg1ny7xRt0gw12RCUYjktazFRNgggjKnvsFCQMKS92ed",
+	"1CL6UuHbDSvktVMjpB2wI2ZAi3CEDm6gAXspwUHo9oDIFXxEcEQquiZaCvQdOZEo+Gh6qcKC+nyYkCzl",
+	"jFnITsQsmr5U0zEEEVTlPVpbFZeqJ++B8pVEBbUV1UwqbsHk1pV3MHhCQpe828EZOBBA8bNsosHHQNXT",
+	"TImlp5JNmRMVk/KyfDc+OP5b17LSj6lZQNlaoEksBEBvdTAL68y3GV+xiTugA/ZBDM/16MoX5SAX0WWx",
+	"SdaXCvLLuHvA/VHp1Ex0HbNHR0ePHkR1fF4PloaNFpbxsQVdxgplp8GtjvOnBXwENVWPjtzxjKj26czR",
+	"X2eaAgLYI0H5FU/EsNzwmZlzFfktnh4dzcCf8tig5fBo+uRoljdLavwzsxiR4T7gLvzX/cvLAX568D/3",
+	"lfltYX6bmd/Mb7Pfpg8e/Nd//Pa/R5vADC1LUb9mX6vxEqDj0hVgwEAUn5uptqwASzqyTdF49p465FHe",
+	"FS4TRwNTgEMctSXpuY6abqbRe7dtp8jTD9pYhMxLRWh83OO0oArUu0az/ANfyZv9PLDhze30MA9f1Dbr",
+	"ZEo2rXfW2J7tsaJT8p40p5xSHJG45LV4vi0NqBk6RjQUrpz2izV/tY6kTVQ9FmfVpDxiUnWOGP0euUJf",
+	"MeZLaUJph8mWOtrt1kMz4Ng/S+dHsdojH6OMpx9TGVGn5ZKvYryQtNl023j0eiYfzMsfoBCGRYpsDLTj",
+	"miVP0b4lgLwWALqXBBhxP5C8xyRuoE2Pf2joiGKamLdgxrIsRcFkIn9Jzk8BtmLXWr8+o+uwYOKZLlbn",
+	"8p8781Xhmq1hjYlUNw22ulbW4YEdd7zovRjjgbnpcFwitEi4IcUv1w+uruREqnRKBuRB+kjWWIoS4DI0",
+	"M8Ku5ytsLUmBV6RLwMxcY4xp+yLgZVjoPykFJBdvDvlncn15jgbcPANF0bF0VTM3SI0EfigK9u3Rt2mU",
+	"GsuriVjTB5rbGFD4OspNdyQbZuKO4ESE8kf3dNnTLbkrvZFodqSA+CVqnp6+XOc9AWnund+ch91ZZzi4",
+	"rsFsA7dy0ZvLFKW46I/tM+M3zwPiTluWQGsSFa1Le3C+FzGu+1d1Fe1uRH7xVDdm0He/z/1T977hP0dr",
+	"sLblKuRh1ereTFSOtzX8L7wsyVpH/agzNQzryrdty+9rZcAeqcN+nVhpcH4kTn3hvRhbHwAXxVkumyv1",
+	"bBVqsbqyeO82T40LIaKSG4LJCphCbphZSjuaioLp8ThR3Ar7u7PsPYI9AqRBubtU5RWXZbhD6TMA19kY",
+	"7su1oqBKgNPc6cxYyQzE4/GwAErB+9THYuldayHKfhK5XLz3JEikp0dP0hIJgH9aax3PN6sZEeoO8FNr",
+	"Igd/HwLeRQ5QcFeJv9OZxlwhzBiv/YFPj04u1RF9T17FGnKc8mjIibPpANzpNebGdNjjM7yMtuxzKhSE",
+	"KnoPiQyY453N3zd4td+QBPAYRQYUm/JyvBGLrVFjo/UHUiL6IYrKmNHsWlSFHNnmjqSpgwDe2pJvb1Zn",
+	"264AjJndupi7yGlipV6eW171Q7VDCbJzoS/8de6esvO+XLw5b7GVwtI0E86GoW6RuFQ0RL8gfYXbz7XQ",
+	"3Jt48+w1mQ/UiER5XDrPXRKMFC9Pl/535ZcI+A/gnHGSZDoXOXJnG+9BBsy3NBnrpfrQEkdB/ENr4rhM",
+	"FqEdUm4HBSMwioJ5YlxBogvL8ZIcr0mnQM53y1G/I2coTeFNbcgOOAwffkQoVBx+IUayID4auYNJ1zg0",
+	"Uz0/5HN5DPCOA/YW/J919Y6PeCYzQ6IIXKJQEvWbdGId1YpRoZuxlVYTYawvkUOACj90t851kLOzwnAO",
+	"A/hRolW3YcDwyV3gelNUEuqk6nW+FhWAUl8/dgIOp0OtT5Ix4Si0k0AvlkqaqTChJAXg51sCOps0T0x+",
+	"17L9Qpf1DjWmcBX8KSFKSZ+Ff2rVIczveUoYVk1i9dwazKIrV/Wcb//M9Eyq1iq7uaiMVjHhRLG+hOaf",
+	"hgsUN3NZ4RUdS7qSGWaU43vWghy5BUenLyyiJef5Vu1LKoCQboNMw4f03N6zvYbfXqpKlzOh7IW+wj4B",
+	"yfr8PnB6jZL+to3u88B2KCdZpD2KyZIRrEA7Zk2MwgYuLs0zfZ+0gFGhNADQFt1B/NzVz1pKg6H9Bmgj",
+	"ED2RtiPMpYduqvcnXvh4mZORoKrS1XNaJZ+tJxVUtEDxgP001gsogR9pNS6RJS0UX9ipruQ/IeA01tVQ",
+	"FoVQ+NM1lyWVNvnszWT+brO3RcLdRIEsVtA17P77V8/Zd98+/e8HiciS3u0YrmcL4q8NJJfj/kJDjZ1w",
+	"ufEJNFdy/lDPUfo+hEMqKkyX98iXJq2OYhbRXFToMu6sErxyV2PrkXWVoPvAfFZkS806r9MINsVx71Wo",
+	"wzmJMhppW1C00hmpOYiZ42HJ1RUhvjgyQBEkoXZv9ykiuEp8dxwYSsLAOrq9Fsr+uA497H4N4VefDYC9",
+	"4LDXCEIMz6VS1IckfBzraqKhO8s6ZrH/a6J1DGE84uVs80i1SIsw2j3KimsJaX51sViCn0G+WDCwgpME",
+	"jhYqwgUbrlqq6FsIRKrTZIUHQn/X7aeW7iONmOED05paya1Qo1Ufc9yrh2nYLCp1WkpV6KXX+535Bv6j",
+	"oZgsFKAaVenxGDkspZq01aItnc3mxscBk0Da6fbHvOk/PX/rT6KQXG1RlXFZ/ZrP4HIGeW9HkF0UjQxp",
+	"ARRwWJdbR1LC2gduGi3Zxti7xr6Rivd4PG7mJZdKFKfgV9jUpSLkv01R4HQMd7jAtTUXel6KFmNV38gU",
+	"arP3IEQMm1WCj6bCrGvkCTzxbUgaHvEJ0V+818Qb14VGWzBBkl3Fw0biOk6xxiVM8mO/3O8XKD3WU060",
+	"ESqNnu4bgmz3nNop9nZs2A2bGB+kFlp+JRS6rtP1J5WP5+/I2sfWZb5fHk0jDGHrSsQRnS11vHcOU/T3",
+	"GQff79pm9FAgHANqL+p0y3WvduXF3KhW0vUC9dNN/tQ1yIwe0tpwh0HFftLW/VHtjj+A+vNHdqKFybZg",
+	"4gbesnXz1ljR5+xgIpSoMy3Dmiw8Yli6LjvVJ2QpKjbiRmQhv9BxzSTNu0e8VMniF8j9Krmc1a2rTEgr",
+	"ixx83wzEDTRXcFw4b+KIUBAFHmOStlN3+nKvfb/lmAPmBujraZQCYac6bY2m2w+9dTtQSiOK7dxi6zY3",
+	"kwLcbYsy5ap8CXFZ92OAwtQmFGjrilprQYs5cul1YxINHtwjvaL7vmxBELmIevZEFQKYH4W5/HX9gO4/",
+	"qcBOd+VuRmcrUAKdn8wz9Ii+/DY18znpZKcYSB117Vn0Q+78qLJjARj2nMEUqc0dOTep1Z2BgvgZv4E+",
+	"KBjXd58++WRyPSbY+0If1zUn0ppL5TUxVhAOnAr1KNABIYbQWIqyTJWOzvjNloZ3Uf9DP56Nrnc+1hxd",
+	"dFLjCkA3suEqwIAdsb8vign1g65rNmK4bs4g5klnh6o8O5S4GGov2KPxoNOy640YCqhZd6OQasKUJu0r",
+	"jjI/doLuKeZldU9C3WdlRFRL8OjIDDqXEtRkvT8lvA649cTIUXEHQb1UfstVtB1SGSt4sd529p4Z7IGK",
+	"QwNHibAC7IjKzrDOaCex3TVdzY34Y/eNe0Odx/e2cbVLa0N7BedYoj6O26mXYU4RiLQGMxejQTjKfzv6",
+	"OKBYJhUaYfI31Xvyis9E0zaPBXsbXPs6mL7EVlDbbJZXshQv5HicMlc8ZsT2nKaAnxBhQazJ+tncRn32",
+	"x7IUHsYkNJ9p1VHS8BDpX/TStGGIO671bHUuC0Gl6IidwQFr2WeJhbl0lswe6iNVn6HkOGkW/4w/wOuw",
+	"OgaqpqymBpa7y6hRfjewLwLIRf3i1u2G5mJJkx+2Bs69r+aB8YWCSogNRJ23tyGNeIfkTBc4nizAamwD",
+	"0yiIGJNrlkXjqXuAQxeoCE0wrfgv1FWLxlbICpVWE8+9Mw38sFBXyeTspdptF7kNeQcXttP8ju2HFevK",
+	"J8P+75NP+im0dryELrEUi11OdUhL50Bxm1Q0laotf8ST4T3DSj1BEDx8MMorORPHzCwKBM8JhiuiuZd6",
+	"MoH8zxMo1POtcttQ3sIB7hhVawT/4txekyxpW08Xh0hXdFxgFXpsLG7CXjfW9ka1weKyyM6BptvooEPY",
+	"EGcMNRFrfAopNvea8Zs1GJpdwDS3qRfpW73wufM+2P1ugg8191EdQZcosAofzGjp1BhRxN3B/mwNwXCh",
+	"/oSY9zCxf/VGYK8oO2CvxwJMtTbI7R/0khoxYW1k3BjP2bTQsUgUUatz+hGAG6ZiNmDvKDkafwbIhs1T",
+	"U4rrVDmTez2+8iHWqEwXlkl1zPKAqgJF40p/cuLhU/gWa8gxpfmTVuUqp95d8UgxERGm4CUcjbIi3Rpf",
+	"fhf/I2XYtXq4cXZYjusGYu7yMt8qtlWFoPY0DUf07V6WyjkHcmpRjH2lO1IHyDDIdSE9EVVSqLbDJFVw",
+	"T8Vq86pWVDfJpz2VCLh39/DIW12I790tSSzlui9uC3DUd4yX8kpk7FHQ/aVijyPlOK0mkQ6VcicXoZbZ",
+	"aXnGo9laxivg5L6bZ1cfUUuvuLpxLq1YH5a0d2XYPfSHlqKZoMCC5lpT0j3T4E61Ssvrsqc+lBMBPG1N",
+	"48XLorRUX63QeubXfJHUo5VyTtCTUcm4VXYn0o1G0G3HaX7RgPvs+Q++WmCvm36LbpSOs4yCvuw4SIrP",
+	"pGrVrsR+EWTg5Ut3PquFMox78I5YOFJ/NEyLljXUFXsCLtaohm1/46IeaaWdhkIJWBhwRHiz4unREz/Q",
+	"MHBpGJ/PS/AZGGrY9eaXc4rqeYemnwEwJUrT2l5exxdWs/uU4/+ATcBrEJ0KTduHfA9PtcdaerPgbKaL",
+	"RSkiSHDslEhiDaGFnfJxqQBLy/vLQm2jB/w0lls5iu9g6RuCrh+wTRdWU3qZHCX1ZUfa5hakPHOyZKkr",
+	"42kYKjXDlswQsQ4Kq2oQc0KDYR8abRjgKb5XD/TAZ1NeEsJRpKppCJ4knd1U4orJnaK0Lfjw0IINukNg",
+	"r2/YwxHe6z7GiSp1Z8DB0dMGqOajpC+8DufP+A0M5L2j+JbRPFsByCusYgOa6+nNTaD1uv2ZX0/EUcv8",
+	"fjewoALQPWAGuzM+1WZtHifskS/exIOB9ZvdpybV+9ZMNCALrlb1sGSIrGsMc8WRo10xhZTqlkbjD/To",
+	"Y4P3jNvVsZwQ1/E5RHiCBiyXalQuCpGz+27x/Qk/pswnCMCgSu0e4xPq6CZDOU6qgApQWwkxYPl4UZaU",
+	"Deq+YVNdFqbxEKt1fDTpaQfZgbs1eTaRXTxzC2dvcUT12ApEUgAOik8zGYNaA6QQ/I6Vgl9jqFaXhTuP",
+	"V6JiQzGVqqBWydIajKGOQjE5gN4mMimvBeqedxYMcGKnurLCoK+PDYVdQnv4pfbT8cCfboo1dbUEAsH2",
+	"uBbbaBd5TbVQkXhR0Hfy2AfESPxQ7S6fYGxuVAmORsujo6P/ZDWw2oCdkg1BAJQUU4MWwm40GXMyPoPU",
+	"UTzKIFxR9nqVodHKmTvhPBIndUTbYJv4lYfKBDkET2eP3Ij+k4Y1DPXxA+a9d3ocw1EjPA7W/W28sbOW",
+	"94FfJzMykLbOpwtb6KW6+BIAefgKUwPgUf+MsoiI1wTEOqSjmnTAc6wm7l/PfK+EmJOX4Cd3ktyBJcTV",
+	"zq7CoDXuTxMFA/AnXl1tMT5q9QCZQKFB/zE8kdw1kwZScHbt7U/+uqjWZQe2LHYZCS/oqMDXE9zfoqE9",
+	"APnpqbL8mYCqQsq+QGV0WueOb63R3WpE+X4PIJ3BWTByB6pSphHMh3YWTqFsyb/t0zh83MHPistBZWK1",
+	"n3VrglLI7f+cHeghwnzvKi+K1q9PWVy1aCnNMFNepHLysTqUVGzQ9J2xyhZzrdKpx7fEBepbBbpehelI",
+	"nhysEXQLTDcsSLS6HQ9MTNz7PjLnvuQwNHwmZ5CvyF+tlaHUxSlUhQJSLRUJ3jYZfO0eJ5NMK32nKB1U",
+	"IBQVigyn9ECu3NZUxY5IeiE3sgWgqn9W+G1yNLele98JsCpdYkqXdyVfTFnc51Y/DykKd0948RnJ22dO",
+	"eZf0gtSaQg5BkgSD/7WRl4FNKGSBLdLIioUYAGY+xj7c+veUhOdlqZei6JLkcEqXfs46rpW7qQYbDTNp",
+	"K2iNoCAgEaWWe2HayS6iLSW32IUy9X17Vxpdph+my6L9ptZUJZhPWgwOSz26CvlH0mbMnbdqpj1Uwx0c",
+	"47Kok3zbaK7ltDky3ONpi4gmCVZRoonCRCEBtX6VkW25nFKb4WTJQUvF/tYCfBgHVyPRV9+AAXXVsNZT",
+	"OuDefgio8aLtdyuet3WBsuLG5pSSB6rucAG5yTNss7+cSguo1yORsX8stIX+CxX4BkD6eT/eTHBFEtBr",
+	"BHUHpfXkr+zA/wtwl26hK8ELKNjuqg7Uk9rvSv2Y7p02XH2aclXkx2AjkrMnTmdceuwSDDyjx2fAcr2w",
+	"RhbC3UhINht3wclHwxoy6y5V7l9BPiQKDmEosVqokK9o0aRrNn6ksTqNEV8OS48P7LO+e67YdY98mwZD",
+	"iEyDKQ9sYV8SC9qGppo+Y60cQN9rTHcGG81xJEjMh+ZbhLIQMN4ocrlpO4y5LNPcboViGU2QzfekG8ik",
+	"Ten+uYUp47sHP3qLxvq+iCDkYfVzYL5f66s6XFHxQ91aDHT0b4+eQD8VjFrZpa6ufO2E2+ZG+xfBzIyX",
+	"pTDeHjXoQZMKO/SV0jiNH9/cQosJWg4Dwlb5NAYMCvnhI5igZVJ50xRqx0RphM/4kAZTk7HD5VTPWCHU",
+	"KhS4QppXvyoLd/8dxuu7XPZTTrqQWaCJPZKZMQtRtMDI8IlohQwIoUZFbn4otcPkZ2d8G4Z3p9VRNda7",
+	"S1kbGDduifwo17tbYW0AvA/KoM7f/Pz6+ctPL9++f/fm08W7H1++daIY+sz5XNodMBPwJhpn5tchZZSk",
+	"peApNp7TY2rJGkv7Cw8w7NO9zgAN/KDRH/4gO4hQ9jx6cECVfVfjYCOwUNDcuoqtPYusNyF98JaIZq8q",
+	"ATmuD695uRBszmVloqJ6TBjSFTOidAZSCsCsOdEZn/8NX/axfucbaaxQoqrz4bojB7Zj/ZfmDjXSaQeA",
+	"H0iK5N5oNXmbVOMxp/WEhY6PlDlKVEjZRYu5k+KPnz5hoymv+MiS0TjjNwjNcXD8+OkTCDL6vx81WrL8",
+	"jT/859HD7z7epw+Dhx+/8d89+J9dfVjqhfsJWqLF0I+3K/2CDAMVgwV29DW/Pjt2RH/CXp9d/wXEWcWh",
+	"38+AYZ/7iJ1nodvoynd1xDZoaQ7XH2eyvaPY6ZY+YOwObcCOBndv97Veun90dBSFE0/YEUSBTMOnDwoD",
+	"QaI4k8gIVci4RVOAzuzVkq0fkF9HzW6NRvfHMX+KokZrJlQhzdWnaqGcnZgfUywK0GScJiwKVEBC2oxT",
+	"cpxViAFMp3WznO7+VAgj0Tqqr4dr8aGheFVpe6nWSoaqhYoL98nrhC1uDLOiLFHxQjzJhmEVzwD8843R",
+	"dJVRYYn2t+ppvgnoCA9H3ICyaaGHTCEn0pH1dDWfCkXxZW3NCTOWV5Q7AtXqlMGDdzpFA249Yd5g/csW",
+	"RvuX34PPukk7ybcp74J+2g3SFFMKfVr/utpcCl60pCd7jBtp2LzSToX1TtkQiedK6YUaNdhpZDP6iFYC",
+	"Z2kWQCiQHaNdcBwneqsOOh8FkfwsvPKeksBuBdpS6usWRXrMfKPZ+qD5aRZ1R+c6gT5qn4rmPYI/UFX8",
+	"LIUrQk9LO12dEEruyDvMg7JTgRlkkGgG/8dkFfcjWukD9pKPppAqGCD+CHkgzrpNgHXtiRrAie/9QaIs",
+	"UChjsRzIifUerhHRlAIq8FPI/LRu4LiDek5nI9N2udFMAMoeE+lkxSYVH2HeZ3q2rSBRCELiixF8lglo",
+	"B3cpBZijyEy8j0uMlXPYxdRo1+i+JviamuoX1ItYk1PySIjlJijpVnVuLf2pRpLdX0qLXGuCBhUH2E/x",
+	"vx8fTSNFZTpoQJZ2qWpKw5UCtboTXTvqZnzl3s8k4lkEfDnh1qsM1TVRKo1aBbwNJ9yl8pS5W03fUe2+",
+	"Vv8V7V9yNu+UWK+LozzdkVa20tBgFWDQBKU7k3bgzij5d0lh2OqjbEkqc+pOAAGHhTOWt8A4Q3lNQCJI",
+	"pPXg8AFtslFmDy4Mp7BQzwK34qXmBTqwQdjTL47+mdLLlk53enT1Duuy90LBY17FhbzwfODD0wjMorEN",
+	"9yjFnLSsNmz5WL9LzYTufyXVRFTzqr3MOB/Xl+RRx4exd9NNeRHKmDeSP7eCu9MYzvvBO0OmhFSTD5jK",
+	"lhg25bjpcZy1DzLP50VSc2hZlnhKo9y3NOEV6YqoV7WCHddAAeoFHowAFhA712lTOuLJ+kL1hDa2JT+/",
+	"LruDVMlw5TG7PCgX/PIgS+Te64pdUkK8u67uMIRhQbacUs9maKzteBagE0HQJW0gj2yneq1XcGEjbLC1",
+	"P858Xq4IsgXu2kbG78aRCUOdjGFhkJghyRe2zfGHQT+U6zIZxXfywcPyrzVNwWTUaBBOBYR87GrWkgLm",
+	"BpiGv4ZSAXwM2HthM4Dau6Ng4xtSONgfpprNeCGSb2kUU0wwrwpY6UF2ACG3VN72HhMpIRtBGPuCOELC",
+	"gwHZ3EES4OVBQQNOYrovk1YvpLnaKnkiktLKS5ZB+8N68j5dzadcbeF5lO9cQSd0xkt3wCdT0m9n3EBj",
+	"SlLHHUe6gj5gqShGDF+0judxLaplJQEfeRPjpiHOUc9HfN0QCwb3BLQTKfbDBqut4IDEgJuR6boSNXNs",
+	"DFqS6KoYrPs3oP6AFI9PxJx88UH9N2z+J6Vt5A/B74jHfsK1P8gOgELgUn9U0N8DX+FBrL/jqqi/G0rF",
+	"q9Unv3QHpI580g3UkziVAzyZogO0A7o867KKl3utU/ClnVRQMYSaDdQxQzTJViIU3niAuGWDqEFaw5Ed",
+	"1AM1bWc+xIruGRYO4QYuwSat02NftUSv7/rwua56tmyIcRUSfhEs0QE9yp+voXB2kcdV7AIn6om2rY/I",
+	"uBJm6ktffOg/nT6ETzo1W9Lu/bbigzx3ri2hvPaK8lqNwt9DCp+lun4oalS+4gW7QAhRbB/eqx3qQm01",
+	"2PVBg4cW9tzDfbM3YmzrLnnxTMCBsW0gPdk/3fVLdzyCaqGwsxRBsQELqW2hNU6cqJ+2NnkO3oolglib",
+	"RYk9eCy/cuoVWXOUx9HR4+he8h4elSzZ79LPxSmR6YYuvlaa6ixQJfVPrQ2pxunsGDfYczZIrQi3HESF",
+	"XIdBAxAgOd8OytQoF+v9Jp2sf6Mn29QWKMJrtAmCu7A6H/r5WTs/Zno8xkpUaEARK9JYfBuQOzMC2waF",
+	"293vy/zdQNuOBEwtIu1N41ur8Vlbhik6IDD024bkHFSBUEMaQh2hin/N+xdr+m2P5pZg84Lli4UJGAFT",
+	"hmnVLzUF77t4c76jUPfizbnvGtdo1c8rwfomp2QHsw59Vx2F/kStV7GAuxlY2PkSoJdtm6wXFrBg2/aw",
+	"QXBTvWTixlcBYtPjUKwnVJEFVQKI65jlCyVvjs9OL37IMYRq9OhKWKDX1rSR7GDehmdmKyFaSdJWC2NF",
+	"8fw0vY2Q+BgMbGrf445tLXTIK2RWxooZg+eZ3TGOxhpHxyYa7tpp68HuXhH73CfPQ7CWrbgpmPzerFue",
+	"Ca5qjWCT9dWALVu8j+tum0pEyJeJYEtTc2gHV+yMVNMGmjjjVY8n1dWAqUPnFrLfOQ3LkKbdklfANQFn",
+	"Jgu5YRTDIViplqYoIXSzAdJaL60fcxZvYg8qRYraL5WmK1NOmdvy+hxjbnKNT53K271zzUjXyo8uFYsh",
+	"tfl3rRRB7t8ZVfQtdQhbJ9PdBSf7qxwJNYn9GOaeK0mCBG6z1UhmNFEaYt3OU2kGTg+na0Cxva4KU6Nj",
+	"BHJLYhisNyvpgW2+3lXd2vmeHuX1lzs/6nP3zYWd2O/mhlLSdXiymWGLOW1w5m3SuEjK+62MLNEXG9xT",
+	"EL1AG0eXJSU+qE9mpUZd03Tqoe1vuu9weROB+xUlM56w3B263Ef05AgkSSHd5dDFFiOBMz6fkwOjTpJt",
+	"ix2EC5rJuC2XN/N1CYR0Cz5lnLjbct1aYm97h9I6b7jtGp9VjMnDbf69ZmZxmxnu844pd7mtp7nPbK47",
+	"Gm0vCqfOWI6DrDAzCxkpSAHRwbtIb/ycdUAH3XkVrdiuy+Jd33VtNNEdflZqBbP9qkAdO6cCdtiOQFkg",
+	"9l1X0vZ//tg8/6dq9S7kD+CntrJhPvItjLaOaOT72ulw/Lc7p8fb3aCngFUC/NBZhSGbESoBCuito0Jm",
+	"+dK3Ei1EKexap9gWB+ktk7yD8KB1SSVkvKvkJCXLzwO7I0YY+jNyTJC6Zxjk0CfAEH1DhltBXsBqt3RP",
+	"gPs7aj40sT3KisBTewJAY5X9PQ8WxLRiVs9jBO4/GfxzWKk/IQK0n5sHga4RF7oM8I8EGW29GO2DHR0p",
+	"Dvs+V7cA7fwA/AlbeknrwbgyNtXLbtXr/RvLO4MmgWtTI0OImzp8iCPTqoH1jpm4640uOJuDXsAgXc20",
+	"dPcUI1GkfSLvxsyIa1Hxkmla0AC+hsMA/E4s8IBYs1QGlHhVd7zBMKeubJ2+kQohtuMBtXSxhDBOz0zN",
+	"Gb95povVufznbvBcd80tmxytCcT1ZO008sr2s7FnHLEzboy8Frdp8fb/sHdZ7ZHGMl3mXdxYWcNrpEpH",
+	"nDEIXQLu1oiX1LW5TwfhkVZGjBaO4L/Hub1s6XyO36PuVAHcN7eIapzG/3zaqC56lJRs0vBh2chej7K3",
+	"Z/zmJWIhnSFkYDqPvYZ/rtNth8LjLTcx/wilb8ZXWUBJDS3uoOtdjNi7XoG0azoNANMtNVNPb27YfaUt",
+	"e3r0CIbx9OjpA/jQ7ILNGv2powU3GZNj7OPD7LQS2I+MGFazxzP19ouLvnqjslJj6pZpvcTSwriVHzrm",
+	"vzuyU4/2KLGHJXXwBqx/jV72XSPPaIVmhs0aWdJHAV/UBDzWW2OwvkOGHGaQWPkZdnkzNeYs7RJUQhkP",
+	"gVcP8PHR7hPQhsfmjzL6y4OGrwpWiZGuekG1mVIvf9pOmqfQOrK+Ittsye67342dMJ1JtQBE2JqqHvei",
+	"KhjTtg1xI6p/z7a//WmHlb5FM/MusqUhBPYpWzxiWc/OQhhZoXKo0KwWwvIDdkoVac1+QicIqwrVOGIs",
+	"b1h+mKd7DK3raHyUDnXhc5IpoyWlCIhSAHLOMcsP+VzmBHjsPgNhuw+HN9SOVFv4+yYd4Oy2TX4997hH",
+	"UvU2OeeiMlrdM+BUdwpozHU8Q3MaICiLhKT5xzBD141JN/0/oR15JtW/qQl5tlevzFng3revBEs2rD0O",
+	"0Nqg/kADf59U1hHgFSMDd05gfV03lqVBHyNGhcbyM8gcgHqh7dZZpyw2R5fJJDa8O+VC9KTc13anfEoN",
+	"yPmihAkiZ6o5VRcj/ha4C6nt6u0L2N9SN3FukxmVmHIK5213/k2EWesXJ2vbwNZDum8z1s82AUSAyLP5",
+	"MfTKEktvjmaUKm/YQgG2HZQ0mrX2ygTHDgj0ViOke76Y58cxGkXdipxQow1fmQHLC71Und470cKn0YXs",
+	"fALMdbvnYXQ7xjLDYux1fScBN3vtgNhbYibydBGnjwj2UxmFxO7v7hwj4iY6vgqnUBtbcevU//nCMtou",
+	"IneEijep5jv/2m5yWsY/o3IDM/tX75MYQtt7O6L1svRU6KF9EshKzPMlQcAiry+4jyWZZG4tRtCYA3Gu",
+	"sDVGomGiO4epolJAQEBvSfAmu2PobCR0s0f91MnvmvfN9m04ePu5hru5hFMdRsAV/2JLYmaqDTVXYR3u",
+	"GZbDM3Jfcd9v2pGTer9T3uHW7k7x+xb8COexs50DJ6sVRbxmWPkxYO8AlMNDi0FmueKAm55q+DBKAgyc",
+	"Wz4sY5KdamM/gVKfbqUYYtjN5zj7PqDNw4iiZzreMnAPNn979LGlkXU7fgcqHMsKmpuAqsuh6VWh08Wb",
+	"fVIXjF5UI9GW0C4xHwFKOo5ZPlzIssgzxiMkMnwAJKnnUL/w9vSnl/luRTRQ24hajND8u3JgIp29E6Np",
+	"0ZQIeiblKCxLX7XbuazID39Xqmd4a1LZqhaqd85BaTTllzS1ZZNhMNBkEV931Nao3sB5GhEUsBi/i/GZ",
+	"7wZIZ3JwqTBBymRYaImPDAIJbgTde+7mUiCG15ogcqpMChikXIWjj+1teeXk31QaBvdkjOqAWX4lVn8F",
+	"cQeEGQNc/e9fP/7XXwff/EfqINEcu2fMkxo1k+o1Xv9ox/b6N6R29z242dOIKJBMlFFRyRp8QIh2p3AI",
+	"e9R2Dlsq7pEnRMwN1PQ0U6Owe+cVfE+hhTq1vL2a+rbARe3JWt6etroSGSILUFQUk7e61NGuR4n9yzLs",
+	"HDNcHdSr0r7rYQV+zzy2dQtvRO1g6BFto/XV2C0FtXFRIDhrsIcAlKhiJy9oT1uwoRAqKvlvm/bW1xSy",
+	"CFWHsT1O5X64gRMN4ABQLyPNFM10VWiVzkrqc2awXq+ll0RULOyE6lC4I0vtT3epBAk3kpinK4fGPCzp",
+	"RDdzry2HUoFxKec058SM28jAjyZL2v5pKR3oY39i2pHqZjUWYqWqCOy4ST9XLSDJ7vuM5QCVk4fknLXy",
+	"ao9JgXtlMpb/uBiKSjkZmnuos3JhLDT4xEe4B1Men0AVCdEAI775Wk0qYVoadrdj/Xbs4xMbt513a7zX",
+	"jTJzjaveK0A1ljcQaDZLt5wIrCtrPzc3UMod99xmry0rhAKFAmJ7WFopbvhsXiZSKIe6SGHcerDMb9mP",
+	"8hmFJEHCGgBaZI+PvgXt5cnRt+sYmk+fPvlLYhOngheEAnVLUOpnK0SPZ7HdTf3n2LjiM2ryQUhcvsFn",
+	"AzXYjfkFt2ITr5rc0QtvR2Lw+ul330Wh7MdHRzulHD2kM5khYeyT1Gy1um2f1cyHDzI4rODmhehDJQHh",
+	"ODQDCQlGCbUKmxInGD/0WffJdt6HXMMxUi/ZqIvl4xP2CLqWGlYJS7ePd2cXIHBJa55SSP3BOlKCOaa/",
+	"IQHJKcpGjLTyZEZpTDSKjPJ8OF0EaVhqxUbciI2Mk3TKUhIzOQ0e4kG9ohSLnOj74RihtfIo+8bwMXVP",
+	"plp3mN9JXPUJTSXGurpUshCzubZOXwgLgflCABknoWcq4MKxnKjsIWSgQPOdp0ePM+hljklB36LJErTb",
+	"0FGnOVjwZBoowPFenuyg8fCD7ODp0WP4/xP4/7dJbWSbz2hvqJVeLzNEpbZaRWfDdwiH88EnXEaA3m7x",
+	"6jasiH8LoLN0Qrr3XcUzvUcegQ3K0zoTnk5U1bHHf0hg2dXlH2vjTdpWgl6+ZITaqZhB1pwHYQkALN09",
+	"hEN+JX7u0+kKUPj6Yfq048n5Go0WpB9qwAxwpwAn2hHgpxRj+y61M2/rcmVEtoHaQVCxPDogVpGyi6lw",
+	"nMiOpmwxD4gyKzbSM7GJ97JzmcmtkLAQyd+A7AISuuPkco+3jVywo8U7TtcOO9mdWhK09Gf6WhgKgRs9",
+	"E8C5KmEWM4RBTSNYb0Eiw1wG8F9KwI0K/gUANWiBUNyB/yQtG7pLTVdSIMOwD7madOT4IohYu9TYTToD",
+	"xOkIBEAiEEdsItUlqEOADILgrYLw0GIuKiMQ7SwUr/IhoPIkWfWSX7fC84o6fuxBgdMp9aHreTdqQiaX",
+	"7uHdAj0UuSjggNfoQzABP4R4c7oqesRy987En0PMKtEbFIVunT/eheZES7b5ReA7oZ/Y05ubrpQckF8S",
+	"x60BBdP1gQEnI1V2sSWpmPpCdXtNogGZOYheEFYrnmC2tu79qIP2cu808grZ1jaoN36NyLd/d6pzwYap",
+	"HpYgydo0VIIhwfzvOhcHBWEE7xvCogTQB6AxJMHIVWO1ZuM6z6SlB4Hv09iNDdDSriOm9LhzjR7qNpH1",
+	"A/vttt+VvW/3B2K26wxhoewWgB1QEnjViqcTSKjDmvmpxWc1wVEm2kY0gSjFJ77iEx4UFER9LapWpWKn",
+	"EjPnxmxB5nVjmEBMB3icngvVPX/RIynarai2vA6MQZ2z7IH6azoUd3kx11trWHdfuHfVqD5INP3o+gOK",
+	"yv0RNVXL9XBonEMrmGDRAjKeNj7ixu0UQuch3PdnS5l6v1aP96fJmIKJ/ZsmhHtwkL2eq05ZVuu4BaVN",
+	"wvljmK4+de6sEYBjH/Rom8ayhvObKM264SPrW/w4W7gsRrwqnPlmZIEqR40sUHI5M9tFx5aAdXbQ0iPs",
+	"1A1acciEOom8QyC8xoClqURg/z5Pfr1lKpYFxYPrsSseYGtrokUou0mmfO3KPOvkUsOMso+boYxSq4mo",
+	"wtIE96K3J7599CTqAHM0G6DkU5NSvElnPXygvSbWDg2KASkLEx64YXVoilGAiXpVg54x094hF8Zw9G3D",
+	"fRee5khrphu6UaSJ7tPv+Ewv0OnsoRS9bVEj13mxlQWnePCcY1/WFo93JBCHwi6FqMNGTZ0dzwsbrhg2",
+	"HBywUyqOp+ZqFUYtGLICwHGu+3p1NM4XVlzwaiLsTuMcT34fLrnn1Lx4sP1OZVyvsOkT2drNsc4fsvBm",
+	"s9bI0YCK4xd9W1yhreqhz4rS7Pe3pucQj0xn9Ogh4PIWvgD/brk7wnchakVd9GrTvNJDUZv4LQoU1Ez3",
+	"Keqv6sKrtcKbYi0IBUyL8iZrZOdBm6tvkfSBbBYn0Ew77jftzB63OmpU2Nqgj1B+fcs37Ma3qZZjZkFy",
+	"N0Vbt6lVHdeLW+ndod/bRCsREOETuM80iylktgjFZtI4SRZ8HkKd1GgiEou5i4ovFUWbwB6t+Eh0txEd",
+	"k2xtlGzmfCRaAENv7CnGo7bYxrhiuHrSYDYYBbvqjqSK/OZK2yx2+MAkyT/WfT7zKTciPpzUDm+zN55f",
+	"vGYvvBhTBXYjnTmU3sQwcRgFwZBB0X/3CbTmpqQldOhnH7JmaqgZXFeuGC8ld6K6Zyq9Lc8xlp12mbYX",
+	"1dWBg9AKcqwBeAeVhboN3nbrB4gzC6c3Jsp6fyKzKCrMs/qgMQNPGX7vUpl4xHDOLW9py/gDoEgIVspr",
+	"yBlBeVMZZoTYhDCJdfexdFJ3yAsGDUFBRUvBv6RyVcNbllPNDF8xo/uG4ugJu/exCwzij2K1rSSyflsG",
+	"E+oqPtYWf+9y5BdRFXJk21uZxhso1zcL2pBgR4SoS7cECAA7RUAX6mef3NNtkcSEa7DcwXdu4aHrvxd+",
+	"xfa5FcZ7epqrpJJC/sNUoyaroTw8tL2JpSBpPYtC2lalp9JlUyYUsyTsQbqLP9yd5hfWluI0pNWGAKgz",
+	"ywEYstBz+NfxvqSQ8a1RblNi3y2NuTHIdr/6K12xHAeegwcmh0Hnx9h/ImprWpYbGOjQ/66QzuBTDCYt",
+	"CvjCHRDI7fQ39WNcbcF2N9i50PNSnFAzIHhLDq9uDH8tyRAb0G866Hw6SGJN6ufcpsK3HRm00RQnHWAb",
+	"ihFpuNR7hytc1SEfXUFWHSzqnsycNb0i0s/89vqOyskzNiX0/B0SHcHSu2c/N5Zpn4wo9D3ax6FqmfyW",
+	"KBbkvkRK2lAv7J4SbD747HjKmursXGmg/+70rtBO+tR2H/nxw0rS/LSS6R4LmN59z9mtBpxKiHDUAIa7",
+	"F0PtESBc3fk7LOjS0S10FxfzVBa7SJksQY2ui7GwH51U0PXZHUX3L7Q46tnsR6ds+JdhJmHQ6QCqHu+8",
+	"GVMEl6ItBgv9v1J0AvDDQUsNZYghu55wCo8PfQd8wHNKJ9ubfp3O6prJrecMrvLdK1rYNFhdHlLCba/7",
+	"txSWTXR3s2vPSjBNzy+LHztRA+xqhqTYlQ/i0dkjB4QH3lXzCBrVaCRA1ZnqMp3JtU3Gupvy4wiN5sSd",
+	"+6leVAF9J4LNhNpZvvJB/S8gmmlpvGheQzaKWzLvcKLV1ybfk/bjfgjGI1lSjcZtalsOfQ3Vk6hoxoel",
+	"DY4vbYtEOYaeZBYKkncPoMSjtNMVTmfISaAQ9KeHfskCIMxW6voqp/2WKEC4/3s80hRxWxeuCNgI7dJX",
+	"1vdR44p5PyVbKGlZfpVnLJ/lUIU+ydn9uV5Sl/VHR4+/fRDJhb98e4WXPTqaNVVjSgOJq4OPHn738ddH",
+	"2aOnn/929ePsp8n3H//nPw664fic49P2tj6Kz81Up6RxXf8bOezWDpfvtNA9lTRuzrChF8Q14Z2f+BKQ",
+	"GeS1aPav2Hh4WxHlcw2eJMevnJakilqlOmHiHwteOrsCw8qAREBGXtSYVar5ogXjC8vTO0/GN/TYGP1E",
+	"KEFxkMQMFqj4CGZoP0NxEBUZdk0HDakB3dpUOcnd1vGwiXjSI8EsQkS4G+iB4z0Qkt1csmcr5o5NZzsg",
+	"ENl56O+y4RvuWdYfWrxsPCmEkvufgbgBzfpjr9F39WL7OaCrOvRcjEgynK71t9TLEo6CJ7J4ntkWRIoW",
+	"PugZ1/55YQtSR80/Nki4eTh7nbNWIxhTxAsARKYEWSdfKjHT133bnLaDjMQpq5jC0QbBD42zkmENTAUH",
+	"jjiTxoiixowGdkpd5yvBixhVAqNeySyQxgHYxwp1Vmg6nJp9HIqwIc1D4A8GrXZSQa7Nv0hxvArZOU5L",
+	"tCNQEZUBT59a8LIrSmD09D2eK3joeYiyp+vkqJpdjyOPhjSs0MkQwkjPZaqQyQcuvO0rVQghaw8sH/qe",
+	"lnrESzbS81WCDLuHsLt0nGxa7SU3NZdJWO7SYozdcFkwrvDAdDfct2A+rTCmLBGf2Qin9KTCjt1n34oo",
+	"MBctIcN3BPaTxS4qiQwEZuy7aKN5txIpN1D3ARrLy7YUA0D7QXdZiLizxfy4nX6oStUNTI+Z24YoFWHA",
+	"Ar6Vm4x7GCQtYOlnUV+JUCUZTP1SSVM7lWuabPgro+QABEWCBQokXQ8T64a7mnztB6h2foXO4Uov3QRx",
+	"s2r6NNaZ4tFCxRXcfdl7kEfgoAMttk6sw4B5sw7xjg3LKJ5FOcWLeZrn9o9+Wz3BdaQweAiPboTBuWWl",
+	"4NDTkuLh/ZwYzWBq7CWNQ9xt8XMYTkk9TxOJ5CM9TxwbZwZ9GvLiGBM/7ZQrNuXl2HtNdSM+f6Vg02CC",
+	"ULvJixMP21UKTCF1B2oAWbv43LFYiooVGlEUtDumCBDWvIFIDu+BE4cDw9ukNVvC100gH7yPGuDSx+jp",
+	"6XQYOZn2UPjRt5HS98nts7HOP7qVaxx2nFihERbT2X3pjbuVNyc7WIoy5ZCkjXO/Qk4NRDjdCMwcwtBp",
+	"Ft3NOwQUtpkiQWPJIp8YLXdXA+ELZE0EFSZRDrZz++uyuS2WBByL0Hhpp6cArqRh3coOKaWx7qbuVPyG",
+	"7qjfumH985noBGpXP0IRhmai4cZdLRcUYj1OaaytJl0Kt6glp2LP7b1IdRW9dpfZAVf4xJHtJom/kJY5",
+	"nkLW314Z+cJav7B+fjExpaVoPcHtEYSOhm13FbAbCOpe1eJZEhU2F7OhcBYr+oqdpZbvREDYV69WrH58",
+	"trJrLQfu/tgtGva5sCEeTZnDE60L1HChTQ+kp/tgcgBKZCOuSIH26vOgp2K7rniuHYsZHoZWnc+Lz14o",
+	"YxfPz8CxSFAeNXaWYRPNrI6D9xnEHthwBf/+2Qonz9crI/40lZM4s3/T0snQMX1/SlVYzX4Rd1mU4mKP",
+	"5WLPS20A6i8CvIO+EHI0DUq4M+uxAj5uiJMxIdHtxFeblXczfvO85gMJa2wuFAM4cugo4ntnFRNxwsaL",
+	"ylL/VASXGblRhuaP8cuOjo52lS9lB36nEggCGOFyr2UoyA2A21B/Okjhhz6tZOPVnWECLNtfnj598nQX",
+	"oFyvvjMMpBVMnFZdK0IAA4CFrO6y4oy9eaWtHunyhHG3U1PsoUJgu+imvmcYGR/oKdl+YGC5st51XhFN",
+	"7/GgrNQoZDndsgNVUsvadl5+Avexf+3ODLjtyR0XgVX2kKnvlspgWWqNJF67hMA74HHF/2wilNbrTyhC",
+	"cWb/6u1aLrwA3dcRxweelqKypndzM429zUrCw65jcA2GHVk77uxALASu11R0tnmI+nT/9b5iPtTXgmQn",
+	"lOChmSkKdlbBwMTCsGpROubuphs3XD162tT09WIIRZS36Ozbr7Z0JGTaX4o40HrMchisGYRrc3B8w04O",
+	"VnxW1qXl4NhiOYW/8wG7CPhM8e+8LHOQb7BzXK0cYfUI7n7uQ6pEWfsm2Nv24uOq2YuLTSps/qCdLhT0",
+	"i/WcI386djMYmm8jDSdRMwut8skhjRC10tE7YhZ6TSQATLjN+16joqRVueoXim/F3hiVCyOvBQFrHEPQ",
+	"IAByZIwHPA6WfzPwGNQjPcvZfQgnIKoCYiyYB9g45Zu8Rq+9VO7Vvl4LMCNEafz7AOsSn+A4oBzLEf7C",
+	"tJO/HCQw4EnZpaasKLwTHf5lIapLRSzmSog5wEU2MWx3pynoqsvauFGgKgoqOGoCxyz/76OjI/SruE8P",
+	"//vou+9yaFjlhlzfytFAD8Nmdxp1r/O3Z42QrJ++ooL07CYaRtyuNxVuB/ulDzt15lk/9mvmWhmx90bW",
+	"YZX2uPCVEC/keJzwY7qTscVZjS0AONVzO1OnDSOu3FEkU8jxWFSZs242wG52wALh2FN1GWKcAtHwOa6Q",
+	"/ej43sNHeM4KYZwW5b9LezJ9Rvd2LQxe7a/OaB39OiSNiUpspMEU0lwdALnDY1OK88+R+dnLs+fYcMGM",
+	"sM0UFYJxGfKSQ0U9NiFaZRhopP5iy0pbQXHrP5OB8vOmXfynMVH83P5N/Xw/18HafXFN/8i2HkSj8P1W",
+	"kgS+JyiDPBzE06LAfLDu6oaonSmQMdjv7j3XS9DkN2aUGGaKG/q3/AB1I1sKaICHN4tnQsOTTV27knY6",
+	"E1aO2kTa6qUbAQCi0xMhirbUVWGOIVkKalbYI8c1n6S7YFNRSzKJRZRyIocpdKO1gj/3qomwcVNl6Bkw",
+	"5pX7h4KVCFoJZdJuEVpkb4ut8AotBIzsoNGAVd+QDiGuZQGovWhuy8ppzpjkamwtMLKQfigrVupJDzw/",
+	"93ra3yTEHO7FFuXDpxxRDhstfPAlp2stt9VIzblKkcY5Yg47LYfqmHCPEBFCK4JJnyhdNcCDohSxCGlm",
+	"e9FxA5WhvjFO2erwgHC5e8KUF3qZBqgwdF1LPgIg06ZzwEDjbpJsEgylMznEQ94LbwpR/+7e4Wjd14ew",
+	"1IuyeCZe1od7e7EvpIhHRAk5Y2PMOqI2kGDtweawGdX497DSdkCzHES8JjpMcc1dxA1jqJ2waj0lKx3l",
+	"/ctXt5vtrcxCQhwfVdp4/0bC7XfnVmFB7+jTLCyexP6X5o2cyVu4VumwgssHwQKtbuBHrtfhYygv6Urd",
+	"Ggp86dHv6z4OJxDfYD9cXJwdPho8YoKPpgDQ2QxVRg7UDNJv0R26OyI44zdnbZnaryj6GAQqdRmU1ve0",
+	"kxU0lTrBhGlUA7RiVs8biKRPjxqIpI+/3T2ufyzEYq/x3boNUUBOdTMJiPoeGiw15Mc9Ogyt0dr+ifgW",
+	"sXI0T3eK02d0GeQoYifmthbOPjAdkX0lQv9m3x9uSvnRlM09kzcDFvU1hntmopr0KNd54QeWKvGsuNwJ",
+	"VPICLor1/805fg/tAYcr6NeFbf883gPTCwtwyCOtLJeqDyTzrmiqr/u+BfbAtejSvPVaYG7pZ+w1s1vn",
+	"5LIMdyh9ltb31mQ5hIMWyCKo3ZrbcJwalAvAzxB1cnqirrAporuvFGN7Einw6ChTzWOZ1BhBF23vU6ep",
+	"rAAv8DGxheHDMlbMELtJO01EKlZpC9wEvOlp7TWwiKdHJ5fqiL43SN4ay0uE8h53QOEYk4u5Tzu7OTem",
+	"wx6f4WW0ZSlk6jJIwC6KIfEwTMSF1IrE0mIOOEnEyNDJp9bOc3bfiy5sUEiIFQ/odxNdgJLu4s05/Ph4",
+	"5H96HLqaXLw5B88aQOFM3p89Z6RsPwB/5PRxfUt4Vpzn7954kME/UG/3eAT/T/qv5pW+WZ21TvsXzKr1",
+	"lHT2/t3/7//PsDMnWTtOUEe5RJj8FwpBhmIiFfoPfcdBK8rSODlkp+JSbeSrMHTExs+E2SO4tnfnN1C3",
+	"AdMYiM2vwPUjp7KmZ1z5fpfbO4u5i5wtVOrlueVVr6iAjUIWW+N3/jp3T9mZXi/enPeW03sOysRD6d86",
+	"NE4YtXrdYjRzwa/CufEUD0KUp0DPRrylYjfuvS8VO3v5E9IxRKinGjwE0pjFmt16r3Fng9IgnLEyVszu",
+	"pYEQojtbrRMWQTikYNTxXDU0DjPVSxW15uPmavMEpMYjlRGjRSXOr+T8F1HJccJoukA1W63ieQ/YK12B",
+	"wQ7JFSDJoizyE69IMsIlaNQXGmHbHR6iSgM7nwdgips5WseUkNd1Y/x19wx7fRb4STL7rc/JcSS+/4Pz",
+	"ixTLBGRLbLmasJqQPK70kpoKwk5wNucTERq2A4kk7Nvbh0Hai1IgtCpNw6V6VwwLTHrbkpTS6MuBVxO7",
+	"EKqodakpgaHt38WdQJ9od7hEpSQ0s5Q/ewsyLbdelSRcmk0YqKxOs/Fu2X5Flf6u29Z6vaT765qvoD0m",
+	"sOsVNOlaejWgBGROqgdW4gacD7u9s4nEloBWY/ha2WxUnASZJCn6EktnI5fcdIdJIcD73VkSW5BM30UV",
+	"OGBDoL8+YC0ds6eM+AbDtoFQcexWkN1/evT4QToMvShb8f7cb56YIkinkQYR4Qj7E73wE75wB9xfCwI6",
+	"AGFBVbebXdWnoCUghW1F44FTcW4J/2gbNKA7K0SQ7tCYrwYKeEuYsP3DMP9SV9NtkuN1retzxXBkCYbS",
+	"CSe1RkjtA0k7XLUg2P29Q1rOu8SZu21dW5/CtPV9j1rCQiuN4apGS00JAd98kasVuf62lhb82sBYe/Tw",
+	"u48AtPbNfybA1VJtlWpMOAzreUbwCMx/7n0HTrfw/qtwydF/DlpIdc8t/D5U0oo2HMb23rAe/7bQSmCn",
+	"ax9wwW9AXoLFisufeRVTV86gnchroU7YvFooqMEQpp9c2A6jmx0U1er9QqVjbgK0i246yAbJ0YOzg7qr",
+	"LD1vk+BACx8tKmlX5+6p1BdXXwkYGbwJxiZ4BQEjuh+cCp8/g00x1i2L74WYW9Mc9zVnIz2bYWu3AttU",
+	"iSH7+TWg61rtW3nCj5otoQ35OaYaX6pL9c03H6Z68M03DJD6gk97xCtoZJWfQgd5+U+wvY/ZMxg1u3j3",
+	"48u3OaZ7Yj+KRgruPYPI8gBKIhXL4dcBfJd7mii45awAeDddrWgw1MP8m2/ALFvWc2ZLruyxjzNllGib",
+	"YaKUhP7mqsiYXipolhtSf6Myj+xS+dKPUOyBoXypzIC9rOkWCrQ4wLYDq8m9UuUsstJoKBPKX17wST5g",
+	"58IDUoyuGDeXKn89fghd3RAwnQP8CvZsoUwvpxSMSzmyeZ1lX+fSLiHhwFhRnYDyjU98q5XAxx6zb3LY",
+	"Wcjjwuxh9jMCHLArsUKTthLjhRFF0GFlhRl+uM4v3F4vlNv4/H+QvP/qeHMOpVFqRWP2caSApQOmgF1U",
+	"ikxCOAXHDEu+KQZyqWDaYyuqLOryWZfbgDLp2w57TZ68vvO54BWRMnmBx/JGFDRu7OJM5EG3skKPFjN3",
+	"jtn996+es+++ffrfD3xKnbHgm81HuhA5PMQ7ksjyB05es+n86dHRzOQZyx+Tc+TR9MnRLD9hRv5TNO9Z",
+	"x/28VAH4cw3zsxXik13IGT3VDf3JkyffUUWZtE7VPMCjiseLnZ69PohK9g+uH4H4ngvF5/Lg+ODJ4Gjw",
+	"hNBHgO0c1nnu1CttHa1PoWMpAF5LhD+BEzDWi8BWnL2ky2LA3vuiBfS0S2NFEQCFovIQbq6wvNGxdyde",
+	"YNFfFwfHB2+kqYsI5rziM4ENLP+WRFbS40YOvZMW7rd/LES18nHh4yg/DXh5KrD8sc4PhiV5fHREacmW",
+	"3P18Pi/lCEZ6+HfScernrVWO2j7wkjDfdCuGqGCk+6P8NuzMUsBHxu9JyKzPWcLwW+oKAIUqJ6LhCnAH",
+	"tQ0vLO0hHFKUhIvZjFerdYwE9LVwqtox4LIOsDQU7ZMVq2JSc2eCTwzi7CwPPrrHE3kfhgsPf/UfPx9a",
+	"qmycJ2HiTz3M/ZwbC/wcQsUwAoxuOOmGKFUFoolBZhjihMApQbsxkOeIl+UmrV8IovWwYRskD9QMWlwg",
+	"5qq+uN5LzNn8vch7S/c2pe1dQC2MaOR9tCErwGVdaBXhswLW/10pFeQ5Z+jRwCoivx1gunnGlaJGD2R8",
+	"+Gv4/BnXsBS2pTkdNADx6HVwmygAs7CSY1vjWzbJ6gU8sIZB3iCq1LzrSw5foEbrzJ0dV74eU4faFvLa",
+	"vsAfEHnuzpuC88WWa/Wc/RZQruVHAC+CNzRX63th46W60ynpCEudZqlh8ANEZy+I7ztVsu3hdNkhXEPP",
+	"vcNKvhe86LCOW8XyW989Z31KCVbGGwvfxst2Z8N//ghHbD4vV1u4+lpWCAEfZj47YMDIwKi1S6xCc6YR",
+	"SSgAjkFAwhgkALXaKyHmQTqhcQC9mchuQM2WbKfYgEDRB4OJ4vl46s2lwpYogC+wqCpILfAh1yYln8L8",
+	"b3vaP4bep890sdof2btBeSyBz00+Hhw+X4tznC0sM+JaVLykXTIeoclWXJnQZ8cfgtBnB3n6opA20p83",
+	"GQtc0EWP9cYUt+AJosaiTrGlLL+UWuvbnNQ70a0lx9YRAJaFNL6wSFdorreNYTnVW/Xq3UIEMkAOvqoC",
+	"/l6MdFV0VJe7qsgVPNTsQz3WAX3aMaKMKQycgPodUWepJ0SZ620OkgbeK101vShQQ2aEYPkh+VIOf8UP",
+	"nxtPzAfsraaEKXKHzCt5za1gV2KVtumiuPsvUiy7WXeRaYcx/z+EcbetUcJF1CHBB8ZWBpfZSwu2MLX1",
+	"2wVCsR8xr630Tqpu4PP1I/GYKKBOlEx8Jw0VVJ7elfad0G7kkrhHp1fTGY5J1VuoSpczoexD4GTtB+ID",
+	"5YChDDdiVIEb0eMzgRcOargH7GeASMKECShQDfBJ5PWABoxsKcRV+jy89IO6wDF9Re7XHMqeuSAueUaR",
+	"5ppt3Z003Cq6ZQcxR+8hOsCmeCnNlTTD5n68Fcu1NfgyutDme7orRHsZwGtjFqKIXt2yXwP2GjwvN6j0",
+	"QgIUYqC6gw1gWGR73nUTf+JXgvG1bXScBA8d9tpkcIKTW5o634e/ymKrZX261mUHHlB6f7i0CDh+gqLw",
+	"7N35BRsMBoeVuNZXIm+ztzcoaKt4OzXEKFosI1nc0b3zbSILJOol+mX2bWFEibH29EZdC7XF4XwOiSYP",
+	"AYUeL6XAC6gYiuXwZY4tiBG027FbrHH7f+fv3mL7RG55fnypLtVv+BT2G4aTfmN1c9XfLtVvDx8+DP+5",
+	"i3Mvt3P2G8sbrVrcN1TDyLQKKZRqkmHueIBAgeLQIP/vR0wPYzlkaxDMPEZDocjhHws5uipXDxgOhSq+",
+	"YCS/1J+jBKR7oY9O0A3xVh8zgXsp6cuEWSCUPHb5DNGV5gPc2YCb39IHjgE1PDTNa9250Qsc5/v6cwBi",
+	"pd8RFAWfsjZaqSY4UqkmYZS4lo+eOhmsVWHcxZcq2iAkD8yld5Qhi3zATn2fGFtXCkHgDeNqb7ixD+EV",
+	"D1+/yNlEWOOMcLNSo2MG8a1LJRW4ezFsidSzpHYZqeYzx7j96b4zl+pZpZdGVOYYr5DWMbZ8LOxommfU",
+	"qiGHESEkdB4gaSGvLjThThn7CAD4Ek/UDmbj+LosvFMGNgbnZkRk2KEvqWZBjfW6o3rtRAke/4d1ck/7",
+	"A5OSifId2WvLCo1xR3ca3JpKa0Q5vjtXe4XnclnHINPOXHEzL6kOKK1IgvACNCShbLXyOiSkgaEGC55y",
+	"zH9wDCComSH67L9YAwJB3TRuodWki5c0tB0kERBXptbOjw8PzVTPY8wn6Dk74pXNMZeDNGPMUGB56vK8",
+	"zUBbVGUvYbbhn/C5xvn3Ly9a3+KOpC4Oej34NOQ0IPFnwQ+Xu6ces2teLkQ+YD9hPXsl5gCP4nhN7rY3",
+	"9/UYlaACNLejU2qj7D7//P5N24jDgatHHPT1OM/of48//tfx4Jv/SGVtrWnqH7+g8giUpTwyUvKIivqS",
+	"fbg9QOMMWzTRlMnhTk/yWNawCkmHnDMYXvkOcV/N2mrpv3gnI8snvAxXezK7wbYK3fSSyhz+cfgr/LtV",
+	"3Xa2BOa7gYe8tt6rRWv0Clfp3yVyhUvdL2jlV+iLnXci1C0U97UDVduWrR/hwFwxlvQxO5gvEkt+trC/",
+	"G1F2ufStViKm4f27KyIC+APFbJ5TZluQudvoYJNRHRaEqpdU3F4iyDraQBnjJQFfogUBmhoqRPm40jPM",
+	"4cutDjmAkABonW28RBRMyPLF7pRkrBQhOGhSev0LOR6/JQfWTqUeLDKNKZOAa8eMLFrDRb43S3f9aP0d",
+	"pRjTK0L9F8yTbMZoom1jgCXsP4jw4mOWv3334mWeBWjAY/gb9sQv7PGL19+/PG9XFd3e9R9DvcCQnoQU",
+	"0BqU0D010aIwZJwrrLkaajuFtxk2FAAHULsL2gOChXi2Opfpfa6Tab6kmhiQK9skB+BTRgCTd9dWnuvZ",
+	"nFdIqiaLFIyIILPm0du30EgxmkqO7eGv04W6+owq/S0fvkEsr4Mt7x6O1Hg4qfRibtA7ZqgUK+FYdHds",
+	"tcbWusjzh+OPvz56/DlhfYCoTKZauJMoKpszbq6QrJETWmKOlBF9DNq9KgB2wdEFGwp02/gtZMOFKhBJ",
+	"zSDojK6br0KJfo2PNrhUOS/03OaYoEy4wRTWp+JNZNJlDKsmLUAhvyPDG0u9So3Ej54rSA3PGsX1EN45",
+	"k4pJdaliiDsA3NbLnJXCGu9MZlAqxTi088yYnVZ6MZmykltR0RwN7CPCx9RJ1ZgPPwMokIqDzR8AhNcc",
+	"QsLaUvyA2/uHSgHBkfXPAdnjy4sUN/JppwEICSQ9tUPdQ6qgezHQTIGevykHzMwuSgoe5lY1BRQEbNaC",
+	"rA/qtSMPJCVsC1kRjGCpeWGy4McZ6RkkxYPeYgUzcz4SGfvHQqNXmysqy0Ewb/eISxW8bjOpiqyOxA6F",
+	"o1oCVXcHq85olzaASwgzYKfAsNyaO72q8O37Y2lgTuAmWVBl+aWC8nyt6mObov7vhf0e1+xLW0QvHFtv",
+	"E264bxn5WauJ2GeSNEah/c7zUl6JrBEPJ1cisjXys/8Ogg7jrW20+gLVtMxtYSHNFcrhhVLUOAK0GqSa",
+	"MBdpYwBR791NhdG9qvzV3DluAHv25pAas19nTi2E61jM70Ubh7+6f3b6iJp5HlGZEuCZKujiXrfdhSgg",
+	"9FoXWMQNnTp9qlqTUl7paiKAVg66B0rHupro/cgCfL+PZlNmJ0RiYeQTrYt+zp/0VPbH6ZCq28nz7ktC",
+	"HhyySfdJhrudJ2523UgWlfhtKZ4oDr6mP1mWgmTS3rjQO2jVYCtAM0PNPBbRAWDYq+eeuUB5IrSZsRq9",
+	"u3spDXJP9WFj0qNAIfjDUw+mjNzV+Os+njZ7DDzwoAdCuzqtIiwbDG1juS5G+KPAOcW+5XqODIdEhxZu",
+	"+x5m3ZnbbsBFRax/H3zGPQiUx8ZLQArCfCPp0lE7b+yxrYQYWF4NJv9s5RMv9FI5DfyiEmKXXy93SlLO",
+	"7nsUO6gO8AoeDLgSc11ZUYTCoCk3tT8sr1Wo3e44MIgPsh6uHWiI0deDNPmnnDc5Xkh7HUrFYUSdcgBg",
+	"sdlLLMuohDCAG0B1GlBvuxaTeI4DevhCmrk2Mp20e1bpOXXmBF6nqGnKlgSFO0d+iCJgV9ElFijyD8bR",
+	"KIdne1z1vb/oa2bx4xj2rI07JS14CDImx3WZJ1erLCArQFrN06MIoPRaVF8s7xU8/rTmv69G7996SNVI",
+	"h79ilcyefZz5nC+MyI+DJ2ymr51VFGHzzXllB5DCtZi5KyeaEZCq01wgCQt54ZhLJ7l0BZoEHwL3HLAc",
+	"PuXHsYMSU0KvUaUheIyJBmk4gNy6mbaCblm662rn0ZQ7qUmF7ejIE0ovJtO24jdfXNTui/WQmrAWeLQW",
+	"UNIDI0d4IDegBNZmrAyslYmN7Dvlz8oXtCHCcWzxvMF6gb/XEbDcw8k4c8uUMVylDDfa7TqtUnxo6n3r",
+	"KPMD2f9Knz5vswq+7vJe1PPcm6FWhRntWTatHXviKrmHf0e+CghCDT8tcle6psZVgi2mIE/Qj4bgbW+L",
+	"iFTRXnUIitynEf4G0E+/Psoefff5QTI6kqAip7O0esrO6hoq47PsAfLkBBQTNRHVvJIKIgqqMBQbkBVi",
+	"nw9SPtG0wrljf9xN78apzbG8WtNMOUPVN2O5FTc2x9pJcWOxnRvYHA8vcgYDb4Sl1mOyqBCmuJ/lAIUk",
+	"bmwLn/vCmii++zCkfPbMW/230FkZgl1wFiGw7V0TQVDOXWUECFYF9bvSRvjZwEgef8umelGZpgFcAXyp",
+	"VscMwTcztpSq0MuMkB5MBqm7oH0M2NtYnWPoLLwSc+sO5EzMdOW0QgpPPn76F8L08wFC1BgJm5s7Mzog",
+	"ic4rPSLY3E0NG7EX2xK+b1kYmaXvjOATe+QwvD47doZp2wn3mtttBnT7Sufk9AC38jZP++OXMkdksmdD",
+	"iEpy7qxQXESYuawUxUTUODlr5i/1qkCFjE5/gArbao9utEDaz3n5mju7NqX9be6zL1C3+6GJGBZF87C2",
+	"J+Iw6c2WxmpsFdCmY/9Al3TaW+pXeTuQEfJ5tXAT6oF5h/oGcDMslVNondZ7BZ3aalOUsJlvz+L/+FzL",
+	"Y+Pul2MRGN6eeJZ/mmNWkBZKMKY7wRggI6tVXfkRoBmptwlpAOREUkov1KguBcpLwQsomIM+Hr5jPALs",
+	"IeLnYMVnJZjWSmO5EVREuxG0BNBhcB2h9kKHohoQMMDC1xCOWN34FeEadgEGuXm3RjfdekDwfar34a0L",
+	"z9xcP8jioD2GBJ4Xb8+TdS0edaa1cBbDAcMVsI4mrq4es0LMhXLidkXlqh79FP7whsMmaRAcUnekDvf2",
+	"OjMYGT1810IKxJT7MuEUbcbITZiPhEdqH9CQHV454lVFiwBNqaNCsiux+mtLGdkJhKVmC+AerSOEB3ao",
+	"Evvrx//66+9TJXYXTl8jhe/TR497sS9MCdpZOLBYsA0iuRUHyuMMb9VIz/xFX3HxYQyrPS9+jbK834yl",
+	"eb1gftnDV811P/wVW+KvZRil6spoBf5tCsvmfr6JJWxPLwqr9MXEsKfELSS1+urlZdsXrx8F4YR3lpj9",
+	"fvT5x6gxi+ngD15kto0agBtFPZta/PuEt+EMCBQgGQiZqHO8bw2R1sjO6s5Gu1WyefS6SBHyr/G+T71U",
+	"5l8UN7u1pdXd5BmtG8gz34llL/4Q7kEVp5AmxwyUCCRVfiOM74GSpKVTAN8z7NujR6E1HYHwSMQpgfTq",
+	"CjG1M2Y0FLVMJIDVzABoBKLkbUlc3wt7TmP4otUZ+Io2fDlelvsoEPsw1YzP2Otoqf0C03JPK6mu2o/u",
+	"BfQtjL2UBE0kEfwQew3k+JhPU1EWOQa1a7v4JIKSwutyIgAfFts87+c0rP5I+LFB/i96unHyez7cpTaG",
+	"VNW6g95dyWutO7Hn5+C8K7UB5G6PH5U1+1dciblNMwDCOmolSbIlocoEszd/fg04Q4bltZOcSpQPjeV2",
+	"YXImlbGCF+nz7l/5JQ+8f0cbyA/9vodNWauGajRzTC85rNE2l/M5XvEl1wffkFgdcpFm1E/FZJ7OMkSl",
+	"zhBQTkFLBFVQJPPu64gI+tIE36Q0rNCI6r+5hoQbu9USvqBrviJvwSHsG+rS9x/ac+VOWC6/3P6bxpIH",
+	"qN5dZTZ1zyOWbnnUyJOG6lWEPc8YQbmRGzPD2i1KCPdCECsGwePpdBKvitReuJRZfuFF0b+JWR5E7+aW",
+	"tlvlYZG+XO0+HYtt9P3VrfKta9cz0wnu3GmU/37U+ccwymMy+IMb5VuIIcUb24DRt+KVf1VJFY1jz+Jq",
+	"A7x7jzKL12bIqLmQfp8aX9/x5O7c6cNfo786eInjRf+3kUmjxqRb96lNOjXX7IuJqMZ52EnYX11YdVzU",
+	"2xP/bjKLVmynpPudCf+PIe42SOoPLvM60VSSJwY9f6voexeu+ppxYhrEviPFNbzuF5N4Olq/EDAO330J",
+	"WReefvir/9hByoUl/vdpEKfrKad3pk26RWv1xURbTfLbaffr94fbuYxfUp75ZdopzH5P+v5jSLImBf2x",
+	"xdhOKkpyurlUO9Js5NdtpnMm953F6qb8BaXVXDbQEOHPLyGj3IMPf51L1SVLJwVg/6dN0ZEqtf6tuTny",
+	"i0ZkgX5bCfHrp+SkF+tLypszqXan7fw+BPsHydmR6l8jYSdFK0nehHGQHQAXi6/sCYQR7LtHJQWAvph0",
+	"qfyy+W34/8i7mt7GbSD6V4hcenFjFCj2sHsKuou2QBcNmmb3UOSgShObiEwKImXXMPrfCw6HFBVRstKY",
+	"thY5JRZsSSQf5/Fr3qMLKRjG3np5wL8TWMZW6JvhmZqKG2mJYRmDJu1qHmF6BJwXZ5yRakvJOlgzR3nn",
+	"bBCeB/MEcJk59wyiJhq5pmS03tF3Lnkiy6ZsnpaC/GGEZBykfM35w390JQUL0b2XB/vPBB66c5mwb4SI",
+	"epm/YXMMH72iHyU8emXRPeo+d2k2Gq27lHxka+coIZ0Py/NgpBA0M6ekEehEA1lMaGHAQJ6jGJE/FoYn",
+	"wgqucrlFa4dAs00U3rtwYf11f/70JwvOq8YPQlus3lfq8iToXuLENBicyktGhG2KdqZcgmqAh7bBU/Ci",
+	"v/vy4P6dwI33rU7EW9mjikhjdFtmiCKDukpGki36x2F8+T0q9yZpsX4cXq7GjlLnOaE+D/Lsgmnu21VH",
+	"+uXkoLf0dDiWauBzSs7Rm79w2B3r0dbOpZtGcSIxKD886A0i3FgBBw5ONGom3TgurloUn1qds1nZMH3O",
+	"RJOV/u3m1uduiqJjsEVC/6jxSUK8muSYSTCPe2+hYUQ00dxJEl8sudIL9PsSeyuXsnC231522ADvCaBS",
+	"HWnRa/YxOrxFEzrNtGzyNUSyrO72Ig979nnGNAmmPWE5Xu7sdR5Efc6egHIi18B2a1kCNjm6Dvk2W/Et",
+	"iIg91ytj+/JA2Bwd5P4BG7mF00SMS1WzLUOn706p03OG6yGpygWroM5B6O9B5LKAgrS0BEABxQf26+32",
+	"nYkPf9dZ/gRaDSl5+yg0XQTu4VWYWlZcjOHqXlRcfNuw+g2cDLuHlZbMigRacfeYduBbR9UA5X1tDTFv",
+	"uSBVAyeM6+oXtWx3XNgTrK6qJRkLWiFH62PJNYN/Kl6DMuzMFbM4LGwectbotb2sgxz+51R4eyqAJjng",
+	"MFdO+1hnOF7xjYbjo0dZ5+iq2lTmYyF3YkhYc1rIoZ+MzE96AqvJJylO93R8mvKdIuCm1DDtyTmv5Y5t",
+	"zCgymMtotsn2DHDR78KR6gVkY6UpXu7lcaLZVL9hb4fENXQ4OcXG2TmzsFIqfc1+F0HrSVHuP/jV6izP",
+	"odJQeBs+r87gvmEeg8nPKrTl5abtUXnlesCAl1QrEg278eaXctKlhyvToSK98Jd+H9gZ2itBs5XEOGXm",
+	"R6ZiX983b7ABSUeDlBBQVgf1NlB6/Rm7KXyDtSzRO87qrY6t5Rzf/vhqpqFtYc2sAonSvs0ivnhxzfyu",
+	"SQWyKoHtaqnB7oWM9NGBjZFwS2SiSqfbDpiNLMwKBBUrHgGcJoj1dDcYeqwlrjB72faGC/3ux1b6kgsN",
+	"K6gNzP7f7o5dETuywxO8+OJV2z0nl9++Kcvubo+vujENFHMLyJua6z0iCKWhrt7/9WAaHH9I0Grq8ur9",
+	"1TKr+HL7A8ZvutPz5qPF+MI6sndhT1oChDqnqGnIowNEFRlo/9Rz8vN7XGuptHUz5DWrQkcVU3qnyoo1",
+	"jQ4rNanh0DM7WXT9B6MjBT7SWpuQVa/z59uzuhF+QIAXrGVm8ARywwjK6XXkgmtt9Aku0iGi4ErkS3jO",
+	"NfjcplT0i/PFRShcUXMhKjBiprZS2d6pt7twF5Ro7QTpDzGbpzvUpba4U8yNqDZyA2bwap+0D+5msBi7",
+	"lfQWoObN3C+tdJlTypWrTuU4cbGHf/8LAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -174,7 +174,7 @@ func decodeError(where string, err error) error {
 var (
 	serverKeys   = []string{"host", "port", "weight", "max_fails", "fail_timeout"}
 	levelKeys    = []string{"servers"}
-	upstreamKeys = []string{"servers", "cluster", "enable", "typ", "timeout", "read_timeout", "sensibility", "protected", "try", "http_opts", "mode"}
+	upstreamKeys = []string{"servers", "cluster", "enable", "typ", "timeout", "read_timeout", "sensibility", "protected", "try", "try_timeout", "http_opts", "mode"}
 )
 
 // unknown notes keys that do nothing, sorted.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -56,8 +57,8 @@ func (h *handler) feedback(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Observe(outcome(gateway.EndpointKey{Upstream: u.Key, Address: address}, says.Failed, h.Caller(r.Context())))
 	out := reply{Status: http.StatusOK}
-	if u.Health.Passive == nil {
-		out.Notes = []string{"max_fails is 0 for the servers of this upstream, so feedback changes nothing"}
+	if !counts(u, address) {
+		out.Notes = []string{"max_fails is 0 for this server, so feedback changes nothing"}
 	}
 	answer(w, out)
 }
@@ -72,10 +73,12 @@ func outcome(key gateway.EndpointKey, failed bool, who string) gateway.Outcome {
 }
 
 func hasEndpoint(u *gateway.EffectiveUpstream, address string) bool {
-	for i := range u.Endpoints {
-		if u.Endpoints[i].Address == address {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(u.Endpoints, func(e gateway.Endpoint) bool { return e.Address == address })
+}
+
+// counts says whether failed requests can take the endpoint out.
+func counts(u *gateway.EffectiveUpstream, address string) bool {
+	return u.Health.Passive != nil || slices.ContainsFunc(u.Endpoints, func(e gateway.Endpoint) bool {
+		return e.Address == address && limitOf(u, &e).Max > 0
+	})
 }

@@ -56,13 +56,15 @@ type handler struct{ Config }
 func New(cfg Config) http.Handler {
 	h := &handler{cfg}
 	mux := http.NewServeMux()
-	mux.HandleFunc(Prefix+"status", h.status)
+	mux.HandleFunc(Prefix+"status", h.status(false))
+	mux.HandleFunc(Prefix+"stream/status", h.status(true))
 	mux.HandleFunc(Prefix+"upstream/{name}", h.upstream)
+	mux.HandleFunc(Prefix+"stream/upstream/{name}", h.upstreamOfPort)
 	mux.HandleFunc(Prefix+"feedback/{name}", h.feedback)
 	mux.HandleFunc(Prefix+"lua", noLua)
 	mux.HandleFunc(Prefix+"lua/", noLua)
 	mux.HandleFunc(Prefix, func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, reply{Status: http.StatusBadRequest, Msg: "no such path: there are status, upstream/NAME and feedback/NAME, with a NAME of letters, digits, '-', '_' and '.'"})
+		answer(w, reply{Status: http.StatusBadRequest, Msg: "no such path: there are status, upstream/NAME, feedback/NAME, stream/status and stream/upstream/PORT, with a NAME of letters, digits, '-', '_' and '.'"})
 	})
 	return mux
 }

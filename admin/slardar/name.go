@@ -26,6 +26,8 @@ const (
 	// LabelLevels is "named" when the levels of an upstream have names, which stand in the
 	// zones of its endpoints.
 	LabelLevels = "slardar/levels"
+	// LabelStream marks the upstream of a TCP port, which is a name among ports only.
+	LabelStream = "slardar/stream"
 
 	named = "named"
 )

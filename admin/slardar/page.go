@@ -8,9 +8,13 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
-// status serves the status page of one tenant. It needs no store: without one, upstreams
-// stand under the names of their objects.
-func (h *handler) status(w http.ResponseWriter, r *http.Request) {
+// status serves the status page of one tenant: of its TCP ports, or of all other upstreams. It
+// needs no store: without one, upstreams stand under the names of their objects.
+func (h *handler) status(streams bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { h.page(w, r, streams) }
+}
+
+func (h *handler) page(w http.ResponseWriter, r *http.Request, streams bool) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		notAllowed(w, "GET")
 		return
@@ -25,8 +29,9 @@ func (h *handler) status(w http.ResponseWriter, r *http.Request) {
 		Objects: map[string]*gateway.Upstream{}, Heartbeats: map[string][]gateway.Heartbeat{},
 		Version: h.Version, StartedAt: h.StartedAt, ConfigVersion: h.ConfigVersion(), Digest: snap.Digest, Now: time.Now(),
 	}
+	ofPort := portUpstreams(snap)
 	for _, u := range snap.Upstreams {
-		if u.Key.Tenant == tenant {
+		if u.Key.Tenant == tenant && ofPort[u.Key] == streams {
 			o.Upstreams = append(o.Upstreams, u)
 			o.Heartbeats[u.Key.Name] = h.Heartbeats(u.Key)
 		}

@@ -32,10 +32,12 @@ func TestS18Heartbeat(t *testing.T) {
 		Spec: gateway.UpstreamSpec{
 			Endpoints: []gateway.ManualEndpoint{{Address: "10.0.0.4:8080"}},
 			Health: gateway.Health{
-				Active:  &gateway.ActiveCheck{Type: "tcp", Interval: gateway.Duration(5 * time.Second), Timeout: gateway.Duration(5 * time.Second), Rise: 1, Fall: 1},
-				Passive: &gateway.PassiveCheck{Disabled: true},
+				Active:       &gateway.ActiveCheck{Type: "tcp", Interval: gateway.Duration(5 * time.Second), Timeout: gateway.Duration(5 * time.Second), Rise: 1, Fall: 1},
+				Passive:      &gateway.PassiveCheck{Disabled: true},
+				PanicPercent: new(int),
 			},
-			Retry: gateway.Retry{Attempts: 2, On: []string{"connect-failure", "reset", "timeout", "502"}},
+			SlowStart: new(gateway.Duration),
+			Retry:     gateway.Retry{Attempts: 2, Timeout: gateway.Duration(5 * time.Second), On: []string{"connect-failure", "reset", "timeout", "502"}},
 		},
 	}
 	if diff := cmp.Diff(want, u); diff != "" {
@@ -179,34 +181,52 @@ func TestS20Sensibility(t *testing.T) {
 	}
 }
 
-// max_fails is one number for an upstream here. None means none, 0 switches off, and an
-// upstream that people have set by hand keeps what they said.
+// max_fails and fail_timeout are each server's own; none is the default, and 0 switches off.
 func TestS24MaxFails(t *testing.T) {
-	now := revise(t, nil, "{"+one+"}")
-	for _, c := range []struct {
-		body          string
-		fails, out    int
-		off, explains bool
-	}{
-		{`[{"host":"10.0.0.4","port":80}]`, 0, 0, true, false},
-		{`[{"host":"10.0.0.4","port":80,"max_fails":0}]`, 0, 0, true, false},
-		{`[{"host":"10.0.0.4","port":80,"max_fails":3}]`, 3, 10, false, false},
-		{`[{"host":"10.0.0.4","port":80,"max_fails":3,"fail_timeout":30}]`, 3, 30, false, false},
-		{`[{"host":"10.0.0.4","port":80,"max_fails":3,"fail_timeout":1},{"host":"10.0.0.5","port":80,"max_fails":2,"fail_timeout":2},{"host":"10.0.0.6","port":80}]`, 2, 2, false, true},
-	} {
-		u, notes, err := slardar.Revise(now, "upyun", "api", []byte(`{"servers":`+c.body+`}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		p := u.Spec.Health.Passive
-		if p.Disabled != c.off || p.ConsecutiveGatewayErrors != c.fails || p.BaseEjection != gateway.Duration(time.Duration(c.out)*time.Second) || (len(notes) > 0) != c.explains {
-			t.Errorf("%s: %+v, %q", c.body, p, notes)
+	second := gateway.Duration(time.Second)
+	u := revise(t, nil, `{"servers":[{"host":"10.0.0.4","port":80,"max_fails":3,"fail_timeout":1},{"host":"10.0.0.5","port":80,"max_fails":2},
+		{"host":"10.0.0.6","port":80,"max_fails":0},{"host":"10.0.0.7","port":80},{"host":"10.0.0.8","port":80,"fail_timeout":0}]}`)
+	want := []*gateway.FailLimit{{Max: 3, Timeout: second}, {Max: 2}, {Max: 0}, nil, {Max: 0, Timeout: second}}
+	for i, e := range u.Spec.Endpoints {
+		if diff := cmp.Diff(want[i], e.Fails); diff != "" {
+			t.Errorf("%s: %s", e.Address, diff)
 		}
 	}
+	if diff := cmp.Diff(&gateway.FailCheck{Statuses: []string{"502"}}, u.Spec.Health.Fails); diff != "" {
+		t.Error(diff)
+	}
+	if u := revise(t, nil, `{"servers":[{"host":"10.0.0.4","port":80,"max_fails":0}]}`); u.Spec.Health.Fails != nil {
+		t.Errorf("something counts: %+v", u.Spec.Health.Fails)
+	}
 	byHand := revise(t, nil, "{"+one+"}")
-	byHand.Spec.Health.Passive = nil
-	if u := revise(t, byHand, "{"+one+"}"); u.Spec.Health.Passive != nil {
-		t.Errorf("switched off: %+v", u.Spec.Health.Passive)
+	byHand.Spec.Health.Passive, byHand.Spec.Health.Fails = nil, &gateway.FailCheck{Max: 9, Statuses: []string{"500-599"}}
+	if diff := cmp.Diff(byHand.Spec.Health, revise(t, byHand, "{"+one+"}").Spec.Health); diff != "" {
+		t.Errorf("what was set by hand has changed: %s", diff)
+	}
+}
+
+// S26: 502 and what http_opts.statuses declares are failures of requests, too, with probes or
+// without them.
+func TestS26WhichFailures(t *testing.T) {
+	const limited = `"servers":[{"host":"10.0.0.4","port":80,"max_fails":1}]`
+	const opts = `"typ":"http","http_opts":{"query":"GET / HTTP/1.0\r\n\r\n","statuses":{"500":false,"404":false,"200":true}}`
+	for _, c := range []struct {
+		name, first, body string
+		want              []string
+	}{
+		{"nothing declared", "", `{` + limited + `}`, []string{"502"}},
+		{"declared", "", `{` + limited + `,` + opts + `}`, []string{"404", "500", "502"}},
+		{"declared without probes", "", `{` + limited + `,"enable":false,` + opts + `}`, []string{"404", "500", "502"}},
+		{"declared earlier", `{` + one + `,` + opts + `}`, `{` + limited + `}`, []string{"404", "500", "502"}},
+		{"kept", `{` + limited + `,` + opts + `}`, `{` + one + `}`, []string{"404", "500", "502"}},
+	} {
+		var now *gateway.Upstream
+		if c.first != "" {
+			now = revise(t, nil, c.first)
+		}
+		if diff := cmp.Diff(&gateway.FailCheck{Statuses: c.want}, revise(t, now, c.body).Spec.Health.Fails); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
+		}
 	}
 }
 
@@ -229,13 +249,23 @@ func TestS28Levels(t *testing.T) {
 	}
 }
 
+// Two tries within 5s unless told otherwise; a body that bounds the time alone means all servers.
 func TestS29Try(t *testing.T) {
-	if r := revise(t, nil, `{`+one+`,"try":1}`).Spec.Retry; r.Attempts != 1 {
-		t.Errorf("%+v", r)
-	}
-	_, notes, err := slardar.Revise(nil, "upyun", "api", []byte(`{`+one+`,"try_timeout":1}`))
-	if err != nil || strings.Join(notes, " ") != "try_timeout: not used" {
-		t.Errorf("%q, %v", notes, err)
+	const three = `"servers":[{"host":"10.0.0.4","port":80},{"host":"10.0.0.5","port":80},{"host":"10.0.0.6","port":80}]`
+	for _, c := range []struct {
+		body  string
+		tries int
+		time  gateway.Duration
+	}{
+		{``, 2, gateway.Duration(5 * time.Second)},
+		{`,"try":1`, 1, gateway.Duration(5 * time.Second)},
+		{`,"try_timeout":1.5`, 3, gateway.Duration(1500 * time.Millisecond)},
+		{`,"try_timeout":0`, 3, 0},
+		{`,"try":2,"try_timeout":9`, 2, gateway.Duration(9 * time.Second)},
+	} {
+		if r := revise(t, nil, `{`+three+c.body+`}`).Spec.Retry; r.Attempts != c.tries || r.Timeout != c.time {
+			t.Errorf("%s: %+v", c.body, r)
+		}
 	}
 }
 
@@ -259,5 +289,29 @@ func TestNames(t *testing.T) {
 	taken, _, _ := slardar.Revise(nil, "upyun", "My_App", []byte("{"+one+"}"))
 	if _, _, err := slardar.Revise(taken, "upyun", taken.Name, []byte("{"+one+"}")); err == nil || !strings.Contains(err.Error(), `is upstream "My_App"`) {
 		t.Errorf("the object of another key is taken: %v", err)
+	}
+}
+
+// The modes are policies of ours; a whole body without one goes back to turns.
+func TestS30Modes(t *testing.T) {
+	for mode, want := range map[string]gateway.Balance{
+		"hash":        {Policy: "hash", On: "uri"},
+		"url_hash":    {Policy: "hash", On: "uri"},
+		"ip_hash":     {Policy: "hash", On: "ip"},
+		"header_hash": {Policy: "hash", On: "header", Name: "X-Hash-Key"},
+		"round_robin": {Policy: "round_robin"},
+		"":            {},
+		"other":       {Policy: "other"}, // refused where it is written
+	} {
+		u := revise(t, nil, `{"mode":"`+mode+`",`+one+`}`)
+		if u.Spec.Balance != want {
+			t.Errorf("%s: %+v", mode, u.Spec.Balance)
+		}
+		if next := revise(t, u, "{"+one+"}"); next.Spec.Balance != want {
+			t.Errorf("%s: servers alone made it %+v", mode, next.Spec.Balance)
+		}
+		if next := revise(t, u, `{"cluster":[{`+one+`}]}`); next.Spec.Balance != (gateway.Balance{}) {
+			t.Errorf("%s: a whole body left %+v", mode, next.Spec.Balance)
+		}
 	}
 }

@@ -24,6 +24,7 @@ type settings struct {
 	Sensibility *int      `json:"sensibility"`  // failed probes that take a server out; default 1
 	Protected   *bool     `json:"protected"`    // when all fail, some are tried anyway; default true
 	Try         *int      `json:"try"`          // tries of one request; default 2
+	TryTimeout  *seconds  `json:"try_timeout"`  // in which a request is tried again; default 5, 0 is any time
 	HTTPOpts    *httpOpts `json:"http_opts"`
 	Mode        *string   `json:"mode"` // of balancing; default weighted round robin
 }
@@ -81,9 +82,11 @@ func heartbeat() *gateway.ActiveCheck {
 
 // begin sets what Slardar has when nothing is said.
 func begin(spec *gateway.UpstreamSpec) {
-	spec.Health = gateway.Health{Active: heartbeat(), Passive: &gateway.PassiveCheck{Disabled: true}}
-	spec.Timeouts = gateway.Timeouts{}
-	spec.Retry = gateway.Retry{Attempts: 2, On: []string{gateway.RetryConnect, gateway.RetryReset, gateway.RetryTimeout, gateway.Retry502}}
+	noSlowStart, whenNobodyIsLeft := gateway.Duration(0), 0
+	spec.SlowStart = &noSlowStart
+	spec.Health = gateway.Health{Active: heartbeat(), Passive: &gateway.PassiveCheck{Disabled: true}, PanicPercent: &whenNobodyIsLeft}
+	spec.Balance, spec.Timeouts = gateway.Balance{}, gateway.Timeouts{}
+	spec.Retry = gateway.Retry{Attempts: 2, Timeout: gateway.Duration(5 * time.Second), On: []string{gateway.RetryConnect, gateway.RetryReset, gateway.RetryTimeout, gateway.Retry502}}
 }
 
 // apply carries the settings into a spec, whose checks are copies by now.
@@ -97,11 +100,8 @@ func (s *settings) apply(spec *gateway.UpstreamSpec) (notes []string, err error)
 	if s.Protected != nil {
 		spec.Health.NoPanic = !*s.Protected
 	}
-	if s.Try != nil {
-		spec.Retry.Attempts = *s.Try
-	}
 	if s.Mode != nil {
-		spec.Balance.Policy = *s.Mode // what is not known is refused where every policy is
+		spec.Balance = balanceOf(*s.Mode)
 	}
 	if s.Enable != nil && *s.Enable && spec.Health.Active == nil {
 		spec.Health.Active = heartbeat()
@@ -116,6 +116,22 @@ func (s *settings) apply(spec *gateway.UpstreamSpec) (notes []string, err error)
 		return notes, nil
 	}
 	return s.probe(spec.Health.Active)
+}
+
+// hashHeader is the header that mode header_hash goes by.
+const hashHeader = "X-Hash-Key"
+
+// balanceOf is a mode as a policy. One that is not known is refused where every policy is.
+func balanceOf(mode string) gateway.Balance {
+	switch mode {
+	case "hash", "url_hash":
+		return gateway.Balance{Policy: gateway.BalanceHash, On: gateway.HashURI}
+	case "ip_hash":
+		return gateway.Balance{Policy: gateway.BalanceHash, On: gateway.HashIP}
+	case "header_hash":
+		return gateway.Balance{Policy: gateway.BalanceHash, On: gateway.HashHeader, Name: hashHeader}
+	}
+	return gateway.Balance{Policy: mode}
 }
 
 // probe carries the settings of probes into a check.

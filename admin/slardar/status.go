@@ -137,9 +137,9 @@ func (v *view) inOrder() []*gateway.Endpoint {
 
 func (v *view) peer(e *gateway.Endpoint) peer {
 	p := peer{Server: v.key + ":" + e.Address, Status: v.status(e), Weight: e.Weight}
-	if passive := v.u.Health.Passive; passive != nil {
-		secs := time.Duration(passive.BaseEjection).Seconds()
-		p.MaxFails, p.FailTimeout = &passive.ConsecutiveGatewayErrors, &secs
+	if limit := limitOf(v.u, e); limit != (gateway.FailLimit{}) {
+		secs := limit.Timeout.Std().Seconds()
+		p.MaxFails, p.FailTimeout = &limit.Max, &secs
 	}
 	if !e.Verdict.Since.IsZero() {
 		p.LastModified = local(e.Verdict.Since)
@@ -152,6 +152,20 @@ func (v *view) peer(e *gateway.Endpoint) peer {
 		p.Msg = &msg
 	}
 	return p
+}
+
+// limitOf is what max_fails and fail_timeout of a server amount to; zero: nothing is counted.
+func limitOf(u *gateway.EffectiveUpstream, e *gateway.Endpoint) gateway.FailLimit {
+	f, p := u.Health.Fails, u.Health.Passive
+	switch {
+	case e.Fails != gateway.FailLimit{}:
+		return e.Fails
+	case f != nil && f.Max > 0:
+		return gateway.FailLimit{Max: f.Max, Timeout: f.Timeout}
+	case p != nil:
+		return gateway.FailLimit{Max: p.ConsecutiveGatewayErrors, Timeout: p.BaseEjection}
+	}
+	return gateway.FailLimit{}
 }
 
 func (v *view) status(e *gateway.Endpoint) string {

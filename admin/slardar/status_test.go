@@ -47,7 +47,7 @@ func (s *site) add(key, body string, states ...gateway.HealthState) {
 		if e.Weight != nil {
 			weight = *e.Weight
 		}
-		set.Endpoints = append(set.Endpoints, gateway.SourceEndpoint{Address: e.Address, Weight: weight, Priority: e.Priority, Zone: e.Zone})
+		set.Endpoints = append(set.Endpoints, gateway.SourceEndpoint{Address: e.Address, Weight: weight, Priority: e.Priority, Zone: e.Zone, Fails: e.Fails.Filled()})
 		if i < len(states) && states[i] != "" {
 			s.in.Verdicts = append(s.in.Verdicts, gateway.Verdict{EndpointKey: gateway.EndpointKey{Upstream: u.Key(), Address: e.Address},
 				State: states[i], Since: noon.Add(-10 * time.Minute), Reason: "why it is " + string(states[i])})

@@ -1,13 +1,11 @@
 package slardar
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net"
 	"strconv"
-	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
 )
@@ -16,11 +14,16 @@ import (
 // nil. It changes neither, is pure, and leaves it to whoever writes the object to judge it.
 // Notes say what of the body does nothing here.
 func Revise(now *gateway.Upstream, tenant, key string, body []byte) (next *gateway.Upstream, notes []string, err error) {
+	return revise(now, tenant, key, objectName(key), body)
+}
+
+// revise is Revise for an object of that name.
+func revise(now *gateway.Upstream, tenant, key, name string, body []byte) (next *gateway.Upstream, notes []string, err error) {
 	u, err := read(body)
 	if err != nil {
 		return nil, nil, err
 	}
-	next = &gateway.Upstream{Meta: gateway.Meta{Kind: gateway.KindUpstream, Tenant: tenant, Name: objectName(key), Labels: map[string]string{}}}
+	next = &gateway.Upstream{Meta: gateway.Meta{Kind: gateway.KindUpstream, Tenant: tenant, Name: name, Labels: map[string]string{}}}
 	if now == nil {
 		next.Labels[LabelKey] = key
 	} else {
@@ -64,7 +67,6 @@ func (u *update) place(next *gateway.Upstream) (notes []string) {
 	next.Spec.Endpoints = nil
 	delete(next.Labels, LabelLevels)
 	seen := map[string]bool{}
-	var all []server
 	for i, l := range u.levels {
 		if l.name != "" {
 			next.Labels[LabelLevels] = named
@@ -76,60 +78,10 @@ func (u *update) place(next *gateway.Upstream) (notes []string) {
 				continue
 			}
 			seen[address] = true
-			all = append(all, s)
-			next.Spec.Endpoints = append(next.Spec.Endpoints, gateway.ManualEndpoint{Address: address, Weight: s.Weight, Priority: i, Zone: l.name})
+			next.Spec.Endpoints = append(next.Spec.Endpoints, gateway.ManualEndpoint{Address: address, Weight: s.Weight, Priority: i, Zone: l.name, Fails: s.limit()})
 		}
 	}
-	return append(notes, fails(&next.Spec, all)...)
-}
-
-// fails carries max_fails and fail_timeout into the passive check, which is one for the whole
-// upstream: the strictest server decides. A body without any leaves the check as it is.
-func fails(spec *gateway.UpstreamSpec, servers []server) (notes []string) {
-	var strictest *server
-	given, differ := false, false
-	for i := range servers {
-		s := &servers[i]
-		differ = differ || allowed(s) != allowed(&servers[0]) || outage(s) != outage(&servers[0])
-		given = given || s.MaxFails != nil
-		if allowed(s) > 0 && (strictest == nil || allowed(s) < allowed(strictest)) {
-			strictest = s
-		}
-	}
-	if !given {
-		return nil
-	}
-	if strictest == nil {
-		spec.Health.Passive = &gateway.PassiveCheck{Disabled: true}
-		return nil
-	}
-	p := gateway.PassiveCheck{}
-	if spec.Health.Passive != nil {
-		p = *spec.Health.Passive
-	}
-	p.Disabled = false
-	p.ConsecutiveGatewayErrors, p.BaseEjection, p.MaxEjectedPercent = allowed(strictest), outage(strictest), 100
-	// Answers of 500 do not count there, so shares of errors are left out as far as they can be.
-	p.MaxErrorRatio, p.SlowMaxErrorRatio = 1, 1
-	spec.Health.Passive = &p
-	if differ {
-		notes = append(notes, fmt.Sprintf("max_fails, fail_timeout: all servers share those of the strictest, %d and %v", allowed(strictest), time.Duration(outage(strictest))))
-	}
+	u.settings.tries(&next.Spec)
+	u.settings.count(&next.Spec)
 	return notes
-}
-
-// allowed is max_fails with its default.
-func allowed(s *server) int {
-	if s.MaxFails == nil {
-		return 0
-	}
-	return max(0, *s.MaxFails)
-}
-
-// outage is fail_timeout with its default.
-func outage(s *server) gateway.Duration {
-	if s.FailTimeout == nil {
-		return gateway.Duration(10 * time.Second)
-	}
-	return cmp.Or(gateway.Duration(*s.FailTimeout), gateway.Duration(time.Second))
 }

@@ -20,6 +20,11 @@ func (h *handler) upstream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c, err := h.change(r)
+	h.make(w, r, c, err)
+}
+
+// make makes a change, again when somebody else was faster.
+func (h *handler) make(w http.ResponseWriter, r *http.Request, c *change, err error) {
 	for try := 1; err == nil; try++ {
 		var out reply
 		if out, err = c.run(r.Context()); err == nil {
@@ -40,6 +45,7 @@ type change struct {
 	body        []byte // nil: delete
 	dryRun      bool
 	route       bool // make a route for the host of that name
+	port        int  // of a TCP upstream, whose key it is; 0: one of HTTP
 }
 
 func (h *handler) change(r *http.Request) (c *change, err error) {
@@ -56,7 +62,15 @@ func (h *handler) change(r *http.Request) (c *change, err error) {
 }
 
 func (c *change) ref() gateway.Ref {
-	return gateway.Ref{Kind: gateway.KindUpstream, Tenant: c.tenant, Name: objectName(c.key)}
+	return gateway.Ref{Kind: gateway.KindUpstream, Tenant: c.tenant, Name: c.object()}
+}
+
+// object is the name of the objects that the request is about.
+func (c *change) object() string {
+	if c.port != 0 {
+		return streamName(c.port)
+	}
+	return objectName(c.key)
 }
 
 // run makes the change once. A conflict means that what it read is out of date.
@@ -66,13 +80,9 @@ func (c *change) run(ctx context.Context) (reply, error) {
 		return reply{}, err
 	}
 	now, _ := obj.(*gateway.Upstream)
-	routes, err := c.routes(ctx)
+	changes, notes, err := c.all(ctx, now)
 	if err != nil {
 		return reply{}, err
-	}
-	changes, notes, err := c.changes(now, routes)
-	if err != nil {
-		return reply{}, bad(err)
 	}
 	accept := func(added []gateway.Problem) error {
 		for _, p := range added {
@@ -87,6 +97,22 @@ func (c *change) run(ctx context.Context) (reply, error) {
 		return reply{}, err
 	}
 	return reply{Status: http.StatusOK, Notes: notes, DryRun: c.dryRun}, nil
+}
+
+// all are the changes that the request asks for.
+func (c *change) all(ctx context.Context, now *gateway.Upstream) ([]gateway.Change, []string, error) {
+	if c.port != 0 {
+		return c.streamChanges(ctx, now)
+	}
+	routes, err := c.routes(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	changes, notes, err := c.changes(now, routes)
+	if err != nil {
+		return nil, nil, bad(err)
+	}
+	return changes, notes, nil
 }
 
 func (c *change) routes(ctx context.Context) (routes []*gateway.Route, err error) {
@@ -137,10 +163,12 @@ func (c *change) changes(now *gateway.Upstream, routes []*gateway.Route) (all []
 // written here works as it is written, or is not taken at all. Problems of other objects,
 // such as routes that lose their upstream by a delete, are told and stand in no way.
 func (c *change) refuse(p gateway.Problem) error {
-	if c.body == nil || p.Object.Tenant != c.tenant || p.Object.Name != objectName(c.key) {
+	if c.body == nil || p.Object.Tenant != c.tenant || p.Object.Name != c.object() {
 		return nil
 	}
 	switch {
+	case p.Object.Kind == gateway.KindStream:
+		return fmt.Errorf("port %d can not be served: %s", c.port, p.Message)
 	case p.Object.Kind == gateway.KindRoute && c.route:
 		return fmt.Errorf("host %s can not be served: %s Or send ?route=false for an upstream that routes of other hosts use", c.key, p.Message)
 	case p.Object.Kind == gateway.KindUpstream:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -125,13 +126,15 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	if a.ingress, err = a.newIngresses(); err != nil {
 		return nil, err
 	}
-	a.health = health.New(health.Config{Node: cfg.Node, Report: a.judged, Log: log})
+	evidence := health.Config{Node: cfg.Node, Report: a.judged, Log: log}
+	evidence.Archive, evidence.Earlier = openLedger(cfg.DataDir, log)
+	a.health = health.New(evidence)
 	a.observe = health.NewObservers(health.ObserversConfig{Node: cfg.Node, Health: a.health, Agreed: a.agreed, Log: log})
 	access, err := a.openAccessLog()
 	if err != nil {
 		return nil, err
 	}
-	data := proxy.Config{Observer: a.health, Log: log, AccessLog: access}
+	data := proxy.Config{Observer: a.health, Log: log, AccessLog: access, StreamHost: cfg.Streams.Address}
 	cfg.Limits.apply(&data)
 	a.proxy = proxy.New(data)
 	a.logged = newFleetEvidence(func() { a.fleets.Refresh() }, log)
@@ -142,7 +145,7 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	if a.alerts, err = a.newAlerts(); err != nil {
 		return nil, err
 	}
-	a.objects = &objectFiles{paths: cfg.Objects, store: a.store, log: log}
+	a.objects = &objectFiles{paths: cfg.Objects, store: a.store, log: log, owner: cmp.Or(cfg.ObjectsOwner, cfg.Node), alone: cfg.Store.Etcd == nil}
 	if err := a.serveOps(); err != nil {
 		return nil, err
 	}
@@ -252,7 +255,7 @@ func (a *App) serveAdmin(parts admin.Config, more ...func() []gateway.Problem) e
 	if err != nil {
 		return err
 	}
-	more = append(more, a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.health.Problems, a.alertProblems)
+	more = append(more, a.sources.Problems, a.objects.Problems, a.certificateProblems, a.loop.DerivedProblems, a.ingress.Problems, a.guard.Problems, a.health.Problems, a.alertProblems, a.proxy.StreamProblems)
 	parts.Control, parts.Fleets, parts.Tokens = a.loop, adminFleets{a.fleets, more}, tokens
 	parts.Sources, parts.Shrink, parts.Listeners, parts.Health = sourceStatus(a.sources), a.guard, a.listenerStatus, observed{a}
 	parts.Alerts, parts.Enrolment, parts.FleetCheck = a.alerts, enrolment{a}, a.fleetCheck

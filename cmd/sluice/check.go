@@ -90,6 +90,8 @@ func checkObjects(items []manifest.Item) []string {
 			in.Routes = append(in.Routes, o)
 		case *gateway.Override:
 			in.Overrides = append(in.Overrides, o)
+		case *gateway.Stream:
+			in.Streams = append(in.Streams, o)
 		case *gateway.Pin:
 			in.Pins = append(in.Pins, o)
 		case *gateway.Allowance:

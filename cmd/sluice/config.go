@@ -35,6 +35,8 @@ type Config struct {
 	Etcd []RegistryConfig `yaml:"etcd"`
 	// Kubernetes are the clusters that upstreams may name.
 	Kubernetes []ClusterConfig `yaml:"kubernetes"`
+	// Streams says where the ports of Stream objects are opened.
+	Streams StreamsConfig `yaml:"streams"`
 	// ShrinkGuard keeps endpoints that a source has lost all at once.
 	ShrinkGuard ShrinkGuardConfig `yaml:"shrinkGuard"`
 	// FleetCheck says how bundles for nginx nodes are checked before the nodes get them.
@@ -47,11 +49,21 @@ type Config struct {
 	// Alerts says who is told when something is wrong. Default: nobody.
 	Alerts AlertsConfig `yaml:"alerts"`
 	// Objects are files or folders that are applied at start and whenever they change.
-	Objects   []string        `yaml:"objects"`
-	AccessLog AccessLogConfig `yaml:"accessLog"`
-	Log       LogConfig       `yaml:"log"`
+	Objects []string `yaml:"objects"`
+	// ObjectsOwner names the set of these files among those of all nodes of an etcd cluster.
+	// Objects that a set created are deleted when they leave its files, so nodes that are given
+	// the same files name the same owner: then any of them deletes. Default: the node's name.
+	ObjectsOwner string          `yaml:"objectsOwner"`
+	AccessLog    AccessLogConfig `yaml:"accessLog"`
+	Log          LogConfig       `yaml:"log"`
 	// Shutdown says how long requests in flight may take after SIGTERM. Default 5s.
 	Shutdown ShutdownConfig `yaml:"shutdown"`
+}
+
+// StreamsConfig says where the ports of Stream objects are opened.
+type StreamsConfig struct {
+	// Address is an IP address of this machine. Default: all of them.
+	Address string `yaml:"address"`
 }
 
 // ShrinkGuardConfig says what is taken for a mistake of a source of endpoints.
@@ -279,6 +291,11 @@ func (c *Config) check() []error {
 	}
 	c.ShrinkGuard.check(bad)
 	c.FleetCheck.check(bad)
+	if a := c.Streams.Address; a != "" {
+		if _, err := netip.ParseAddr(a); err != nil {
+			bad("streams.address: %q is not an IP address of this machine, such as 10.0.0.1: ports stand in Stream objects", a)
+		}
+	}
 	if err := checkListen(c.Admin.Address); err != nil {
 		bad("admin.address: %w", err)
 	} else if c.Admin.TLS == nil && !loopback(c.Admin.Address) {

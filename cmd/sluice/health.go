@@ -140,7 +140,11 @@ func evidenceText(v *gateway.Verdict) string {
 	}
 	var parts []string
 	if c := v.Evidence.Counts; c != nil {
-		parts = append(parts, fmt.Sprintf("%d of %d requests in %s, %d siblings at %.0f %%", c.Errors, c.Requests, c.Window, c.Siblings, 100*c.SiblingsMedian))
+		text := fmt.Sprintf("%d of %d requests in %s", c.Errors, c.Requests, c.Window)
+		if c.Siblings > 0 { // else none has had enough requests to be compared with
+			text += fmt.Sprintf(", %d siblings at %.0f %%", c.Siblings, 100*c.SiblingsMedian)
+		}
+		parts = append(parts, text)
 	}
 	if n := len(v.Evidence.Samples); n > 0 {
 		last := v.Evidence.Samples[n-1]

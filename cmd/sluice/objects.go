@@ -16,8 +16,8 @@ import (
 	"github.com/sluice-gateway/sluice/store"
 )
 
-// objectsActor is who writes what stands in files; objects that it created are deleted when
-// they leave the files.
+// objectsActor is who writes what stands in files, followed by a colon and whose files these
+// are. It stands alone on objects that were created before owners had names.
 const objectsActor = "objects"
 
 // applyChunk is how many objects one transaction holds. The embedded etcd keeps its last 100
@@ -30,6 +30,11 @@ type objectFiles struct {
 	paths []string
 	store *store.Store
 	log   *slog.Logger
+	// owner names the set of files among those of all nodes of a store: objects that it created
+	// are deleted when they leave the files, and nobody else's.
+	owner string
+	// alone: the store is this node's, so that all that files created came from its files.
+	alone bool
 
 	mu      sync.Mutex
 	problem string // what is wrong with the files now; guarded by mu
@@ -54,16 +59,25 @@ func (o *objectFiles) apply(ctx context.Context) error {
 		changes = append(changes, gateway.Change{Ref: ref, Object: i.Object})
 	}
 	for _, h := range slices.Backward(have) {
-		if m := h.Head(); m.CreatedBy == objectsActor && !named[m.Ref()] {
+		if m := h.Head(); o.owns(m.CreatedBy) && !named[m.Ref()] {
 			changes = append(changes, gateway.Change{Ref: m.Ref()})
 		}
 	}
 	for part := range slices.Chunk(changes, min(applyChunk, o.store.MaxChanges())) {
-		if _, err := o.store.Apply(ctx, part, store.Write{Actor: objectsActor, Reason: strings.Join(o.paths, ", ")}); err != nil {
+		if _, err := o.store.Apply(ctx, part, store.Write{Actor: o.actor(), Reason: strings.Join(o.paths, ", ")}); err != nil {
 			return fmt.Errorf("objects: %w", err)
 		}
 	}
 	return nil
+}
+
+// actor is who writes what stands in these files.
+func (o *objectFiles) actor() string { return objectsActor + ":" + o.owner }
+
+// owns says whether an object that creator created came from these files. On a store that
+// several nodes have, one whose creator has no name is nobody's: it may be another node's.
+func (o *objectFiles) owns(creator string) bool {
+	return creator == o.actor() || o.alone && (creator == objectsActor || strings.HasPrefix(creator, objectsActor+":"))
 }
 
 // Run looks for changed files once a second (which sees every kind of change, symlinks and

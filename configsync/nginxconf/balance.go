@@ -14,7 +14,9 @@ type balancing struct {
 	maxLoad int    // percent of its share at which an endpoint passes keys on
 }
 
-func balancingOf(b gateway.Balance) balancing { return balancing{policy: b.Policy} }
+func balancingOf(b gateway.Balance) balancing {
+	return balancing{policy: b.Policy, on: b.On, name: b.Name, maxLoad: b.MaxLoadPercent}
+}
 
 // balance writes what the upstream's method needs outside of its block, and returns the
 // method: none is round robin.

@@ -105,8 +105,8 @@ func (r *renderer) body(route *gateway.EffectiveRoute) locationBody {
 	} else {
 		b.add(append([]string{name("next_upstream")}, r.nextUpstream(route)...)...)
 		b.add(name("next_upstream_tries"), itoa(attempts))
-		if route.Timeout > 0 {
-			b.add(name("next_upstream_timeout"), nginxTime(route.Timeout, 0))
+		if within := r.nextTimeout(route); within > 0 {
+			b.add(name("next_upstream_timeout"), nginxTime(within, 0))
 		}
 	}
 	if pass.tls != (tlsTraits{}) {

@@ -39,3 +39,20 @@ func (r *renderer) nextUpstream(route *gateway.EffectiveRoute) []string {
 	}
 	return out
 }
+
+// nextTimeout is how long after its first try nginx may ask the next endpoint: the route's
+// timeout at most, and one time for all targets of a split, the longest. 0: any time.
+func (r *renderer) nextTimeout(route *gateway.EffectiveRoute) gateway.Duration {
+	longest := gateway.Duration(0)
+	for _, t := range route.Targets {
+		within := r.traits[t.Upstream].retryWithin
+		if within == 0 {
+			return route.Timeout // one of them has no bound of its own
+		}
+		longest = max(longest, within)
+	}
+	if longest == 0 || route.Timeout > 0 && route.Timeout < longest {
+		return route.Timeout
+	}
+	return longest
+}

@@ -18,7 +18,8 @@ type traits struct {
 	tls               tlsTraits
 	connect, response gateway.Duration
 	attempts          int
-	retryOn           string // reasons, with spaces between
+	retryWithin       gateway.Duration // 0: any time
+	retryOn           string           // reasons, with spaces between
 }
 
 // tlsTraits are how endpoints are connected to over TLS. The zero value is no TLS.
@@ -34,15 +35,16 @@ func (r *renderer) traitsOf(u *gateway.EffectiveUpstream) traits {
 	spoken := r.refusalOf(u).why == ""
 	live := spoken && r.live(u)
 	return traits{
-		usable:   live || spoken && hasEndpoint(u),
-		live:     live,
-		module:   module,
-		scheme:   scheme,
-		tls:      r.tlsOf(u),
-		connect:  cmp.Or(u.Timeouts.Connect, defaultConnect),
-		response: cmp.Or(u.Timeouts.Response, defaultResponse),
-		attempts: cmp.Or(u.Retry.Attempts, 2),
-		retryOn:  strings.Join(u.Retry.On, " "),
+		usable:      live || spoken && hasEndpoint(u),
+		live:        live,
+		module:      module,
+		scheme:      scheme,
+		tls:         r.tlsOf(u),
+		connect:     cmp.Or(u.Timeouts.Connect, defaultConnect),
+		response:    cmp.Or(u.Timeouts.Response, defaultResponse),
+		attempts:    cmp.Or(u.Retry.Attempts, 2),
+		retryWithin: u.Retry.Timeout,
+		retryOn:     strings.Join(u.Retry.On, " "),
 	}
 }
 

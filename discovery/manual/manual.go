@@ -17,7 +17,7 @@ func Sets(upstreams []*gateway.Upstream) []gateway.EndpointSet {
 				weight = *e.Weight
 			}
 			set.Endpoints = append(set.Endpoints, gateway.SourceEndpoint{
-				Address: e.Address, Weight: weight, Priority: e.Priority, Zone: e.Zone,
+				Address: e.Address, Weight: weight, Priority: e.Priority, Zone: e.Zone, Fails: e.Fails.Filled(),
 			})
 		}
 		sets = append(sets, set)

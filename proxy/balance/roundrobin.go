@@ -14,13 +14,15 @@ const maxSequence = 1 << 14
 // turns as its weight, spread as evenly as possible. {5, 1, 1} turns as a a b a c a a.
 //
 // The rotation repeats after the sum of the weights, so it is worked out once, and a turn
-// is one atomic addition.
+// is one atomic addition. An item that failed has less than its share for a while, see Fail.
 type RoundRobin struct {
 	weights []int
+	unit    int      // by which the weights were divided
 	seq     []uint16 // empty: equal weights (turn n is n mod len) or too long
 	equal   bool
 	next    atomic.Uint32
 	detour  atomic.Uint32
+	weak    atomic.Pointer[[]weakness] // nil: nothing has failed lately
 
 	mu      sync.Mutex
 	current []int // guarded by mu; used when there is no sequence
@@ -29,7 +31,10 @@ type RoundRobin struct {
 // New makes a rotation over weights, all above 0. It continues where after was; nil starts
 // at the beginning.
 func New(weights []int, after *RoundRobin) *RoundRobin {
-	r := &RoundRobin{weights: reduce(weights)}
+	r := &RoundRobin{weights: reduce(weights), unit: 1}
+	if len(weights) > 0 {
+		r.unit = weights[0] / r.weights[0]
+	}
 	if after != nil {
 		r.next.Store(after.next.Load())
 	}
@@ -103,10 +108,25 @@ func (r *RoundRobin) Pick(usable func(i int) bool) int {
 	if len(r.weights) == 0 {
 		return -1
 	}
-	i := r.turn()
-	if usable(i) {
+	i := r.Next()
+	if r.weak.Load() == nil {
+		if usable(i) {
+			return i
+		}
+		return r.instead(i, usable)
+	}
+	lets := r.lets(i)
+	if lets && usable(i) {
 		return i
 	}
+	if j := r.instead(i, usable); j >= 0 || lets || !usable(i) {
+		return j
+	}
+	return i // weak, but there is no other
+}
+
+// instead returns an item that takes over the turn of i, or -1.
+func (r *RoundRobin) instead(i int, usable func(i int) bool) int {
 	// The share of an item that is left out goes to the others by turns, so that its
 	// neighbour does not get all of it.
 	others := len(r.weights) - 1
@@ -122,7 +142,8 @@ func (r *RoundRobin) Pick(usable func(i int) bool) int {
 	return -1
 }
 
-func (r *RoundRobin) turn() int {
+// Next is whose turn it is, which is then over.
+func (r *RoundRobin) Next() int {
 	switch {
 	case len(r.weights) == 1:
 		return 0

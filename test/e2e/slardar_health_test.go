@@ -2,12 +2,16 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // ping is a probe by HTTP that only the statuses of the list fail.
@@ -71,62 +75,176 @@ func TestS22Protected(t *testing.T) {
 	s.serves("unprotected", 200, "b")
 }
 
-// TestS24MaxFails: two failures take a server out for fail_timeout, after which it comes back
-// by itself; S26: only 502 to 504 and faults count. max_fails 0 counts nothing.
-func TestS24MaxFails(t *testing.T) {
-	bad, good, off := newOrigin(t, "bad"), newOrigin(t, "good"), newOrigin(t, "off")
-	s := newSlardar(t)
-	s.post("api", `{"enable":false,"try":1,"servers":[`+server(bad.address, `"max_fails":2`, `"fail_timeout":1`)+","+server(good.address, `"max_fails":2`, `"fail_timeout":1`)+"]}")
-	s.serves("api", 200, "bad")
-	bad.status.Store(500)
-	for range 16 { // fewer than make a share of errors tell anything
-		s.answeredBy("api")
+// inOrder are origins of these names, sorted by address as endpoints are, so that turns go from
+// the first to the last.
+func inOrder(t *testing.T, names ...string) []*origin {
+	t.Helper()
+	var all []*origin
+	for range names {
+		all = append(all, newOrigin(t, ""))
 	}
-	before := bad.asked.Load()
-	for range 4 {
-		s.answeredBy("api")
+	slices.SortFunc(all, func(a, b *origin) int { return strings.Compare(a.address, b.address) })
+	for i, o := range all {
+		o.name.Store(&names[i])
 	}
-	if bad.asked.Load() != before+2 {
-		t.Errorf("a server that answers 500 had %d of 4 requests", bad.asked.Load()-before)
+	return all
+}
+
+// limited is a server with max_fails and fail_timeout.
+func limited(address string, most, seconds int) string {
+	return server(address, fmt.Sprintf(`"max_fails":%d`, most), fmt.Sprintf(`"fail_timeout":%d`, seconds))
+}
+
+// order asks n times, one after the other, and tells who answered. After each request it waits
+// for what that brings about.
+func (s slardar) order(name string, n int, after func(asked int)) string {
+	s.t.Helper()
+	var out []string
+	for i := range n {
+		who, _ := s.answeredBy(name)
+		out = append(out, who)
+		after(i + 1)
 	}
-	bad.status.Store(502)
-	until(t, 20*time.Second, "out of rotation", func() error {
-		before := bad.asked.Load()
-		for range 4 {
-			s.answeredBy("api")
+	return strings.Join(out, " ")
+}
+
+// states are those of the servers of an upstream that is not probed, whether requests have
+// taken them out or not.
+func (s slardar) states(name string) string {
+	s.t.Helper()
+	var levels [][]struct {
+		Msg *string `json:"msg"`
+	}
+	if err := json.Unmarshal(s.status()["cls:"+name], &levels); err != nil {
+		s.t.Fatal(err)
+	}
+	var out []string
+	for _, l := range levels {
+		for _, p := range l {
+			out = append(out, map[bool]string{true: "in", false: "out"}[p.Msg == nil])
 		}
-		if n := bad.asked.Load() - before; n > 0 {
-			return fmt.Errorf("%d of 4 requests", n)
+	}
+	return strings.Join(out, " ")
+}
+
+// are waits for such states, and then until the proxy has them, too.
+func (s slardar) are(name, want string) {
+	s.t.Helper()
+	until(s.t, 30*time.Second, name+" "+want, func() error {
+		if got := s.states(name); got != want {
+			return errors.New(got)
 		}
 		return nil
 	})
-	bad.status.Store(200)
-	s.serves("api", 200, "bad")
+	time.Sleep(200 * time.Millisecond)
+}
 
-	off.status.Store(502)
-	s.post("off", `{"enable":false,"try":1,"servers":[`+server(off.address)+","+server(good.address)+"]}")
-	s.serves("off", 502, "off")
-	before = off.asked.Load()
-	for range 20 {
-		s.answeredBy("off")
+// TestS24MaxFails replays TEST 1 of lua-resty-checkups' max_fails.t: of the first level one has
+// max_fails 2, the other none, and there is a second level. The first goes out for fail_timeout
+// at its second 502, comes back by itself, and goes out again after two more.
+func TestS24MaxFails(t *testing.T) {
+	all := inOrder(t, "54", "55", "56")
+	a, b, c := all[0], all[1], all[2]
+	s := newSlardar(t)
+	s.post("s1", `{"enable":false,"try":1,"typ":"http","http_opts":{"statuses":{"502":false}},"cluster":[{"servers":[`+
+		limited(a.address, 2, 6)+","+limited(b.address, 0, 6)+`]},{"servers":[`+server(c.address)+`]}]}`)
+	s.serves("s1", 200, "55") // the first turn is the next one
+	if who, _ := s.answeredBy("s1"); who != "54" {
+		t.Fatalf("the first is %q", who)
 	}
-	if n := off.asked.Load() - before; n != 10 {
-		t.Errorf("without max_fails the failing server had %d of 20 requests", n)
+	a.status.Store(502)
+	b.status.Store(502)
+	const want = "55 54 55 54 55 55 55 55 55 55"
+	for round := range 2 {
+		got := s.order("s1", 10, func(asked int) {
+			if asked == 4 { // the second 502 of 54
+				s.are("s1", "out in in")
+			}
+		})
+		if got != want {
+			t.Errorf("round %d: %s, want %s", round+1, got, want)
+		}
+		s.are("s1", "in in in")
+	}
+	if c.asked.Load() != 0 {
+		t.Error("the second level had requests")
 	}
 }
 
-// TestS25LastServer: requests never take out the last server that is in, across all levels.
-func TestS25LastServer(t *testing.T) {
-	a, b := newOrigin(t, "a"), newOrigin(t, "b")
-	a.status.Store(502)
-	b.status.Store(502)
+// TestS26WhichFailures: 502 and declared statuses take a server out, other 5xx do not, and
+// without max_fails nothing does.
+func TestS26WhichFailures(t *testing.T) {
+	bad, good := newOrigin(t, "bad"), newOrigin(t, "good")
 	s := newSlardar(t)
-	with := []string{`"max_fails":1`, `"fail_timeout":300`}
-	s.post("api", `{"cluster":[{"servers":[`+server(a.address, with...)+`]},{"servers":[`+server(b.address, with...)+`]}],"enable":false,"try":1}`)
-	s.serves("api", 502, "a", "b")
-	for range 30 {
-		if name, status := s.answeredBy("api"); status != 502 || name == "" {
-			t.Fatalf("%d by %q: no server is left", status, name)
+	pair := `"enable":false,"try":1,"servers":[` + limited(bad.address, 2, 300) + "," + limited(good.address, 2, 300) + "]"
+	s.post("plain", "{"+pair+"}")
+	s.post("declared", `{"typ":"http","http_opts":{"statuses":{"500":false}},`+pair+"}")
+	s.post("off", `{"enable":false,"try":1,`+servers(bad.address, good.address)+"}")
+	for _, name := range []string{"plain", "declared", "off"} {
+		s.serves(name, 200, "good")
+	}
+	half := func(name string) {
+		t.Helper()
+		before := bad.asked.Load()
+		for range 40 {
+			s.answeredBy(name)
+		}
+		if n := bad.asked.Load() - before; n != 20 {
+			t.Errorf("%s: the failing server had %d of 40 requests", name, n)
+		}
+	}
+	bad.status.Store(500)
+	half("plain")
+	half("off")
+	for range 4 {
+		s.answeredBy("declared")
+	}
+	s.are("declared", "out in")
+	bad.status.Store(502)
+	half("off")
+	for range 4 {
+		s.answeredBy("plain")
+	}
+	s.are("plain", "out in")
+}
+
+// TestS25LastServer replays TEST 2 and TEST 3 of max_fails.t: requests never take out the last
+// server that is in, across all levels.
+func TestS25LastServer(t *testing.T) {
+	all := inOrder(t, "54", "55", "56")
+	a, b, c := all[0], all[1], all[2]
+	for _, o := range all {
+		o.status.Store(502)
+	}
+	s := newSlardar(t)
+	limits := limited(a.address, 1, 6) + "," + limited(b.address, 1, 6)
+	s.post("s2", `{"enable":false,"try":1,"servers":[`+limits+`]}`)
+	s.post("s3", `{"enable":false,"try":1,"cluster":[{"servers":[`+limits+`]},{"servers":[`+limited(c.address, 1, 6)+`]}]}`)
+	for _, step := range []struct {
+		name, want string
+		after      []string // the states after each request
+	}{
+		{"s2", "54 55 55 55 55", []string{"out in", "out in", "out in", "out in", "out in"}},
+		{"s2", "55 54 55 55 55", []string{"in in", "out in", "out in", "out in", "out in"}},
+		{"s3", "54 55 56 56 56", []string{"out in in", "out out in", "out out in", "out out in", "out out in"}},
+		{"s3", "55 54 56 56 56", []string{"in out in", "out out in", "out out in", "out out in", "out out in"}},
+	} {
+		var first string
+		until(t, 20*time.Second, step.name, func() error { // it has come to the proxy, and everybody is back
+			if got := s.states(step.name); strings.Contains(got, "out") {
+				return errors.New(got)
+			}
+			name, status := s.answeredBy(step.name)
+			if status != 502 || name == "" {
+				return fmt.Errorf("%d", status)
+			}
+			first = name
+			return nil
+		})
+		s.are(step.name, step.after[0])
+		rest := s.order(step.name, 4, func(asked int) { s.are(step.name, step.after[asked]) })
+		if got := first + " " + rest; got != step.want {
+			t.Errorf("%s: %s, want %s", step.name, got, step.want)
 		}
 	}
 }
@@ -151,8 +269,25 @@ func TestS28Levels(t *testing.T) {
 	s.serves("api", 200, "a")
 }
 
+// TestS27Weights: the turns of weights 5:1:1.
+func TestS27Weights(t *testing.T) {
+	all := inOrder(t, "a", "b", "c")
+	a, b, c := all[0], all[1], all[2]
+	s := newSlardar(t)
+	s.post("api", `{"enable":false,"servers":[`+server(a.address, `"weight":5`)+","+server(b.address)+","+server(c.address)+"]}")
+	s.serves("api", 200, "a", "b", "c")
+	var turns []string
+	for range 21 {
+		name, _ := s.answeredBy("api")
+		turns = append(turns, name)
+	}
+	if got, want := strings.Join(turns, ""), strings.Repeat("aabacaa", 5); !strings.Contains(want, got) {
+		t.Errorf("turns %s", got)
+	}
+}
+
 // TestS29Try: a request is tried twice unless told otherwise, on another server each time, on
-// faults and 502.
+// faults and 502, and no more once try_timeout is over.
 func TestS29Try(t *testing.T) {
 	bad, good := newOrigin(t, "bad"), newOrigin(t, "good")
 	bad.status.Store(502)
@@ -166,6 +301,90 @@ func TestS29Try(t *testing.T) {
 	}
 	s.post("once", `{"try":1,`+servers(bad.address, good.address)+"}")
 	s.serves("once", 502, "bad")
+
+	four := inOrder(t, "slow", "slow", "slow", "slow")
+	var list []string
+	for _, o := range four {
+		o.status.Store(502)
+		list = append(list, server(o.address))
+	}
+	all := strings.Join(list, ",")
+	asked := func() (n int64) {
+		for _, o := range four {
+			n += o.asked.Load()
+		}
+		return n
+	}
+	s.post("all", `{"enable":false,"try_timeout":60,"servers":[`+all+`]}`)
+	s.post("brief", `{"enable":false,"try_timeout":0.000001,"servers":[`+all+`]}`)
+	for name, want := range map[string]int64{"all": 4, "brief": 1} {
+		s.serves(name, 502, "slow")
+		before := asked()
+		s.answeredBy(name)
+		if n := asked() - before; n != want {
+			t.Errorf("%s: %d tries, want %d", name, n, want)
+		}
+	}
+}
+
+// homeOf asks for a path, with a key if there is one, and tells who answered.
+func (s slardar) homeOf(host, path, key string) string {
+	s.t.Helper()
+	req, err := http.NewRequest(http.MethodGet, "http://"+s.http+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Host = host
+	if key != "" {
+		req.Header.Set("X-Hash-Key", key)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return resp.Header.Get("X-Backend")
+}
+
+// TestS30Modes: a header's value, and else the path, keeps its server, also when another one goes.
+func TestS30Modes(t *testing.T) {
+	var addresses []string
+	for _, o := range inOrder(t, "0", "1", "2", "3") {
+		addresses = append(addresses, o.address)
+	}
+	s := newSlardar(t)
+	s.post("h", `{"mode":"header_hash",`+servers(addresses...)+"}")
+	s.serves("h", 200, "0", "1", "2", "3")
+	homes := func() (out []string) {
+		for i := range 60 {
+			field, path := "", fmt.Sprintf("/%d", i)
+			if i >= 30 {
+				field, path = fmt.Sprintf("key-%d", i), "/"
+			}
+			out = append(out, s.homeOf("h", path, field))
+		}
+		return out
+	}
+	first := homes()
+	if diff := cmp.Diff(first, homes()); diff != "" {
+		t.Error(diff)
+	}
+	s.post("h", `{`+servers(addresses[:3]...)+"}")
+	until(t, 20*time.Second, "three servers", func() error {
+		if slices.Contains(homes(), "3") {
+			return errors.New("four")
+		}
+		return nil
+	})
+	moved := 0
+	for i, home := range homes() {
+		if first[i] != "3" && home != first[i] {
+			moved++
+		}
+	}
+	if moved > 12 {
+		t.Errorf("%d of 60 keys moved that were of others", moved)
+	}
 }
 
 // TestS31Feedback: failures that others report take a server out, successes do not.
@@ -183,13 +402,13 @@ func TestS31Feedback(t *testing.T) {
 		}
 	}
 	for range 3 {
-		tell("true")
 		tell("false")
 	}
-	if got := s.servers("api"); got != "ok ok" {
-		t.Errorf("failures that are not in a row: %s", got)
-	}
 	tell("true")
+	if got := s.servers("api"); got != "ok ok" {
+		t.Errorf("one failure: %s", got)
+	}
+	tell("false") // changes nothing: failures are counted, whether in a row or not
 	tell("true")
 	s.becomes("api", "err ok")
 	for range 10 {

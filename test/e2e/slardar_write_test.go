@@ -15,6 +15,7 @@ import (
 
 // origin is a server of this process that counts requests and probes.
 type origin struct {
+	name           atomic.Pointer[string]
 	address        string
 	status, health atomic.Int64 // of requests, and of /ping
 	asked, probed  atomic.Int64
@@ -23,10 +24,11 @@ type origin struct {
 func newOrigin(t *testing.T, name string) *origin {
 	t.Helper()
 	o := &origin{}
+	o.name.Store(&name)
 	o.status.Store(200)
 	o.health.Store(200)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Backend", name)
+		w.Header().Set("X-Backend", *o.name.Load())
 		if r.URL.Path == "/ping" {
 			o.probed.Add(1)
 			w.WriteHeader(int(o.health.Load()))

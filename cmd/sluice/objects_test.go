@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/store"
+	"github.com/sluice-gateway/sluice/store/storetest"
+)
+
+// fileSet is the objects of one node on a store that others have, too.
+type fileSet struct {
+	*objectFiles
+	t    *testing.T
+	file string
+}
+
+func newFileSet(t *testing.T, s *store.Store, owner string) *fileSet {
+	t.Helper()
+	f := &fileSet{t: t, file: filepath.Join(t.TempDir(), "objects.yaml")}
+	f.objectFiles = &objectFiles{paths: []string{f.file}, store: s, log: slog.New(slog.DiscardHandler), owner: owner}
+	f.names()
+	return f
+}
+
+// names makes the files hold tenants of these names, and applies them.
+func (f *fileSet) names(tenants ...string) {
+	f.t.Helper()
+	var docs []string
+	for _, name := range tenants {
+		docs = append(docs, fmt.Sprintf("kind: Tenant\nname: %s\nspec: {hosts: [%s.example.com]}\n", name, name))
+	}
+	if err := os.WriteFile(f.file, []byte(strings.Join(docs, "---\n")), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := f.apply(f.t.Context()); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func tenantNames(t *testing.T, s *store.Store) string {
+	t.Helper()
+	list, _, err := s.List(t.Context(), gateway.KindTenant, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, o := range list {
+		names = append(names, o.Head().Name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, " ")
+}
+
+// A node deletes what its own files do not name any more, and never what came from another
+// node's, by API, or from before sets had owners. Nodes that share files share an owner.
+func TestFilesOfSeveralNodes(t *testing.T) {
+	s := storetest.OpenTemp(t)
+	put := func(actor, name string) {
+		t.Helper()
+		o := &gateway.Tenant{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: name}, Spec: gateway.TenantSpec{Hosts: []string{name + ".example.com"}}}
+		if _, err := s.Put(t.Context(), o, store.Write{Actor: actor}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("alice", "hers")
+	put("objects", "old")
+	one, two := newFileSet(t, s, "edge-1"), newFileSet(t, s, "edge-2")
+	sharedA, sharedB := newFileSet(t, s, "shop"), newFileSet(t, s, "shop")
+	for _, step := range []struct {
+		do   func()
+		want string
+	}{
+		{func() { one.names("a", "both") }, "a both hers old"},
+		{func() { two.names("b", "both") }, "a b both hers old"},
+		{func() { two.names() }, "a both hers old"},
+		{func() { one.names("a") }, "a hers old"},
+		{func() { sharedA.names("s1", "s2"); sharedB.names("s1", "s2") }, "a hers old s1 s2"},
+		{func() { sharedB.names("s1") }, "a hers old s1"},
+		{func() { sharedA.names("s1") }, "a hers old s1"},
+		{func() { newFileSet(t, s, "edge-3") }, "a hers old s1"}, // a node without objects
+	} {
+		step.do()
+		if got := tenantNames(t, s); got != step.want {
+			t.Fatalf("got %q, want %q", got, step.want)
+		}
+	}
+	// A store of one's own: the node may have had another name, or an older version.
+	alone := newFileSet(t, s, "renamed")
+	alone.alone = true
+	alone.names("a")
+	if got := tenantNames(t, s); got != "a hers" {
+		t.Errorf("alone: %q", got)
+	}
+}
