@@ -445,6 +445,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tenants/{tenant}/streams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+            };
+            cookie?: never;
+        };
+        /** List a tenant's streams */
+        get: operations["listStreams"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tenants/{tenant}/streams/{stream}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the stream. */
+                stream: components["parameters"]["StreamName"];
+            };
+            cookie?: never;
+        };
+        /** Read a stream */
+        get: operations["getStream"];
+        /** Create or replace a stream */
+        put: operations["putStream"];
+        post?: never;
+        /** Delete a stream */
+        delete: operations["deleteStream"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tenants/{tenant}/pins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+            };
+            cookie?: never;
+        };
+        /** List a tenant's pins */
+        get: operations["listPins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tenants/{tenant}/pins/{pin}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the pin. */
+                pin: components["parameters"]["PinName"];
+            };
+            cookie?: never;
+        };
+        /** Read a pin */
+        get: operations["getPin"];
+        /** Create or replace a pin */
+        put: operations["putPin"];
+        post?: never;
+        /** Delete a pin */
+        delete: operations["deletePin"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/tenants/{tenant}/certificates": {
         parameters: {
             query?: never;
@@ -1148,7 +1236,7 @@ export interface components {
          * @description A type of object.
          * @enum {string}
          */
-        Kind: "Tenant" | "Fleet" | "Policy" | "Certificate" | "Upstream" | "Route" | "Override" | "Pin" | "Allowance";
+        Kind: "Tenant" | "Fleet" | "Policy" | "Certificate" | "Upstream" | "Route" | "Stream" | "Override" | "Pin" | "Allowance";
         /** @description Lower-case letters, digits, hyphens and dots; starts and ends with a letter or digit; at most 63 characters. */
         Name: string;
         /** @description A name; those of derived objects have up to 253 characters. */
@@ -1194,7 +1282,7 @@ export interface components {
             name?: string;
         };
         /** @description Any object; `kind` says which. */
-        Object: components["schemas"]["Tenant"] | components["schemas"]["Fleet"] | components["schemas"]["Policy"] | components["schemas"]["Certificate"] | components["schemas"]["Upstream"] | components["schemas"]["Route"] | components["schemas"]["Override"] | components["schemas"]["Pin"] | components["schemas"]["Allowance"];
+        Object: components["schemas"]["Tenant"] | components["schemas"]["Fleet"] | components["schemas"]["Policy"] | components["schemas"]["Certificate"] | components["schemas"]["Upstream"] | components["schemas"]["Route"] | components["schemas"]["Override"] | components["schemas"]["Pin"] | components["schemas"]["Allowance"] | components["schemas"]["Stream"];
         /** @description Owns hosts, routes, upstreams and overrides. */
         Tenant: {
             /**
@@ -1223,6 +1311,8 @@ export interface components {
              *     tenant keeps it.
              */
             hosts?: string[];
+            /** @description Exclusive claims of ports for streams: `7000` or `7000-7099`. Of two claims of a port the older tenant keeps it. */
+            ports?: string[];
             /** @description The nginx fleets that mirror this tenant. Empty is the Go edge only. */
             fleets?: string[];
             alerts?: components["schemas"]["TenantAlerts"];
@@ -1324,6 +1414,19 @@ export interface components {
             };
             /** @description How long the health address of a node answers 503 before a change is applied, so that LVS takes it out. Default not at all. */
             drain?: components["schemas"]["Duration"];
+            /**
+             * @description auto (default) gives endpoints to nodes whose nginx has the Lua module without a reload, and writes them
+             *     into the files of all others. static writes them into the files of all nodes.
+             * @enum {string}
+             */
+            endpoints?: "auto" | "static";
+            /**
+             * @description How much of nginx's configuration Sluice writes. `include` (the default): people own nginx.conf, which includes the rendered tree. `full`: the tree holds nginx.conf, too.
+             * @enum {string}
+             */
+            mode?: "include" | "full";
+            /** @description How long workers may go on with old connections after a reload. Default as long as clients keep them. Mode full only. */
+            workerShutdownTimeout?: components["schemas"]["Duration"];
         };
         /** @description A number of nodes such as 1, or a percentage of them such as 10%. */
         Wave: number | string;
@@ -1472,6 +1575,12 @@ export interface components {
             health?: {
                 active?: components["schemas"]["ActiveCheck"];
                 passive?: components["schemas"]["PassiveCheck"];
+                fails?: components["schemas"]["FailCheck"];
+                /**
+                 * @description So many percent of the usable endpoints have to be in rotation, or ejections are ignored. Default 50;
+                 *     0 ignores them only when nobody is left.
+                 */
+                panicPercent?: number;
                 /** @description Endpoints that are out for reasons of health stay out when few or none are left; requests are then answered 503. */
                 noPanic?: boolean;
             };
@@ -1505,6 +1614,28 @@ export interface components {
             /** @description A higher number is used only when no endpoint of a lower number is in rotation. Default 0. */
             priority?: number;
             zone?: string;
+            fails?: components["schemas"]["FailLimit"];
+        };
+        /** @description An endpoint's own limit on failures, instead of the upstream's. */
+        FailLimit: {
+            /** @description Failures within the timeout that take it out. 0 counts none. */
+            max: number;
+            timeout?: components["schemas"]["Duration"];
+        };
+        /**
+         * @description Takes an endpoint out by a plain count of its failures, as max_fails and fail_timeout of nginx do: whatever its
+         *     siblings do, but never the last one that is well.
+         */
+        FailCheck: {
+            /**
+             * @description Failures within the timeout take an endpoint out for the timeout; it comes back by itself. 0 judges only
+             *     endpoints that have a limit of their own.
+             */
+            max?: number;
+            /** @description Default is 10s. */
+            timeout?: components["schemas"]["Duration"];
+            /** @description Statuses and ranges that are failures, besides having no answer. Default 502 to 504. */
+            statuses?: string[];
         };
         /**
          * @description One place where endpoints are discovered, and how it mixes with the others. Exactly one of `kubernetes`,
@@ -1566,8 +1697,26 @@ export interface components {
         };
         /** @description Chooses among the endpoints in rotation. */
         Balance: {
-            /** @enum {string} */
-            policy?: "round_robin";
+            /**
+             * @description Default `round_robin`: smooth turns by weight. `least_request`: who has the fewest requests under way;
+             *     `p2c_ewma`: who was faster lately, of two that are drawn; `random`: by chance; `hash`: the same endpoint
+             *     for the same key.
+             * @enum {string}
+             */
+            policy?: "round_robin" | "least_request" | "p2c_ewma" | "random" | "hash";
+            /**
+             * @description What `hash` goes by. Default `uri`, the path without the query. Where a header is missing the path counts,
+             *     and where a cookie is, the client's address.
+             * @enum {string}
+             */
+            on?: "uri" | "ip" | "header" | "cookie";
+            /** @description Name of the header or cookie. */
+            name?: string;
+            /**
+             * @description With `hash`, an endpoint with so many percent of its share of the requests under way passes keys on to the
+             *     next one. Default 0 is no bound.
+             */
+            maxLoadPercent?: number;
         };
         /** @description Probes every endpoint. */
         ActiveCheck: {
@@ -1595,8 +1744,16 @@ export interface components {
             service?: string;
             /** @description A replica whose link to its master is down fails. redis only. */
             replication?: boolean;
-            /** @description Logs in without a password, which has to work. Default: the server is up when it answers a login in any way. mysql only. */
+            /**
+             * @description Logs in. mysql: without a password, which has to work; by default the server is up when it answers a login in any
+             *     way. redis: with the password; by default as the default user.
+             */
             user?: string;
+            /**
+             * @description Of the user, which has to be right. Shown as `(secret)`, which written back keeps it. By default none is sent, and a
+             *     server that asks for one is up. redis only.
+             */
+            password?: string;
             /**
              * @description State of an endpoint that is new: `unknown` (default) gets requests until probes fail, `down` gets none before the
              *     first success.
@@ -1658,6 +1815,8 @@ export interface components {
             on?: ("connect-failure" | "reset" | "timeout" | "gateway-error" | "502" | "503" | "504")[];
             /** @description Share of the requests of the last ten seconds that may be retries, three a second in any case. Default 20. */
             budgetPercent?: number;
+            /** @description How long after its first try a request may be tried again. Default is as long as there are attempts. */
+            timeout?: components["schemas"]["Duration"];
         };
         /** @description Sends requests for hosts and paths to upstreams. */
         Route: {
@@ -1766,6 +1925,45 @@ export interface components {
             /** Format: date-time */
             expires?: string;
             reason?: string;
+        };
+        /** @description A TCP port whose connections go to an upstream, byte by byte. */
+        Stream: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "Stream";
+            name: components["schemas"]["Name"];
+            tenant: components["schemas"]["Name"];
+            labels?: components["schemas"]["Labels"];
+            spec: components["schemas"]["StreamSpec"];
+            /** Format: int64 */
+            readonly revision?: number;
+            /** Format: int64 */
+            readonly createdRevision?: number;
+            readonly createdBy?: string;
+            readonly updatedBy?: string;
+            /** Format: date-time */
+            readonly updatedAt?: string;
+            derivedFrom?: components["schemas"]["DerivedFrom"];
+        };
+        StreamSpec: {
+            /** @description That every edge listens on, within the ports of the tenant. */
+            port: number;
+            /** @description Of the same tenant. Bytes are passed on as they are, whatever its protocol; a hash goes by the client's address. */
+            upstream: string;
+            /** @description Closes a connection on which nothing has passed for so long, either way. Default 10m. */
+            idleTimeout?: components["schemas"]["Duration"];
+            /** @description Open at a time on one edge; further ones are closed at once. Default 10000. */
+            maxConnections?: number;
+        };
+        /** @description A stream that is served, with every default filled in. */
+        EffectiveStream: {
+            port: number;
+            name: string;
+            upstream: components["schemas"]["UpstreamKey"];
+            idleTimeout: components["schemas"]["Duration"];
+            maxConnections: number;
         };
         /** @description A person's word on one endpoint, which wins over health. */
         Pin: {
@@ -2093,6 +2291,7 @@ export interface components {
             zone?: string;
             /** @description Finishes what it has, gets no new request. */
             terminating?: boolean;
+            fails?: components["schemas"]["FailLimit"];
             /** @description What its source says about it, such as version v2. Decides nothing. */
             tags?: {
                 [key: string]: string;
@@ -2133,6 +2332,12 @@ export interface components {
             health: {
                 active?: components["schemas"]["ActiveCheck"];
                 passive?: components["schemas"]["PassiveCheck"];
+                fails?: components["schemas"]["FailCheck"];
+                /**
+                 * @description So many percent of the usable endpoints have to be in rotation, or ejections are ignored. Default 50;
+                 *     0 ignores them only when nobody is left.
+                 */
+                panicPercent?: number;
                 /** @description Endpoints that are out for reasons of health stay out when few or none are left; requests are then answered 503. */
                 noPanic?: boolean;
             };
@@ -2228,6 +2433,8 @@ export interface components {
             problems: components["schemas"]["Problem"][];
             nginxDirectives?: string[];
             allowances?: components["schemas"]["Allowance"][];
+            /** @description By port. */
+            streams?: components["schemas"]["EffectiveStream"][];
             certificates?: components["schemas"]["EffectiveCertificate"][];
         };
         Status: {
@@ -2486,6 +2693,10 @@ export interface components {
             overwritten?: components["schemas"]["FileDrift"][];
             /** @description What nginx says when the files on disk would not load: a restart would fail now. */
             checkError?: string;
+            /** @description How nginx gets endpoints: "lua", without a reload, or "static: " with the reason why they stand in its files. */
+            endpoints?: string;
+            /** @description The version of the endpoint sets that nginx has confirmed. */
+            live?: string;
             /**
              * Format: int64
              * @description Since the agent's start.
@@ -2496,10 +2707,45 @@ export interface components {
              * @description Since the agent's start.
              */
             reloadsFailed?: number;
-            /** @description Of everything that nginx loads. */
+            /** @description Of everything that nginx would load from disk. */
             fingerprint?: string;
-            /** @description What the fingerprint was when the present workers appeared: what nginx has read. Absent while that is not known. */
+            /** @description What `fingerprint` would be if nobody had changed the rendered tree by hand. */
+            desiredFingerprint?: string;
+            /** @description Of the files that the workers were started with. Left out when that is not known. */
             runningFingerprint?: string;
+            /**
+             * Format: date-time
+             * @description When nginx read its files last.
+             */
+            loadedAt?: string;
+            /**
+             * @description Who made nginx read its files.
+             * @enum {string}
+             */
+            loadedBy?: "agent" | "start" | "hand";
+            /** @description What the workers answer when that is not `running`: a bundle that is the same to nginx, so no reload was needed. */
+            runningAs?: string;
+            /**
+             * @description Why the node is not what it should be, in one word.
+             * @enum {string}
+             */
+            reason?: "disk_full" | "check_failed" | "reload_failed" | "nginx_not_running" | "nginx_without_master" | "would_not_start" | "edited_not_loaded" | "edited_and_loaded" | "binary_replaced" | "clock_off";
+            /** @description Workers of before the last reloads that still have connections. */
+            drainingWorkers?: number;
+            /**
+             * Format: date-time
+             * @description Since when the oldest of them drains.
+             */
+            oldestDraining?: string;
+            /** @description The fleet's reload budget as this node stretches it for the workers that still drain. */
+            reloadEvery?: components["schemas"]["Duration"];
+            /** @description Workers that serve on although their master process was killed. */
+            orphans?: number[];
+            recovered?: components["schemas"]["Recovery"];
+            /** @description How far the node's clock is ahead of the control plane's. */
+            clockOff?: components["schemas"]["Duration"];
+            /** @description Of the nginx that runs, when the binary on disk was replaced. */
+            runningVersion?: string;
             mismatch?: components["schemas"]["Mismatch"];
             /** @description How many edits by hand may stay. */
             allowed?: number;
@@ -2612,7 +2858,32 @@ export interface components {
             outcomes?: string;
             /** @description What nginx.conf says about access logs for http: off, the path that nginx writes by itself, or nothing for logs of its own. */
             accessLog?: string;
+            main?: components["schemas"]["NodeMain"];
             agentVersion: string;
+        };
+        /** @description What the agent found when it started after it had been killed. */
+        Recovery: {
+            /** @description The bundle that was being applied. */
+            digest?: string;
+            /**
+             * @description How far it had got.
+             * @enum {string}
+             */
+            step?: "stage" | "flip" | "undo";
+            /**
+             * @description What the agent did about it.
+             * @enum {string}
+             */
+            action: "nothing" | "forgotten" | "finished" | "undone";
+            message: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /** @description What a node's own nginx.conf says about the node, one list of words for each directive. */
+        NodeMain: {
+            main?: string[][];
+            events?: string[][];
+            http?: string[][];
         };
         /** @description Which step of which bundle failed, in nginx's own words. */
         ApplyFailure: {
@@ -2941,6 +3212,10 @@ export interface components {
         OverrideName: components["schemas"]["Name"];
         /** @description `NODE` for the files that a node has, `desired:NODE` for those it should have, `revision:DIGEST` for a bundle. */
         TreeOf: string;
+        /** @description Name of the stream. */
+        StreamName: components["schemas"]["Name"];
+        /** @description Name of the pin. */
+        PinName: components["schemas"]["Name"];
         /** @description Name of the fleet. */
         FleetName: components["schemas"]["Name"];
         /** @description Name of the certificate. */
@@ -3809,6 +4084,220 @@ export interface operations {
                 tenant: components["parameters"]["TenantName"];
                 /** @description Name of the override. */
                 override: components["parameters"]["OverrideName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listStreams: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The streams, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Stream"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getStream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the stream. */
+                stream: components["parameters"]["StreamName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stream"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putStream: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; return the effect that the write would have. */
+                dryRun?: components["parameters"]["DryRun"];
+            };
+            header?: {
+                /** @description Write only when the object still has this ETag. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /** @description `*` writes only when there is no such object yet. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the stream. */
+                stream: components["parameters"]["StreamName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Stream"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deleteStream: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; return the effect that the write would have. */
+                dryRun?: components["parameters"]["DryRun"];
+            };
+            header?: {
+                /** @description Write only when the object still has this ETag. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the stream. */
+                stream: components["parameters"]["StreamName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
+    listPins: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pins, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Pin"][];
+                    };
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getPin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the pin. */
+                pin: components["parameters"]["PinName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pin. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pin"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    putPin: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; return the effect that the write would have. */
+                dryRun?: components["parameters"]["DryRun"];
+            };
+            header?: {
+                /** @description Write only when the object still has this ETag. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /** @description `*` writes only when there is no such object yet. */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the pin. */
+                pin: components["parameters"]["PinName"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Pin"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Written"];
+            default: components["responses"]["Error"];
+        };
+    };
+    deletePin: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; return the effect that the write would have. */
+                dryRun?: components["parameters"]["DryRun"];
+            };
+            header?: {
+                /** @description Write only when the object still has this ETag. */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                /** @description Name of the tenant. */
+                tenant: components["parameters"]["TenantName"];
+                /** @description Name of the pin. */
+                pin: components["parameters"]["PinName"];
             };
             cookie?: never;
         };
