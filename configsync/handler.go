@@ -71,6 +71,9 @@ func (c *Controller) sync(ctx context.Context, in protocol.SyncRequest) (protoco
 	if err := protocol.ValidNode(in.Report.Node); err != nil {
 		return protocol.SyncResponse{}, err
 	}
+	if err := in.Report.Facts.Check(); err != nil {
+		return protocol.SyncResponse{}, err
+	}
 	out, news, err := c.takeReport(in.Report, in.Settled)
 	if err != nil || out.Desired != in.Have || out.LiveVersion != in.HaveLive || out.UploadTree || out.Settle != nil || in.Wait <= 0 {
 		return out, err

@@ -87,7 +87,7 @@ func TestAdoption(t *testing.T) {
 			want: gateway.Adoption{Override: &gateway.Override{Spec: gateway.OverrideSpec{Route: "shop", Nginx: "proxy_read_timeout 5m;", Reason: "why"}}}},
 		{name: "one more directive", path: serverPath, old: "proxy_read_timeout 60s;", new: "proxy_read_timeout 60s; proxy_buffering off;",
 			want: gateway.Adoption{Override: &gateway.Override{Spec: gateway.OverrideSpec{Route: "shop", Nginx: "proxy_buffering off;", Reason: "why"}}}},
-		{name: "what no policy allows", path: serverPath, old: "proxy_read_timeout 60s;", new: "proxy_read_timeout 60s; sub_filter a b;", refused: "no policy allows it"},
+		{name: "what no policy allows", path: serverPath, old: "proxy_read_timeout 60s;", new: "proxy_read_timeout 60s; proxy_limit_rate 9k;", refused: "no policy allows it"},
 		{name: "what is never allowed", path: serverPath, old: "proxy_read_timeout 60s;", new: "proxy_read_timeout 60s; root /;", refused: "never accepted from an override"},
 		{name: "a block", path: serverPath, old: "proxy_read_timeout 60s;", new: "proxy_read_timeout 60s; if ($arg_a) { return 403; }", refused: "single directives only"},
 		{name: "one less", path: serverPath, old: "proxy_read_timeout 60s;", new: "", refused: "can't take \"proxy_read_timeout\" away"},

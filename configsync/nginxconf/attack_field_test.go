@@ -64,6 +64,9 @@ func TestAttackEveryField(t *testing.T) {
 		for _, payload := range payloads {
 			all := copyOf(t)
 			setText(reflect.ValueOf(all).Elem(), field, payload)
+			if all.Facts.Check() != nil {
+				continue // a node that says so gets nothing
+			}
 			for _, f := range renderAll(t, all) {
 				for _, s := range statements(t, f) {
 					if strings.Contains(nameOf(s), "sluice_evil") || strings.Contains(nameOf(s), "/server/server") {
