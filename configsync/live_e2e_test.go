@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -272,6 +273,10 @@ func TestLiveFallsBack(t *testing.T) {
 	t.Log("no module")
 	none := string(b)[strings.Index(string(b), "user "):]
 	if err := os.WriteFile(e.Conf, []byte(none), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// Until somebody reloads nginx, the edit would be drift.
+	if err := syscall.Kill(e.PID(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
 	w.endpointsBy("static: nginx does not load ngx_http_lua_module.so")
