@@ -35,7 +35,7 @@ func findNginx(ctx context.Context, cfg Config) (*nginx, error) {
 			return nil, err
 		}
 	}
-	n := &nginx{binary: cmp.Or(cfg.NginxBinary, runs.exe, inPath()), prefix: cmp.Or(cfg.NginxPrefix, runs.prefix)}
+	n := &nginx{seen: seenFiles{}, binary: cmp.Or(cfg.NginxBinary, runs.exe, inPath()), prefix: cmp.Or(cfg.NginxPrefix, runs.prefix)}
 	if n.build, err = readBuild(ctx, n.binary); err != nil {
 		return nil, err
 	}

@@ -24,11 +24,12 @@ type loadedFile struct {
 // loadFiles reads the main file and everything it includes, each file once, in nginx's
 // order. Unlike "nginx -T" it also works while a file is broken: such a file is returned as
 // it is and its includes are not followed.
-func loadFiles(conf string) ([]loadedFile, error) {
-	l := loader{dir: filepath.Dir(conf), seen: map[string]bool{}}
+func loadFiles(conf string, known seenFiles) ([]loadedFile, error) {
+	l := loader{dir: filepath.Dir(conf), seen: map[string]bool{}, known: known}
 	if err := l.load(conf); err != nil {
 		return nil, fmt.Errorf("read nginx's configuration: %w", err)
 	}
+	known.keep(l.seen)
 	return l.files, nil
 }
 
@@ -36,6 +37,7 @@ type loader struct {
 	dir   string // relative includes start here, whichever file they stand in
 	seen  map[string]bool
 	files []loadedFile
+	known seenFiles
 }
 
 func (l *loader) load(path string) error {
@@ -43,24 +45,18 @@ func (l *loader) load(path string) error {
 		return nil
 	}
 	l.seen[path] = true
-	data, err := os.ReadFile(path)
+	f, err := l.known.read(path)
 	if err != nil {
 		return err
 	}
-	config, err := nginxconf.Parse(path, string(data))
-	info, statErr := os.Stat(path)
-	l.files = append(l.files, loadedFile{path: path, data: data, config: config, private: statErr == nil && info.Mode().Perm()&0o077 == 0})
-	if err != nil {
-		return nil // nginx -t says so in its own words
-	}
-	config.Walk(func(_ []*nginxconf.Directive, d *nginxconf.Directive) {
-		if args := d.Args(); d.Name() == "include" && len(args) == 1 && d.Block == nil {
-			for _, match := range glob(under(l.dir, args[0])) {
-				// A file that vanished or can't be read is nginx's to complain about.
-				_ = l.load(match)
-			}
+	info, err := os.Stat(path)
+	l.files = append(l.files, loadedFile{path: path, data: f.data, config: f.config, private: err == nil && info.Mode().Perm()&0o077 == 0})
+	for _, pattern := range f.includes {
+		for _, match := range glob(under(l.dir, pattern)) {
+			// A file that vanished or can't be read is nginx's to complain about.
+			_ = l.load(match)
 		}
-	})
+	}
 	return nil
 }
 

@@ -77,7 +77,7 @@ func newApplier(conf, prefix, treeDir string, verify time.Duration) (*applier, e
 	cfg := Config{VerifyTimeout: verify, Log: slog.New(slog.DiscardHandler)}
 	a := &applier{cfg: cfg, disk: disk{root: treeDir}}
 	a.nginx = &nginx{binary: agenttest.Binary, conf: conf, prefix: prefix, build: b, listen: "unix:" + filepath.Join(treeDir, "sluice.sock")}
-	files, err := loadFiles(conf)
+	files, err := loadFiles(conf, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ type nginx struct {
 	listen string // where the digest is asked for
 	build  build
 	old    *build // of the running nginx, when its binary was replaced
+	seen   seenFiles
 	oldExe string // by which that one can still be started, to test
 
 	// As the configuration says, found by learn.
