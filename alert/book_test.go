@@ -51,6 +51,7 @@ func TestEndpointIsOneAlertUntilItReturns(t *testing.T) {
 		want string
 	}{
 		{shadow, ""},
+		{event(0, gateway.EventDown, verdict(gateway.StateDown, "initial")), ""},
 		{event(0, gateway.EventEjected, verdict(gateway.StateEjected, "error_ratio")), out + " warning"},
 		{event(30*time.Second, gateway.EventProbation, verdict(gateway.StateProbation, "ejection_expired")), ""},
 		{event(31*time.Second, gateway.EventEjected, verdict(gateway.StateEjected, "probation_failed")), ""},

@@ -27,8 +27,12 @@ type Source struct {
 	Since time.Time
 }
 
-// ruleByHand is the rule of what is a person's doing, who needs no alert for it.
-const ruleByHand = "by_hand"
+const (
+	// ruleByHand is the rule of what is a person's doing, who needs no alert for it.
+	ruleByHand = "by_hand"
+	// ruleInitial is that of new endpoints which probes have not decided about yet.
+	ruleInitial = "initial"
+)
 
 // graces are how long a condition has to hold before anybody is told: a connection that is
 // renewed is no news.
@@ -161,7 +165,7 @@ func panicking(u gateway.UpstreamKey, since time.Time, reason string) gateway.Al
 // endpointOut is the condition of an endpoint that health keeps out, or lets in for trial
 // requests only. What a person says is none.
 func endpointOut(v *gateway.Verdict) (gateway.Alert, bool) {
-	if v.Rule == ruleByHand || v.State != gateway.StateEjected && v.State != gateway.StateDown && v.State != gateway.StateProbation {
+	if v.Rule == ruleByHand || v.Rule == ruleInitial || v.State != gateway.StateEjected && v.State != gateway.StateDown && v.State != gateway.StateProbation {
 		return gateway.Alert{}, false
 	}
 	word := map[gateway.HealthState]string{gateway.StateEjected: " was ejected", gateway.StateDown: " is down", gateway.StateProbation: " is on probation"}[v.State]

@@ -28,12 +28,16 @@ func (a *active) observe(ok bool, c *gateway.ActiveCheck) (rule string) {
 		return ""
 	}
 	a.successes, a.failures = 0, a.failures+1
-	if !a.down && a.failures >= c.Fall {
-		a.down = true
+	if !a.down && a.failures >= c.Fall || a.expected && a.failures == c.Fall {
+		a.down = true // one that was expected is known to be down now, and still needs one success only
 		return RuleActiveFall
 	}
 	return ""
 }
+
+// awaited says that the endpoint is out only because probes have not decided yet. That is how a
+// new one begins where the check says so, and no trouble.
+func (e *endpoint) awaited() bool { return e.active.down && e.active.verdict.Rule == RuleInitial }
 
 // unsettled says that the last probes contradict the state, so the next one should come
 // soon.
