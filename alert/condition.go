@@ -67,21 +67,32 @@ func nodeConditions(n *gateway.Node) []gateway.Alert {
 	case n.State == gateway.NodeSilent:
 		a.Kind, a.Since = gateway.AlertNodeSilent, n.ReportedAt
 		a.Summary, a.Detail = subject+" is silent", "Its agent does not report: what nginx runs there is not known."
-	case len(n.Drift) > 0:
-		var files []string
-		for _, d := range n.Drift {
-			files = append(files, d.Path+" "+d.Change)
-		}
-		a.Kind = gateway.AlertDrift
-		a.Summary, a.Detail = subject+" has drifted", "Changed by hand: "+listed(files)+". See sluice fleet drift "+n.Fleet+"."
-	case n.CheckError != "":
+	case n.CheckError != "": // also when files were changed by hand: that is why, and this is worse
 		a.Kind, a.Severity = gateway.AlertDrift, gateway.SeverityCritical
 		a.Summary, a.Detail = subject+" has files that nginx refuses", "A restart of nginx would fail: "+n.CheckError
+		if len(n.Drift) > 0 {
+			a.Detail += ". Changed by hand: " + changed(n.Drift) + ". See sluice fleet drift " + n.Fleet + "."
+		}
+	case len(n.Drift) > 0:
+		a.Kind = gateway.AlertDrift
+		a.Summary, a.Detail = subject+" has drifted", "Changed by hand: "+changed(n.Drift)+". See sluice fleet drift "+n.Fleet+"."
+	case n.Reason == gateway.ReasonNotLoaded:
+		a.Kind = gateway.AlertDrift
+		a.Summary, a.Detail = subject+" has drifted", "Its nginx has not loaded the files as they are on disk: somebody has changed them. See sluice fleet drift "+n.Fleet+"."
 	default:
 		return nil
 	}
 	a.ID = id(a.Kind, n.Fleet, n.Node)
 	return []gateway.Alert{a}
+}
+
+// changed names the files of edits by hand.
+func changed(drift []gateway.FileDrift) string {
+	var files []string
+	for _, d := range drift {
+		files = append(files, d.Path+" "+d.Change)
+	}
+	return listed(files)
 }
 
 // problemConditions picks those problems that come by themselves. The others are answers to
@@ -123,6 +134,9 @@ func kindOf(p gateway.Problem) (gateway.AlertKind, gateway.AlertSeverity, string
 		return gateway.AlertShrinkHeld, gateway.SeverityWarning, "has lost endpoints all at once"
 	case "rollout_failed":
 		return gateway.AlertRolloutFailed, gateway.SeverityCritical, "took a change back"
+	}
+	if p.Code == "nginx_refused" && p.Object.Kind == gateway.KindFleet { // else it is what a tenant has just written
+		return gateway.AlertRolloutFailed, gateway.SeverityCritical, "gets no new configuration"
 	}
 	if strings.HasPrefix(p.Code, "nginx_") && strings.HasSuffix(p.Code, "_failed") && strings.HasPrefix(p.Source, "node ") {
 		return gateway.AlertRolloutFailed, gateway.SeverityCritical, "was refused by nginx"

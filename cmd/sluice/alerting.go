@@ -101,9 +101,10 @@ func (a *App) alertFacts() func() alert.Facts {
 		f := alert.Facts{Problems: slices.Concat(snap.Problems, a.fleets.Problems(), a.guard.Problems()), Sources: a.alertSources()}
 		for _, fleet := range snap.Fleets {
 			nodes, err := a.fleets.Nodes(fleet.Name)
-			if err == nil { // else the controller does not know the fleet yet
-				f.Nodes = append(f.Nodes, nodes...)
+			if err != nil {
+				continue // the controller does not know the fleet yet
 			}
+			f.Nodes = append(f.Nodes, slices.DeleteFunc(nodes, func(n gateway.Node) bool { return a.fleets.Elsewhere(&n) })...)
 		}
 		switch {
 		case a.away():
