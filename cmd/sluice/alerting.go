@@ -78,7 +78,7 @@ func (c *AlertsConfig) check(bad func(format string, args ...any)) {
 const eventRoom = 4096
 
 func (a *App) newAlerts() (*alert.Alerts, error) {
-	cfg := alert.Config{Node: a.cfg.Node, Link: a.cfg.Alerts.Link, Facts: a.alertFacts(), Health: a.health.Upstreams, ReceiversOf: a.receiversOf, Log: a.log}
+	cfg := alert.Config{Node: a.cfg.Node, Link: a.cfg.Alerts.Link, Facts: a.alertFacts(), Health: a.health.Upstreams, ReceiversOf: a.receiversOf, Shared: true, Log: a.log}
 	cfg.Events, _ = a.health.Subscribe(eventRoom) // for the life of the process
 	for i := range a.cfg.Alerts.Receivers {
 		r := a.cfg.Alerts.Receivers[i].receiver()
