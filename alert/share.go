@@ -22,6 +22,9 @@ const (
 	// untoldFor is for how long a node that does not tell keeps what the one that does may have
 	// missed: a leader that dies is known to be dead after ten seconds.
 	untoldFor = 30 * time.Second
+	// toldAfter is when a message has left a node, unless its receiver is in trouble, and toldFor
+	// is for how long the others are shown that it has.
+	toldAfter, toldFor = 3 * time.Second, time.Minute
 	// aloneAfter is how long a node waits for the others before it tells for itself.
 	aloneAfter = 15 * time.Second
 )
@@ -38,6 +41,20 @@ type Board interface {
 	Lead(ctx context.Context, work func(context.Context) error) error
 }
 
+// shown is what a node shows the others: what holds, and what it has told of late.
+type shown struct {
+	Alerts []gateway.Alert `json:"alerts"`
+	Told   []string        `json:"told,omitempty"` // marks
+}
+
+// mark names a message about an alert.
+func mark(a *gateway.Alert) string {
+	if a.Resolved {
+		return a.ID + " over"
+	}
+	return a.ID + " " + string(a.Severity)
+}
+
 // share is what the nodes together know. It belongs to the goroutine of Run, which feeds it.
 type share struct {
 	key   string // on the board: unique, should two processes have one node's name
@@ -51,6 +68,7 @@ type share struct {
 	leading bool
 	held    map[string]gateway.Alert // of all nodes, by ID
 	untold  map[string]waiting       // news that this node has not told, by ID
+	told    map[string]time.Time     // when it told what, by mark
 	posted  []byte
 	next    time.Time // when the next notice may be posted
 }
@@ -59,7 +77,7 @@ func newShare(node string) *share {
 	var id [6]byte
 	_, _ = rand.Read(id[:]) // never fails: crypto/rand
 	return &share{key: node + "/" + hex.EncodeToString(id[:]), posts: make(chan []byte, 1), heard: make(chan map[string][]byte, 1), leads: make(chan bool),
-		held: map[string]gateway.Alert{}, untold: map[string]waiting{}}
+		held: map[string]gateway.Alert{}, untold: map[string]waiting{}, told: map[string]time.Time{}}
 }
 
 // Share shows the others what this node has found, takes what they have, and stands for being
@@ -113,15 +131,16 @@ func (s *share) take(now time.Time, all map[string][]byte) (unread []string) {
 	}
 	s.known, s.others = true, map[string][]gateway.Alert{}
 	for key, text := range all {
-		var list []gateway.Alert
+		var of shown
 		if key == s.key {
 			continue
 		}
-		if err := json.Unmarshal(text, &list); err != nil {
+		if err := json.Unmarshal(text, &of); err != nil {
 			unread = append(unread, key)
 			continue
 		}
-		s.others[key] = list
+		s.others[key] = of.Alerts
+		maps.DeleteFunc(s.untold, func(_ string, w waiting) bool { return slices.Contains(of.Told, mark(&w.Alert)) })
 	}
 	return unread
 }
@@ -157,6 +176,7 @@ func (s *share) merge(now time.Time, own, ownNews []gateway.Alert) (tell, ended 
 	}
 	for _, w := range s.untold {
 		tell = append(tell, w.Alert)
+		s.told[mark(&w.Alert)] = now
 	}
 	clear(s.untold)
 	slices.SortFunc(tell, func(a, b gateway.Alert) int { return a.Compare(&b) })
@@ -199,10 +219,16 @@ func (s *share) post(now time.Time, own []gateway.Alert) {
 	if now.Before(s.next) {
 		return // the next look does it
 	}
-	list := make([]gateway.Alert, 0, min(len(own), shareRoom))
+	list := shown{Alerts: make([]gateway.Alert, 0, min(len(own), shareRoom))}
 	for _, a := range own[:min(len(own), shareRoom)] {
 		a.Detail = clip(a.Detail, shareDetail)
-		list = append(list, a)
+		list.Alerts = append(list.Alerts, a)
+	}
+	maps.DeleteFunc(s.told, func(_ string, at time.Time) bool { return now.Sub(at) > toldFor })
+	for _, what := range slices.Sorted(maps.Keys(s.told)) {
+		if now.Sub(s.told[what]) >= toldAfter && len(list.Told) < shareRoom {
+			list.Told = append(list.Told, what)
+		}
 	}
 	text, err := json.Marshal(list)
 	if err != nil {

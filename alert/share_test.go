@@ -25,7 +25,7 @@ func holds(node string, severity gateway.AlertSeverity, ids ...string) (out []ga
 
 func notice(t *testing.T, alerts ...gateway.Alert) []byte {
 	t.Helper()
-	text, err := json.Marshal(alerts)
+	text, err := json.Marshal(shown{Alerts: alerts})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +73,48 @@ func TestShare(t *testing.T) {
 	}
 	if unread := s.take(start, map[string][]byte{"2": []byte("{")}); !slices.Equal(unread, []string{"2"}) {
 		t.Errorf("unread %v", unread)
+	}
+}
+
+// What the one that tells has told is not told again by the one that takes over; what it may not
+// have sent any more is.
+func TestShareTakesOver(t *testing.T) {
+	one, two := newShare("edge-1"), newShare("edge-2")
+	one.leading = true
+	a := holds("edge-1", gateway.SeverityWarning, "a")
+	both := append(slices.Clone(a), holds("edge-1", gateway.SeverityWarning, "b")...)
+	exchange := func(at time.Duration, own []gateway.Alert) (told string) {
+		now := start.Add(at)
+		tell, _ := one.merge(now, own, nil)
+		one.post(now, own)
+		select {
+		case text := <-one.posts:
+			two.take(now, map[string][]byte{one.key: text})
+		default:
+		}
+		if again, _ := two.merge(now, own, nil); len(again) > 0 {
+			t.Errorf("at %s the second tells %q", at, heard(again))
+		}
+		return heard(tell)
+	}
+	for _, step := range []struct {
+		at   time.Duration
+		own  []gateway.Alert
+		want string
+	}{{0, a, "a warning"}, {2 * time.Second, a, ""}, {4 * time.Second, a, ""}, {6 * time.Second, both, "b warning"}} {
+		if got := exchange(step.at, step.own); got != step.want {
+			t.Errorf("at %s told %q, want %q", step.at, got, step.want)
+		}
+	}
+	two.leading = true
+	if tell, _ := two.merge(start.Add(17*time.Second), both, nil); heard(tell) != "b warning" {
+		t.Errorf("the second takes over and tells %q, want b alone", heard(tell))
+	}
+	one.told["a warning"] = start
+	one.next = time.Time{}
+	one.post(start.Add(2*time.Minute), nil)
+	if len(one.told) != 0 {
+		t.Errorf("remembered for ever: %v", one.told)
 	}
 }
 
