@@ -158,6 +158,27 @@ func TestNoPanicBeforeProbes(t *testing.T) {
 	}
 }
 
+// The snapshot that shows a panic may come when the first probes have ended it.
+func TestNoPanicFromLateSnapshot(t *testing.T) {
+	check := passiveOnly
+	check.Active = &gateway.ActiveCheck{Type: "tcp", Initial: "down", Fall: 2, Rise: 2, Interval: gateway.Duration(time.Hour)}
+	h := New(Config{Node: "edge-1", Log: slog.New(slog.DiscardHandler)})
+	u := effective(check, "e1", "e2")
+	h.Apply(snapshot(u))
+	for _, address := range []string{"e1", "e2"} {
+		(*h.live.Load())[keyAPI].probe(t.Context(), time.Now(), address, Result{}, &h.outbox)
+	}
+	panics := *u
+	panics.Panic = true
+	h.Apply(snapshot(&panics))
+	h.Apply(snapshot(u))
+	for _, e := range h.History(gateway.HealthQuery{}) {
+		if e.Kind == gateway.EventPanic || e.Kind == gateway.EventCalm {
+			t.Errorf("told %+v", e)
+		}
+	}
+}
+
 // A bad service is a problem of its upstream until it is good, or gone.
 func TestServiceBadIsAProblem(t *testing.T) {
 	h := New(Config{Node: "edge-1", Log: slog.New(slog.DiscardHandler)})

@@ -91,9 +91,10 @@ func (u *upstream) configure(now time.Time, eu *gateway.EffectiveUpstream, secur
 }
 
 // panicked notes what gateway.Build has decided about the upstream as a whole. That nobody is
-// used before probes have decided is no panic that anybody should hear of.
+// used before probes have decided is no panic that anybody should hear of, nor is one of a
+// snapshot that the first probes have overtaken.
 func (u *upstream) panicked(now time.Time, panics bool) {
-	if panics == u.panics || panics && slices.ContainsFunc(u.tracker.endpoints, (*endpoint).awaited) {
+	if panics == u.panics || panics && !u.tracker.misses() {
 		return
 	}
 	u.panics = panics
