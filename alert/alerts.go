@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -21,6 +22,8 @@ const (
 	// reviewEvery is how often the verdicts of all endpoints are, in case an event was missed:
 	// there may be tens of thousands.
 	reviewEvery = 30 * time.Second
+	// eventBatch is how many events are taken in at once.
+	eventBatch = 1000
 )
 
 // Config connects [Alerts] with what it tells of.
@@ -38,10 +41,13 @@ type Config struct {
 	Events <-chan gateway.HealthEvent
 	// ReceiversOf are those that a tenant names.
 	ReceiversOf func(tenant string) []string
-	Log         *slog.Logger
+	// Shared says that [Alerts.Share] is called once the others can be reached. Default: this
+	// node is the only one, and tells at once.
+	Shared bool
+	Log    *slog.Logger
 }
 
-// Alerts tells receivers what is wrong. Run owns the book; mu guards what is shown of it.
+// Alerts tells receivers what is wrong. Run owns what is known; mu guards what is shown of it.
 type Alerts struct {
 	cfg     Config
 	kinds   []gateway.AlertKind
@@ -49,11 +55,13 @@ type Alerts struct {
 	senders map[string]*sender
 	// told is who was told that a condition holds, since these are told that it is over,
 	// whatever tenants name by then. Owned by Run.
-	told map[string][]*worker
+	told  map[string][]*worker
+	book  *Book  // owned by Run
+	share *share // nil: this node is alone
 
 	mu     sync.Mutex
-	book   *Book           // guarded by mu
-	active []gateway.Alert // guarded by mu; what the book holds, sorted
+	own    []gateway.Alert // guarded by mu; what the book holds, sorted
+	active []gateway.Alert // guarded by mu; what holds for any node, sorted
 }
 
 // New fails when a receiver's authorities can not be read.
@@ -62,6 +70,9 @@ func New(cfg Config) (*Alerts, error) {
 		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
 	a := &Alerts{cfg: cfg, book: NewBook(cfg.Node), senders: map[string]*sender{}, told: map[string][]*worker{}, active: []gateway.Alert{}}
+	if cfg.Shared {
+		a.share = newShare(cfg.Node)
+	}
 	for _, k := range gateway.AlertKinds {
 		if !slices.Contains(healthKinds, k) {
 			a.kinds = append(a.kinds, k)
@@ -89,78 +100,116 @@ func (a *Alerts) Run(ctx context.Context) error {
 	look, review := time.NewTicker(lookEvery), time.NewTicker(reviewEvery)
 	defer look.Stop()
 	defer review.Stop()
+	var heard chan map[string][]byte
+	var leads chan bool
+	if a.share != nil {
+		heard, leads, a.share.unknown = a.share.heard, a.share.leads, time.Now()
+	}
 	for {
 		// The process ends; health has decided; time to look at everything else; time to
-		// compare with all verdicts.
+		// compare with all verdicts; others have found something; this node tells now, or not
+		// any more.
 		select {
 		case <-ctx.Done():
 			return nil
 		case e := <-a.cfg.Events:
-			a.note(func() []gateway.Alert { return a.book.Event(&e) })
+			a.note(a.events(&e))
 		case now := <-look.C:
-			holds := Conditions(a.cfg.Facts())
-			a.note(func() []gateway.Alert { return a.book.Look(now, a.kinds, holds) })
+			a.note(a.book.Look(now, a.kinds, Conditions(a.cfg.Facts())))
 		case now := <-review.C:
-			a.review(now)
+			a.note(a.events(nil)) // first: the verdicts show what these have led to
+			a.note(a.book.Look(now, healthKinds, HealthConditions(a.cfg.Health())))
+		case all := <-heard:
+			if unread := a.share.take(time.Now(), all); len(unread) > 0 {
+				a.cfg.Log.Warn("what other nodes have found can not be read, so they tell of it by themselves or not at all", "keys", unread)
+			}
+			a.note(nil)
+		case leading := <-leads:
+			a.share.leading = leading
+			a.note(nil)
 		}
 	}
 }
 
-// review compares with all verdicts, after the events that have led to them: an event that
-// comes in between is of something that the verdicts show already, or later.
-func (a *Alerts) review(now time.Time) {
-	for {
+// events notes an event, and those that wait behind it, so that a storm is compared once.
+func (a *Alerts) events(first *gateway.HealthEvent) (news []gateway.Alert) {
+	if first != nil {
+		news = a.book.Event(first)
+	}
+	for range eventBatch {
 		select {
 		case e := <-a.cfg.Events:
-			a.note(func() []gateway.Alert { return a.book.Event(&e) })
-			continue
+			news = append(news, a.book.Event(&e)...)
 		default:
+			return news
 		}
-		break
 	}
-	holds := HealthConditions(a.cfg.Health())
-	a.note(func() []gateway.Alert { return a.book.Look(now, healthKinds, holds) })
+	return news
 }
 
-// note changes the book and hands out what is new.
-func (a *Alerts) note(change func() []gateway.Alert) {
-	a.mu.Lock()
-	news := change()
-	a.active = a.book.Active()
-	a.mu.Unlock()
-	now := time.Now()
+// note hands out what is new in the book, or, where there are several nodes, for all of them.
+func (a *Alerts) note(news []gateway.Alert) {
+	now, own := time.Now(), a.book.Active()
+	active, tell := own, news
 	for i := range news {
 		n := &news[i]
 		a.cfg.Log.Info("alert", "id", n.ID, "severity", string(n.Severity), "resolved", n.Resolved, "tenant", n.Tenant, "summary", n.Summary)
-		a.tell(now, n)
+	}
+	var ended []gateway.Alert
+	if s := a.share; s != nil {
+		tell, ended = s.merge(now, own, news)
+		s.post(now, own)
+		active = slices.SortedFunc(maps.Values(s.held), func(a, b gateway.Alert) int { return a.Compare(&b) })
+	}
+	a.mu.Lock()
+	a.own, a.active = own, active
+	a.mu.Unlock()
+	for i := range tell {
+		a.tell(now, &tell[i])
+	}
+	for i := range ended {
+		delete(a.told, ended[i].ID) // another node may tell of it
 	}
 }
 
-// tell puts an alert into the queues of those whom it concerns.
+// tell puts an alert into the queues of those whom it concerns. Who was told that a condition
+// holds is told that it is over; where another node has told of it, those whom it concerns now.
 func (a *Alerts) tell(now time.Time, n *gateway.Alert) {
+	to, known := a.told[n.ID]
 	if n.Resolved {
-		for _, w := range a.told[n.ID] {
+		if !known {
+			to = a.concerned(n)
+		}
+		for _, w := range to {
 			w.queue.put(now, *n)
 		}
 		delete(a.told, n.ID)
 		return
 	}
+	for _, w := range a.concerned(n) {
+		w.queue.put(now, *n)
+		if !slices.Contains(to, w) {
+			to = append(to, w)
+		}
+	}
+	a.told[n.ID] = to
+}
+
+// concerned are the receivers that take an alert.
+func (a *Alerts) concerned(n *gateway.Alert) (out []*worker) {
 	var named []string
 	if n.Tenant != "" {
 		named = a.cfg.ReceiversOf(n.Tenant)
 	}
 	for _, w := range a.workers {
-		if !w.receiver.takes(n, named) {
-			continue
-		}
-		w.queue.put(now, *n)
-		if !slices.Contains(a.told[n.ID], w) {
-			a.told[n.ID] = append(a.told[n.ID], w)
+		if w.receiver.takes(n, named) {
+			out = append(out, w)
 		}
 	}
+	return out
 }
 
-// Active lists what holds now, the worst first. It is not to be changed.
+// Active lists what holds now, for any node, the worst first. It is not to be changed.
 func (a *Alerts) Active() []gateway.Alert {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -23,13 +23,11 @@ func TestWhoeverHeardTheBeginningHearsTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	hear := func(code string) (out []string) {
-		a.note(func() []gateway.Alert {
-			var f Facts
-			if code != "" {
-				f.Problems = []gateway.Problem{certificate(code)}
-			}
-			return a.book.Look(time.Now(), a.kinds, Conditions(f))
-		})
+		var f Facts
+		if code != "" {
+			f.Problems = []gateway.Problem{certificate(code)}
+		}
+		a.note(a.book.Look(time.Now(), a.kinds, Conditions(f)))
 		for _, w := range a.workers {
 			if len(w.queue.take(time.Now())) > 0 {
 				out = append(out, w.receiver.Name)

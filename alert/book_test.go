@@ -51,6 +51,7 @@ func TestEndpointIsOneAlertUntilItReturns(t *testing.T) {
 		want string
 	}{
 		{shadow, ""},
+		{event(0, gateway.EventDown, verdict(gateway.StateDown, "initial")), ""},
 		{event(0, gateway.EventEjected, verdict(gateway.StateEjected, "error_ratio")), out + " warning"},
 		{event(30*time.Second, gateway.EventProbation, verdict(gateway.StateProbation, "ejection_expired")), ""},
 		{event(31*time.Second, gateway.EventEjected, verdict(gateway.StateEjected, "probation_failed")), ""},
@@ -153,6 +154,10 @@ func TestConditions(t *testing.T) {
 			node("n1", gateway.NodeInSync, func(*gateway.Node) {}),
 			node("n2", gateway.NodeDrifted, func(n *gateway.Node) { n.Drift = []gateway.FileDrift{{Path: "acme/api.conf", Change: "modified"}} }),
 			node("n3", gateway.NodeDrifted, func(n *gateway.Node) { n.CheckError = "unexpected }" }),
+			node("n5", gateway.NodeDrifted, func(n *gateway.Node) {
+				n.Drift, n.CheckError = []gateway.FileDrift{{Path: "acme/api.conf", Change: "modified"}}, "unexpected }"
+			}),
+			node("n6", gateway.NodeDrifted, func(n *gateway.Node) { n.Reason = gateway.ReasonNotLoaded }),
 			node("n4", gateway.NodeSilent, func(n *gateway.Node) { n.ReportedAt = start }),
 		},
 		Problems: []gateway.Problem{
@@ -161,6 +166,8 @@ func TestConditions(t *testing.T) {
 			{Object: override, Code: "nginx_value_refused", Source: "fleet shared"},
 			{Object: gateway.Ref{Kind: gateway.KindUpstream, Tenant: "acme", Name: "api"}, Code: "shrink_held", Message: "3 of 4."},
 			{Object: gateway.Ref{Kind: gateway.KindTenant, Name: "acme"}, Code: "host_taken"},
+			{Object: override, Code: "nginx_refused", Source: "fleet shared"},
+			{Object: gateway.Ref{Kind: gateway.KindFleet, Name: "eu"}, Code: "nginx_refused", Source: "fleet eu", Message: "Bind failed."},
 			{Object: gateway.Ref{Kind: gateway.KindFleet, Name: "shared"}, Code: "rollout_failed", Source: "fleet shared", Message: "Revision 7 was taken back."},
 		},
 	})
@@ -172,9 +179,12 @@ func TestConditions(t *testing.T) {
 		`store_down warning "the store is out of reach" "Traffic is served, nothing can be changed. no leader"`,
 		`drift/shared/n2 warning "node n2 of fleet shared has drifted" "Changed by hand: acme/api.conf modified. See sluice fleet drift shared."`,
 		`drift/shared/n3 critical "node n3 of fleet shared has files that nginx refuses" "A restart of nginx would fail: unexpected }"`,
+		`drift/shared/n5 critical "node n5 of fleet shared has files that nginx refuses" "A restart of nginx would fail: unexpected }. Changed by hand: acme/api.conf modified. See sluice fleet drift shared."`,
+		`drift/shared/n6 warning "node n6 of fleet shared has drifted" "Its nginx has not loaded the files as they are on disk: somebody has changed them. See sluice fleet drift shared."`,
 		`node_silent/shared/n4 warning "node n4 of fleet shared is silent" "Its agent does not report: what nginx runs there is not known."`,
 		`rollout_failed/Override/acme/big critical "override acme/big was refused by nginx" "unknown directive. (and 1 more like it)"`,
 		`shrink_held/Upstream/acme/api warning "upstream acme/api has lost endpoints all at once" "3 of 4."`,
+		`rollout_failed/Fleet/eu critical "fleet eu gets no new configuration" "Bind failed."`,
 		`rollout_failed/Fleet/shared critical "fleet shared took a change back" "Revision 7 was taken back."`,
 	}
 	if !slices.Equal(lines, want) {

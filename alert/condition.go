@@ -27,8 +27,12 @@ type Source struct {
 	Since time.Time
 }
 
-// ruleByHand is the rule of what is a person's doing, who needs no alert for it.
-const ruleByHand = "by_hand"
+const (
+	// ruleByHand is the rule of what is a person's doing, who needs no alert for it.
+	ruleByHand = "by_hand"
+	// ruleInitial is that of new endpoints which probes have not decided about yet.
+	ruleInitial = "initial"
+)
 
 // graces are how long a condition has to hold before anybody is told: a connection that is
 // renewed is no news.
@@ -63,21 +67,32 @@ func nodeConditions(n *gateway.Node) []gateway.Alert {
 	case n.State == gateway.NodeSilent:
 		a.Kind, a.Since = gateway.AlertNodeSilent, n.ReportedAt
 		a.Summary, a.Detail = subject+" is silent", "Its agent does not report: what nginx runs there is not known."
-	case len(n.Drift) > 0:
-		var files []string
-		for _, d := range n.Drift {
-			files = append(files, d.Path+" "+d.Change)
-		}
-		a.Kind = gateway.AlertDrift
-		a.Summary, a.Detail = subject+" has drifted", "Changed by hand: "+listed(files)+". See sluice fleet drift "+n.Fleet+"."
-	case n.CheckError != "":
+	case n.CheckError != "": // also when files were changed by hand: that is why, and this is worse
 		a.Kind, a.Severity = gateway.AlertDrift, gateway.SeverityCritical
 		a.Summary, a.Detail = subject+" has files that nginx refuses", "A restart of nginx would fail: "+n.CheckError
+		if len(n.Drift) > 0 {
+			a.Detail += ". Changed by hand: " + changed(n.Drift) + ". See sluice fleet drift " + n.Fleet + "."
+		}
+	case len(n.Drift) > 0:
+		a.Kind = gateway.AlertDrift
+		a.Summary, a.Detail = subject+" has drifted", "Changed by hand: "+changed(n.Drift)+". See sluice fleet drift "+n.Fleet+"."
+	case n.Reason == gateway.ReasonNotLoaded:
+		a.Kind = gateway.AlertDrift
+		a.Summary, a.Detail = subject+" has drifted", "Its nginx has not loaded the files as they are on disk: somebody has changed them. See sluice fleet drift "+n.Fleet+"."
 	default:
 		return nil
 	}
 	a.ID = id(a.Kind, n.Fleet, n.Node)
 	return []gateway.Alert{a}
+}
+
+// changed names the files of edits by hand.
+func changed(drift []gateway.FileDrift) string {
+	var files []string
+	for _, d := range drift {
+		files = append(files, d.Path+" "+d.Change)
+	}
+	return listed(files)
 }
 
 // problemConditions picks those problems that come by themselves. The others are answers to
@@ -120,6 +135,9 @@ func kindOf(p gateway.Problem) (gateway.AlertKind, gateway.AlertSeverity, string
 	case "rollout_failed":
 		return gateway.AlertRolloutFailed, gateway.SeverityCritical, "took a change back"
 	}
+	if p.Code == "nginx_refused" && p.Object.Kind == gateway.KindFleet { // else it is what a tenant has just written
+		return gateway.AlertRolloutFailed, gateway.SeverityCritical, "gets no new configuration"
+	}
 	if strings.HasPrefix(p.Code, "nginx_") && strings.HasSuffix(p.Code, "_failed") && strings.HasPrefix(p.Source, "node ") {
 		return gateway.AlertRolloutFailed, gateway.SeverityCritical, "was refused by nginx"
 	}
@@ -161,7 +179,7 @@ func panicking(u gateway.UpstreamKey, since time.Time, reason string) gateway.Al
 // endpointOut is the condition of an endpoint that health keeps out, or lets in for trial
 // requests only. What a person says is none.
 func endpointOut(v *gateway.Verdict) (gateway.Alert, bool) {
-	if v.Rule == ruleByHand || v.State != gateway.StateEjected && v.State != gateway.StateDown && v.State != gateway.StateProbation {
+	if v.Rule == ruleByHand || v.Rule == ruleInitial || v.State != gateway.StateEjected && v.State != gateway.StateDown && v.State != gateway.StateProbation {
 		return gateway.Alert{}, false
 	}
 	word := map[gateway.HealthState]string{gateway.StateEjected: " was ejected", gateway.StateDown: " is down", gateway.StateProbation: " is on probation"}[v.State]

@@ -10,6 +10,9 @@
 // nobody. What waits together is told together: more than a few alerts are one digest.
 // A receiver that fails is tried again with growing pauses, and told the latest state then.
 //
+// The nodes on one store see what each of them has found by a [Board], and the one that is
+// elected there tells ([Alerts.Share]).
+//
 // [Rules] writes Prometheus rules for what only a time series tells, such as a share of
 // errors. Who is on call, and when, is left to the receivers.
 package alert

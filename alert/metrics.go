@@ -10,7 +10,7 @@ var (
 	waitingDesc = prometheus.NewDesc("sluice_alerts_waiting",
 		"Alerts that a receiver has not been told yet.", []string{"receiver"}, nil)
 	activeDesc = prometheus.NewDesc("sluice_alerts_active",
-		"Conditions that hold now, by kind. Absent for kinds of which none does.", []string{"kind"}, nil)
+		"Conditions that this node finds now, by kind. Absent for kinds of which none does.", []string{"kind"}, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -35,9 +35,11 @@ func (a *Alerts) Collect(ch chan<- prometheus.Metric) {
 		w.mu.Unlock()
 	}
 	kinds := map[string]int{}
-	for _, c := range a.Active() {
-		kinds[string(c.Kind)]++
+	a.mu.Lock()
+	for i := range a.own { // each node exports what it has found itself
+		kinds[string(a.own[i].Kind)]++
 	}
+	a.mu.Unlock()
 	for k, n := range kinds {
 		ch <- prometheus.MustNewConstMetric(activeDesc, prometheus.GaugeValue, float64(n), k)
 	}

@@ -162,6 +162,16 @@ func TestStates(t *testing.T) {
 	if n, err := c.Node("shared", "edge-1"); err != nil || n.State != gateway.NodeSilent {
 		t.Errorf("after %s: %v %s", silentAfter, err, n.State)
 	}
+	n, _ := c.Node("shared", "edge-1")
+	for _, row := range []struct {
+		notice string
+		want   bool
+	}{{`{}`, false}, {`{"shared":{"edge-1":{"silent":true}}}`, false}, {`{"shared":{"edge-1":{}}}`, true}} {
+		c.takeNotices("own", map[string][]byte{"own": []byte(`{"shared":{"edge-1":{}}}`), "other": []byte(row.notice)})
+		if got := c.Elsewhere(&n); got != row.want {
+			t.Errorf("another control plane says %s: elsewhere %v, want %v", row.notice, got, row.want)
+		}
+	}
 	if err := c.Forget("shared", "edge-1"); err != nil {
 		t.Error(err)
 	}

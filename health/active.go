@@ -2,6 +2,7 @@ package health
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
@@ -28,11 +29,21 @@ func (a *active) observe(ok bool, c *gateway.ActiveCheck) (rule string) {
 		return ""
 	}
 	a.successes, a.failures = 0, a.failures+1
-	if !a.down && a.failures >= c.Fall {
-		a.down = true
+	if !a.down && a.failures >= c.Fall || a.expected && a.failures == c.Fall {
+		a.down = true // one that was expected is known to be down now, and still needs one success only
 		return RuleActiveFall
 	}
 	return ""
+}
+
+// awaited says that the endpoint is out only because probes have not decided yet. That is how a
+// new one begins where the check says so, and no trouble.
+func (e *endpoint) awaited() bool { return e.active.down && e.active.verdict.Rule == RuleInitial }
+
+// misses says that endpoints are out, and none because it is awaited.
+func (t *Tracker) misses() bool {
+	return slices.ContainsFunc(t.endpoints, func(e *endpoint) bool { return e.eligible && !e.inRotation() }) &&
+		!slices.ContainsFunc(t.endpoints, (*endpoint).awaited)
 }
 
 // unsettled says that the last probes contradict the state, so the next one should come

@@ -37,9 +37,9 @@ type blackholed struct {
 	Errors     []string // of the dark endpoints, each once
 }
 
-// S21: endpoints whose packets are dropped delay the probes of no other. One of a thousand,
+// TestS21Blackhole: endpoints whose packets are dropped delay the probes of no other. One of a thousand,
 // and half of them.
-func TestBlackhole(t *testing.T) {
+func TestS21Blackhole(t *testing.T) {
 	b := blackhole{Endpoints: 1000, Interval: time.Second, Timeout: time.Second, Window: 6 * time.Second}
 	full := os.Getenv(endpointsVariable) != ""
 	if full {

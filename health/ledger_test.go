@@ -131,6 +131,54 @@ func TestHealthTells(t *testing.T) {
 	}
 }
 
+// A panic before probes have decided about new endpoints is told only when they have, and nobody
+// answers.
+func TestNoPanicBeforeProbes(t *testing.T) {
+	check := passiveOnly
+	check.Active = &gateway.ActiveCheck{Type: "tcp", Initial: "down", Fall: 2, Rise: 2, Interval: gateway.Duration(time.Hour)}
+	h := New(Config{Node: "edge-1", Log: slog.New(slog.DiscardHandler)})
+	events, cancel := h.Subscribe(10)
+	defer cancel()
+	u := effective(check, "e1", "e2")
+	h.Apply(snapshot(u))
+	panics := *u
+	panics.Panic = true
+	h.Apply(snapshot(&panics))
+	of := (*h.live.Load())[keyAPI]
+	for range 2 {
+		for _, address := range []string{"e1", "e2"} {
+			of.probe(t.Context(), time.Now(), address, Result{Err: "refused"}, &h.outbox)
+		}
+	}
+	h.Apply(snapshot(u))
+	for _, want := range []gateway.EventKind{gateway.EventDown, gateway.EventDown, gateway.EventDown, gateway.EventDown, gateway.EventServiceBad, gateway.EventPanic, gateway.EventCalm} {
+		if e := <-events; e.Kind != want {
+			t.Fatalf("event %+v, want %s", e, want)
+		}
+	}
+}
+
+// The snapshot that shows a panic may come when the first probes have ended it.
+func TestNoPanicFromLateSnapshot(t *testing.T) {
+	check := passiveOnly
+	check.Active = &gateway.ActiveCheck{Type: "tcp", Initial: "down", Fall: 2, Rise: 2, Interval: gateway.Duration(time.Hour)}
+	h := New(Config{Node: "edge-1", Log: slog.New(slog.DiscardHandler)})
+	u := effective(check, "e1", "e2")
+	h.Apply(snapshot(u))
+	for _, address := range []string{"e1", "e2"} {
+		(*h.live.Load())[keyAPI].probe(t.Context(), time.Now(), address, Result{}, &h.outbox)
+	}
+	panics := *u
+	panics.Panic = true
+	h.Apply(snapshot(&panics))
+	h.Apply(snapshot(u))
+	for _, e := range h.History(gateway.HealthQuery{}) {
+		if e.Kind == gateway.EventPanic || e.Kind == gateway.EventCalm {
+			t.Errorf("told %+v", e)
+		}
+	}
+}
+
 // A bad service is a problem of its upstream until it is good, or gone.
 func TestServiceBadIsAProblem(t *testing.T) {
 	h := New(Config{Node: "edge-1", Log: slog.New(slog.DiscardHandler)})

@@ -105,7 +105,9 @@ func (o *Observers) Agreement() gateway.Agreement {
 // Run compares, and writes notices, until ctx ends. The first change after a quiet time counts
 // at once.
 func (o *Observers) Run(ctx context.Context) error {
-	events, cancel := o.cfg.Health.Subscribe(1) // of services; which ones is asked for in step
+	// Of services; which ones is asked for in step, so that any event will do: one of an endpoint
+	// may have pushed out one of a service.
+	events, cancel := o.cfg.Health.Subscribe(1)
 	defer cancel()
 	var last []byte
 	o.ring() // that this node is there is news by itself
@@ -113,10 +115,7 @@ func (o *Observers) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case e := <-events:
-			if e.Address != "" {
-				continue // comes by SetVerdicts
-			}
+		case <-events:
 		case <-o.wake:
 		}
 		last = o.step(last)

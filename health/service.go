@@ -30,7 +30,7 @@ func (t *Tracker) serviceBad() bool { return t.service != nil && t.service.Bad }
 
 // serviceTrouble names the rule by which the service is bad, or none.
 func (t *Tracker) serviceTrouble(now time.Time) (rule, reason string) {
-	in, out, rows, least := 0, 0, 0, math.MaxInt
+	in, out, awaited, rows, least := 0, 0, 0, 0, math.MaxInt
 	limit := math.MaxInt
 	if t.check.Passive != nil {
 		limit = t.check.Passive.ConsecutiveGatewayErrors
@@ -38,6 +38,8 @@ func (t *Tracker) serviceTrouble(now time.Time) (rule, reason string) {
 	for _, e := range t.endpoints {
 		switch {
 		case !e.eligible:
+		case !e.inRotation() && e.awaited():
+			awaited++
 		case !e.inRotation():
 			out++
 		default:
@@ -49,7 +51,7 @@ func (t *Tracker) serviceTrouble(now time.Time) (rule, reason string) {
 		}
 	}
 	switch {
-	case in == 0 && out > 0:
+	case in == 0 && awaited == 0 && out > 0:
 		return RuleAllOut, fmt.Sprintf("none of %d endpoints answers", out)
 	case in == 1 && rows == 1:
 		return RuleAllFailing, "the only endpoint in rotation fails, with " + inARow(least, "gateway error")

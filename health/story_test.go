@@ -155,7 +155,7 @@ func (s *story) do(f []string) {
 		if f[1] != "off" {
 			o := s.options(f[1:])
 			s.check.Active = &gateway.ActiveCheck{Fall: s.number(o["fall"]), Rise: s.number(o["rise"]),
-				Path: o["path"], Interval: gateway.Duration(s.duration(o["interval"]))}
+				Path: o["path"], Initial: o["initial"], Interval: gateway.Duration(s.duration(o["interval"]))}
 		}
 		s.configure()
 	case "jitter":

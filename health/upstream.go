@@ -26,6 +26,7 @@ type upstream struct {
 	ledger  *ledger
 	applied *gateway.EffectiveUpstream // nil before the first
 	watched bool                       // the tracker's windows were due to be moved on at the last schedule
+	panics  bool                       // what was told last
 	secure  *Secure
 	probes  probeCounts
 }
@@ -89,11 +90,14 @@ func (u *upstream) configure(now time.Time, eu *gateway.EffectiveUpstream, secur
 	u.schedule(out)
 }
 
-// panicked notes what gateway.Build has decided about the upstream as a whole.
+// panicked notes what gateway.Build has decided about the upstream as a whole. That nobody is
+// used before probes have decided is no panic that anybody should hear of, nor is one of a
+// snapshot that the first probes have overtaken.
 func (u *upstream) panicked(now time.Time, panics bool) {
-	if was := u.applied != nil && u.applied.Panic; was == panics {
+	if panics == u.panics || panics && !u.tracker.misses() {
 		return
 	}
+	u.panics = panics
 	e := gateway.HealthEvent{At: now, Kind: gateway.EventCalm, Upstream: u.key, Observer: u.tracker.observer, Rule: RuleCalm, Reason: "enough endpoints are healthy again"}
 	if panics {
 		e.Kind, e.Rule, e.Reason = gateway.EventPanic, RulePanic, "less than half of the endpoints would be in rotation: ejections are ignored"
@@ -134,6 +138,7 @@ func (u *upstream) probe(ctx context.Context, now time.Time, address string, r R
 	changed := u.tracker.Probe(now, address, r)
 	u.refresh(address)
 	u.publish(changed, out)
+	u.panicked(now, u.applied != nil && u.applied.Panic) // it may have been awaited
 	return u.tracker.Unsettled(address)
 }
 

@@ -78,7 +78,7 @@ func (c *AlertsConfig) check(bad func(format string, args ...any)) {
 const eventRoom = 4096
 
 func (a *App) newAlerts() (*alert.Alerts, error) {
-	cfg := alert.Config{Node: a.cfg.Node, Link: a.cfg.Alerts.Link, Facts: a.alertFacts(), Health: a.health.Upstreams, ReceiversOf: a.receiversOf, Log: a.log}
+	cfg := alert.Config{Node: a.cfg.Node, Link: a.cfg.Alerts.Link, Facts: a.alertFacts(), Health: a.health.Upstreams, ReceiversOf: a.receiversOf, Shared: true, Log: a.log}
 	cfg.Events, _ = a.health.Subscribe(eventRoom) // for the life of the process
 	for i := range a.cfg.Alerts.Receivers {
 		r := a.cfg.Alerts.Receivers[i].receiver()
@@ -101,9 +101,10 @@ func (a *App) alertFacts() func() alert.Facts {
 		f := alert.Facts{Problems: slices.Concat(snap.Problems, a.fleets.Problems(), a.guard.Problems()), Sources: a.alertSources()}
 		for _, fleet := range snap.Fleets {
 			nodes, err := a.fleets.Nodes(fleet.Name)
-			if err == nil { // else the controller does not know the fleet yet
-				f.Nodes = append(f.Nodes, nodes...)
+			if err != nil {
+				continue // the controller does not know the fleet yet
 			}
+			f.Nodes = append(f.Nodes, slices.DeleteFunc(nodes, func(n gateway.Node) bool { return a.fleets.Elsewhere(&n) })...)
 		}
 		switch {
 		case a.away():

@@ -298,6 +298,7 @@ func (a *App) Run(ctx context.Context) error {
 	run(a.alerts.Run)
 	run(a.observe.Run)
 	run(a.whenStored(a.shareSights))
+	run(a.whenStored(a.shareAlerts))
 	run(a.whenStored(a.fleets.Run))
 	run(a.whenStored(a.objects.Run))
 	run(a.watchReady)

@@ -35,9 +35,9 @@ func healthList() *cobra.Command {
 				return err
 			}
 			return show(cmd, list.Items, func(row func(...any)) {
-				row("UPSTREAM", "ELIGIBLE", "EJECTED", "MAY EJECT", "NOTE")
+				row("UPSTREAM", "EJECTED", "LIMIT", "NOTE")
 				for _, u := range list.Items {
-					row(u.Upstream, u.Eligible, u.Ejected, u.MayEject, healthNote(u))
+					row(u.Upstream, u.Ejected, u.Arithmetic, healthNote(u))
 				}
 			})
 		}}
@@ -66,7 +66,7 @@ func healthNote(u gateway.UpstreamHealth) string {
 
 func healthLog() *cobra.Command {
 	var endpoint string
-	var since, until time.Duration
+	var since, until span
 	var limit int
 	cmd := &cobra.Command{Use: "log [UPSTREAM]", Short: "Show what was decided, and by which evidence", Args: cobra.MaximumNArgs(1),
 		Long: "Show the transitions of the last 24 hours, newest first, from the memory of the node that is asked.\n" +
@@ -94,10 +94,10 @@ func healthLog() *cobra.Command {
 			set("endpoint", endpoint)
 			now := time.Now().UTC()
 			if since > 0 {
-				set("since", now.Add(-since).Format(time.RFC3339Nano))
+				set("since", now.Add(-time.Duration(since)).Format(time.RFC3339Nano))
 			}
 			if until > 0 {
-				set("until", now.Add(-until).Format(time.RFC3339Nano))
+				set("until", now.Add(-time.Duration(until)).Format(time.RFC3339Nano))
 			}
 			var list struct {
 				Items []gateway.HealthEvent `json:"items"`
@@ -118,8 +118,8 @@ func healthLog() *cobra.Command {
 			})
 		}}
 	cmd.Flags().StringVar(&endpoint, "endpoint", "", "only of this IP:port")
-	cmd.Flags().DurationVar(&since, "since", 0, "only what is younger, such as 30m")
-	cmd.Flags().DurationVar(&until, "until", 0, "only what is older, such as 10m")
+	cmd.Flags().Var(&since, "since", "only what is younger, such as 30m")
+	cmd.Flags().Var(&until, "until", "only what is older, such as 10m")
 	cmd.Flags().IntVar(&limit, "limit", 100, "at most so many, 1 to 1000")
 	outputFlag(cmd)
 	return cmd
@@ -181,7 +181,7 @@ func pinCommands() []*cobra.Command {
 			return http.MethodPut, base + "/" + url.PathEscape(args[0]) + "/pin", r
 		})
 		cmd.Flags().String("reason", "", "why, for those who wonder later")
-		cmd.Flags().Duration("for", 0, "for so long, such as 2h. Default: until undrain")
+		cmd.Flags().Var(new(span), "for", "for so long, such as 2h. Default: until undrain")
 		out = append(out, cmd)
 	}
 	undrain := upstreamWrite("undrain NAME ADDR", "Leave an endpoint to health again, after drain, up or down", 2, func(_ call, base string, args []string) (method, path string, body any) {

@@ -59,7 +59,7 @@ func TestDrainByHand(t *testing.T) {
 		return nil
 	}
 	until(t, 20*time.Second, "both serve", both)
-	if out := s.must("health", "ls"); !strings.Contains(out, "acme/api") {
+	if out := s.must("health", "ls"); !strings.Contains(out, "acme/api") || !strings.Contains(out, "may eject 1 of 2: ") {
 		t.Errorf("sluice health ls:\n%s", out)
 	}
 	var h gateway.UpstreamHealth

@@ -246,6 +246,13 @@ func (s *instance) showsHandEdit(members []mirror) {
 		}
 		return nil
 	})
+	until(t, rollout, "an alert", func() error {
+		out, err := s.command("alerts", "ls")
+		if err != nil || !strings.Contains(out, "node n2 of fleet shared has drifted") || !strings.Contains(out, edited+" modified") {
+			return fmt.Errorf("sluice alerts ls: %q %w", out, err)
+		}
+		return nil
+	})
 	archive := filepath.Join(t.TempDir(), "n2.tar.gz")
 	if out, err := s.command("fleet", "download", "n2", "-o", archive); err != nil {
 		t.Fatalf("sluice fleet download: %v %s", err, out)

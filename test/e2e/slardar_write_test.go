@@ -147,7 +147,7 @@ func TestS13ConfigVersion(t *testing.T) {
 	want(3)
 }
 
-// TestS15SurvivesRestart, and S14: an instance that is killed right after an update has the new
+// TestS15SurvivesRestart: an instance that is killed right after an update has the new
 // list when it is back.
 func TestS15SurvivesRestart(t *testing.T) {
 	a, b := newOrigin(t, "a"), newOrigin(t, "b")
