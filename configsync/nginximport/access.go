@@ -3,6 +3,7 @@ package nginximport
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/sluice-gateway/sluice/gateway"
 )
@@ -88,32 +89,30 @@ func (m *importer) geoAccess(s *statement) *gateway.IPAccess {
 	if len(args) != 3 || args[1] != "=" || args[2] != "0)" || len(s.kids) != 1 || s.kids[0].Name() != "return" || s.kids[0].arg(0) != "403" {
 		return nil
 	}
-	for _, g := range named(m.http, "geo") {
-		if "("+g.arg(0) != args[0] || len(g.Words) != 2 {
-			continue
-		}
-		a, open := &gateway.IPAccess{}, false
-		for _, k := range g.kids {
-			p, ok := network(k.Name())
-			switch value := k.arg(0); {
-			case value != "0" && value != "1":
-				return nil
-			case k.Name() == "default":
-				open = value == "1"
-			case !ok:
-				return nil
-			case value == "1":
-				a.Allow = append(a.Allow, p.String())
-			default:
-				a.Deny = append(a.Deny, p.String())
-			}
-		}
-		if a = closeOrOpen(a, open); a != nil {
-			sayAll(g)
-		}
-		return a
+	g := m.variables["geo "+strings.TrimPrefix(args[0], "(")]
+	if g == nil || len(g.Words) != 2 {
+		return nil
 	}
-	return nil
+	a, open := &gateway.IPAccess{}, false
+	for _, k := range g.kids {
+		p, ok := network(k.Name())
+		switch value := k.arg(0); {
+		case value != "0" && value != "1":
+			return nil
+		case k.Name() == "default":
+			open = value == "1"
+		case !ok:
+			return nil
+		case value == "1":
+			a.Allow = append(a.Allow, p.String())
+		default:
+			a.Deny = append(a.Deny, p.String())
+		}
+	}
+	if a = closeOrOpen(a, open); a != nil {
+		sayAll(g)
+	}
+	return a
 }
 
 // refusesAll says whether the lists let nobody in.

@@ -40,10 +40,8 @@ func (m *importer) balance(d *drafted, s *statement) {
 // hash finds what is hashed, through the map that Sluice itself writes for headers and cookies.
 func (m *importer) hash(b *gateway.Balance, key string) bool {
 	b.Policy = gateway.BalanceHash
-	for _, s := range named(m.http, "map") {
-		if s.arg(1) == key && len(s.kids) == 2 && s.kids[1].Name() == "default" && s.kids[1].arg(0) == s.arg(0) {
-			key = s.arg(0)
-		}
+	if s := m.variables["map "+key]; s != nil && len(s.kids) == 2 && s.kids[1].Name() == "default" && s.kids[1].arg(0) == s.arg(0) {
+		key = s.arg(0)
 	}
 	name, isHeader := strings.CutPrefix(key, "$http_")
 	cookie, isCookie := strings.CutPrefix(key, "$cookie_")

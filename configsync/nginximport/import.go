@@ -33,7 +33,9 @@ type importer struct {
 	http    []*statement // of all http blocks
 	report  Report
 
+	scope     scope                      // of http
 	blocks    map[string]*statement      // upstream blocks by name in lower case
+	variables map[string]*statement      // map, geo and split_clients blocks by the variable that they set
 	upstreams map[string]*drafted        // by name and protocol
 	ordered   []*drafted                 // in the order of the files
 	hosts     map[string]bool            // of the tenant
@@ -63,8 +65,8 @@ func Import(files Files, options Options) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("import %s: %w", files.Main, err)
 	}
-	m := &importer{options: options, top: top, blocks: map[string]*statement{}, upstreams: map[string]*drafted{}, hosts: map[string]bool{},
-		taken: map[gatewayPlace]*draft{}, listening: map[string]bool{}, certs: map[string]bool{}, overrides: map[string][]string{}, allowed: map[string]bool{},
+	m := &importer{options: options, top: top, blocks: map[string]*statement{}, variables: map[string]*statement{}, upstreams: map[string]*drafted{},
+		hosts: map[string]bool{}, taken: map[gatewayPlace]*draft{}, listening: map[string]bool{}, certs: map[string]bool{}, overrides: map[string][]string{}, allowed: map[string]bool{},
 		names: map[gateway.Kind]nameTable{}}
 	if l.skipped > 0 {
 		m.report.Notes = append(m.report.Notes, Note{Kind: Differs, File: files.Main, Text: "include " + files.Skip + "/...", Why: "Sluice's own tree is left aside: it is made of objects already"})
@@ -97,6 +99,13 @@ func (m *importer) find() {
 	if m.http == nil {
 		m.http = m.top
 	}
+	m.scope = scope{}.in(m.http)
+	for _, s := range named(m.http, "map", "split_clients") {
+		m.variables[s.Name()+" "+s.arg(1)] = s
+	}
+	for _, s := range named(m.http, "geo") {
+		m.variables["geo "+s.arg(0)] = s
+	}
 	for _, s := range named(m.http, "upstream") {
 		m.blocks[strings.ToLower(s.arg(0))] = s
 	}
@@ -124,9 +133,8 @@ func (m *importer) refuse(s *statement, why, do string) {
 	})
 }
 
-// httpStays are the directives of http that bind or describe, and so belong to what is imported;
-// all others hold for rendered servers, too, as long as they stay in nginx.conf.
-var imported = []string{"server", "upstream", "map", "geo", "split_clients", "limit_req", "limit_conn", "auth_basic", "auth_request", "root", "allow", "deny", "satisfy", "ssl_certificate", "ssl_certificate_key"}
+// imported are the directives of http that belong to what is imported; all others hold for rendered servers, too, as long as they stay in nginx.conf.
+var imported = []string{"server", "upstream", "map", "geo", "split_clients", "limit_req", "limit_conn", "auth_basic", "auth_request", "root", "allow", "deny", "satisfy", "ssl_certificate", "ssl_certificate_key", "sluice_hidden_secret"}
 
 // ownDirectives marks what stays in nginx.conf.
 func (m *importer) ownDirectives() {
@@ -136,7 +144,6 @@ func (m *importer) ownDirectives() {
 	for _, s := range m.top {
 		switch s.Name() {
 		case "http", "server", "upstream", "stream", "mail", "include":
-		case "sluice_hidden_secret":
 		default:
 			if !slices.Contains(imported, s.Name()) {
 				keep([]*statement{s})

@@ -17,7 +17,6 @@ type draft struct {
 	nothing   bool              // what Sluice does anyway
 	closed    bool              // it answers 503 until somebody settles it
 	overrides []string          // nginx text
-	slash     bool              // the location's path ends in a slash, or the other way round: see paired
 }
 
 // locations reads the locations in a block, those inside of them too.
@@ -123,7 +122,8 @@ func (m *importer) close(d *draft, why *statement) {
 	}
 	if d.path.Prefix == "/" {
 		d.nothing = true
-		m.note(NotTranslated, d.at, filesWhy+", so the hosts answer 404 where no other route does", filesDo)
+		d.at.said = false // as a whole, with all that stands in it
+		m.refuse(d.at, filesWhy+", so the hosts answer 404 where no other route does", filesDo)
 		return
 	}
 	m.note(Differs, d.at, filesWhy+", so it answers 503 instead of falling to a broader route", filesDo)
@@ -144,14 +144,18 @@ var guarding = []string{"auth_basic", "auth_request", "auth_jwt", "satisfy", "li
 
 // guards reads who is let in, and returns what can't be said of it.
 func (m *importer) guards(d *draft, sc scope) *statement {
+	answers := named(sc.inner(), "return") != nil // before nginx asks who it is
 	for _, name := range guarding {
+		if answers {
+			break
+		}
 		if s := sc.one(name); s != nil && s.arg(0) != "off" && (name != "satisfy" || s.arg(0) != "all") {
 			return s
 		} else if s != nil {
 			say(s)
 		}
 	}
-	if s := sc.one("ssl_verify_client"); s != nil && s.arg(0) != "off" && s.arg(0) != "optional_no_ca" {
+	if s := sc.one("ssl_verify_client"); s != nil && !answers && s.arg(0) != "off" && s.arg(0) != "optional_no_ca" {
 		return s
 	}
 	for _, block := range sc[1:] {
@@ -170,7 +174,7 @@ func (m *importer) guards(d *draft, sc scope) *statement {
 	if len(d.spec.Filters) > 1 {
 		return d.at // two lists of addresses: both would have to hold
 	}
-	if named(sc.inner(), "return") != nil {
+	if answers {
 		for _, s := range named(sc.inner(), "allow", "deny") {
 			m.differs(s, "it has no effect: nginx answers by return before it looks at addresses", "")
 		}

@@ -16,13 +16,11 @@ func (m *importer) paired(list []*draft) []*draft {
 	same := func(a, b *draft) bool {
 		return reflect.DeepEqual(a.spec, b.spec) && slices.Equal(a.overrides, b.overrides) && a.name == b.name
 	}
-	find := func(p gateway.PathMatch) *draft {
-		i := slices.IndexFunc(list, func(d *draft) bool { return d.path == p })
-		if i < 0 {
-			return nil
-		}
-		return list[i]
+	byPath := map[gateway.PathMatch]*draft{}
+	for _, d := range list {
+		byPath[d.path] = d
 	}
+	find := func(p gateway.PathMatch) *draft { return byPath[p] }
 	gone := map[*draft]bool{}
 	for _, d := range list {
 		bare, slash := strings.CutSuffix(d.path.Prefix, "/")
@@ -33,7 +31,7 @@ func (m *importer) paired(list []*draft) []*draft {
 			switch {
 			case exact != nil && same(exact, d):
 				gone[exact] = true
-			case exact == nil && open == nil:
+			case exact == nil && open == nil && !d.closed && d.answers() == nil:
 				m.note(Differs, d.at, "it takes "+bare+", too, which nginx answered with a redirect to "+d.path.Prefix, "")
 			case open != nil && !same(open, d):
 				m.note(Differs, open.at, "one prefix can't be two routes, so "+d.path.Prefix+" counts for "+bare+" as well", byHand)
@@ -41,7 +39,7 @@ func (m *importer) paired(list []*draft) []*draft {
 			if open != nil {
 				gone[open] = true
 			}
-		case find(gateway.PathMatch{Prefix: d.path.Prefix + "/"}) == nil:
+		case find(gateway.PathMatch{Prefix: d.path.Prefix + "/"}) == nil && !d.closed:
 			m.note(Differs, d.at, "it takes whole segments: "+d.path.Prefix+" and "+d.path.Prefix+"/..., and not "+d.path.Prefix+"more", "")
 		}
 	}
@@ -88,6 +86,11 @@ func (m *importer) take(list []*draft) {
 
 // objects are what was found, in the order in which it is applied.
 func (m *importer) objects() []gateway.Object {
+	for _, d := range m.drafts {
+		if slices.Contains(d.hosts, "*") {
+			m.hosts["*"] = true // with a route only: it would take what others may claim
+		}
+	}
 	tenant := &gateway.Tenant{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: m.options.Tenant},
 		Spec: gateway.TenantSpec{Hosts: slices.Sorted(maps.Keys(m.hosts)), Fleets: m.options.Fleets}}
 	out := []gateway.Object{tenant}
@@ -130,7 +133,7 @@ func (m *importer) routes() (out []*gateway.Route) {
 		}
 		given := d.name
 		if d.name == "" {
-			d.name = d.hosts[0] + d.path.Prefix + d.path.Exact
+			d.name = leading(d.hosts) + d.path.Prefix + d.path.Exact
 		}
 		d.name = m.name(gateway.KindRoute, d.name)
 		r.Name = d.name
@@ -143,6 +146,16 @@ func (m *importer) routes() (out []*gateway.Route) {
 		out = append(out, r)
 	}
 	return out
+}
+
+// leading is the host that a route is called after: a name rather than a wildcard.
+func leading(hosts []string) string {
+	for _, h := range hosts {
+		if !strings.HasPrefix(h, "*") {
+			return h
+		}
+	}
+	return hosts[0]
 }
 
 // joined adds the hosts or the paths of one rendered route to what was found of it before.

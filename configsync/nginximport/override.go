@@ -22,15 +22,19 @@ var sentAnyway = map[string][]string{
 	"forwarded":         {"for=$sluice_forwarded_for;proto=$scheme"},
 }
 
+// sends says whether Sluice sends the header of a proxy_set_header by itself.
+func sends(s *statement) bool {
+	return slices.Contains(sentAnyway[strings.ToLower(s.arg(0))], s.arg(1))
+}
+
 // headers reads what is sent to endpoints. What Sluice sends anyway needs no words.
 func (m *importer) headers(d *draft, sc scope) {
 	host := false
 	for _, s := range append(sc.all("proxy_set_header"), sc.all("grpc_set_header")...) {
 		name := strings.ToLower(s.arg(0))
-		values, known := sentAnyway[name]
 		host = host || name == "host"
 		switch {
-		case known && slices.Contains(values, s.arg(1)):
+		case sends(s):
 			say(s)
 		case name == "x-forwarded-for" && s.arg(1) == "$proxy_add_x_forwarded_for":
 			m.differs(s, "Sluice replaces what a client claims in this header instead of adding to it", "Use nginx's realip module, or trustedProxies, for a proxy in front")

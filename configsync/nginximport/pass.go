@@ -69,7 +69,7 @@ func (m *importer) uri(d *draft, s *statement, uri string) {
 	case uri == "" || uri == at:
 		return
 	case strings.ContainsAny(uri, "?$\\") || !asciiOnly(uri):
-		m.note(NotTranslated, s, "requests reach the endpoints with their own path, and not with this one", byHand)
+		m.note(Differs, s, "requests reach the endpoints with their own path, and not with this one", byHand)
 		return
 	}
 	text := "rewrite ^" + quotePattern(at) + "(.*)$ " + uri + "$1 break;"
@@ -82,7 +82,7 @@ func (m *importer) uri(d *draft, s *statement, uri string) {
 		m.note(Differs, s, "the path is replaced by the Override of the route, on nginx nodes only", "Let the endpoints take the client's path, so that the Go edge can serve the route, too")
 		return
 	}
-	m.note(NotTranslated, s, "requests reach the endpoints with their own path: routes do not replace "+at+" by "+uri,
+	m.note(Differs, s, "requests reach the endpoints with their own path: routes do not replace "+at+" by "+uri,
 		"Let the endpoints take the client's path, or import with --overrides, or write an Override with nginx: '"+text+"' and list rewrite in a Policy's nginxDirectives")
 }
 

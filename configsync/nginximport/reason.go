@@ -73,6 +73,8 @@ var reasons = map[string][2]string{
 	"set":                         {"routes have no variables", byHand},
 	"proxy_ssl_certificate":       {"certificates and their keys are never read", "Write a Certificate and name it in spec.tls.certificate of the Upstream"},
 	"grpc_ssl_certificate":        {"certificates and their keys are never read", "Write a Certificate and name it in spec.tls.certificate of the Upstream"},
+	"proxy_ssl_certificate_key":   {"certificates and their keys are never read", "Write a Certificate and name it in spec.tls.certificate of the Upstream"},
+	"grpc_ssl_certificate_key":    {"certificates and their keys are never read", "Write a Certificate and name it in spec.tls.certificate of the Upstream"},
 	"proxy_ssl_crl":               {"lists of revoked certificates are not read", byHand},
 	"large_client_header_buffers": {stayServer, byHand},
 }

@@ -62,9 +62,17 @@ func (n Note) String() string {
 func (r *Report) Summary() string {
 	closed := ""
 	if r.Closed > 0 {
-		closed = fmt.Sprintf(" (%d answer 503 until settled)", r.Closed)
+		closed = fmt.Sprintf(" (answered 503 until settled: %d)", r.Closed)
 	}
-	return fmt.Sprintf("%d routes%s, %d upstreams; %d directives of %d did not translate", r.Routes, closed, r.Upstreams, r.Untranslated, r.Directives)
+	return fmt.Sprintf("%s%s, %s; %s of %d did not translate", counted(r.Routes, "route"), closed, counted(r.Upstreams, "upstream"), counted(r.Untranslated, "directive"), r.Directives)
+}
+
+// counted reads "1 route", "2 routes".
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // Write writes the notes, one a line, and the summary.
@@ -74,7 +82,7 @@ func (r *Report) Write(w io.Writer) error {
 		b.WriteString(n.String() + "\n")
 	}
 	if r.Kept > 0 {
-		fmt.Fprintf(&b, "%d directives concern nginx itself, or hold for everything that it serves: keep them in nginx.conf.\n", r.Kept)
+		fmt.Fprintf(&b, "For nginx itself, or for everything that it serves: %s. Keep them in nginx.conf.\n", counted(r.Kept, "directive"))
 	}
 	b.WriteString(r.Summary() + "\n")
 	_, err := io.WriteString(w, b.String())

@@ -19,6 +19,11 @@ func (m *importer) server(s *statement) {
 	hosts := m.serverHosts(s)
 	m.listen(s, listens, hosts)
 	m.certificates(s, hosts)
+	for _, h := range named(s.kids, "proxy_set_header", "grpc_set_header") {
+		if sends(h) {
+			say(h) // also where each location has headers of its own
+		}
+	}
 	for _, set := range named(s.kids, "set") {
 		if ownVariable(set.arg(0)) {
 			say(set)
@@ -28,7 +33,7 @@ func (m *importer) server(s *statement) {
 		m.refuse(s, "no name of it can be a host of a tenant", "Name its hosts, or write its routes by hand")
 		return
 	}
-	sc := scope{m.http, s.kids}
+	sc := m.scope.in(s.kids)
 	if answer := named(s.kids, "return"); answer != nil {
 		d := &draft{at: answer[0], hosts: hosts}
 		m.answer(d, answer[0], sc, true)
@@ -52,9 +57,9 @@ func (m *importer) serverHosts(s *statement) (hosts []string) {
 			case name == "_" || name == "":
 				hosts = append(hosts, "*")
 			case strings.HasPrefix(name, "~"), strings.ContainsRune(name, '$'):
-				m.note(NotTranslated, n, printable(name)+" is a pattern, and hosts are names and wildcards", "Name the hosts in routes by hand")
+				m.note(Differs, n, printable(name)+" is left out: it is a pattern, and hosts are names and wildcards", "Name the hosts in routes by hand")
 			case err != nil || host == "*":
-				m.note(NotTranslated, n, printable(name)+" can't be a host of a tenant", "Name the hosts in routes by hand")
+				m.note(Differs, n, printable(name)+" is left out: it can't be a host of a tenant", "Name the hosts in routes by hand")
 			case strings.HasPrefix(name, "."):
 				hosts = append(hosts, host, "*."+host)
 			default:
@@ -67,19 +72,7 @@ func (m *importer) serverHosts(s *statement) (hosts []string) {
 	}
 	slices.Sort(hosts)
 	hosts = slices.Compact(hosts)
-	if slices.Equal(hosts, []string{"*"}) && m.answersNobody(s) {
-		return hosts // it does what Sluice does by itself, so nobody has to claim "*"
-	}
-	for _, h := range hosts {
-		m.hosts[h] = true
-	}
 	return hosts
-}
-
-// answersNobody says whether a server only answers 404, as Sluice does for hosts that nobody claims.
-func (m *importer) answersNobody(s *statement) bool {
-	answer := named(s.kids, "return")
-	return len(answer) == 1 && answer[0].arg(0) == "404" && len(answer[0].Words) == 2 && named(s.kids, "location") == nil
 }
 
 // listen reads where a server takes connections: nodes listen where their agents say, so only
@@ -98,7 +91,7 @@ func (m *importer) listen(s *statement, listens []*statement, hosts []string) {
 		}
 		for _, w := range []string{"proxy_protocol", "quic"} {
 			if slices.Contains(words, w) {
-				m.note(NotTranslated, l, w+" is not what rendered servers speak", "Keep the server in nginx.conf, or take the word out")
+				m.note(Differs, l, w+" is not what rendered servers speak", "Keep the server in nginx.conf, or take the word out")
 			}
 		}
 		first := !m.listening[l.arg(0)]

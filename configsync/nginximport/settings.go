@@ -29,11 +29,10 @@ func (m *importer) settings(d *drafted, sc scope, module string) {
 	connect := m.span(sc, module+"_connect_timeout", usualConnect)
 	response := max(m.span(sc, module+"_read_timeout", usualResponse), m.span(sc, module+"_send_timeout", 0))
 	t := &d.timing
-	if t.settled && (t.connect != connect || t.response != response) {
-		for _, s := range []*statement{sc.one(module + "_connect_timeout"), sc.one(module + "_read_timeout"), sc.one(module + "_send_timeout")} {
-			if s != nil {
-				m.differs(s, "timeouts belong to Upstream "+d.Name+", whose locations say different things: the longest counts for all", "Make a second Upstream for the route if it has to differ")
-			}
+	for _, name := range []string{"_connect_timeout", "_read_timeout", "_send_timeout"} {
+		changes := name == "_connect_timeout" && t.connect != connect || name != "_connect_timeout" && t.response != response
+		if s := sc.one(module + name); t.settled && changes && s != nil {
+			m.differs(s, "timeouts belong to Upstream "+d.Name+", whose locations say different things: the longest counts for all", "Make a second Upstream for the route if it has to differ")
 		}
 	}
 	if !t.settled {

@@ -56,13 +56,12 @@ func (m *importer) split(variable, scheme string) []share {
 }
 
 func (m *importer) splitBlock(variable string) []*statement {
-	for _, s := range named(m.http, "split_clients") {
-		if s.arg(1) == variable {
-			sayAll(s)
-			return s.kids
-		}
+	s := m.variables["split_clients "+variable]
+	if s == nil {
+		return nil
 	}
-	return nil
+	sayAll(s)
+	return s.kids
 }
 
 // weights are the smallest numbers of the same shares, none above 1000.

@@ -84,9 +84,18 @@ func named(list []*statement, names ...string) (out []*statement) {
 // scope is the blocks around a place, innermost last: http, server, location.
 type scope [][]*statement
 
-// in is the scope inside of a block.
+// in is the scope inside of a block. What has an inside of its own is left out: there may be
+// thousands of servers and locations, and nothing is inherited from them.
 func (sc scope) in(block []*statement) scope {
-	return append(sc[:len(sc):len(sc)], block)
+	var settings []*statement
+	for _, s := range block {
+		switch s.Name() {
+		case "server", "location", "upstream", "map", "geo", "split_clients":
+		default:
+			settings = append(settings, s)
+		}
+	}
+	return append(sc[:len(sc):len(sc)], settings)
 }
 
 // inner is the innermost block.
