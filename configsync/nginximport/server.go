@@ -72,6 +72,11 @@ func (m *importer) serverHosts(s *statement) (hosts []string) {
 	}
 	slices.Sort(hosts)
 	hosts = slices.Compact(hosts)
+	for _, h := range hosts {
+		if h != "*" {
+			m.hosts[h] = true // also without a route: a wildcard beside it must not take its requests
+		}
+	}
 	return hosts
 }
 
