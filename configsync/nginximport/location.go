@@ -1,6 +1,7 @@
 package nginximport
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -37,9 +38,11 @@ func (m *importer) locations(block *statement, sc scope, hosts []string) (out []
 			continue
 		case modifier != "" && !exact && modifier != "^~" || len(args) == 1 && strings.HasPrefix(path, "~"):
 			why, do := reason(l, inServer)
+			m.opens(l, sc)
 			m.refuse(l, why, do)
 			continue
 		case strings.ContainsAny(path, "?#%;\\\"{}$ \t\n") || !strings.HasPrefix(path, "/") || strings.Contains(path, "//") || !asciiOnly(path):
+			m.opens(l, sc)
 			m.refuse(l, "the path has characters that paths of routes can't have", "Write the route by hand, if any client asks for it")
 			continue
 		}
@@ -54,6 +57,28 @@ func (m *importer) locations(block *statement, sc scope, hosts []string) (out []
 		out = append(out, m.locations(l, inside, hosts)...)
 	}
 	return out
+}
+
+// opens warns of a location that refuses somebody and can't become a route: its requests go to
+// the other routes, which let them in.
+func (m *importer) opens(l *statement, sc scope) {
+	trial := &importer{options: m.options, variables: m.variables} // whose notes and marks are of no use
+	blind := scope{}
+	for _, block := range sc.in(l.kids) {
+		copies := make([]*statement, len(block))
+		for i, s := range block {
+			one := *s
+			copies[i] = &one
+		}
+		blind = append(blind, copies)
+	}
+	d := &draft{at: &statement{Directive: l.Directive, file: l.file}}
+	outside := &draft{at: d.at}
+	inner, outer := trial.guards(d, blind), trial.guards(outside, append(blind[:len(blind)-1:len(blind)-1], nil))
+	answers := slices.ContainsFunc(named(l.kids, "return"), func(s *statement) bool { return strings.HasPrefix(s.arg(0), "4") })
+	if answers || named(l.kids, "internal") != nil || inner != nil && outer == nil || !reflect.DeepEqual(d.spec.Filters, outside.spec.Filters) {
+		m.note(Opens, l, "it refuses requests for paths that routes can't name, and the other routes would answer them", "Let the endpoints refuse them, or close the paths by a Route, before the objects are applied")
+	}
 }
 
 func asciiOnly(s string) bool {

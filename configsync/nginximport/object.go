@@ -46,8 +46,8 @@ func (m *importer) paired(list []*draft) []*draft {
 	return slices.DeleteFunc(list, func(d *draft) bool { return gone[d] })
 }
 
-// take gives the drafts of a server their places. Of two for one place the first counts, but
-// for one that is closed.
+// take gives the drafts of a server their places. Of two for one place the one that refuses more
+// counts, since what it guards may have been meant for others than the rest; else the first.
 func (m *importer) take(list []*draft) {
 	for _, d := range list {
 		if d.path.Prefix != "/" {
@@ -67,12 +67,11 @@ func (m *importer) take(list []*draft) {
 			case first == nil:
 			case reflect.DeepEqual(first.spec, d.spec):
 				continue
-			case first.closed && !d.closed:
+			case !first.closed && d.closed, len(first.spec.Filters) < len(d.spec.Filters):
+				m.twice(first, d, h)
 				first.hosts = slices.DeleteFunc(slices.Clone(first.hosts), func(o string) bool { return o == h })
 			default:
-				if !d.closed {
-					m.note(Differs, d.at, fmt.Sprintf("%s on host %s is taken at %s:%d, and routes do not tell ports and schemes apart", d.path, h, first.at.file, first.at.Line()), byHand)
-				}
+				m.twice(d, first, h)
 				continue
 			}
 			m.taken[at] = d
@@ -82,6 +81,11 @@ func (m *importer) take(list []*draft) {
 			m.drafts = append(m.drafts, d)
 		}
 	}
+}
+
+// twice notes that one place of a host can't be two routes.
+func (m *importer) twice(lost, kept *draft, host string) {
+	m.note(Differs, lost.at, fmt.Sprintf("%s on host %s is that of %s:%d, since routes do not tell ports and schemes apart", lost.path, host, kept.at.file, kept.at.Line()), byHand)
 }
 
 // objects are what was found, in the order in which it is applied.

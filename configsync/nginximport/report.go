@@ -13,6 +13,8 @@ type Report struct {
 	Routes, Upstreams int
 	// Closed counts the routes that answer 503 until somebody settles what they need.
 	Closed int
+	// Opened counts the notes about what nginx refuses and the routes would not.
+	Opened int
 	// Directives are all that nginx reads, included ones each time. Kept concern nginx itself and
 	// stay in its own files; Untranslated have no words in the objects.
 	Directives, Kept, Untranslated int
@@ -28,6 +30,7 @@ const (
 	NotTranslated Kind = "not translated" // the directive is left out
 	Differs       Kind = "differs"        // it is in the objects, and means something else there
 	Problem       Kind = "problem"        // Sluice will show it as a problem of an object
+	Opens         Kind = "OPENS"          // it refuses requests that would be answered afterwards
 )
 
 // Note is one thing that a person should know.
@@ -64,7 +67,11 @@ func (r *Report) Summary() string {
 	if r.Closed > 0 {
 		closed = fmt.Sprintf(" (answered 503 until settled: %d)", r.Closed)
 	}
-	return fmt.Sprintf("%s%s, %s; %s of %d did not translate", counted(r.Routes, "route"), closed, counted(r.Upstreams, "upstream"), counted(r.Untranslated, "directive"), r.Directives)
+	opened := ""
+	if r.Opened > 0 {
+		opened = fmt.Sprintf("; %s would be open, see OPENS", counted(r.Opened, "place"))
+	}
+	return fmt.Sprintf("%s%s, %s; %s of %d did not translate%s", counted(r.Routes, "route"), closed, counted(r.Upstreams, "upstream"), counted(r.Untranslated, "directive"), r.Directives, opened)
 }
 
 // counted reads "1 route", "2 routes".
@@ -106,4 +113,9 @@ func (r *Report) tidy() {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Text, b.Text))
 	})
 	r.Notes = out
+	for _, n := range out {
+		if n.Kind == Opens {
+			r.Opened++
+		}
+	}
 }
