@@ -77,6 +77,9 @@ func nodeFiles(cmd *cobra.Command, fleet, node string) (files nginximport.Files,
 	if err := c.call(cmd.Context(), http.MethodGet, path("fleets", fleet, "nodes", node), nil, &n); err != nil {
 		return files, "", err
 	}
+	if n.Facts.ConfPath == "" {
+		return files, "", fmt.Errorf("node %s has not told its files yet: wait for its agent's first report, or import with --from on the node", node)
+	}
 	var archive bytes.Buffer
 	if err := c.call(cmd.Context(), http.MethodGet, path("fleets", fleet, "tree")+"?"+url.Values{"of": {node}}.Encode(), nil, &archive); err != nil {
 		return files, "", err
