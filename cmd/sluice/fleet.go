@@ -17,7 +17,7 @@ import (
 func fleetCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "fleet", Short: "Show nginx fleets: what nodes should run, hold and run, and what differs"}
 	cmd.AddCommand(fleetList(), fleetNodes(), fleetDrift(), fleetSettle(), fleetDiff(), fleetDownload())
-	cmd.AddCommand(fleetToken(), fleetRevoke(), fleetForget(), rolloutCommand())
+	cmd.AddCommand(fleetToken(), fleetRevoke(), fleetForget(), rolloutCommand(), fleetImport())
 	return cmd
 }
 
