@@ -2,12 +2,15 @@ import { getRouteApi } from '@tanstack/react-router';
 import { Select, Tabs } from 'antd';
 import { useTranslation } from 'react-i18next';
 import type { Fleet, Node } from '../../api/types';
+import { Badge } from '../../ui/Badge';
 import { Page } from '../../ui/Page';
 import { Nothing, QueryView } from '../../ui/States';
+import { DriftPanel } from './DriftPanel';
 import { NodeDrawer } from './NodeDrawer';
 import { NodeList } from './NodeList';
 import { RolloutHistory } from './RolloutHistory';
 import { RolloutPanel } from './RolloutPanel';
+import { openHunks, useGroups } from './drift';
 import { useFleets, useNodes } from './queries';
 import { fleetTabs } from './search';
 import type { FleetSearch } from './search';
@@ -74,10 +77,23 @@ function OneFleet({ fleet }: { fleet: string }) {
         onChange={(key) => set({ tab: fleetTabs.find((x) => x === key) }, false)}
         items={[
           { key: 'nodes', label: t('fleet.tabNodes'), children: <Nodes query={query} search={search} set={set} onOpen={open} /> },
+          { key: 'drift', label: <DriftLabel fleet={fleet} />, children: <DriftPanel fleet={fleet} nodes={query.data ?? []} onNode={open} /> },
           { key: 'history', label: t('rollout.history'), children: <RolloutHistory fleet={fleet} onNode={open} /> },
         ]}
       />
       <NodeDrawer node={query.data?.find((n) => n.node === search.node)} name={search.node} onClose={() => set({ node: undefined })} />
+    </>
+  );
+}
+
+/** "Drift 2": how many edits nobody has settled yet, so that they are seen from every tab. */
+function DriftLabel({ fleet }: { fleet: string }) {
+  const { t } = useTranslation();
+  const drift = useGroups(fleet).data;
+  const count = drift ? openHunks(drift) : 0;
+  return (
+    <>
+      {t('drift.title')} {count > 0 && <Badge tone="warn">{count}</Badge>}
     </>
   );
 }
