@@ -10,6 +10,7 @@ import { NodeDrawer } from './NodeDrawer';
 import { NodeList } from './NodeList';
 import { RolloutHistory } from './RolloutHistory';
 import { RolloutPanel } from './RolloutPanel';
+import { TokenPanel } from './TokenPanel';
 import { openHunks, useGroups } from './drift';
 import { useFleets, useNodes } from './queries';
 import { fleetTabs } from './search';
@@ -79,6 +80,7 @@ function OneFleet({ fleet }: { fleet: string }) {
           { key: 'nodes', label: t('fleet.tabNodes'), children: <Nodes query={query} search={search} set={set} onOpen={open} /> },
           { key: 'drift', label: <DriftLabel fleet={fleet} />, children: <DriftPanel fleet={fleet} nodes={query.data ?? []} onNode={open} /> },
           { key: 'history', label: t('rollout.history'), children: <RolloutHistory fleet={fleet} onNode={open} /> },
+          { key: 'tokens', label: t('enrol.tab'), children: <TokenPanel fleet={fleet} /> },
         ]}
       />
       <NodeDrawer node={query.data?.find((n) => n.node === search.node)} name={search.node} onClose={() => set({ node: undefined })} />
