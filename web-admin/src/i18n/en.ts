@@ -542,6 +542,7 @@ export const en = {
     clockOff: 'The clock of the node is off by {{span}}.',
     recovered: 'The agent was killed while it worked: {{message}}',
     overwritten: 'A later bundle replaced edits by hand in {{list}}.',
+    trouble: 'What is wrong',
     lastError: 'Last error',
     errorAt: 'step {{step}}',
     driftFiles: 'Changed by hand',
@@ -573,7 +574,7 @@ export const en = {
   },
   rollout: {
     title: 'Rollout',
-    none: 'No rollout yet: a change of anything but endpoints begins one.',
+    none: 'No rollout yet. Changes of endpoints need none.',
     history: 'Earlier rollouts',
     noHistory: 'No rollout is over yet',
     revision: 'revision {{from}} → {{to}}',

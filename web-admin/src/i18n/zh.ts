@@ -544,6 +544,7 @@ export const zh: typeof en = {
     clockOff: '节点时钟偏差 {{span}}。',
     recovered: 'agent 在工作中被杀死：{{message}}',
     overwritten: '后续下发覆盖了这些文件中的手工改动：{{list}}。',
+    trouble: '问题',
     lastError: '最近错误',
     errorAt: '步骤 {{step}}',
     driftFiles: '手工改动',
@@ -575,7 +576,7 @@ export const zh: typeof en = {
   },
   rollout: {
     title: '下发',
-    none: '还没有下发记录：除端点以外的任何改动都会触发一次下发。',
+    none: '还没有下发记录。端点的变化不需要下发。',
     history: '历史下发',
     noHistory: '还没有已结束的下发',
     revision: '版本 {{from}} → {{to}}',

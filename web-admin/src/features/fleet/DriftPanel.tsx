@@ -53,10 +53,12 @@ function Groups({ drift, onNode }: { drift: FleetDrift; onNode: (node: string) =
 
 function Group({ group: g, onNode }: { group: NodeGroup; onNode: (node: string) => void }) {
   const { t } = useTranslation();
+  // Nodes can be alike because all of them were edited in the same way.
+  const edited = g.hunks?.some((h) => h.kind === 'by_hand' && h.on.some((n) => !n.allowed)) ?? false;
   return (
     <>
       <div className="list-head">
-        <Badge tone={g.directives === 0 ? 'good' : 'warn'}>
+        <Badge tone={g.directives === 0 && !edited ? 'good' : 'warn'}>
           {g.reference ? t('drift.reference', { count: g.nodes.length }) : g.directives === 0 ? t('drift.sameDirectives', { count: g.nodes.length }) : t('drift.differ', { count: g.directives })}
         </Badge>
         <span className="wave-nodes">

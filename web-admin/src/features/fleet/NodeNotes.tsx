@@ -5,10 +5,12 @@ import { Badge } from '../../ui/Badge';
 import { parseTime } from '../../ui/Time';
 import { useNow } from '../../ui/useNow';
 
+export const hasReason = (n: Node) => Boolean(n.reason || n.mismatch || n.allowed);
+
 /** Why the node is not what it should be, in words. */
 export function Reason({ node: n }: { node: Node }) {
   const { t } = useTranslation();
-  if (!n.reason && !n.mismatch && !n.allowed) return null;
+  if (!hasReason(n)) return null;
   return (
     <div className="node-note">
       {n.reason && <div>{t(`reason.${n.reason}`)}</div>}
