@@ -2,12 +2,12 @@ import type { QueryClient } from '@tanstack/react-query';
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useSyncExternalStore } from 'react';
 import { api, unwrap } from './client';
-import { nodesQuery, problemsQuery, upstreamsQuery } from './reads';
+import { nodesQuery, problemsQuery, rolloutsQuery, upstreamsQuery } from './reads';
 import type { ServerEvent } from './sse';
 import type { LiveState } from './stream';
 import { followEvents } from './stream';
 import { useToken } from './token';
-import type { Node, Problem, ProblemsEvent, SnapshotEvent, UpstreamKey, UpstreamView, Verdict } from './types';
+import type { Node, Problem, ProblemsEvent, Rollout, SnapshotEvent, UpstreamKey, UpstreamView, Verdict } from './types';
 
 let state: LiveState = { phase: 'connecting' };
 const listeners = new Set<() => void>();
@@ -68,6 +68,9 @@ export function take(cache: QueryClient, refresh: Pick<Refresher, 'everything' |
     case 'node':
       patchNode(cache, JSON.parse(e.data) as Node);
       break;
+    case 'rollout':
+      patchRollout(cache, JSON.parse(e.data) as Rollout);
+      break;
   }
 }
 
@@ -96,13 +99,29 @@ function patchVerdict(cache: QueryClient, v: Verdict) {
   );
 }
 
+// What a node's files are, as far as the groups of its fleet tell. Reports come every few seconds
+// from every node, and comparing all of them is work for the server.
+const filesOf = (n: Node) => JSON.stringify([n.fingerprint, n.desiredFingerprint, n.mismatch, n.drift, n.allowed, n.settled]);
+
 function patchNode(cache: QueryClient, n: Node) {
+  const old = cache.getQueryData(nodesQuery(n.fleet).queryKey)?.find((o) => o.node === n.node);
+  if (!old || filesOf(old) !== filesOf(n)) void cache.invalidateQueries({ queryKey: ['groups', n.fleet] });
   cache.setQueryData(nodesQuery(n.fleet).queryKey, (nodes) => {
     if (!nodes) return undefined;
     return [...nodes.filter((o) => o.node !== n.node), n].sort((a, b) => (a.node < b.node ? -1 : 1));
   });
   void cache.invalidateQueries({ queryKey: ['diff', n.fleet] });
   void cache.invalidateQueries({ queryKey: ['status'] });
+}
+
+// A revision that is tried again has a rollout of its own, that began later.
+function patchRollout(cache: QueryClient, r: Rollout) {
+  cache.setQueryData(rolloutsQuery(r.fleet).queryKey, (list) => {
+    if (!list) return undefined;
+    const others = list.filter((o) => o.revision !== r.revision || o.startedAt !== r.startedAt);
+    return [r, ...others].sort((a, b) => Date.parse(b.startedAt) - Date.parse(a.startedAt));
+  });
+  void cache.invalidateQueries({ queryKey: ['groups', r.fleet] });
 }
 
 const same = (a: UpstreamKey, b: UpstreamKey) => a.tenant === b.tenant && a.name === b.name;

@@ -1,6 +1,6 @@
 import { queryOptions } from '@tanstack/react-query';
 import { api, unwrap } from './client';
-import type { Alerts, CertificateView, Fleet, NameList, Node, Problem, Route, Shrink, UpstreamView } from './types';
+import type { Alerts, CertificateView, EnrolmentToken, Fleet, FleetDrift, NameList, Node, Problem, Rollout, Route, Shrink, UpstreamView } from './types';
 
 // What several pages read. Every key starts with its noun, so that api/live.ts can say
 // which answers an event makes old.
@@ -56,4 +56,23 @@ export const nodesQuery = (fleet: string) =>
     queryKey: ['nodes', fleet],
     queryFn: async ({ signal }): Promise<Node[]> =>
       (await unwrap(api.GET('/fleets/{fleet}/nodes', { params: { path: { fleet } }, signal }))).items,
+  });
+
+export const rolloutsQuery = (fleet: string) =>
+  queryOptions({
+    queryKey: ['rollouts', fleet],
+    queryFn: async ({ signal }): Promise<Rollout[]> =>
+      (await unwrap(api.GET('/fleets/{fleet}/rollouts', { params: { path: { fleet } }, signal }))).items,
+  });
+
+export const groupsQuery = (fleet: string) =>
+  queryOptions({
+    queryKey: ['groups', fleet],
+    queryFn: ({ signal }): Promise<FleetDrift> => unwrap(api.GET('/fleets/{fleet}/groups', { params: { path: { fleet } }, signal })),
+  });
+
+export const enrolmentTokensQuery = () =>
+  queryOptions({
+    queryKey: ['enrolment-tokens'],
+    queryFn: async ({ signal }): Promise<EnrolmentToken[]> => (await unwrap(api.GET('/enrolment-tokens', { signal }))).items,
   });

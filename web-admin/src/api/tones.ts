@@ -1,5 +1,5 @@
 import type { Tone } from '../ui/Badge';
-import type { EventKind, HealthState, NodeState } from './types';
+import type { EventKind, HealthState, NodeState, RolloutState } from './types';
 
 // One colour per meaning on every page.
 export const verdictTones: Record<HealthState, Tone> = {
@@ -31,4 +31,13 @@ export const nodeTones: Record<NodeState, Tone> = {
   drifted: 'warn',
   rolling: 'note',
   in_sync: 'good',
+};
+
+export const rolloutTones: Record<RolloutState, Tone> = {
+  rolling: 'note',
+  baking: 'note',
+  done: 'good',
+  superseded: 'off',
+  failed: 'bad',
+  aborted: 'warn',
 };

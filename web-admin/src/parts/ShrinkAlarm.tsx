@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Alert, App, Button, Modal } from 'antd';
+import type { TFunction } from 'i18next';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { statusQuery, upstreamsQuery } from '../api/reads';
@@ -76,7 +77,7 @@ function ShrinkAlarm({ loss: l, link }: { loss: Loss; link: boolean }) {
 
 const shown = 5;
 
-function some(addresses: string[], t: ReturnType<typeof useTranslation>['t']): string {
+function some(addresses: string[], t: TFunction): string {
   const list = addresses.slice(0, shown).join(', ');
   return addresses.length > shown ? t('shrink.more', { list, count: addresses.length - shown }) : list;
 }

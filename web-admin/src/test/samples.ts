@@ -1,4 +1,4 @@
-import type { EffectiveUpstream, Endpoint, HealthState, Node, NodeState, Shrink, Status, UpstreamHealth, UpstreamView, Verdict, WriteResult } from '../api/types';
+import type { EffectiveUpstream, Endpoint, HealthState, Node, NodeState, Rollout, Shrink, Status, UpstreamHealth, UpstreamView, Verdict, WriteResult } from '../api/types';
 
 // Small answers that the specification allows. Times are fixed, in the past.
 
@@ -100,5 +100,30 @@ export function sampleResult(dryRun: boolean, added: string[], removed: string[]
       problemsAdded: [],
       problemsFixed: [],
     },
+  };
+}
+
+/** Wave 2 of 3 of revision 13, which bakes for another ten minutes. */
+export function sampleRollout(more: Partial<Rollout> = {}): Rollout {
+  const counts = (nodes: number, requests: number, errors: number) => ({ nodes, requests, errors, exchanges: requests, connectErrors: 0 });
+  return {
+    fleet: 'shared',
+    revision: 13,
+    from: 12,
+    state: 'baking',
+    wave: 2,
+    waves: [
+      { size: 1, nodes: ['edge-01'], count: 1, startedAt: '2026-11-20T23:57:00Z', runningAt: '2026-11-20T23:57:10Z', passedAt: '2026-11-20T23:57:40Z' },
+      {
+        size: '50%', nodes: ['edge-02', 'edge-03'], count: 2, startedAt: '2026-11-20T23:57:40Z', runningAt: '2026-11-20T23:57:50Z',
+        figures: { changed: counts(3, 4000, 12), reference: counts(1, 1500, 3) },
+      },
+      { size: '100%', nodes: [], count: 0 },
+    ],
+    objects: [{ kind: 'Route', tenant: 'acme', name: 'shop' }],
+    authors: ['alice'],
+    startedAt: '2026-11-20T23:57:00Z',
+    bakeUntil: new Date(Date.now() + 600_000).toISOString(),
+    ...more,
   };
 }

@@ -42,6 +42,31 @@ test('shows desired, on disk and running, the worst node first', async () => {
   expect(names()).toEqual(['edge-02', 'edge-03', 'edge-01']);
 });
 
+test('says in words why, how endpoints arrive, and what reloads have cost', async () => {
+  serve();
+  server.use(
+    answer('get', '/fleets/{fleet}/nodes', {
+      items: [
+        sampleNode('edge-01', 'in_sync', { revision: 12, endpoints: 'lua', drainingWorkers: 3, oldestDraining: new Date(Date.now() - 7_200_000).toISOString() }),
+        sampleNode('edge-02', 'drifted', { reason: 'edited_not_loaded', mismatch: 'disk_running', endpoints: 'static: nginx does not load ngx_http_lua_module.so', allowed: 2, checkError: 'nginx: [emerg] oops' }),
+      ],
+    }),
+  );
+  const { user } = renderAt('/fleet');
+  const one = await row('edge-01');
+  expect(within(one).getByText('revision 12')).toBeTruthy();
+  expect(within(one).getByText('endpoints by Lua')).toBeTruthy();
+  expect(one.textContent).toContain('3 old workers drain (2h 0m)');
+  const two = await row('edge-02');
+  expect(within(two).getAllByText(/nginx has not read it yet/)).toHaveLength(1);
+  expect(within(two).getByText('2 edits are allowed to stay')).toBeTruthy();
+  expect(within(two).getByText('endpoints in files').title).toBe('nginx does not load ngx_http_lua_module.so');
+  await user.click(within(two).getByRole('button', { name: 'edge-02' }));
+  const drawer = await screen.findByRole('dialog', {}, soon);
+  expect(await within(drawer).findByText('nginx: [emerg] oops', {}, soon)).toBeTruthy();
+  expect(within(drawer).getByText(/with a reload: nginx does not load/)).toBeTruthy();
+});
+
 test('filters by the URL', async () => {
   serve();
   renderAt('/fleet?fleet=shared&state=drifted');

@@ -1,20 +1,25 @@
 import { getRouteApi } from '@tanstack/react-router';
-import { Select } from 'antd';
+import { Select, Tabs } from 'antd';
 import { useTranslation } from 'react-i18next';
-import type { Fleet, NodeState } from '../../api/types';
-import { nodeStates } from '../../api/types';
-import { Filters, SearchBox } from '../../ui/Filters';
+import type { Fleet, Node } from '../../api/types';
+import { Badge } from '../../ui/Badge';
 import { Page } from '../../ui/Page';
 import { Nothing, QueryView } from '../../ui/States';
+import { DriftPanel } from './DriftPanel';
 import { NodeDrawer } from './NodeDrawer';
-import { NodeTable } from './NodeTable';
-import { filterNodes, useFleets, useNodes } from './queries';
+import { NodeList } from './NodeList';
+import { RolloutHistory } from './RolloutHistory';
+import { RolloutPanel } from './RolloutPanel';
+import { TokenPanel } from './TokenPanel';
+import { openHunks, useGroups } from './drift';
+import { useFleets, useNodes } from './queries';
+import { fleetTabs } from './search';
 import type { FleetSearch } from './search';
 import './fleet.css';
 
 const route = getRouteApi('/pages/fleet');
 
-/** The nodes of one fleet: what each should run, has on disk, and runs. */
+/** One fleet: its rollout, its nodes, and what was changed on them by hand. */
 export function FleetPage() {
   const { t } = useTranslation();
   const fleets = useFleets();
@@ -25,13 +30,13 @@ export function FleetPage() {
   return (
     <Page
       title={t('fleet.title')}
-      note={fleets.data && fleets.data.length > 0 && <Chooser fleets={fleets.data} chosen={chosen} onChoose={(fleet) => void navigate({ search: { fleet } })} />}
+      note={fleets.data && fleets.data.length > 0 && <Chooser fleets={fleets.data} chosen={chosen} onChoose={(fleet) => void navigate({ search: { fleet, tab: search.tab } })} />}
     >
       <QueryView query={fleets}>
         {(items) => {
           if (items.length === 0) return <Nothing title={t('fleet.empty')} hint={t('fleet.emptyHint')} />;
           if (chosen === undefined || !known) return <Nothing title={t('state.notFound')} hint={t('fleet.unknownFleet', { name: chosen })} />;
-          return <Nodes key={chosen} fleet={chosen} />;
+          return <OneFleet key={chosen} fleet={chosen} />;
         }}
       </QueryView>
     </Page>
@@ -58,36 +63,55 @@ function Chooser({ fleets, chosen, onChoose }: ChooserProps) {
   );
 }
 
-function Nodes({ fleet }: { fleet: string }) {
+function OneFleet({ fleet }: { fleet: string }) {
   const { t } = useTranslation();
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const query = useNodes(fleet);
   const set = (change: FleetSearch, replace = true) => void navigate({ search: (old) => ({ ...old, ...change }), replace });
-  const filtered = search.q !== undefined || search.state !== undefined;
+  const open = (node: string) => set({ node }, false);
+  return (
+    <>
+      <RolloutPanel fleet={fleet} nodes={query.data ?? []} onNode={open} />
+      <Tabs
+        activeKey={search.tab ?? 'nodes'}
+        onChange={(key) => set({ tab: fleetTabs.find((x) => x === key) }, false)}
+        items={[
+          { key: 'nodes', label: t('fleet.tabNodes'), children: <Nodes query={query} search={search} set={set} onOpen={open} /> },
+          { key: 'drift', label: <DriftLabel fleet={fleet} />, children: <DriftPanel fleet={fleet} nodes={query.data ?? []} onNode={open} /> },
+          { key: 'history', label: t('rollout.history'), children: <RolloutHistory fleet={fleet} onNode={open} /> },
+          { key: 'tokens', label: t('enrol.tab'), children: <TokenPanel fleet={fleet} /> },
+        ]}
+      />
+      <NodeDrawer node={query.data?.find((n) => n.node === search.node)} name={search.node} onClose={() => set({ node: undefined })} />
+    </>
+  );
+}
+
+/** "Drift 2": how many edits nobody has settled yet, so that they are seen from every tab. */
+function DriftLabel({ fleet }: { fleet: string }) {
+  const { t } = useTranslation();
+  const drift = useGroups(fleet).data;
+  const count = drift ? openHunks(drift) : 0;
+  return (
+    <>
+      {t('drift.title')} {count > 0 && <Badge tone="warn">{count}</Badge>}
+    </>
+  );
+}
+
+interface NodesProps {
+  query: ReturnType<typeof useNodes>;
+  search: FleetSearch;
+  set: (change: FleetSearch) => void;
+  onOpen: (node: string) => void;
+}
+
+function Nodes({ query, ...list }: NodesProps) {
+  const { t } = useTranslation();
   return (
     <QueryView query={query}>
-      {(nodes) => {
-        if (nodes.length === 0) return <Nothing title={t('fleet.noNodes')} hint={t('fleet.noNodesHint')} />;
-        const shown = filterNodes(nodes, search);
-        return (
-          <>
-            <Filters shown={shown.length} total={nodes.length} onClear={filtered ? () => set({ q: undefined, state: undefined }) : undefined}>
-              <SearchBox value={search.q ?? ''} onChange={(q) => set({ q: q || undefined })} placeholder={t('fleet.searchPlaceholder')} />
-              <Select
-                allowClear
-                aria-label={t('fleet.state')}
-                placeholder={t('fleet.anyState')}
-                value={search.state ?? null}
-                onChange={(state: NodeState | null) => set({ state: state ?? undefined })}
-                options={nodeStates.map((value) => ({ value, label: t(`nodeState.${value}`) }))}
-              />
-            </Filters>
-            <NodeTable nodes={shown} all={nodes} onOpen={(n) => set({ node: n.node }, false)} />
-            <NodeDrawer node={nodes.find((n) => n.node === search.node)} name={search.node} onClose={() => set({ node: undefined })} />
-          </>
-        );
-      }}
+      {(nodes: Node[]) => (nodes.length === 0 ? <Nothing title={t('fleet.noNodes')} hint={t('fleet.noNodesHint')} /> : <NodeList nodes={nodes} {...list} />)}
     </QueryView>
   );
 }

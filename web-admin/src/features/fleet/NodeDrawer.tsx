@@ -8,6 +8,7 @@ import { Facts } from '../../ui/Page';
 import { Nothing } from '../../ui/States';
 import { Clock, Since } from '../../ui/Time';
 import { UnifiedDiff } from '../../ui/UnifiedDiff';
+import { Reason, ReloadDebt, Warnings } from './NodeNotes';
 import { Digests, FailedAt, StateBadge } from './NodeTable';
 
 interface NodeDrawerProps {
@@ -38,6 +39,8 @@ function Details({ node: n }: { node: Node }) {
           {t('fleet.compareDesired')}
         </Link>
       </p>
+      <Reason node={n} />
+      <Warnings node={n} />
       <Digests node={n} />
       <h3>{t('fleet.lastError')}</h3>
       {n.failed ? <Failure failure={n.failed} /> : <p className="muted">{t('fleet.noError')}</p>}
@@ -89,10 +92,24 @@ function NginxFacts({ node: n }: { node: Node }) {
         { label: t('fleet.configuration'), value: <span className="mono">{f.confPath}</span> },
         { label: t('fleet.tree'), value: <span className="mono">{f.treePath}</span> },
         { label: t('fleet.modules'), value: f.modules?.join(', ') || t('common.none') },
+        { label: t('fleet.endpoints'), value: n.endpoints === undefined ? t('fleet.notKnown') : n.endpoints === 'lua' ? t('fleet.endpointsLuaHint') : t('fleet.endpointsFilesWhy', { why: n.endpoints.replace(/^static: /, '') }) },
+        ...(n.live ? [{ label: t('fleet.live'), value: <span className="mono">{n.live}</span> }] : []),
+        { label: t('fleet.reloads'), value: <Reloads node={n} /> },
+        ...(n.loadedAt ? [{ label: t('fleet.loadedAt'), value: <><Since at={n.loadedAt} /> {n.loadedBy && t(`loadedBy.${n.loadedBy}`)}</> }] : []),
         { label: t('fleet.agent'), value: f.agentVersion },
         { label: t('fleet.fingerprint'), hint: t('fleet.fingerprintHint'), value: <Digest value={n.fingerprint} copyable /> },
         { label: t('fleet.lastReport'), value: <Since at={n.reportedAt} /> },
       ]}
     />
+  );
+}
+
+function Reloads({ node: n }: { node: Node }) {
+  const { t } = useTranslation();
+  return (
+    <>
+      {t('fleet.reloadCount', { count: n.reloads ?? 0, failed: n.reloadsFailed ?? 0 })}
+      <ReloadDebt node={n} />
+    </>
   );
 }

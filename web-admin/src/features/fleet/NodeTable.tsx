@@ -8,6 +8,7 @@ import { Digest } from '../../ui/Digest';
 import { Nothing } from '../../ui/States';
 import { Age, Since } from '../../ui/Time';
 import { NodeActions } from './NodeActions';
+import { Endpoints, hasReason, Reason, ReloadDebt } from './NodeNotes';
 
 interface NodeTableProps {
   nodes: Node[];
@@ -47,11 +48,11 @@ function useColumns(all: Node[], onOpen: (n: Node) => void): ColumnsType<Node> {
   return [
     { title: t('fleet.node'), key: 'node', sorter: (a, b) => (a.node < b.node ? -1 : 1), render: (_, n) => <OpenButton node={n} onOpen={onOpen} /> },
     { title: t('fleet.state'), key: 'state', render: (_, n) => <StateBadge node={n} /> },
-    { title: <span title={t('fleet.desiredHint')}>{t('fleet.desired')}</span>, key: 'desired', render: (_, n) => <Column digest={n.desired} since={n.desiredSince} /> },
+    { title: <span title={t('fleet.desiredHint')}>{t('fleet.desired')}</span>, key: 'desired', render: (_, n) => <Desired node={n} /> },
     { title: <span title={t('fleet.onDiskHint')}>{t('fleet.onDisk')}</span>, key: 'disk', render: (_, n) => <Column digest={n.onDisk} since={n.onDiskSince} desired={n.desired} /> },
     { title: <span title={t('fleet.runningHint')}>{t('fleet.running')}</span>, key: 'running', render: (_, n) => <Column digest={n.running} since={n.runningSince} desired={n.desired} /> },
-    { title: t('fleet.lastError'), key: 'error', width: '26%', render: (_, n) => <Trouble node={n} /> },
-    { title: t('fleet.nginx'), key: 'nginx', render: (_, n) => <span className="num nowrap">{n.facts.nginxVersion}</span> },
+    { title: t('fleet.trouble'), key: 'error', width: '26%', render: (_, n) => <Trouble node={n} /> },
+    { title: t('fleet.nginx'), key: 'nginx', render: (_, n) => <Nginx node={n} /> },
     { title: t('fleet.lastReport'), key: 'report', render: (_, n) => <span className={n.state === 'silent' ? 'text-bad nowrap' : 'nowrap'}><Age at={n.reportedAt} /></span> },
     { title: '', key: 'actions', align: 'right', render: (_, n) => <NodeActions node={n} all={all} /> },
   ];
@@ -75,6 +76,26 @@ export function StateBadge({ node: n }: { node: Node }) {
     <Badge tone={nodeTones[n.state]} title={t(`nodeStateHint.${n.state}`)}>
       {t(`nodeState.${n.state}`)}
     </Badge>
+  );
+}
+
+function Desired({ node: n }: { node: Node }) {
+  const { t } = useTranslation();
+  return (
+    <div>
+      {n.revision !== undefined && n.revision > 0 && <div className="num nowrap">{t('fleet.revision', { n: n.revision })}</div>}
+      <Column digest={n.desired} since={n.desiredSince} />
+    </div>
+  );
+}
+
+function Nginx({ node: n }: { node: Node }) {
+  return (
+    <div className="digest-cell">
+      <div className="num nowrap">{n.facts.nginxVersion}</div>
+      <Endpoints node={n} />
+      <ReloadDebt node={n} />
+    </div>
   );
 }
 
@@ -104,9 +125,10 @@ function Column({ digest, since, desired }: ColumnProps) {
 function Trouble({ node: n }: { node: Node }) {
   const { t } = useTranslation();
   const drift = n.drift ?? [];
-  if (!n.failed && drift.length === 0) return <span className="faint">-</span>;
+  if (!n.failed && drift.length === 0 && !hasReason(n)) return <span className="faint">-</span>;
   return (
     <div className="stack">
+      <Reason node={n} />
       {n.failed && (
         <div className="clamp">
           <span className="muted">{t(`step.${n.failed.step}`)}</span> <FailedAt failure={n.failed} /> {n.failed.message}
@@ -149,7 +171,12 @@ function Cards({ nodes, all, onOpen }: NodeTableProps) {
             </span>
           </div>
           <Digests node={n} />
-          {(n.failed ?? n.drift?.length) ? <Trouble node={n} /> : null}
+          <div className="row">
+            <span className="num">nginx {n.facts.nginxVersion}</span>
+            <Endpoints node={n} />
+            <ReloadDebt node={n} />
+          </div>
+          {(n.failed ?? n.drift?.length) || hasReason(n) ? <Trouble node={n} /> : null}
           <NodeActions node={n} all={all} />
         </li>
       ))}
@@ -164,7 +191,7 @@ export function Digests({ node: n }: { node: Node }) {
     <div className="three">
       <div>
         <div className="stat-label">{t('fleet.desired')}</div>
-        <Column digest={n.desired} since={n.desiredSince} />
+        <Desired node={n} />
       </div>
       <div>
         <div className="stat-label">{t('fleet.onDisk')}</div>

@@ -1,12 +1,17 @@
 import type { NodeState } from '../../api/types';
 import { nodeStates } from '../../api/types';
 
+export const fleetTabs = ['drift', 'history', 'tokens'] as const;
+export type FleetTab = (typeof fleetTabs)[number];
+
 export interface FleetSearch {
   fleet?: string;
   q?: string;
   state?: NodeState;
   /** The node whose details are open. */
   node?: string;
+  /** Without it, the nodes. */
+  tab?: FleetTab;
 }
 
 export interface DiffSearch {
@@ -24,7 +29,7 @@ export interface DiffSearch {
 const text = (v: unknown) => (typeof v === 'number' || typeof v === 'boolean' ? String(v) : typeof v === 'string' && v !== '' ? v : undefined);
 
 export function fleetSearch(s: Record<string, unknown>): FleetSearch {
-  return { fleet: text(s.fleet), q: text(s.q), state: nodeStates.find((n) => n === s.state), node: text(s.node) };
+  return { fleet: text(s.fleet), q: text(s.q), state: nodeStates.find((n) => n === s.state), node: text(s.node), tab: fleetTabs.find((x) => x === s.tab) };
 }
 
 export function diffSearch(s: Record<string, unknown>): DiffSearch {

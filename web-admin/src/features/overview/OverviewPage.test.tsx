@@ -59,6 +59,15 @@ test('shows alerts, and receivers that can not be told', async () => {
   expect(screen.queryByText('fine')).toBeNull();
 });
 
+test('says how bundles are checked, and what is missing', async () => {
+  serve();
+  server.use(answer('get', '/status', { ...sampleStatus, fleetCheck: { level: 'limits_only', version: '1.22.1', warning: 'no namespaces: operation not permitted' } }));
+  renderAt('/');
+  expect(await screen.findByText('no namespaces: operation not permitted', {}, soon)).toBeTruthy();
+  expect(screen.getByText('with limits only')).toBeTruthy();
+  expect(screen.getByText('nginx 1.22.1')).toBeTruthy();
+});
+
 test('takes new problems from the stream', async () => {
   const stream = serve();
   renderAt('/');

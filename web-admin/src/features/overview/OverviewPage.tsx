@@ -5,6 +5,7 @@ import { ShrinkAlarms } from '../../parts/ShrinkAlarm';
 import { Panel, Page } from '../../ui/Page';
 import { QueryView } from '../../ui/States';
 import { AlertList } from './AlertList';
+import { FleetCheck } from './FleetCheck';
 import { Identity } from './Identity';
 import { Stats } from './Stats';
 import { SuspectList } from './SuspectList';
@@ -41,6 +42,7 @@ export function OverviewPage() {
               </div>
               <div>
                 <Panel flush title={t('overview.fleets')}>
+                  {s.fleetCheck && <FleetCheck check={s.fleetCheck} />}
                   <QueryView query={fleets}>{(items) => <FleetList fleets={items} />}</QueryView>
                 </Panel>
                 <Panel flush title={<Link to="/sources">{t('overview.sources')}</Link>}>

@@ -1,5 +1,6 @@
 import { useMutation } from '@tanstack/react-query';
 import { Alert, Button, Form, Input } from 'antd';
+import type { TFunction } from 'i18next';
 import { useTranslation } from 'react-i18next';
 import { ApiError } from '../../api/client';
 import { token } from '../../api/token';
@@ -51,7 +52,7 @@ export function LoginPage() {
   );
 }
 
-function failure(e: Error, t: ReturnType<typeof useTranslation>['t']): string {
+function failure(e: Error, t: TFunction): string {
   if (e instanceof ApiError && e.code === 'unauthorized') return t('login.refused');
   if (e instanceof ApiError && e.code === 'unreachable') return t('state.unreachable');
   return e.message;

@@ -6,7 +6,7 @@ import type { Problem, Upstream, UpstreamKey } from '../../api/types';
 import { keyText } from '../../api/types';
 import { QueryView } from '../../ui/States';
 import { EffectView } from './EffectView';
-import { Failure } from './EndpointDialog';
+import { Failure } from '../../ui/Failure';
 import { PlaceList } from './PlaceList';
 import type { DiscoverForm, Place, PlaceRow } from './places';
 import { complaints, placeOf, rowOf } from './places';

@@ -1,9 +1,9 @@
-import { Alert, App, Button, Form, Input, InputNumber, Modal } from 'antd';
+import { App, Button, Form, Input, InputNumber, Modal } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { ApiError } from '../../api/client';
 import type { Endpoint, ManualEndpoint, UpstreamKey } from '../../api/types';
 import { keyText } from '../../api/types';
+import { Failure } from '../../ui/Failure';
 import { EffectView } from './EffectView';
 import { useDryRun, useSave } from './queries';
 
@@ -127,16 +127,4 @@ function EndpointForm({ endpoint, disabled, busy, onSubmit, onCancel }: Endpoint
       )}
     </Form>
   );
-}
-
-/** Why the server refused, field by field. */
-export function Failure({ error }: { error: Error | null }) {
-  if (!error) return null;
-  const fields = error instanceof ApiError ? error.fields : [];
-  const description = fields.map((f) => (
-    <div key={f.field}>
-      <code>{f.field}</code> {f.message}
-    </div>
-  ));
-  return <Alert className="stale" type="error" showIcon title={error.message} description={fields.length > 0 ? description : undefined} />;
 }

@@ -1,7 +1,7 @@
 import { Alert, App, Form, Input, Modal, Select } from 'antd';
 import { useTranslation } from 'react-i18next';
 import type { EffectiveUpstream, PinRequest, PinState } from '../../api/types';
-import { Failure } from './EndpointDialog';
+import { Failure } from '../../ui/Failure';
 import { PinNote } from './PinMenu';
 import type { PinWish } from './PinMenu';
 import { usePin } from './health';

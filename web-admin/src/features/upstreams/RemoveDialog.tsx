@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next';
 import type { EffectiveUpstream, Endpoint } from '../../api/types';
 import { keyText } from '../../api/types';
 import { EffectView } from './EffectView';
-import { Failure } from './EndpointDialog';
+import { Failure } from '../../ui/Failure';
 import { useDryRun, useSave } from './queries';
 
 interface RemoveDialogProps {

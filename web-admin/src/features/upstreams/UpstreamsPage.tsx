@@ -1,5 +1,6 @@
 import { getRouteApi } from '@tanstack/react-router';
 import { Select } from 'antd';
+import type { TFunction } from 'i18next';
 import { useTranslation } from 'react-i18next';
 import type { UpstreamView } from '../../api/types';
 import { TenantProblems } from '../../parts/TenantProblems';
@@ -63,7 +64,7 @@ function Upstreams({ views }: { views: UpstreamView[] }) {
   );
 }
 
-function stateLabel(s: StateFilter, t: ReturnType<typeof useTranslation>['t']): string {
+function stateLabel(s: StateFilter, t: TFunction): string {
   if (s === 'trouble') return t('upstreams.trouble');
   if (s === 'out') return t('upstreams.stateHas', { state: t('upstreams.stateNotInRotation') });
   return t('upstreams.stateHas', { state: t(`verdict.${s}`) });
