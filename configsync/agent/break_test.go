@@ -2,9 +2,7 @@ package agent
 
 import (
 	"fmt"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/configsync/agent/agenttest"
+	"github.com/sluice-gateway/sluice/test/enroltest"
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
@@ -141,14 +140,7 @@ func TestControlPlaneAway(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again := httptest.NewUnstartedServer(f.server.Config.Handler)
-	_ = again.Listener.Close()
-	again.Listener = l
-	again.Start()
+	again := enroltest.Serve(t, f.authority, address, f.server.Config.Handler)
 	back := time.Now()
 	t.Cleanup(func() {
 		again.CloseClientConnections()

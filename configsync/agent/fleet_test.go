@@ -15,7 +15,10 @@ import (
 
 	"github.com/sluice-gateway/sluice/configsync"
 	"github.com/sluice-gateway/sluice/configsync/agent/agenttest"
+	"github.com/sluice-gateway/sluice/configsync/enrol"
+	"github.com/sluice-gateway/sluice/test/enroltest"
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/store/storetest"
 )
 
 // fleet is a controller behind real HTTP, with one nginx whose agent is another process.
@@ -23,7 +26,9 @@ type fleet struct {
 	*agenttest.Nginx
 	t          *testing.T
 	controller *configsync.Controller
+	authority  *enrol.Authority
 	server     *httptest.Server
+	token      string // for edge-1
 	mode       gateway.FleetMode
 	generation uint64
 	endpoint   string
@@ -37,8 +42,16 @@ type fleet struct {
 
 func newFleet(t *testing.T) *fleet {
 	t.Helper()
-	f := &fleet{Nginx: agenttest.New(t), t: t, controller: configsync.New(configsync.Config{}), binary: agenttest.Binary, endpoint: "127.0.0.1:9", retry: 200 * time.Millisecond}
-	f.server = httptest.NewServer(f.controller.Handler())
+	f := &fleet{Nginx: agenttest.New(t), t: t, binary: agenttest.Binary, endpoint: "127.0.0.1:9", retry: 200 * time.Millisecond}
+	s := storetest.OpenTemp(t)
+	f.authority = enroltest.New(t, s, nil, nil)
+	f.controller = configsync.New(configsync.Config{Signer: f.authority, Numberer: enrol.Numbers{Ledger: s.Ledger("fleet-numbers")}})
+	f.server = enroltest.Serve(t, f.authority, "", f.authority.Guard(f.controller.Handler()))
+	token, _, err := f.authority.NewToken(t.Context(), "shared", "edge-1", 0, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.token = token
 	f.armed = filepath.Join(f.Dir, "armed")
 	f.Start(t)
 	log, err := os.Create(filepath.Join(f.Dir, "agent.log"))
@@ -64,7 +77,7 @@ func newFleet(t *testing.T) *fleet {
 // run starts an agent that dies at a point once it is armed.
 func (f *fleet) run(at point, verify time.Duration) {
 	f.t.Helper()
-	text, err := json.Marshal(doom{Server: f.server.URL, Conf: f.Conf, Prefix: f.Dir, TreeDir: f.TreeDir, Listen: f.Address, Verify: verify, Point: at, Armed: f.armed, Binary: f.binary, Ahead: f.ahead, Retry: f.retry})
+	text, err := json.Marshal(doom{Server: f.server.URL, Token: f.token, Conf: f.Conf, Prefix: f.Dir, TreeDir: f.TreeDir, Listen: f.Address, Verify: verify, Point: at, Armed: f.armed, Binary: f.binary, Ahead: f.ahead, Retry: f.retry})
 	if err != nil {
 		f.t.Fatal(err)
 	}

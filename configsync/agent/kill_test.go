@@ -20,13 +20,13 @@ import (
 // doom is what a helper process does: it is a whole agent, and dies at a point as soon as the
 // file Armed is there.
 type doom struct {
-	Server, Conf, Prefix, TreeDir, Listen string
-	Verify                                time.Duration
-	Point                                 point
-	Armed                                 string
-	Binary                                string
-	Ahead                                 time.Duration // the clock's error
-	Retry                                 time.Duration
+	Server, Token, Conf, Prefix, TreeDir, Listen string
+	Verify                                       time.Duration
+	Point                                        point
+	Armed                                        string
+	Binary                                       string
+	Ahead                                        time.Duration // the clock's error
+	Retry                                        time.Duration
 }
 
 func runDoomed(text string) {
@@ -34,7 +34,7 @@ func runDoomed(text string) {
 	if err := json.Unmarshal([]byte(text), &d); err != nil {
 		panic(err)
 	}
-	cfg := Config{Server: d.Server, Fleet: "shared", Node: "edge-1", NginxBinary: d.Binary, NginxConf: d.Conf, NginxPrefix: d.Prefix, TreeDir: d.TreeDir,
+	cfg := Config{Server: d.Server, EnrolToken: d.Token, Fleet: "shared", Node: "edge-1", NginxBinary: d.Binary, NginxConf: d.Conf, NginxPrefix: d.Prefix, TreeDir: d.TreeDir,
 		Listen: []string{d.Listen}, Sweep: time.Second, Coalesce: 20 * time.Millisecond, VerifyTimeout: d.Verify, RetryAfter: d.Retry,
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	cfg.at = func(p point) {
