@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/configsync/enrol"
-	"github.com/sluice-gateway/sluice/test/enroltest"
 	"github.com/sluice-gateway/sluice/store"
 	"github.com/sluice-gateway/sluice/store/storetest"
+	"github.com/sluice-gateway/sluice/test/enroltest"
 )
 
 // clock is the real one, moved.

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/configsync/agent/agenttest"
-	"github.com/sluice-gateway/sluice/test/enroltest"
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/test/enroltest"
 )
 
 // The tests in this file break what is around the agent. After each, nginx can be restarted,

@@ -16,9 +16,9 @@ import (
 	"github.com/sluice-gateway/sluice/configsync"
 	"github.com/sluice-gateway/sluice/configsync/agent/agenttest"
 	"github.com/sluice-gateway/sluice/configsync/enrol"
-	"github.com/sluice-gateway/sluice/test/enroltest"
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/store/storetest"
+	"github.com/sluice-gateway/sluice/test/enroltest"
 )
 
 // fleet is a controller behind real HTTP, with one nginx whose agent is another process.
