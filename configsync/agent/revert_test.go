@@ -13,7 +13,7 @@ import (
 )
 
 func (s *site) agent() *agent {
-	return &agent{cfg: s.cfg, disk: s.disk, nginx: s.nginx, applier: s.applier}
+	return &agent{cfg: s.cfg, disk: s.disk, nginx: s.nginx, applier: s.applier, loads: readLoads(s.disk.loads())}
 }
 
 // put writes a file of the current tree; nil removes it.
