@@ -83,7 +83,7 @@ bench: packages bin/sluice ## compare with nginx, HAProxy and Caddy: CPU per req
 figures: packages ## run the measuring tests and print one line for each figure
 	sh test/kube/build.sh
 	@mkdir -p .cache
-	@set -o pipefail; SLUICE_OUTAGE=$(OUTAGE) SLUICE_PROBE_ENDPOINTS=50000 go test -count=1 -p 1 -timeout 30m -v ./test/e2e/ ./test/hardening/ ./test/faults/ ./discovery/... ./health/ ./configsync/agent/ | tee .cache/figures.log | grep -Eo 'figure .*' || { grep -E -A20 '^ *--- FAIL|^panic|^FAIL' .cache/figures.log; exit 1; }
+	@set -o pipefail; SLUICE_OUTAGE=$(OUTAGE) SLUICE_PROBE_ENDPOINTS=50000 go test -count=1 -p 1 -timeout 30m -v ./test/e2e/ ./test/hardening/ ./test/faults/ ./discovery/... ./health/ ./configsync/... | tee .cache/figures.log | grep -Eo 'figure .*' || { grep -E -A20 '^ *--- FAIL|^panic|^FAIL' .cache/figures.log; exit 1; }
 	@set -o pipefail; go test -run '^$$' -bench 'ProxiedRequest(HTTP2)?$$' -benchmem ./proxy | awk '/^Benchmark/ { h2 = $$1 ~ /HTTP2/; print "figure allocations_" (h2 ? "http2 " : "http1 ") $$(NF-1) " per_request goal " (h2 ? 2 : 0) }'
 	@set -o pipefail; $(MAKE) --no-print-directory bench | grep -E '^(figure|missing) '
 
