@@ -200,7 +200,7 @@ func TestBadInputIsRefused(t *testing.T) {
 	running := configure(t, "")
 	running.start()
 	for _, c := range []struct{ name, more, want string }{
-		{"unknown key", "lisners: []\n", "sluice.yaml:6:1: unknown"},
+		{"unknown key", "lisners: []\n", "sluice.yaml:7:1: unknown"},
 		{"bad object", "objects: [" + objectFile(t, "kind: Upstream\nname: api\ntenant: acme\nspec: {unheard: x}\n") + "]\n", "objects.yaml:4:8"},
 		{"cluster away", "store: {etcd: {endpoints: [\"http://127.0.0.1:1\"]}}\n", "127.0.0.1:1"},
 	} {
