@@ -270,32 +270,10 @@ func (c *Config) defaults() {
 func (c *Config) check() []error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	names := map[string]bool{}
-	for i, l := range c.Listeners {
-		if l.Name == "" || names[l.Name] {
-			bad("listeners[%d].name: %q is empty or used twice: give each listener a name of its own", i, l.Name)
-		}
-		names[l.Name] = true
-		if err := checkListen(l.Address); err != nil {
-			bad("listeners[%d].address: %w", i, err)
-		}
-		if _, err := prefixes(l.TrustedProxies); err != nil {
-			bad("listeners[%d].trustedProxies: %w", i, err)
-		}
-		for _, where := range l.TLS.incomplete() {
-			bad("listeners[%d].tls%s: certFile and keyFile belong together: give both", i, where)
-		}
-		l.checkLimits(func(key, format string, args ...any) {
-			bad("listeners[%d]."+key+": "+format, append([]any{i}, args...)...)
-		})
-	}
+	c.checkListeners(bad)
 	c.ShrinkGuard.check(bad)
 	c.FleetCheck.check(bad)
-	if a := c.Streams.Address; a != "" {
-		if _, err := netip.ParseAddr(a); err != nil {
-			bad("streams.address: %q is not an IP address of this machine, such as 10.0.0.1: ports stand in Stream objects", a)
-		}
-	}
+	c.Streams.check(bad)
 	if err := checkListen(c.Admin.Address); err != nil {
 		bad("admin.address: %w", err)
 	} else if c.Admin.TLS == nil && !loopback(c.Admin.Address) {
@@ -339,6 +317,38 @@ func (c *Config) check() []error {
 		bad("log.format: %q is not text or json", c.Log.Format)
 	}
 	return errs
+}
+
+// checkListeners reports what is wrong with the addresses where requests come in.
+func (c *Config) checkListeners(bad func(format string, args ...any)) {
+	names := map[string]bool{}
+	for i, l := range c.Listeners {
+		if l.Name == "" || names[l.Name] {
+			bad("listeners[%d].name: %q is empty or used twice: give each listener a name of its own", i, l.Name)
+		}
+		names[l.Name] = true
+		if err := checkListen(l.Address); err != nil {
+			bad("listeners[%d].address: %w", i, err)
+		}
+		if _, err := prefixes(l.TrustedProxies); err != nil {
+			bad("listeners[%d].trustedProxies: %w", i, err)
+		}
+		for _, where := range l.TLS.incomplete() {
+			bad("listeners[%d].tls%s: certFile and keyFile belong together: give both", i, where)
+		}
+		l.checkLimits(func(key, format string, args ...any) {
+			bad("listeners[%d]."+key+": "+format, append([]any{i}, args...)...)
+		})
+	}
+}
+
+func (c StreamsConfig) check(bad func(format string, args ...any)) {
+	if c.Address == "" {
+		return
+	}
+	if _, err := netip.ParseAddr(c.Address); err != nil {
+		bad("streams.address: %q is not an IP address of this machine, such as 10.0.0.1: ports stand in Stream objects", c.Address)
+	}
 }
 
 // incomplete names the pairs of files of which one is missing.
