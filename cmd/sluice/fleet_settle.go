@@ -108,7 +108,7 @@ func (f settleFlags) settle(cmd *cobra.Command, c *client, fleet, id string, req
 	for _, o := range out.Objects {
 		_, _ = fmt.Fprintf(w, "%s %s\n", o.Object, o.Action)
 	}
-	_, _ = fmt.Fprintf(w, "%s: %s on %s\n", id, map[api.SettleAction]string{api.Revert: "to be taken back", api.Adopt: "adopted from", api.Allow: "allowed"}[request.Action], strings.Join(out.Nodes, ", "))
+	_, _ = fmt.Fprintf(w, "%s: %s %s\n", id, map[api.SettleAction]string{api.Revert: "to be taken back on", api.Adopt: "adopted from", api.Allow: "allowed on"}[request.Action], strings.Join(out.Nodes, ", "))
 	if request.Action != api.Revert || f.dryRun || f.wait <= 0 {
 		return nil
 	}
