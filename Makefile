@@ -50,7 +50,7 @@ packages: ## install the Debian packages that tests and benchmarks need
 	fi
 
 test: packages ui ## install what is missing and run every test, on real parts
-	@$(MAKE) --no-print-directory test-ui test-go
+	@$(MAKE) --no-print-directory --keep-going test-ui test-go
 
 test-go: packages ui
 	@echo "== kube-apiserver for the tests (built once, five minutes cold)"

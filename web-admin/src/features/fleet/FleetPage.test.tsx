@@ -47,7 +47,7 @@ test('says in words why, how endpoints arrive, and what reloads have cost', asyn
   server.use(
     answer('get', '/fleets/{fleet}/nodes', {
       items: [
-        sampleNode('edge-01', 'in_sync', { revision: 12, endpoints: 'lua', drainingWorkers: 3, oldestDraining: new Date(Date.now() - 7_200_000).toISOString() }),
+        sampleNode('edge-01', 'in_sync', { revision: 12, endpoints: 'lua', drainingWorkers: 3, oldestDraining: new Date(Date.now() - 7_230_000).toISOString() }),
         sampleNode('edge-02', 'drifted', { reason: 'edited_not_loaded', mismatch: 'disk_running', endpoints: 'static: nginx does not load ngx_http_lua_module.so', allowed: 2, checkError: 'nginx: [emerg] oops' }),
       ],
     }),
