@@ -28,6 +28,9 @@ func (s *server) SettleHunk(ctx context.Context, r api.SettleHunkRequestObject) 
 	if r.Body.Action != api.Revert && reason == "" {
 		return nil, invalidField("reason", "say why: others will ask when they find it")
 	}
+	if r.Body.Also != nil && r.Body.Action != api.Adopt {
+		return nil, invalidField("also", "only edits that are adopted are written together: settle the others one by one")
+	}
 	var w *written
 	switch r.Body.Action {
 	case api.Revert:
@@ -37,7 +40,7 @@ func (s *server) SettleHunk(ctx context.Context, r api.SettleHunkRequestObject) 
 			return nil, invalidField("nodes", "what is adopted is for all nodes: leave them out")
 		}
 		out.Nodes = nodesOf(h)
-		w, err = s.adopt(ctx, r, reason)
+		w, err = s.adopt(ctx, r, append([]string{r.Hunk}, deref(r.Body.Also)...), reason)
 	case api.Allow:
 		out.Nodes, w, err = s.allow(ctx, r, h, reason)
 	default:
@@ -72,7 +75,7 @@ func (s *server) revert(ctx context.Context, r api.SettleHunkRequestObject, h ga
 	if r.Body.Nodes != nil {
 		return nodes, nil, nil
 	}
-	changes, err := s.forget(ctx, r)
+	changes, err := s.forget(ctx, r.Fleet, r.Hunk)
 	if err != nil || len(changes) == 0 {
 		return nodes, nil, err
 	}
@@ -81,8 +84,8 @@ func (s *server) revert(ctx context.Context, r api.SettleHunkRequestObject, h ga
 }
 
 // forget is the change that takes the hunk's allowance away, if there is one.
-func (s *server) forget(ctx context.Context, r api.SettleHunkRequestObject) ([]gateway.Change, error) {
-	ref := gateway.Ref{Kind: gateway.KindAllowance, Name: gateway.AllowanceName(r.Fleet, r.Hunk)}
+func (s *server) forget(ctx context.Context, fleet, hunk string) ([]gateway.Change, error) {
+	ref := gateway.Ref{Kind: gateway.KindAllowance, Name: gateway.AllowanceName(fleet, hunk)}
 	_, err := s.Store.Get(ctx, ref)
 	if errors.Is(err, gateway.ErrNotFound) {
 		return nil, nil
@@ -140,21 +143,50 @@ func about(h gateway.NodeHunk) string {
 	return text
 }
 
-// adopt writes the objects with which all nodes have the edit.
-func (s *server) adopt(ctx context.Context, r api.SettleHunkRequestObject, reason string) (*written, error) {
-	a, err := s.Fleets.Adoption(r.Fleet, r.Hunk, reason)
-	if err != nil {
-		return nil, err
-	}
-	u := a.Upstream
-	switch {
-	case a.Override != nil:
-		changes, err := s.forget(ctx, r)
+// adopt writes the objects with which all nodes have the edits. Overrides are one write; an
+// endpoint or a Pin is a file of its own on the nodes, and a write of its own.
+func (s *server) adopt(ctx context.Context, r api.SettleHunkRequestObject, hunks []string, reason string) (*written, error) {
+	adoptions, overrides := []gateway.Adoption{}, []gateway.Change{}
+	for _, id := range hunks {
+		a, err := s.Fleets.Adoption(r.Fleet, id, reason)
 		if err != nil {
 			return nil, err
 		}
-		changes = append([]gateway.Change{{Ref: a.Override.Ref(), Object: a.Override}}, changes...)
-		return s.write(ctx, changes, deref(r.Params.DryRun))
+		if a.Override == nil {
+			adoptions = append(adoptions, a)
+			continue
+		}
+		forgotten, err := s.forget(ctx, r.Fleet, id)
+		if err != nil {
+			return nil, err
+		}
+		overrides = append(append(overrides, gateway.Change{Ref: a.Override.Ref(), Object: a.Override}), forgotten...)
+	}
+	var all *written
+	if len(overrides) > 0 {
+		w, err := s.write(ctx, overrides, deref(r.Params.DryRun))
+		if err != nil {
+			return nil, err
+		}
+		all = w
+	}
+	for _, a := range adoptions {
+		w, err := s.adoptEndpoint(ctx, r, a, reason)
+		if err != nil {
+			return nil, err
+		}
+		if all != nil {
+			w.result.Changes = append(all.result.Changes, w.result.Changes...)
+		}
+		all = w
+	}
+	return all, nil
+}
+
+// adoptEndpoint writes what an edit of an upstream's servers becomes.
+func (s *server) adoptEndpoint(ctx context.Context, r api.SettleHunkRequestObject, a gateway.Adoption, reason string) (*written, error) {
+	u := a.Upstream
+	switch {
 	case a.Endpoint != nil:
 		return asWritten(s.AddEndpoint(ctx, api.AddEndpointRequestObject{Tenant: u.Tenant, Upstream: u.Name, Body: a.Endpoint, Params: api.AddEndpointParams{DryRun: r.Params.DryRun}}))
 	case a.Remove != "":

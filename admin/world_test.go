@@ -356,13 +356,13 @@ func (f *fleets) Tree(fleet, node string, desired bool) (map[string]string, erro
 
 // edit is the one edit by hand of the fleet, on edge-1; endpoint is another one, in an upstream,
 // and below stands one outside of the rendered tree.
-const edit, endpoint, below = "0123456789ab", "0123456789ac", "0123456789ad"
+const edit, endpoint, below, second, third = "0123456789ab", "0123456789ac", "0123456789ad", "0123456789ae", "0123456789af"
 
 func (f *fleets) Hunk(fleet, id string) (gateway.NodeHunk, error) {
 	h := gateway.NodeHunk{Hunk: gateway.Hunk{ID: id, Path: "upstreams.conf", Where: []string{"server a"}, Change: gateway.HunkChanged, Old: "a;", New: "b;"},
 		Kind: gateway.HunkByHand, On: []gateway.HunkNode{{Node: "edge-1"}}}
 	switch {
-	case fleet != "shared" || id != edit && id != endpoint && id != below:
+	case fleet != "shared" || id != edit && id != endpoint && id != below && id != second && id != third:
 		return h, fmt.Errorf("hunk %q: %w", id, gateway.ErrNotFound)
 	case id == below:
 		h.Kind = gateway.HunkOutside
@@ -384,7 +384,7 @@ func (f *fleets) Revert(fleet, id string, nodes []string) ([]string, error) {
 
 func (f *fleets) Adoption(_, id, reason string) (gateway.Adoption, error) {
 	switch id {
-	case edit:
+	case edit, second, third:
 		return gateway.Adoption{Override: &gateway.Override{Meta: gateway.Meta{Kind: gateway.KindOverride, Tenant: "acme", Name: "adopted-" + id},
 			Spec: gateway.OverrideSpec{Route: "shop", Nginx: "b;", Reason: reason}}}, nil
 	case endpoint:

@@ -41,7 +41,11 @@ func fleetSettle() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, id := range args[1:] {
+			ids := args[1:]
+			if also := ids[1:]; request.Action == api.Adopt && len(also) > 0 { // one write: no node gets some of the edits without the others
+				request.Also, ids = &also, ids[:1]
+			}
+			for _, id := range ids {
 				if err := f.settle(cmd, c, args[0], id, request); err != nil {
 					return fmt.Errorf("hunk %s: %w", id, err)
 				}
@@ -108,7 +112,11 @@ func (f settleFlags) settle(cmd *cobra.Command, c *client, fleet, id string, req
 	for _, o := range out.Objects {
 		_, _ = fmt.Fprintf(w, "%s %s\n", o.Object, o.Action)
 	}
-	_, _ = fmt.Fprintf(w, "%s: %s %s\n", id, map[api.SettleAction]string{api.Revert: "to be taken back on", api.Adopt: "adopted from", api.Allow: "allowed on"}[request.Action], strings.Join(out.Nodes, ", "))
+	named := []string{id}
+	if request.Also != nil {
+		named = append(named, *request.Also...)
+	}
+	_, _ = fmt.Fprintf(w, "%s: %s %s\n", strings.Join(named, ", "), map[api.SettleAction]string{api.Revert: "to be taken back on", api.Adopt: "adopted from", api.Allow: "allowed on"}[request.Action], strings.Join(out.Nodes, ", "))
 	if request.Action != api.Revert || f.dryRun || f.wait <= 0 {
 		return nil
 	}

@@ -3057,6 +3057,8 @@ export interface components {
             until?: string;
             /** @description For people; needed for `adopt` and `allow`. */
             reason?: string;
+            /** @description For `adopt`: further hunks, adopted with this one in one write. A bundle with some of the edits of a file would overwrite the others. */
+            also?: string[];
         };
         /** @enum {string} */
         SettleAction: "revert" | "adopt" | "allow";
