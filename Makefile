@@ -56,7 +56,7 @@ test-go: packages ui
 	@echo "== kube-apiserver for the tests (built once, five minutes cold)"
 	sh test/kube/build.sh
 	@echo "== Go tests with the race detector"
-	go test -race -timeout 20m -p 2 ./...
+	go test -race -timeout 40m -p 2 ./...
 
 test-ui: web-admin/node_modules/.package-lock.json
 	@echo "== UI tests"

@@ -92,6 +92,15 @@ func (b *buffer) drop(k int) {
 	b.n -= k
 }
 
+// keep empties the buffer, and gives the memory back unless it has just that size: what is pooled
+// itself keeps it, which spares a trip to the pool for each request.
+func (b *buffer) keep(size int) {
+	if len(b.b) != size {
+		b.release()
+	}
+	b.n = 0
+}
+
 // release gives the memory back.
 func (b *buffer) release() {
 	if b.b != nil {

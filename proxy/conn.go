@@ -45,8 +45,17 @@ type conn struct {
 // inbound is the memory for a request's head and what follows it. Idle connections have
 // none.
 type inbound struct {
-	buf buffer
-	req http1.Request
+	buf   buffer
+	req   http1.Request
+	spare *exchange // for the next request, while they come whole; nil: there is none
+}
+
+// lighten gives up what is of use only to a request that is there.
+func (in *inbound) lighten() {
+	if in.spare != nil {
+		exchanges.Put(in.spare)
+		in.spare = nil
+	}
 }
 
 var inbounds = sync.Pool{New: func() any { return new(inbound) }}
@@ -134,7 +143,7 @@ func (c *conn) GiveUp() {
 }
 
 func (c *conn) putInbound() {
-	c.in.buf.release()
+	c.in.buf.keep(sizeHead)
 	c.in.req.Reset()
 	inbounds.Put(c.in)
 	c.in = nil
@@ -248,6 +257,7 @@ func (c *conn) speaksHTTP2() bool {
 // readHead reads and parses a request head. A head that is refused is answered here.
 func (c *conn) readHead() bool {
 	in := c.in
+	in.lighten() // whoever sends slowly shall not hold more than a head needs
 	in.req.Reset()
 	c.s.SetReadDeadline(c.readyAt + c.p.times.header)
 	for {
@@ -282,14 +292,19 @@ func (c *conn) readHead() bool {
 // exchange serves the request whose head has been parsed. It reports whether the
 // connection can take another one.
 func (c *conn) exchange() bool {
-	x := newExchange(c, c, c.readyAt)
+	x := c.in.spare
+	if c.in.spare = nil; x == nil {
+		x = exchanges.Get().(*exchange)
+	}
+	x.begin(c, c, c.readyAt)
 	x.toClient.s, x.toClient.stall = c.s, c.p.times.write
 	c.s.SetWriteDeadline(x.startedAt + c.p.times.write)
 	c.x = x
 	again := x.run()
 	c.x = nil
 	c.endedAt = x.endedAt
-	x.release()
+	x.reset()
+	c.in.spare = x
 	if again && c.in.buf.n == 0 && c.in.buf.b != nil && len(c.in.buf.b) > sizeHead {
 		c.in.buf.release()
 		c.in.buf.ensure(sizeHead)

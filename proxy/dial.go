@@ -78,6 +78,7 @@ func (x *exchange) dial(timeout time.Duration) (*socket.Conn, error) {
 		return nil, errConnect
 	}
 	uc := socket.New(nc)
+	uc.Own()
 	if err := x.introduce(uc); err != nil {
 		_ = uc.Close() // nothing of the request was sent
 		return nil, err

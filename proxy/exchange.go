@@ -80,24 +80,35 @@ var exchanges = sync.Pool{New: func() any {
 
 func newExchange(c *conn, f front, startedAt int64) *exchange {
 	x := exchanges.Get().(*exchange)
-	x.c, x.front, x.startedAt = c, f, startedAt
-	x.table = c.p.live.Load()
+	x.begin(c, f, startedAt)
 	return x
 }
 
-// release gives the memory back. Slices keep their room, unless it grew out of hand.
+// begin makes an exchange that was reset one of c's.
+func (x *exchange) begin(c *conn, f front, startedAt int64) {
+	x.c, x.front, x.startedAt = c, f, startedAt
+	x.table = c.p.live.Load()
+}
+
+// release gives the memory back.
 func (x *exchange) release() {
-	x.up.release()
-	clear(x.tried)
-	x.resp.Reset()
-	keep := exchange{tried: x.tried[:0], resp: x.resp, scratch: x.scratch, gathered: modest(x.gathered), block: modest(x.block), gatheredPath: modest(x.gatheredPath), lines: modest(x.lines), line: modest(x.line)}
-	keep.toUp.out, keep.toClient.out = modest(x.toUp.out), modest(x.toClient.out)
-	keep.toUpStream.block = modest(x.toUpStream.block)
-	keep.fromClient.chunked.Trailers = x.fromClient.chunked.Trailers[:0]
-	keep.fromUp.chunked.Trailers = x.fromUp.chunked.Trailers[:0]
-	keep.fromUpStream.tail.Trailers = x.fromUpStream.tail.Trailers[:0]
-	*x = keep
+	x.reset()
 	exchanges.Put(x)
+}
+
+// reset forgets the request. Slices keep their room, unless it grew out of hand.
+func (x *exchange) reset() {
+	x.up.keep(sizeSmall)
+	clear(x.tried)
+	tried, up, fields, scratch := x.tried[:0], x.up, x.resp.Fields[:0], x.scratch
+	gathered, block, path, lines, line := modest(x.gathered), modest(x.block), modest(x.gatheredPath), modest(x.lines), modest(x.line)
+	toUp, toClient, toUpStream := modest(x.toUp.out), modest(x.toClient.out), modest(x.toUpStream.block)
+	clientTail, upTail, streamTail := x.fromClient.chunked.Trailers[:0], x.fromUp.chunked.Trailers[:0], x.fromUpStream.tail.Trailers[:0]
+	*x = exchange{} // one pass over it: a value with the rest in it would be made first, and copied
+	x.tried, x.up, x.resp.Fields, x.scratch = tried, up, fields, scratch
+	x.gathered, x.block, x.gatheredPath, x.lines, x.line = gathered, block, path, lines, line
+	x.toUp.out, x.toClient.out, x.toUpStream.block = toUp, toClient, toUpStream
+	x.fromClient.chunked.Trailers, x.fromUp.chunked.Trailers, x.fromUpStream.tail.Trailers = clientTail, upTail, streamTail
 }
 
 // modest keeps memory that did not grow out of hand.

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"time"
 )
 
@@ -12,11 +14,35 @@ import (
 // 70 MB of it at 10,000 hosts.
 const gcPercent = 50
 
-// boundGarbage sets it, unless the environment does.
+// gcFloor is the size that the heap may have in any case. A small configuration that changes often
+// would else be collected twice a second, and with one core to run on a collection makes requests
+// wait for some milliseconds, while it sweeps.
+const gcFloor = 32 << 20
+
+// boundGarbage keeps to both, unless the environment says what to do.
 func boundGarbage() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		(&garbage{}).rearm()
 	}
+}
+
+// garbage is collected itself, and so learns of each collection.
+type garbage struct{ percent int }
+
+// rearm sets how much may gather until the next collection.
+func (g *garbage) rearm() {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	percent := gcPercent
+	if n := live[0].Value.Uint64(); n < gcFloor {
+		percent = max(gcPercent, int((gcFloor-n)*100/max(n, 1<<20)))
+	}
+	next := &garbage{g.percent}
+	if d := percent - g.percent; d < -20 || d > 20 || percent == gcPercent && d != 0 { // setting it stops the world for a moment
+		debug.SetGCPercent(percent)
+		next.percent = percent
+	}
+	runtime.SetFinalizer(next, (*garbage).rearm)
 }
 
 // settleAfter is how long after the start memory is given back.

@@ -83,3 +83,15 @@ func TestResponseRefused(t *testing.T) {
 		})
 	}
 }
+
+func BenchmarkResponse(b *testing.B) {
+	head := []byte("HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\nDate: Sat, 21 Nov 2026 20:00:00 GMT\r\nContent-Type: text/plain\r\nContent-Length: 100\r\nConnection: keep-alive\r\n\r\n")
+	var r Response
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Reset()
+		if done, err := r.Parse(head, MethodGet); !done || err != nil {
+			b.Fatal(err)
+		}
+	}
+}

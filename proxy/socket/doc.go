@@ -10,6 +10,6 @@
 // connection holds none of our buffers either, and a head with the start of its body goes
 // out in one record.
 //
-// One goroutine reads and one writes at a time; Interrupt, Gone and Close may be called by
-// any other. What is read and written belongs to packages http1 and proxy.
+// One goroutine reads and one writes at a time; Interrupt, Gone and Cut may be called by any
+// other, and Close too unless the connection is its user's own ([Conn.Own]). What is read and written belongs to packages http1 and proxy.
 package socket

@@ -94,7 +94,7 @@ func (c *Conn) waitWrite(fd uintptr) {
 	if c.out.pace.counts() {
 		c.queue = unsent(fd)
 		c.out.pace.begin(Now())
-		c.out.pace.moved = c.pushed - c.queue
+		c.out.pace.moved = c.pushed - int64(c.queue)
 	}
 	c.armWrite()
 }
@@ -118,16 +118,16 @@ func (c *Conn) taking(now int64) bool {
 	if err := c.raw.Control(func(fd uintptr) { queue = unsent(fd) }); err != nil || queue >= c.queue {
 		return false
 	}
-	c.queue, p.moved = queue, c.pushed-queue
+	c.queue, p.moved = queue, c.pushed-int64(queue)
 	p.heard = now
 	return now < p.due()
 }
 
 // unsent is how many bytes the peer has not acknowledged (SIOCOUTQ); 0 when that can't be told.
-func unsent(fd uintptr) int64 {
+func unsent(fd uintptr) int32 {
 	var n int32
 	if _, _, errno := syscall.RawSyscall(syscall.SYS_IOCTL, fd, syscall.TIOCOUTQ, uintptr(unsafe.Pointer(&n))); errno != 0 {
 		return 0
 	}
-	return int64(n)
+	return n
 }

@@ -42,6 +42,10 @@ func (c *Conn) look() (int, error) {
 	if c.raw == nil {
 		return -1, nil
 	}
+	if c.held != none {
+		c.peek(uintptr(c.held))
+		return c.n, c.err
+	}
 	if c.peekFn == nil {
 		c.peekFn = c.peek
 	}

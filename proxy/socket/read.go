@@ -147,7 +147,10 @@ func (c *Conn) tryRead(fd uintptr) bool {
 				return true
 			}
 			short := n < len(c.dst)
-			if !c.handler.Take(n) {
+			c.held = int32(fd) // RawConn keeps it open until this returns
+			more := c.handler.Take(n)
+			c.held = none
+			if !more {
 				c.n, c.err = 0, nil
 				return true
 			}
@@ -262,7 +265,10 @@ func (c *Conn) tryAhead(fd uintptr) bool {
 			return true
 		}
 		l.from, l.to = 0, n
-		if !c.pump(never) {
+		c.held = int32(fd)
+		more := c.pump(never)
+		c.held = none
+		if !more {
 			return true
 		}
 		if n < aheadSize {

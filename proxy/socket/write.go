@@ -38,6 +38,17 @@ func (c *Conn) writeSocket(p, q []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	if c.held != none && !c.out.stopped.Load() {
+		n, errno := rawWrite2(uintptr(c.held), p, q)
+		if errno == 0 {
+			c.written = n
+			c.wrote(n)
+			if n == len(p)+len(q) {
+				return n, nil
+			}
+			p, q = rest(p, q, n)
+		}
+	}
 	c.src[0], c.src[1] = p, q
 	for {
 		err := c.raw.Write(c.writeFn)
@@ -102,12 +113,7 @@ func (c *Conn) tryWrite(fd uintptr) bool {
 		case 0:
 			c.written += n
 			c.wrote(n)
-			if n >= len(c.src[0]) {
-				c.src[0], c.src[1] = c.src[1][n-len(c.src[0]):], nil
-			} else {
-				c.src[0] = c.src[0][n:]
-			}
-			if len(c.src[0]) == 0 {
+			if c.src[0], c.src[1] = rest(c.src[0], c.src[1], n); len(c.src[0]) == 0 {
 				c.werr = nil
 				return true
 			}
@@ -120,6 +126,14 @@ func (c *Conn) tryWrite(fd uintptr) bool {
 			return true
 		}
 	}
+}
+
+// rest is what is left of p and q after their first n bytes; p is empty when that is nothing.
+func rest(p, q []byte, n int) (left, then []byte) {
+	if n >= len(p) {
+		return q[n-len(p):], nil
+	}
+	return p[n:], q
 }
 
 // writeNow writes below TLS what there is room for, and gives up on the rest.
