@@ -12,7 +12,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 COPY --from=ui /src/web-admin/dist web-admin/dist
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /sluice ./cmd/sluice \
+RUN CGO_ENABLED=0 go build -trimpath -pgo=benchmarks/sluice.pgo -ldflags "-s -w -X main.version=$VERSION" -o /sluice ./cmd/sluice \
  && mkdir -p /var/lib/sluice
 
 FROM scratch

@@ -5,11 +5,13 @@ SHELL := /bin/bash
 OUTAGE ?= 2m
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
+# What the binary does under load, for the compiler (go build -pgo). make profile takes it anew.
+PROFILE := benchmarks/sluice.pgo
 OAPI := go tool -modfile=tools/go.mod oapi-codegen
 PACKAGES := nginx haproxy knot libnginx-mod-http-lua chromium fonts-noto-cjk wrk nghttp2-client iproute2 curl openssl redis-server mariadb-server-core
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: help run build ui test test-go test-ui check bench figures generate fmt fuzz packages clean
+.PHONY: help run build ui test test-go test-ui check bench profile figures generate fmt fuzz packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -23,8 +25,8 @@ build: ui bin/sluice bin/backend ## build the UI and the binaries
 
 .PHONY: bin/sluice bin/backend
 bin/sluice:
-	@echo "== build bin/sluice (a cold build takes about two minutes)"
-	go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/sluice
+	@echo "== build bin/sluice (a cold build takes about three minutes)"
+	go build -trimpath -pgo=$(PROFILE) -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/sluice
 bin/backend:
 	go build -trimpath -o $@ ./examples/backend
 
@@ -76,6 +78,11 @@ generate: web-admin/node_modules/.package-lock.json ## make the code that comes 
 
 fmt: ## format the Go code
 	gofmt -w $$(git ls-files '*.go')
+
+profile: packages bin/sluice ## take the profile anew that the compiler builds bin/sluice with, about two minutes
+	rm -rf bin/profiles
+	go run ./benchmarks -scenarios http1,http1_16k,post,log,tls,h2,grpc -peers sluice,nginx -rounds 1 -seconds 10 -profiles bin/profiles -out ''
+	go tool pprof -proto bin/profiles/*.pb.gz > $(PROFILE)
 
 bench: packages bin/sluice ## compare with nginx, HAProxy and Caddy: CPU per request and more, about 20 minutes
 	go run ./benchmarks

@@ -21,6 +21,7 @@ type bench struct {
 	proxyCore, loadCore int
 	began               time.Time
 	progress            io.Writer
+	profiles            string // folder for CPU profiles of Sluice; empty: none are taken
 }
 
 // measureAll lets all peers take turns at one scenario. It ends every process that it

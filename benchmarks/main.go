@@ -55,6 +55,7 @@ func parseOptions(args []string, messages io.Writer) (o options, err error) {
 	flags.BoolVar(&quick, "quick", false, "one short round of everything, small, and no result files: to see that it works")
 	flags.StringVar(&o.sluice, "sluice", "bin/sluice", "the `binary` under test")
 	flags.StringVar(&o.out, "out", "benchmarks/results", "`folder` for the result files; empty for none")
+	flags.StringVar(&o.profiles, "profiles", "", "`folder` for CPU profiles of Sluice under each load, for go build -pgo; the figures are then not to be used")
 	flags.IntVar(&o.proxyCore, "proxy-core", 0, "the `core` that each peer is pinned to")
 	flags.IntVar(&o.loadCore, "load-core", 1, "the `core` that load and origin are pinned to")
 	if err := flags.Parse(args); err != nil {

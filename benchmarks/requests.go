@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -58,8 +59,9 @@ func (c *contender) measure(ctx context.Context, t requests, seconds int) (value
 	if err != nil {
 		return nil, loaded{}, err
 	}
+	profiled := c.profile(ctx, seconds)
 	load, err := t.load(ctx, c, seconds)
-	if err != nil {
+	if err := errors.Join(err, profiled()); err != nil {
 		return nil, load, err
 	}
 	if load.Requests == 0 {
