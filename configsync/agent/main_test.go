@@ -75,9 +75,9 @@ func newApplier(conf, prefix, treeDir string, verify time.Duration) (*applier, e
 		return nil, err
 	}
 	cfg := Config{VerifyTimeout: verify, Log: slog.New(slog.DiscardHandler)}
-	a := &applier{cfg: cfg, disk: disk{root: treeDir}}
+	a := &applier{cfg: cfg, disk: disk{root: treeDir, read: newContents()}}
 	a.nginx = &nginx{binary: agenttest.Binary, conf: conf, prefix: prefix, build: b, listen: "unix:" + filepath.Join(treeDir, "sluice.sock")}
-	files, err := loadFiles(conf, nil)
+	files, err := loadFiles(conf, nil, nil)
 	if err != nil {
 		return nil, err
 	}
