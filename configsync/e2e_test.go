@@ -26,7 +26,7 @@ import (
 )
 
 // patience bounds every wait: tests share the machine with heavy work.
-const patience = 90 * time.Second
+const patience = 5 * time.Minute
 
 // edge is one nginx with its agent.
 type edge struct {
