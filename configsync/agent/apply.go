@@ -33,7 +33,7 @@ type applier struct {
 	// overwritten are the edits that the tree overwrittenIn held when it was replaced.
 	overwritten   []gateway.FileDrift
 	overwrittenIn string
-	recovered   *gateway.Recovery
+	recovered     *gateway.Recovery
 	// loaded says whether nginx runs exactly the files on disk; nil for don't know.
 	loaded func() bool
 	// applied is called when nginx runs what is on disk, while the journal still says so.
