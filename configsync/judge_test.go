@@ -37,6 +37,12 @@ func (f *fakeChecker) Check(ctx context.Context, tree *nginxconf.Tree, facts gat
 	return f.nginx.check(ctx, tree)
 }
 
+func (f *fakeChecker) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.nginx.checks
+}
+
 func data(t *testing.T, c *Controller, node, file string) string {
 	t.Helper()
 	tree, err := c.DesiredTree("shared", node)
