@@ -41,6 +41,10 @@ type judge struct {
 	states  map[stateKey]*judgement
 	results results
 	counts  map[string]uint64 // of checks, by how they ended
+	// checking are closed when the check of a likeness that is under way ends.
+	checking map[string]chan struct{}
+	// telling says that done is being called, and tellMore that it has to be once more.
+	telling, tellMore bool
 }
 
 type stateKey struct{ fleet, facts string }
@@ -58,6 +62,7 @@ type judgement struct {
 	refused  map[string]refusal // by path: what nodes do not take
 	next     *job
 	busy     bool
+	prober   prober // of the worker while busy, else of who holds judge.mu
 }
 
 // refusal is a version of a file that a node refused.
@@ -77,12 +82,12 @@ type job struct {
 
 func newJudge(cfg Config, done func(), closed <-chan struct{}) *judge {
 	return &judge{check: cfg.Check, log: cfg.Log, done: done, closed: closed, keep: newKeeper(cfg.KeepFile, cfg.Log),
-		states: map[stateKey]*judgement{}, counts: map[string]uint64{}}
+		states: map[stateKey]*judgement{}, counts: map[string]uint64{}, checking: map[string]chan struct{}{}}
 }
 
 // take returns what of a rendered tree goes out now, with the problems of that. A tree that
-// nobody knows yet is judged in the background, and done is called after it: it is pending, and
-// what went out before still does.
+// nobody knows yet, nor one like it, is judged in the background, and done is called after it: it
+// is pending, and what went out before still does.
 func (j *judge) take(in job) (tree *nginxconf.Tree, problems []gateway.Problem, pending bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -92,6 +97,7 @@ func (j *judge) take(in job) (tree *nginxconf.Tree, problems []gateway.Problem, 
 	case st.rendered == in.tree.Digest && st.approved != nil:
 	case j.check == nil:
 		j.finish(st, in, st.fromNodes(in.tree), in.tree)
+	case j.known(st, in):
 	default:
 		st.next = &in
 		if !st.busy {
@@ -109,7 +115,7 @@ func (j *judge) take(in job) (tree *nginxconf.Tree, problems []gateway.Problem, 
 func (j *judge) state(key stateKey) *judgement {
 	st := j.states[key]
 	if st == nil {
-		st = &judgement{key: key, good: j.keep.load(key), probe: fragments{}, refused: map[string]refusal{}}
+		st = &judgement{key: key, good: j.keep.load(key), probe: fragments{}, refused: map[string]refusal{}, prober: prober{fleet: key.fleet}}
 		for path, list := range st.good {
 			st.probe[path] = slices.Clone(list)
 		}
@@ -172,8 +178,40 @@ func (j *judge) work(st *judgement) {
 		j.mu.Lock()
 		j.finish(st, *in, v, probe)
 		j.mu.Unlock()
-		j.done()
+		j.tell()
 	}
+}
+
+// known settles a tree that is like one that nginx took before, and says whether it is. mu is
+// held.
+func (j *judge) known(st *judgement, in job) bool {
+	v := st.fromNodes(in.tree)
+	if st.busy || st.prober.renderer == nil || len(v.forms) > 0 {
+		return false
+	}
+	probe, _ := st.prober.probe(in)
+	if c, known := j.results.get(st.prober.like.of(probe)); !known || c != nil {
+		return false
+	}
+	j.finish(st, in, v, probe)
+	return true
+}
+
+// tell calls done. Judgements that end meanwhile, such as those of nodes that wait for the same
+// check, are told together.
+func (j *judge) tell() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.tellMore = true; j.telling {
+		return
+	}
+	for j.telling = true; j.tellMore; {
+		j.tellMore = false
+		j.mu.Unlock()
+		j.done()
+		j.mu.Lock()
+	}
+	j.telling = false
 }
 
 // finish stores a verdict. mu is held.

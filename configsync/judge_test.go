@@ -37,6 +37,12 @@ func (f *fakeChecker) Check(ctx context.Context, tree *nginxconf.Tree, facts gat
 	return f.nginx.check(ctx, tree)
 }
 
+func (f *fakeChecker) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.nginx.checks
+}
+
 func data(t *testing.T, c *Controller, node, file string) string {
 	t.Helper()
 	tree, err := c.DesiredTree("shared", node)
@@ -136,7 +142,9 @@ func TestJudgeDelaysNobody(t *testing.T) {
 		synctest.Wait()
 		have := mustSync(t, c, report("edge-1")).Desired
 		f.took = time.Hour
-		c.Apply(testSnapshot([]string{"private", "shared"}, "10.0.0.2:80", ""))
+		changed := testSnapshot([]string{"private", "shared"}, "10.0.0.1:80", "")
+		changed.Hosts[0].Name = "other.test"
+		c.Apply(changed)
 		start := time.Now()
 		if out := mustSync(t, c, report("edge-1")); out.Desired != have {
 			t.Errorf("got %q", out.Desired)

@@ -3,6 +3,7 @@ package configsync
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -49,18 +50,12 @@ func (j *judge) judge(ctx context.Context, st *judgement, in job, v verdict) (ve
 	}
 	ctx, cancel := context.WithTimeout(ctx, judgeTime)
 	defer cancel()
-	probe := in.tree
-	facts := in.facts
-	if facts.NginxVersion != version || !slices.Equal(facts.Modules, modules) {
-		facts.NginxVersion, facts.Modules = version, modules
-		if t, _ := nginxconf.Render(in.snapshot, in.fleet, facts); t.Digest != probe.Digest {
-			probe = &t
-		}
-	}
+	st.prober.learn(in, version, modules)
+	probe, facts := st.prober.probe(in)
 	q := &quarantine{tree: probe, forms: maps.Clone(v.forms), floor: map[string]bool{},
 		good: func(path string) *nginxconf.File { return j.newest(st, path, probe == in.tree) },
 		check: func(ctx context.Context, t *nginxconf.Tree) (*nginxconf.Complaint, error) {
-			return j.checked(ctx, t, facts)
+			return j.checked(ctx, st.prober.like, t, facts)
 		},
 	}
 	for path := range v.forms {
@@ -85,28 +80,59 @@ func (j *judge) newest(st *judgement, path string, same bool) *nginxconf.File {
 	return st.probe.newest(path)
 }
 
-// checked is Check with a memory: a tree is its files' paths and bytes.
-func (j *judge) checked(ctx context.Context, tree *nginxconf.Tree, facts gateway.NodeFacts) (*nginxconf.Complaint, error) {
-	j.mu.Lock()
-	c, known := j.results.get(tree.Digest)
-	j.mu.Unlock()
-	if known {
-		return c, nil
+// checked is Check with a memory of trees that are alike. Who asks for one that is being checked
+// waits for that.
+func (j *judge) checked(ctx context.Context, like *likeness, tree *nginxconf.Tree, facts gateway.NodeFacts) (*nginxconf.Complaint, error) {
+	key := like.of(tree)
+	for {
+		j.mu.Lock()
+		c, known := j.results.get(key)
+		if !known {
+			c, known = j.results.get(tree.Digest)
+		}
+		under := j.checking[key]
+		if !known && under == nil {
+			j.checking[key] = make(chan struct{})
+		}
+		j.mu.Unlock()
+		switch {
+		case known:
+			return like.own(c), nil
+		case under == nil:
+			return j.checkNow(ctx, like, key, tree, facts)
+		}
+		select {
+		case <-under: // if it has not found anything out, the loop does it again
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for the check of a tree like it: %w", context.Cause(ctx))
+		}
 	}
+}
+
+// checkNow checks a tree, remembers the result under its key, and lets those go on who wait for
+// that.
+func (j *judge) checkNow(ctx context.Context, like *likeness, key string, tree *nginxconf.Tree, facts gateway.NodeFacts) (*nginxconf.Complaint, error) {
 	c, err := j.check.Check(ctx, tree, facts)
 	switch {
 	case err != nil:
 		j.count("unavailable")
-		return nil, err
 	case c != nil:
 		j.count("refused")
 	default:
 		j.count("ok")
 	}
 	j.mu.Lock()
-	j.results.put(tree.Digest, c)
-	j.mu.Unlock()
-	return c, nil
+	defer j.mu.Unlock()
+	switch {
+	case err != nil:
+	case c != nil && nginxconf.IsUpstream(c.File): // its line is that of this tree's endpoints
+		j.results.put(tree.Digest, like.common(c))
+	default:
+		j.results.put(key, like.common(c))
+	}
+	close(j.checking[key])
+	delete(j.checking, key)
+	return c, err
 }
 
 func (j *judge) count(result string) {

@@ -14,8 +14,9 @@ import (
 // shortestDigest is how much of a digest has to be given.
 const shortestDigest = 6
 
-// Revision finds a bundle of a fleet, desired now or lately, by the beginning of its digest. A
-// fingerprint stands in the place of secrets.
+// Revision finds a bundle of a fleet by the beginning of its digest: one that is desired now or
+// was lately, or that a rollout keeps, such as for nodes that do not have the newest. A fingerprint
+// stands in the place of secrets.
 func (c *Controller) Revision(fleet, digest string) (nginxconf.Tree, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -24,12 +25,10 @@ func (c *Controller) Revision(fleet, digest string) (nginxconf.Tree, error) {
 		return nginxconf.Tree{}, err
 	}
 	found, known := map[string]*nginxconf.Tree{}, map[string]bool{}
-	for _, r := range f.renderings {
-		for _, t := range append(slices.Clone(r.past), r.tree) {
-			known[t.Digest] = true
-			if strings.HasPrefix(t.Digest, digest) {
-				found[t.Digest] = t
-			}
+	for _, t := range f.bundles() {
+		known[t.Digest] = true
+		if strings.HasPrefix(t.Digest, digest) {
+			found[t.Digest] = t
 		}
 	}
 	switch {
@@ -42,6 +41,23 @@ func (c *Controller) Revision(fleet, digest string) (nginxconf.Tree, error) {
 		return shown(t), nil
 	}
 	return nginxconf.Tree{}, nil
+}
+
+// bundles are all that are known, some of them several times. Nodes that report to another control
+// plane run the files of a kept revision with the newest endpoints. mu is held.
+func (f *fleetState) bundles() (list []*nginxconf.Tree) {
+	for _, r := range slices.Concat(slices.Collect(maps.Values(f.renderings)), slices.Collect(maps.Values(f.tracks))) {
+		list = append(append(list, r.past...), r.tree)
+	}
+	for _, trees := range f.stored {
+		list = slices.AppendSeq(list, maps.Values(trees))
+		for key, newest := range f.renderings {
+			if t := trees[keyID(key)]; t != nil && newest.tree != nil {
+				list = append(list, t.WithEndpoints(newest.tree))
+			}
+		}
+	}
+	return slices.DeleteFunc(list, func(t *nginxconf.Tree) bool { return t == nil || t.Digest == "" })
 }
 
 // shown is a tree as people may see it.

@@ -45,6 +45,7 @@ type book struct {
 	loaded   bool
 	stored   map[string]map[uint64]map[string]*nginxconf.Tree // by fleet; see rolloutState
 	written  map[fileKey]string                               // shapes of what is in the store
+	alike    map[fileKey]*nginxconf.Tree                      // found to have the shape of what is in the store; see same
 	kick     chan struct{}                                    // holds a value when there is work for the leader
 }
 
@@ -56,7 +57,7 @@ type fileKey struct {
 
 func newBook(store Rollouts) book {
 	return book{store: store, records: map[string]*rolloutRecord{}, stored: map[string]map[uint64]map[string]*nginxconf.Tree{},
-		written: map[fileKey]string{}, kick: make(chan struct{}, 1)}
+		written: map[fileKey]string{}, alike: map[fileKey]*nginxconf.Tree{}, kick: make(chan struct{}, 1)}
 }
 
 // files are the stored files of a fleet.
@@ -65,6 +66,19 @@ func (b *book) files(fleet string) map[uint64]map[string]*nginxconf.Tree {
 		b.stored[fleet] = map[uint64]map[string]*nginxconf.Tree{}
 	}
 	return b.stored[fleet]
+}
+
+// same says whether a tree has the shape of the one in the store. The leader asks for each tree in
+// each round, and a shape takes reading all files.
+func (b *book) same(k fileKey, tree *nginxconf.Tree) bool {
+	if b.alike[k] == tree {
+		return true
+	}
+	if b.written[k] != tree.Shape() {
+		return false
+	}
+	b.alike[k] = tree
+	return true
 }
 
 // nudge tells the leader that something has changed.
@@ -164,6 +178,7 @@ func (c *Controller) installFiles(fleet string, content uint64, entries map[stri
 			files[content][key] = tree
 		}
 		c.book.written[fileKey{fleet, content, key}] = tree.Shape()
+		c.book.alike[fileKey{fleet, content, key}] = tree
 	}
 }
 
@@ -178,6 +193,7 @@ func (b *book) forget() {
 		rec := b.records[k.fleet]
 		return rec == nil || !slices.Contains(rec.Kept, k.content)
 	})
+	maps.DeleteFunc(b.alike, func(k fileKey, _ *nginxconf.Tree) bool { return b.written[k] == "" })
 }
 
 // partSize is how much of a tree is written at a time: etcd takes 1.5 MiB.

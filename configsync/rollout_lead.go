@@ -119,6 +119,7 @@ func (c *Controller) round(ctx context.Context, listening time.Time) error {
 	c.mu.Lock()
 	for k, tree := range p.files {
 		c.book.written[k] = tree.Shape()
+		c.book.alike[k] = tree
 		files := c.book.files(k.fleet)
 		if files[k.content] == nil {
 			files[k.content] = map[string]*nginxconf.Tree{}
@@ -265,7 +266,7 @@ func (c *Controller) collect(p *proposal, f *fleetState, rec *rolloutRecord) (ch
 		}
 		for key, tree := range trees {
 			k := fileKey{f.name, content, key}
-			if c.book.written[k] == "" || content == latest.Content() && c.book.written[k] != tree.Shape() {
+			if c.book.written[k] == "" || content == latest.Content() && !c.book.same(k, tree) {
 				p.files[k], changed = tree, true
 			}
 		}

@@ -245,6 +245,13 @@ func TestRolloutOfTwoControlPlanes(t *testing.T) {
 		apply("10.0.0.3:80", "proxy_buffering off;")
 		settle(t, 5, who)
 		expect("after a restart", "10.0.0.3:80", true, false)
+		for node, digest := range s.ran {
+			for plane, c := range map[string]plane{"p": p, "q": q} {
+				if tree, err := c.Revision("shared", digest); err != nil || tree.Digest != digest {
+					t.Errorf("control plane %s does not know what node %s runs: %v", plane, node, err)
+				}
+			}
+		}
 		if _, err := q.Act(t.Context(), "shared", gateway.RolloutAbort, "alice"); err != nil {
 			t.Fatal(err)
 		}

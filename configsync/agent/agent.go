@@ -64,7 +64,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("start the agent: %w", err)
 	}
-	a := &agent{cfg: cfg, disk: disk{root: cfg.TreeDir, at: cfg.at}, client: client{cfg: cfg}}
+	a := &agent{cfg: cfg, disk: disk{root: cfg.TreeDir, at: cfg.at, read: newContents()}, client: client{cfg: cfg}}
 	if err := a.prepare(ctx); err != nil {
 		return fmt.Errorf("start the agent: %w", err)
 	}
@@ -112,9 +112,14 @@ func (a *agent) loop(ctx context.Context) {
 				a.observe(ctx)
 			}
 		case <-a.watcher.out:
+			if paths := a.watcher.takeWritten(); len(paths) > 0 {
+				a.disk.read.forget(paths...)
+			}
 			a.observe(ctx)
 		case <-sweep.C:
 			a.refresh(ctx)
+			a.disk.read.forget()
+			a.seen.files = nil
 			a.observe(ctx)
 		case <-beat.C:
 			changed := a.beat(ctx)

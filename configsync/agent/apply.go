@@ -30,9 +30,10 @@ type applier struct {
 	reloads, reloadsFailed, reloadsSpared uint64
 	hups                                  uint64 // that were sent, whatever came of them
 	lastReload                            time.Time
-	// overwritten are the edits that the last replaced tree held.
-	overwritten []gateway.FileDrift
-	recovered   *gateway.Recovery
+	// overwritten are the edits that the tree overwrittenIn held when it was replaced.
+	overwritten   []gateway.FileDrift
+	overwrittenIn string
+	recovered     *gateway.Recovery
 	// loaded says whether nginx runs exactly the files on disk; nil for don't know.
 	loaded func() bool
 	// applied is called when nginx runs what is on disk, while the journal still says so.
@@ -106,8 +107,10 @@ func (a *applier) refuse(f *gateway.ApplyFailure) *gateway.ApplyFailure {
 }
 
 // noteOverwritten looks for edits that nobody has seen yet, since this is the last moment
-// at which nginx would load them.
+// at which nginx would load them. Earlier ones that the new bundle has are not lost any more: those
+// of a file may be adopted one by one.
 func (a *applier) noteOverwritten(previous, digest string) {
+	a.overwritten = a.lost(a.overwritten, a.overwrittenIn, digest)
 	tree := a.disk.pristine(previous)
 	if tree == nil {
 		return
@@ -119,7 +122,7 @@ func (a *applier) noteOverwritten(previous, digest string) {
 	if list = a.lost(list, previous, digest); len(list) == 0 {
 		return
 	}
-	a.overwritten = list
+	a.overwritten, a.overwrittenIn = list, previous
 	for _, d := range list {
 		a.cfg.Log.Warn("an edit by hand is overwritten by a new bundle; the edited file stays in its old tree",
 			"file", d.Path, "change", d.Change, "tree", a.disk.tree(previous))

@@ -43,10 +43,7 @@ func (a *agent) beat(ctx context.Context) bool {
 		a.binaryStamp = stamp
 	}
 	accepting, draining := a.nginx.workers()
-	var workers []process
-	for _, w := range accepting {
-		workers = append(workers, process{w.pid, w.start})
-	}
+	workers := processes(accepting)
 	running, _, _ := a.applier.running(ctx) // as in observe
 	changed = a.debt.see(accepting, draining, time.Now().UTC()) || changed || pid != a.lastMaster || running != a.seen.running || !slices.Equal(workers, a.lastWorkers) ||
 		a.live.version() != a.reported.Live || a.live.failed() != a.lastLua

@@ -56,8 +56,8 @@ type Config struct {
 	// Sweep is the time between full looks at the node, in case a file event was missed.
 	// Default 30s.
 	Sweep time.Duration
-	// Coalesce is how long changes are collected after one was applied. Default 2s. The
-	// fleet's reload budget counts too where it is longer.
+	// Coalesce is how long changes are collected after one was applied, but for no longer than
+	// the fleet's reload budget. Default 2s. After a reload that budget counts alone.
 	Coalesce time.Duration
 	// VerifyTimeout bounds the wait for a new worker after a reload. Default 15s; raise it
 	// where nginx takes long to start workers.

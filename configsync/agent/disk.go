@@ -20,6 +20,7 @@ const keepTrees = 5
 type disk struct {
 	root string
 	at   func(point) // passed places, for tests that kill the agent there; may be nil
+	read *contents   // may be nil
 }
 
 func (d disk) reach(p point) {
@@ -87,6 +88,10 @@ func (d disk) current() string {
 
 // pristine is the bundle as it was received, or nil.
 func (d disk) pristine(digest string) *nginxconf.Tree {
+	return d.read.pristine(digest, func() *nginxconf.Tree { return d.readBundle(digest) })
+}
+
+func (d disk) readBundle(digest string) *nginxconf.Tree {
 	b, err := os.ReadFile(d.bundle(digest))
 	if err != nil {
 		return nil
@@ -109,9 +114,10 @@ func (d disk) stage(tree *nginxconf.Tree) error {
 		return err
 	}
 	d.reach(atBundle)
+	d.read.keep(tree)
 	path := d.tree(tree.Digest)
 	if _, err := os.Lstat(path); err == nil {
-		if list, err := drift(path, tree, nil); err == nil && len(list) == 0 {
+		if list, err := d.drift(path, tree, nil); err == nil && len(list) == 0 {
 			return nil
 		}
 		if err := os.Rename(path, path+".edited-"+time.Now().UTC().Format("20060102T150405.000")); err != nil {

@@ -17,41 +17,35 @@ import (
 // drift compares a tree on disk with the bundle that it was made from. Only files that nginx
 // loads count: an editor's backup changes nothing. places are the node's, so that hunks have
 // the same identity on all nodes.
-func drift(dir string, tree *nginxconf.Tree, places nginxconf.Places) ([]gateway.FileDrift, error) {
+func (d disk) drift(dir string, tree *nginxconf.Tree, places nginxconf.Places) ([]gateway.FileDrift, error) {
 	var list []gateway.FileDrift
 	for _, f := range tree.Files {
 		path := filepath.Join(dir, filepath.FromSlash(f.Path))
-		b, err := os.ReadFile(path)
+		is, err := d.read.read(path)
 		switch {
 		case errors.Is(err, os.ErrNotExist):
 			list = append(list, fileDrift(f.Path, "removed", f.Data, "", places))
 		case err != nil:
 			return nil, err
-		case string(b) != f.Data:
-			list = append(list, fileDrift(f.Path, "modified", f.Data, string(b), places))
-		case f.Mode != 0 && !hasMode(path, f.Perm()):
+		case string(is.data) != f.Data:
+			list = append(list, fileDrift(f.Path, "modified", f.Data, string(is.data), places))
+		case f.Mode != 0 && is.perm != f.Perm():
 			list = append(list, fileDrift(f.Path, "modified", fmt.Sprintf("mode %o;\n", f.Perm()), "mode another;\n", places))
 		}
 	}
-	for _, path := range glob(filepath.Join(dir, nginxconf.Include)) {
+	for _, path := range d.read.glob(filepath.Join(dir, nginxconf.Include)) {
 		name := filepath.ToSlash(strings.TrimPrefix(path, dir+"/"))
 		if tree.File(name) != nil {
 			continue
 		}
-		b, err := os.ReadFile(path)
+		is, err := d.read.read(path)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, fileDrift(name, "added", "", string(b), places))
+		list = append(list, fileDrift(name, "added", "", string(is.data), places))
 	}
 	slices.SortFunc(list, func(a, b gateway.FileDrift) int { return strings.Compare(a.Path, b.Path) })
 	return list, nil
-}
-
-// hasMode says whether nobody has changed the permissions of a private key.
-func hasMode(path string, want os.FileMode) bool {
-	info, err := os.Stat(path)
-	return err != nil || info.Mode().Perm() == want
 }
 
 // fileDrift says how a file differs. Secrets are told apart and not shown.
@@ -79,7 +73,7 @@ func (a *applier) places(digest string) nginxconf.Places {
 // drifted compares the tree with the digest with its bundle. Without a bundle nothing is
 // known.
 func (a *applier) drifted(digest string, tree *nginxconf.Tree) ([]gateway.FileDrift, error) {
-	list, err := drift(a.disk.tree(digest), tree, a.places(digest))
+	list, err := a.disk.drift(a.disk.tree(digest), tree, a.places(digest))
 	if err != nil {
 		return nil, fmt.Errorf("compare tree %s with its bundle: %w", digest, err)
 	}

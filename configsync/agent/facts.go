@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
@@ -27,11 +28,6 @@ type build struct {
 	// luaBuiltIn says that the Lua module need not be loaded, as in OpenResty.
 	luaBuiltIn bool
 }
-
-// builtIn are the modules that nginx has unless it was built without them, of those that
-// the renderer asks for.
-var builtIn = []string{"http_access_module", "http_grpc_module", "http_map_module", "http_split_clients_module", "http_upstream_hash_module",
-	"http_upstream_keepalive_module", "http_upstream_least_conn_module", "http_upstream_random_module", "http_upstream_zone_module"}
 
 var (
 	versionLine = regexp.MustCompile(`(?m)^nginx version: \S*?/(\S+)`)
@@ -55,7 +51,7 @@ func parseBuild(out string) (build, error) {
 	if v == nil {
 		return build{}, fmt.Errorf("read the output of nginx -V: no version in %q", out)
 	}
-	b := build{version: v[1], prefix: "/usr/local/nginx", modules: slices.Clone(builtIn), luaBuiltIn: luaFlag.MatchString(out)}
+	b := build{version: v[1], prefix: "/usr/local/nginx", modules: slices.Clone(nginxconf.BuiltIn), luaBuiltIn: luaFlag.MatchString(out)}
 	for _, m := range moduleFlag.FindAllStringSubmatch(out, -1) {
 		if m[1] == "with" {
 			b.modules = append(b.modules, m[2])

@@ -4,10 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 )
@@ -19,13 +19,14 @@ type loadedFile struct {
 	config *nginxconf.Config // nil when the file does not parse
 	// private says that nobody but its owner may read the file.
 	private bool
+	changed time.Time // see look
 }
 
 // loadFiles reads the main file and everything it includes, each file once, in nginx's
 // order. Unlike "nginx -T" it also works while a file is broken: such a file is returned as
 // it is and its includes are not followed.
-func loadFiles(conf string, known seenFiles) ([]loadedFile, error) {
-	l := loader{dir: filepath.Dir(conf), seen: map[string]bool{}, known: known}
+func loadFiles(conf string, known seenFiles, read *contents) ([]loadedFile, error) {
+	l := loader{dir: filepath.Dir(conf), seen: map[string]bool{}, known: known, read: read}
 	if err := l.load(conf); err != nil {
 		return nil, fmt.Errorf("read nginx's configuration: %w", err)
 	}
@@ -38,6 +39,7 @@ type loader struct {
 	seen  map[string]bool
 	files []loadedFile
 	known seenFiles
+	read  *contents
 }
 
 func (l *loader) load(path string) error {
@@ -45,48 +47,19 @@ func (l *loader) load(path string) error {
 		return nil
 	}
 	l.seen[path] = true
-	f, err := l.known.read(path)
+	is, err := l.read.read(path)
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(path)
-	l.files = append(l.files, loadedFile{path: path, data: f.data, config: f.config, private: err == nil && info.Mode().Perm()&0o077 == 0})
+	f := l.known.parsed(path, is.data)
+	l.files = append(l.files, loadedFile{path: path, data: f.data, config: f.config, private: is.perm&0o077 == 0, changed: is.changed})
 	for _, pattern := range f.includes {
-		for _, match := range glob(under(l.dir, pattern)) {
+		for _, match := range l.read.glob(under(l.dir, pattern)) {
 			// A file that vanished or can't be read is nginx's to complain about.
 			_ = l.load(match)
 		}
 	}
 	return nil
-}
-
-// glob expands a pattern as glob(3) does for nginx: sorted, and a wildcard does not match a
-// leading dot.
-func glob(pattern string) []string {
-	if !strings.ContainsAny(pattern, "*?[") {
-		return []string{pattern}
-	}
-	matches, err := filepath.Glob(pattern)
-	if err != nil {
-		return nil // a malformed pattern matches nothing
-	}
-	wanted := strings.Split(pattern, "/")
-	kept := matches[:0]
-	for _, m := range matches {
-		if !hiddenMatch(wanted, strings.Split(m, "/")) {
-			kept = append(kept, m)
-		}
-	}
-	return kept
-}
-
-func hiddenMatch(pattern, path []string) bool {
-	for i, part := range path {
-		if strings.HasPrefix(part, ".") && i < len(pattern) && !strings.HasPrefix(pattern[i], ".") {
-			return true
-		}
-	}
-	return false
 }
 
 // fingerprint covers the path and the bytes of every file, by path: the order in which nginx

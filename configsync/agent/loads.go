@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
@@ -41,6 +40,13 @@ type loadState struct {
 type process struct {
 	PID   int    `json:"pid"`
 	Start uint64 `json:"start"`
+}
+
+func processes(list []worker) (out []process) {
+	for _, w := range list {
+		out = append(out, process{w.pid, w.start})
+	}
+	return out
 }
 
 // fileState is what nginx would have loaded from a moment on.
@@ -116,10 +122,7 @@ func (l *loads) compare(list []worker) (fresh, missing []process) {
 }
 
 func (l *loads) replace(g glance) {
-	l.Workers = nil
-	for _, w := range g.workers {
-		l.Workers = append(l.Workers, process{w.pid, w.start})
-	}
+	l.Workers = processes(g.workers)
 	l.Master, l.hups = process{g.master, processStart(g.master)}, g.hups
 }
 
@@ -201,27 +204,17 @@ func same(a, b loadState) bool {
 		slices.EqualFunc(a.Past, b.Past, func(x, y fileState) bool { return x.Fingerprint == y.Fingerprint && x.Changed.Equal(y.Changed) })
 }
 
-// lastChange is when the files, or the links that lead to them, were changed last.
+// lastChange is when the files, or the links that lead to them, were changed last. It is the
+// time of the change, which unlike that of the content can't be set: a file that was moved here
+// or copied with its times counts from then on.
 func lastChange(files []loadedFile, links ...string) (newest time.Time) {
-	paths := slices.Clone(links)
 	for _, f := range files {
-		paths = append(paths, f.path)
+		newest = later(newest, f.changed)
 	}
-	for i, path := range paths {
-		stat := os.Stat
-		if i < len(links) {
-			stat = os.Lstat
-		}
-		info, err := stat(path)
-		if err != nil {
-			continue
-		}
-		// The time of the change, which unlike that of the content can't be set: a file that
-		// was moved here or copied with its times counts from then on.
-		if s, ok := info.Sys().(*syscall.Stat_t); ok {
-			if at := time.Unix(s.Ctim.Unix()); at.After(newest) {
-				newest = at
-			}
+	for _, path := range links {
+		if info, err := os.Lstat(path); err == nil {
+			_, changed := identify(info)
+			newest = later(newest, changed)
 		}
 	}
 	return newest

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -152,11 +153,24 @@ func TestWorkerCrash(t *testing.T) {
 			t.Fatal("nginx does not replace its worker")
 		}
 	}
-	time.Sleep(3 * pulse) // the agent has looked at the new worker
+	f.looksAt(f.Workers()[0])
 	n := f.becomes(gateway.NodeDrifted, gateway.ReasonNotLoaded, nil)
 	if n.RunningFingerprint != before.Fingerprint || n.LoadedBy != gateway.LoadedByAgent {
 		t.Errorf("a worker that died counts as a reload: %+v", n.NodeLoad)
 	}
+}
+
+// looksAt waits until the agent has seen a worker.
+func (f *fleet) looksAt(pid int) {
+	f.t.Helper()
+	var l *loads
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		l = readLoads(disk{root: f.TreeDir}.loads())
+		if slices.ContainsFunc(l.Workers, func(p process) bool { return p.PID == pid }) {
+			return
+		}
+	}
+	f.t.Fatalf("the agent has not seen worker %d: %+v", pid, l.loadState)
 }
 
 // TestFailedReload: a reload that nginx refuses is told from an edit that nobody loaded.

@@ -75,9 +75,9 @@ func newApplier(conf, prefix, treeDir string, verify time.Duration) (*applier, e
 		return nil, err
 	}
 	cfg := Config{VerifyTimeout: verify, Log: slog.New(slog.DiscardHandler)}
-	a := &applier{cfg: cfg, disk: disk{root: treeDir}}
+	a := &applier{cfg: cfg, disk: disk{root: treeDir, read: newContents()}}
 	a.nginx = &nginx{binary: agenttest.Binary, conf: conf, prefix: prefix, build: b, listen: "unix:" + filepath.Join(treeDir, "sluice.sock")}
-	files, err := loadFiles(conf, nil)
+	files, err := loadFiles(conf, nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -92,8 +92,9 @@ type site struct {
 	t *testing.T
 }
 
-// patience bounds every wait: tests share the machine with heavy work.
-const patience = 90 * time.Second
+// patience bounds every wait: tests share the machine with heavy work. It is ten times the longest
+// that anything here should take.
+const patience = 5 * time.Minute
 
 func newSite(t *testing.T, start bool) *site {
 	t.Helper()

@@ -51,7 +51,7 @@ func (n *nginx) mainFor(d disk, digest string) string {
 
 // files are all that nginx loads. The tree's own nginx.conf goes by its name in the tree.
 func (n *nginx) files(d disk) ([]loadedFile, error) {
-	list, err := loadFiles(n.conf, n.seen)
+	list, err := loadFiles(n.conf, n.seen, d.read)
 	if err == nil && n.owned(d) {
 		list[0].path = d.main()
 	}

@@ -144,14 +144,18 @@ func (n *nginx) learn(files []loadedFile, link string) {
 	if n.prefix != "" {
 		prefix = n.prefix
 	}
-	// A change of the pid file counts from when nginx has made it.
-	if next := n.pidOf(files); n.pidPath == "" || n.master() == 0 {
-		n.pidPath = next
-	}
+	n.learnPID(files)
 	n.accessLog = httpAccessLog(files, n.conf, link, under(prefix, n.build.logPath))
 	n.errorLogPath = ""
 	if path := mainDirective(files, "error_log"); path != "" && path != "stderr" && !strings.ContainsRune(path, ':') {
 		n.errorLogPath = under(prefix, path)
+	}
+}
+
+// learnPID follows the "pid" directive. A change of it counts from when nginx has made the file.
+func (n *nginx) learnPID(files []loadedFile) {
+	if next := n.pidOf(files); n.pidPath == "" || n.master() == 0 {
+		n.pidPath = next
 	}
 }
 

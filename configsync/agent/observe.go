@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -23,44 +24,33 @@ type observation struct {
 	desiredFingerprint        string
 	answer                    string // what workers say, which may stand for running
 	tree                      protocol.NodeTree
+	files                     []loadedFile // where nothing was edited by hand; see asBefore
+	desired                   string       // at that moment
 }
 
 // observe looks at the files and asks nginx what it runs.
 func (a *agent) observe(ctx context.Context) {
 	before, now := a.seen, a.cfg.Now().UTC()
+	a.disk.read.turn()
 	seen := observation{onDisk: a.disk.current(), onDiskSince: before.onDiskSince, runningSince: before.runningSince, checkError: before.checkError}
 	own, _ := os.ReadFile(a.nginx.ownMain(a.disk)) // what it lacks is found missing below
-	if files, err := a.files(); err != nil {
+	files, err := a.files()
+	if err != nil {
 		seen.checkError = err.Error()
 	} else {
-		a.nginx.learn(files, a.disk.link())
-		a.lua.look(ctx, a.nginx, files, a.disk.link())
-		seen.fingerprint = fingerprint(files, a.disk.link())
-		seen.tree = uploadTree(files, a.disk.link(), seen.fingerprint)
-		seen.desiredFingerprint = a.desiredFingerprint(files)
-		if ctx.Err() == nil {
-			a.seeLoads(files)
-		}
-		dirs := folders(files, a.disk)
-		dirs[filepath.Dir(a.nginx.conf)] = true // also while it is a link
-		a.watcher.follow(dirs)
-		// The same bytes get the same answer; only new ones are worth a process.
-		if seen.fingerprint != before.fingerprint {
-			seen.checkError = ""
-			if e := a.test(ctx, files, seen.onDisk); e != nil {
-				seen.checkError = e.message
-			}
-		}
+		a.observeFiles(ctx, files, &seen)
 		if seen.checkError == "" || a.nginx.owned(a.disk) {
 			a.nginx.learnMain(a.disk, own)
 		}
 	}
-	if tree := a.pristineTree(seen.onDisk); tree != nil {
+	if tree := a.pristineTree(seen.onDisk); tree != nil && seen.files == nil {
 		list, err := a.applier.drifted(seen.onDisk, tree)
 		if err != nil {
 			a.cfg.Log.Warn("look for edits by hand", "error", err)
 		}
-		seen.drift = a.owners.fill(ctx, list, a.disk.tree(seen.onDisk))
+		if seen.drift = a.owners.fill(ctx, list, a.disk.tree(seen.onDisk)); err == nil && len(list) == 0 {
+			seen.files = files
+		}
 	}
 	seen.running, seen.answer, _ = a.applier.running(ctx) // an nginx that does not answer runs nothing of ours
 	a.live.expect(seen.running, seen.running != "" && seen.running == seen.onDisk && a.hasSets())
@@ -78,6 +68,48 @@ func (a *agent) observe(ctx context.Context) {
 	}
 	a.seen = seen
 	a.logDrift(before)
+}
+
+// observeFiles looks at what nginx loads.
+func (a *agent) observeFiles(ctx context.Context, files []loadedFile, seen *observation) {
+	same := a.asBefore(files, seen.onDisk)
+	if same {
+		a.nginx.learnPID(files)
+	} else {
+		a.nginx.learn(files, a.disk.link())
+	}
+	a.lua.look(ctx, a.nginx, files, a.disk.link())
+	if same {
+		seen.files, seen.desired, seen.fingerprint, seen.desiredFingerprint, seen.tree = files, a.seen.desired, a.seen.fingerprint, a.seen.desiredFingerprint, a.seen.tree
+	} else {
+		seen.desired, seen.fingerprint = a.desired, fingerprint(files, a.disk.link())
+		seen.desiredFingerprint = a.desiredFingerprint(files, seen.fingerprint)
+		seen.tree = uploadTree(files, a.disk.link(), seen.fingerprint)
+	}
+	if ctx.Err() == nil {
+		a.seeLoads(files, seen.fingerprint)
+	}
+	if same {
+		return
+	}
+	dirs := folders(files, a.disk)
+	dirs[filepath.Dir(a.nginx.conf)] = true // also while it is a link
+	a.watcher.follow(dirs)
+	// The same bytes get the same answer; only new ones are worth a process.
+	if seen.fingerprint != a.seen.fingerprint {
+		seen.checkError = ""
+		if e := a.test(ctx, files, seen.onDisk); e != nil {
+			seen.checkError = e.message
+		}
+	}
+}
+
+// asBefore says whether the files are those of the last look, when none was edited, and nobody
+// has touched them since. The agent looks when workers start or end, too.
+func (a *agent) asBefore(files []loadedFile, onDisk string) bool {
+	return a.seen.files != nil && onDisk == a.seen.onDisk && a.desired == a.seen.desired && slices.EqualFunc(files, a.seen.files, func(x, y loadedFile) bool {
+		return x.path == y.path && x.changed.Equal(y.changed) && bytes.Equal(x.data, y.data)
+	})
 }
 
 // pristineTree remembers the bundle of the current tree.

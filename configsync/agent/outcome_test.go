@@ -177,7 +177,7 @@ func TestHTTPAccessLog(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		files, err := loadFiles(filepath.Join(dir, "nginx.conf"), nil)
+		files, err := loadFiles(filepath.Join(dir, "nginx.conf"), nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -86,7 +86,7 @@ func TestLoadFilesAsNginx(t *testing.T) {
 		for _, m := range regexp.MustCompile(`(?m)^# configuration file (.*):$`).FindAllStringSubmatch(string(out), -1) {
 			want = append(want, filepath.Clean(m[1]))
 		}
-		files, err := loadFiles(conf, nil)
+		files, err := loadFiles(conf, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

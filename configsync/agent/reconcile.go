@@ -28,7 +28,7 @@ func (a *agent) untilDue(now time.Time) time.Duration {
 	}
 	at := now
 	if !a.lastTry.IsZero() {
-		at = later(at, a.lastTry.Add(a.cfg.Coalesce))
+		at = later(at, a.lastTry.Add(a.coalesce()))
 	}
 	if !a.applier.lastReload.IsZero() {
 		at = later(at, a.applier.lastReload.Add(a.debt.stretch()*a.reloadEvery))
@@ -38,6 +38,15 @@ func (a *agent) untilDue(now time.Time) time.Duration {
 		at = later(at, a.retryAt)
 	}
 	return at.Sub(now)
+}
+
+// coalesce is for how long changes are collected: not for longer than the fleet wants between two
+// reloads, which is who says how fresh nodes have to be.
+func (a *agent) coalesce() time.Duration {
+	if a.reloadEvery > 0 {
+		return min(a.cfg.Coalesce, a.reloadEvery)
+	}
+	return a.cfg.Coalesce
 }
 
 func later(a, b time.Time) time.Time {

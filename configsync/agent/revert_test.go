@@ -49,7 +49,7 @@ func TestRevert(t *testing.T) {
 	if left := s.hunks(); len(ids) < 3 || len(left) != 0 {
 		t.Errorf("of %v are left %+v, %+v", ids, left, a.results)
 	}
-	if list, err := drift(s.disk.tree(digest), s.disk.pristine(digest), nil); err != nil || len(list) != 0 {
+	if list, err := s.disk.drift(s.disk.tree(digest), s.disk.pristine(digest), nil); err != nil || len(list) != 0 {
 		t.Errorf("%v, the tree differs: %+v", err, list)
 	}
 	if len(a.results) != len(ids) || a.results[0].Error != "" {

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"bytes"
-	"os"
 
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 )
@@ -18,14 +17,10 @@ type seenFile struct {
 	includes []string          // patterns, in the order of the file
 }
 
-// read reads a file, and parses it if it is another one than before.
-func (s seenFiles) read(path string) (*seenFile, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+// parsed returns what bytes of a file mean, and parses them if they are others than before.
+func (s seenFiles) parsed(path string, data []byte) *seenFile {
 	if old := s[path]; old != nil && bytes.Equal(old.data, data) {
-		return old, nil
+		return old
 	}
 	f := &seenFile{data: data}
 	if config, err := nginxconf.Parse(path, string(data)); err == nil {
@@ -39,7 +34,7 @@ func (s seenFiles) read(path string) (*seenFile, error) {
 	if s != nil {
 		s[path] = f
 	}
-	return f, nil
+	return f
 }
 
 // keep forgets all files but these.

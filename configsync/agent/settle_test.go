@@ -52,6 +52,30 @@ func (s *site) file(path string) string {
 
 const serverFile = "servers/acme.a.test.conf"
 
+// TestOverwrittenForAWhile: of two edits that are adopted one after the other the second is lost
+// for as long as the first is alone, and not any longer.
+func TestOverwrittenForAWhile(t *testing.T) {
+	s := newSite(t, true)
+	s.mustApply(s.tree("a.test", ""))
+	both := s.tree("a.test", "proxy_read_timeout 7s;")
+	edited := filepath.Join(s.disk.link(), filepath.FromSlash(serverFile))
+	if err := os.WriteFile(edited, []byte(both.File(serverFile).Data), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.mustApply(s.tree("a.test", "proxy_read_timeout 9s;"))
+	if len(s.overwritten) != 1 || s.overwritten[0].Path != serverFile {
+		t.Errorf("the edit is lost and not reported: %+v", s.overwritten)
+	}
+	s.mustApply(s.tree("a.test", "proxy_read_timeout 10s;"))
+	if len(s.overwritten) != 1 {
+		t.Errorf("it is still lost: %+v", s.overwritten)
+	}
+	s.mustApply(both)
+	if len(s.overwritten) != 0 {
+		t.Errorf("the bundle has it, and it is reported as lost: %+v", s.overwritten)
+	}
+}
+
 // TestCarry: an allowed edit goes on into the next bundle, another one does not.
 func TestCarry(t *testing.T) {
 	s := newSite(t, true)

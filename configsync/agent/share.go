@@ -26,7 +26,7 @@ func (d disk) share(path string, f *nginxconf.File, made map[string]bool) bool {
 	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm() != 0o644 || info.Size() != int64(len(f.Data)) {
 		return false
 	}
-	if b, err := os.ReadFile(old); err != nil || string(b) != f.Data {
+	if is, err := d.read.read(old); err != nil || string(is.data) != f.Data {
 		return false
 	}
 	dir := filepath.Dir(path)

@@ -46,7 +46,7 @@ func TestShare(t *testing.T) {
 	}
 	whole := func(tree *nginxconf.Tree) {
 		t.Helper()
-		if list, err := drift(d.tree(tree.Digest), tree, nginxconf.Places{}); err != nil || len(list) > 0 {
+		if list, err := d.drift(d.tree(tree.Digest), tree, nginxconf.Places{}); err != nil || len(list) > 0 {
 			t.Errorf("%v, %+v", err, list)
 		}
 	}

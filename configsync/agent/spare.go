@@ -45,16 +45,14 @@ func (a *applier) running(ctx context.Context) (digest, answer string, err error
 // same words in the same places of the same files.
 func (a *applier) reloadNeeded(ctx context.Context, previous string, tree *nginxconf.Tree) bool {
 	old := a.disk.pristine(previous)
-	if old == nil || a.loaded == nil || !a.loaded() || a.nginx.master() == 0 {
+	if old == nil || !sameToNginx(old, tree) || a.loaded == nil || !a.loaded() || a.nginx.master() == 0 {
 		return true
 	}
-	if edits, err := drift(a.disk.tree(previous), old, a.places(previous)); err != nil || len(edits) > 0 {
+	if edits, err := a.disk.drift(a.disk.tree(previous), old, a.places(previous)); err != nil || len(edits) > 0 {
 		return true
 	}
-	if digest, _, err := a.running(ctx); err != nil || digest != previous {
-		return true
-	}
-	return !sameToNginx(old, tree)
+	digest, _, err := a.running(ctx)
+	return err != nil || digest != previous
 }
 
 // spareReload proves that nginx runs the new tree although it was not told to load it: its

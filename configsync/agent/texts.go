@@ -15,9 +15,9 @@ import (
 func (d disk) texts() []loadedFile {
 	var list []loadedFile
 	for _, pattern := range nginxconf.Texts {
-		for _, path := range glob(filepath.Join(d.link(), pattern)) {
-			if b, err := os.ReadFile(path); err == nil { // what is not there is seen as removed
-				list = append(list, loadedFile{path: path, data: b, private: filepath.Ext(path) == ".key"})
+		for _, path := range d.read.glob(filepath.Join(d.link(), pattern)) {
+			if is, err := d.read.read(path); err == nil { // what is not there is seen as removed
+				list = append(list, loadedFile{path: path, data: is.data, private: filepath.Ext(path) == ".key", changed: is.changed})
 			}
 		}
 	}

@@ -94,19 +94,19 @@ func checkSecrets(t *testing.T, s *site, tree *nginxconf.Tree, other string) {
 		t.Fatal(err)
 	}
 	key := filepath.Join(s.disk.tree(tree.Digest), "certs", "acme.shop.key")
-	if list, err := drift(s.disk.tree(tree.Digest), tree, nginxconf.Places{}); err != nil || len(list) != 0 {
+	if list, err := s.disk.drift(s.disk.tree(tree.Digest), tree, nginxconf.Places{}); err != nil || len(list) != 0 {
 		t.Errorf("drift of an untouched tree: %v %v", list, err)
 	}
 	if err := os.Chmod(key, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if list, err := drift(s.disk.tree(tree.Digest), tree, nginxconf.Places{}); err != nil || len(list) != 1 || !strings.Contains(list[0].Diff, "-mode 600") {
+	if list, err := s.disk.drift(s.disk.tree(tree.Digest), tree, nginxconf.Places{}); err != nil || len(list) != 1 || !strings.Contains(list[0].Diff, "-mode 600") {
 		t.Errorf("drift of a key that everybody reads: %v %v", list, err)
 	}
 	if err := os.WriteFile(key, []byte(other), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	list, err := drift(s.disk.tree(tree.Digest), tree, nginxconf.Places{})
+	list, err := s.disk.drift(s.disk.tree(tree.Digest), tree, nginxconf.Places{})
 	if err != nil || len(list) != 1 || strings.Count(list[0].Diff, "sluice_hidden_secret sha256:") != 2 || strings.Contains(list[0].Diff, "BEGIN") {
 		t.Errorf("drift of another key: %v %v", list, err)
 	}

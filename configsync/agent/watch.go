@@ -3,8 +3,11 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -20,6 +23,9 @@ type watcher struct {
 	notify *fsnotify.Watcher
 	log    *slog.Logger
 	out    chan struct{}
+
+	mu      sync.Mutex
+	written map[string]bool // files that were written to in their places; guarded by mu
 }
 
 func newWatcher(log *slog.Logger) (*watcher, error) {
@@ -60,6 +66,7 @@ func (w *watcher) run(ctx context.Context) {
 				return
 			}
 			if !strings.HasPrefix(filepath.Base(e.Name), ".") {
+				w.note(e)
 				quiet.Reset(settle)
 			}
 		case err, ok := <-w.notify.Errors:
@@ -76,11 +83,37 @@ func (w *watcher) run(ctx context.Context) {
 	}
 }
 
+// note takes note of a file that somebody writes to. What is replaced is another file.
+func (w *watcher) note(e fsnotify.Event) {
+	if !e.Has(fsnotify.Write) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.written == nil {
+		w.written = map[string]bool{}
+	}
+	w.written[e.Name] = true
+}
+
+// takeWritten names those files since the last call.
+func (w *watcher) takeWritten() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	paths := slices.Collect(maps.Keys(w.written))
+	w.written = nil
+	return paths
+}
+
 // folders are those of all loaded files, and the tree's as it is reached now.
 func folders(files []loadedFile, d disk) map[string]bool {
-	dirs := map[string]bool{d.root: true}
+	dirs, seen := map[string]bool{d.root: true}, map[string]bool{}
 	for _, f := range files {
 		dir := filepath.Dir(f.path)
+		if seen[dir] {
+			continue
+		}
+		seen[dir] = true
 		if real, err := filepath.EvalSymlinks(dir); err == nil {
 			dirs[real] = true
 		}

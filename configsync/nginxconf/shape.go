@@ -13,16 +13,18 @@ import (
 // endpoints, and is left out, too.
 func (t *Tree) Shape() string {
 	h := sha256.New()
-	for _, f := range t.Files {
-		data := f.Data
-		switch {
-		case isUpstream(f.Path):
-			data = bare(data)
+	var text []byte // of one file after the other, so that a large tree is not copied into as many pieces
+	for i := range t.Files {
+		switch f := &t.Files[i]; {
+		case IsUpstream(f.Path):
+			text = appendBare(text[:0], f.Data)
 		case f.Path == DigestFile && t.Digest != "":
-			data = strings.Replace(data, t.Digest, "", 1)
+			text = append(text[:0], strings.Replace(f.Data, t.Digest, "", 1)...)
+		default:
+			text = append(text[:0], f.Data...)
 		}
-		_, _ = fmt.Fprintf(h, "%d %s %d ", len(f.Path), f.Path, len(data))
-		h.Write([]byte(data))
+		_, _ = fmt.Fprintf(h, "%d %s %d ", len(t.Files[i].Path), t.Files[i].Path, len(text))
+		h.Write(text)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
@@ -33,7 +35,7 @@ func (t *Tree) WithEndpoints(newer *Tree) *Tree {
 	var files []File
 	for i := range t.Files {
 		f := &t.Files[i]
-		if !isUpstream(f.Path) {
+		if !IsUpstream(f.Path) {
 			continue
 		}
 		other := newer.File(f.Path)
@@ -54,20 +56,47 @@ func (t *Tree) WithEndpoints(newer *Tree) *Tree {
 	return &out
 }
 
-func isUpstream(path string) bool { return strings.HasPrefix(path, "upstreams/") }
+// IsUpstream says whether a path in a tree is that of an upstream's file.
+func IsUpstream(path string) bool { return strings.HasPrefix(path, "upstreams/") }
 
 // bare is the text of an upstream's file without its servers.
-func bare(data string) string {
-	var b strings.Builder
+func bare(data string) string { return string(appendBare(nil, data)) }
+
+func appendBare(b []byte, data string) []byte {
 	for line := range strings.Lines(data) {
 		switch word, rest, _ := strings.Cut(strings.TrimLeft(line, " "), " "); word {
 		case "server":
 		case "zone":
 			name, _, _ := strings.Cut(rest, " ")
-			b.WriteString("zone " + name + "\n")
+			b = append(append(append(b, "zone "...), name...), '\n')
 		default:
-			b.WriteString(line)
+			b = append(b, line...)
 		}
+	}
+	return b
+}
+
+// AnyEndpoints is the file's text, for an upstream's with a word in the place of each endpoint's
+// address, and endpoints that are alike but for that once: to nginx -t one valid address is as
+// good as another. Whatever else differs, such as a weight or the size of a zone, stays.
+func (f *File) AnyEndpoints() string {
+	if !IsUpstream(f.Path) {
+		return f.Data
+	}
+	var b strings.Builder
+	last := ""
+	for line := range strings.Lines(f.Data) {
+		if words := strings.Fields(line); len(words) > 1 && words[0] == "server" {
+			words[1] = "ipv4"
+			if strings.Contains(line, "[") {
+				words[1] = "ipv6"
+			}
+			if line = strings.Join(words, " ") + "\n"; line == last {
+				continue
+			}
+		}
+		b.WriteString(line)
+		last = line
 	}
 	return b.String()
 }

@@ -27,10 +27,6 @@ type program struct {
 	mimeTypes   string   // content of the file that nginx.conf usually includes
 }
 
-// builtIn are the modules that nginx has unless it was built without them, of those that
-// the renderer asks for.
-var builtIn = []string{"http_map_module", "http_split_clients_module", "http_upstream_keepalive_module", "http_upstream_zone_module"}
-
 var (
 	versionLine = regexp.MustCompile(`(?m)^nginx version: \S*?/(\S+)`)
 	moduleFlag  = regexp.MustCompile(`--(with|without)-(\w+_module)\b`)
@@ -49,7 +45,7 @@ func readProgram(ctx context.Context, path, modules string) (*program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask for its version: %w: %s", err, out)
 	}
-	p := &program{path: path, moduleNames: slices.Clone(builtIn)}
+	p := &program{path: path, moduleNames: slices.Clone(nginxconf.BuiltIn)}
 	prefix, conf := p.parse(string(out))
 	if p.version == "" {
 		return nil, fmt.Errorf("read the output of -V: no version in %q", out)

@@ -29,7 +29,7 @@ func logger(t *testing.T) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-var facts = gateway.NodeFacts{TreePath: "/var/lib/sluice/tree/current", Listen: []string{"80", "[::]:80", "10.9.8.7:443"}, Modules: builtIn, AccessLog: "/var/log/nginx/access.log"}
+var facts = gateway.NodeFacts{TreePath: "/var/lib/sluice/tree/current", Listen: []string{"80", "[::]:80", "10.9.8.7:443"}, Modules: nginxconf.BuiltIn, AccessLog: "/var/log/nginx/access.log"}
 
 // snapshot is one tenant with one route, and an override's text.
 func snapshot(text string) *gateway.Snapshot {

@@ -237,7 +237,7 @@ func (d *drifting) allows(two string) {
 	}
 	d.says("the edit has gone on", "9 alike, 1 differs in 1 directive", ids[0], "allowed until 2099-0")
 
-	end := time.Now().Add(2 * time.Second).UTC().Format(time.RFC3339Nano)
+	end := time.Now().Add(15 * time.Second).UTC().Format(time.RFC3339Nano)
 	d.settle(ids, "--allow-until", end, "--reason", "OPS-8 is done")
 	until(d.t, rollout, "the date has passed", func() error {
 		var n gateway.Node

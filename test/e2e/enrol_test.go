@@ -60,7 +60,7 @@ func (s *instance) agentCommand(ctx context.Context, m mirror, token string) (*e
 // turnsAway expects that an agent of m with that token ends, and says why.
 func (s *instance) turnsAway(m mirror, token string, want ...string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), rollout)
 	defer cancel()
 	cmd, log := s.agentCommand(ctx, m, token)
 	err := cmd.Run()
@@ -150,7 +150,7 @@ func (s *instance) distrustsOthers(m mirror) {
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	until(s.t, time.Minute, "a word about the other control plane", func() error {
+	until(s.t, rollout, "a word about the other control plane", func() error {
 		if !strings.Contains(log.String(), "this is not the control plane that made the enrolment token") {
 			return fmt.Errorf("it says %s", log)
 		}
@@ -198,7 +198,7 @@ func (s *instance) revokes(m mirror, next string, cmd *exec.Cmd) {
 		t.Fatal(err)
 	}
 	log := cmd.Stderr.(*output)
-	until(t, time.Minute, "a word about the revocation", func() error {
+	until(t, rollout, "a word about the revocation", func() error {
 		if !strings.Contains(log.String(), "was revoked; to take the node back") {
 			return fmt.Errorf("it says %s", log)
 		}
@@ -231,7 +231,7 @@ func (s *instance) revokes(m mirror, next string, cmd *exec.Cmd) {
 	}
 }
 
-// A certificate of half a minute is renewed again and again, without a token, and also over a
+// A certificate of a minute is renewed again and again, without a token, and also over a
 // restart of the control plane.
 func TestRenewal(t *testing.T) {
 	one, two := backend(t, "one", ""), backend(t, "two", "")
@@ -241,7 +241,7 @@ func TestRenewal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	short := strings.Replace(string(text), "agents: {", "agents: {certificateLifetime: 30s, ", 1)
+	short := strings.Replace(string(text), "agents: {", "agents: {certificateLifetime: 1m, ", 1)
 	if err := os.WriteFile(file, []byte(short), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -255,7 +255,7 @@ func TestRenewal(t *testing.T) {
 	}
 	s.kill()
 	s.launch()
-	until(t, time.Minute, "a renewal", func() error {
+	until(t, rollout, "a renewal", func() error {
 		if now, err := os.ReadFile(m.identity()); err != nil || string(now) == string(first) {
 			return fmt.Errorf("the same certificate: %w", err)
 		}

@@ -51,7 +51,7 @@ func TestNginxLua(t *testing.T) {
 		return nil
 	})
 	fmt.Printf("figure nginx_lua_evidence_down_s %.1f s goal 10\n", took.Seconds())
-	s.ejectedByFleetOnly(one)
+	s.ejectedByFleetOnly(m, one)
 	order(t, one, "heal=1")
 	until(t, rollout, "the endpoint returns", func() error { return m.serves("one") })
 
