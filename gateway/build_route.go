@@ -160,6 +160,7 @@ func checkPath(p string) error {
 }
 
 func (b *builder) effectiveRoute(r *Route, overrides []*Override) *EffectiveRoute {
+	b.checkFilters(r)
 	respond := b.respond(r)
 	e := &EffectiveRoute{Tenant: r.Tenant, Name: r.Name, Respond: respond, IPAccess: b.ipAccess(r), Targets: b.targets(r, respond), Timeout: r.Spec.Timeout,
 		MaxBodySize: cmp.Or(r.Spec.MaxBodySize, DefaultMaxBodySize), SingleLabel: r.Spec.SingleLabel}
