@@ -163,7 +163,8 @@ func (b *builder) effectiveRoute(r *Route, overrides []*Override) *EffectiveRout
 	b.checkFilters(r)
 	respond := b.respond(r)
 	e := &EffectiveRoute{Tenant: r.Tenant, Name: r.Name, Respond: respond, IPAccess: b.ipAccess(r), Targets: b.targets(r, respond), Timeout: r.Spec.Timeout,
-		MaxBodySize: cmp.Or(r.Spec.MaxBodySize, DefaultMaxBodySize), SingleLabel: r.Spec.SingleLabel}
+		MaxBodySize: cmp.Or(r.Spec.MaxBodySize, DefaultMaxBodySize), SingleLabel: r.Spec.SingleLabel,
+		RequestHeaders: b.headerEdit(r, towardsUpstream), ResponseHeaders: b.headerEdit(r, towardsClient)}
 	slices.SortFunc(overrides, func(x, y *Override) int {
 		return cmp.Or(cmp.Compare(x.Spec.Precedence, y.Spec.Precedence), cmp.Compare(x.Name, y.Name))
 	})

@@ -12,6 +12,8 @@ var filterKinds = []struct {
 }{
 	{"respond", func(f *Filter) bool { return f.Respond != nil }},
 	{"ipAccess", func(f *Filter) bool { return f.IPAccess != nil }},
+	{"requestHeaders", func(f *Filter) bool { return f.RequestHeaders != nil }},
+	{"responseHeaders", func(f *Filter) bool { return f.ResponseHeaders != nil }},
 }
 
 // kinds names the filters of an entry.
@@ -84,7 +86,8 @@ func article(word string) string {
 // sameFilters says whether two routes have filters that say the same.
 func (e *EffectiveRoute) sameFilters(o *EffectiveRoute) bool {
 	return same(e.Respond, o.Respond) &&
-		same(e.IPAccess, o.IPAccess)
+		same(e.IPAccess, o.IPAccess) &&
+		same(e.RequestHeaders, o.RequestHeaders) && same(e.ResponseHeaders, o.ResponseHeaders)
 }
 
 func same[T any](a, b *T) bool { return a == b || reflect.DeepEqual(a, b) }

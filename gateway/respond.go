@@ -13,6 +13,11 @@ type Filter struct {
 	Respond *Respond `json:"respond,omitempty"`
 	// IPAccess refuses clients by their addresses, before anything else is done.
 	IPAccess *IPAccess `json:"ipAccess,omitempty"`
+	// RequestHeaders changes the fields that an upstream gets.
+	RequestHeaders *HeaderEdit `json:"requestHeaders,omitempty"`
+	// ResponseHeaders changes the fields that a client gets, with answers of Sluice's own too,
+	// which keep their Content-Type.
+	ResponseHeaders *HeaderEdit `json:"responseHeaders,omitempty"`
 }
 
 // Respond is a fixed answer, with which a path is denied, for example.

@@ -114,6 +114,9 @@ type EffectiveRoute struct {
 	Respond *Respond `json:"respond,omitempty"`
 	// IPAccess refuses clients by their addresses. Its networks are canonical.
 	IPAccess *IPAccess `json:"ipAccess,omitempty"`
+	// RequestHeaders and ResponseHeaders change heads. Names are in lower case.
+	RequestHeaders  *HeaderEdit `json:"requestHeaders,omitempty"`
+	ResponseHeaders *HeaderEdit `json:"responseHeaders,omitempty"`
 	// Nginx is what overrides add to the location blocks, strongest last.
 	Nginx []NginxText `json:"nginx,omitempty"`
 	// Origins says of each changed field who set it, sorted by field.

@@ -176,7 +176,7 @@ func (x *exchange) requestBlock(dst []byte) []byte {
 	if r.Trailers {
 		dst = http2.AppendField(dst, []byte("te"), []byte("trailers"))
 	}
-	x.lines = x.appendForwarded(x.lines[:0])
+	x.lines = x.appendForwarded(x.route.request.append(x.lines[:0]))
 	return appendLines(dst, x.lines)
 }
 

@@ -82,7 +82,7 @@ func (x *exchange) requestHead(dst []byte) []byte {
 	}
 	dst = append(dst, '\r', '\n')
 
-	dst = http1.AppendFields(dst, b, r.Fields, x.forwards)
+	dst = x.route.request.append(http1.AppendFields(dst, b, r.Fields, x.forwards))
 	switch {
 	case r.WebSocket:
 		dst = append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
@@ -106,6 +106,9 @@ func (x *exchange) forwards(i int) bool {
 		return false
 	}
 	b := x.head()
+	if x.route.request.drops(r.Fields[i].Name.Of(b)) {
+		return false
+	}
 	return !r.Options.Named || k == http1.KeyContentLength || !r.Fields.NamedBy(b, r.Fields[i].Name.Of(b))
 }
 

@@ -184,6 +184,9 @@ func (f *streamFront) appendAnswer(x *exchange, dst []byte) []byte {
 			dst = http2.AppendField(dst, r.Fields[i].Name.Of(b), r.Fields[i].Value.Of(b))
 		}
 	}
+	if e := x.editAnswer(); e != nil {
+		dst = appendLines(dst, e.lines)
+	}
 	return dst
 }
 

@@ -38,6 +38,8 @@ type route struct {
 	respond *fixed  // nil: requests go to a target
 	access  *access // nil: everybody may ask
 	refused *target // without an upstream: the counters of those who may not
+	// request and response change heads; nil: as they come.
+	request, response *edits
 }
 
 // target is one upstream of a route, with the counters of the pair.
@@ -221,9 +223,10 @@ func (r *registry) host(h *gateway.Host) *host {
 }
 
 func (r *registry) route(e *gateway.EffectiveRoute) *route {
-	out := &route{from: e, timeout: int64(e.Timeout), maxBody: int64(e.MaxBodySize)}
+	out := &route{from: e, timeout: int64(e.Timeout), maxBody: int64(e.MaxBodySize), request: newEdits(e.RequestHeaders), response: newEdits(e.ResponseHeaders)}
 	if e.Respond != nil {
 		out.respond = newFixed(e.Respond, r.counters(statsKey{tenant: e.Tenant, route: e.Name}))
+		out.respond.fields = out.response.own(out.respond.fields, 0)
 	}
 	if out.access = newAccess(e.IPAccess); out.access != nil {
 		out.refused = &target{stats: r.counters(statsKey{tenant: e.Tenant, route: e.Name})}

@@ -78,6 +78,18 @@ func (r *renderer) singleLabel(w *writer, route *gateway.EffectiveRoute) {
 
 // body lists what Sluice itself puts into a location of the route.
 func (r *renderer) body(route *gateway.EffectiveRoute) locationBody {
+	if why := r.unsaid(route); why != "" {
+		r.problem(routeRef(route), "spec.filters", "not_portable", "The filters can't be said in nginx, which answers 503 instead: %s", why)
+		return closed(route)
+	}
+	b := r.answer(route)
+	r.editRequest(&b, route)
+	r.editAnswer(&b, route)
+	return b
+}
+
+// answer lists what answers the route's requests: an upstream or nginx itself.
+func (r *renderer) answer(route *gateway.EffectiveRoute) locationBody {
 	if route.Respond != nil {
 		return r.respond(route)
 	}

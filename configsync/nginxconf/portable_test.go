@@ -74,6 +74,20 @@ var fates = []fate{
 	{"EffectiveRoute.Respond.Body", isRendered, func(p *portable) { p.fixed.Respond.Body = "never" }},
 	{"EffectiveRoute.IPAccess.Allow", isRendered, func(p *portable) { p.route.IPAccess = &gateway.IPAccess{Allow: []string{"10.0.0.0/8"}} }},
 	{"EffectiveRoute.IPAccess.Deny", isRendered, func(p *portable) { p.fixed.IPAccess = &gateway.IPAccess{Deny: []string{"10.0.0.0/8"}} }},
+	{"EffectiveRoute.RequestHeaders.Set", isRendered, func(p *portable) {
+		p.route.RequestHeaders = &gateway.HeaderEdit{Set: map[string]string{"x-a": "b"}}
+	}},
+	{"EffectiveRoute.RequestHeaders.Add", isNotPortable, func(p *portable) {
+		p.route.RequestHeaders = &gateway.HeaderEdit{Add: map[string]string{"x-a": "b"}}
+	}},
+	{"EffectiveRoute.RequestHeaders.Remove", isRendered, func(p *portable) { p.route.RequestHeaders = &gateway.HeaderEdit{Remove: []string{"x-a"}} }},
+	{"EffectiveRoute.ResponseHeaders.Set", isRendered, func(p *portable) {
+		p.fixed.ResponseHeaders = &gateway.HeaderEdit{Set: map[string]string{"x-a": "b"}}
+	}},
+	{"EffectiveRoute.ResponseHeaders.Add", isRendered, func(p *portable) {
+		p.route.ResponseHeaders = &gateway.HeaderEdit{Add: map[string]string{"x-a": "b"}}
+	}},
+	{"EffectiveRoute.ResponseHeaders.Remove", isRendered, func(p *portable) { p.route.ResponseHeaders = &gateway.HeaderEdit{Remove: []string{"x-a"}} }},
 	{"EffectiveRoute.Nginx.Override", isRendered, func(p *portable) {
 		p.route.Nginx = []gateway.NginxText{{Override: gateway.Ref{Kind: gateway.KindOverride, Name: "o"}, Text: "gzip on;"}}
 	}},

@@ -1861,6 +1861,8 @@ export interface components {
         Filter: {
             respond?: components["schemas"]["Respond"];
             ipAccess?: components["schemas"]["IPAccess"];
+            requestHeaders?: components["schemas"]["HeaderEdit"];
+            responseHeaders?: components["schemas"]["HeaderEdit"];
         };
         /** @description A fixed answer, given instead of asking an upstream. It denies a path, for example. */
         Respond: {
@@ -1878,6 +1880,19 @@ export interface components {
             allow?: string[];
             /** @description Addresses and networks whose clients are refused. */
             deny?: string[];
+        };
+        /** @description Changes the fields of a head. A name stands in one of the lists only, and its case does not count. Values are taken as they stand. Refused are fields that concern framing or the connection, and of requests those that tell who the client is. */
+        HeaderEdit: {
+            /** @description Gives a field this value and no other. */
+            set?: {
+                [key: string]: string;
+            };
+            /** @description Puts a further field behind those that there are. */
+            add?: {
+                [key: string]: string;
+            };
+            /** @description Takes all fields of that name out. */
+            remove?: string[];
         };
         /** @description Compares the normalised path. At most one key is set; none is prefix `/`. */
         PathMatch: {
@@ -2399,6 +2414,8 @@ export interface components {
             singleLabel?: boolean;
             respond?: components["schemas"]["Respond"];
             ipAccess?: components["schemas"]["IPAccess"];
+            requestHeaders?: components["schemas"]["HeaderEdit"];
+            responseHeaders?: components["schemas"]["HeaderEdit"];
             nginx?: {
                 override: components["schemas"]["Ref"];
                 text: string;
