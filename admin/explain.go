@@ -82,7 +82,30 @@ func explain(snap *gateway.Snapshot, normalise func(string) (string, error), met
 	}
 	x.Route = chosen
 	explainTargets(&x, snap, chosen)
+	explainFilters(&x, chosen)
 	return x
+}
+
+// explainFilters says what of the request changes on its way.
+func explainFilters(x *api.Explanation, route *gateway.EffectiveRoute) {
+	if d := route.Redirect; d != nil && !d.Always() {
+		x.Answer.Message += fmt.Sprintf(" Before that, requests that did not come by %s are sent there with %d.", d.Scheme, d.Status)
+	}
+	w := route.Rewrite
+	if w == nil {
+		return
+	}
+	var asked []string
+	if w.Path != "" {
+		asked = append(asked, "path "+w.Path)
+	}
+	if w.Prefix != "" {
+		asked = append(asked, w.Prefix+" in the place of the rule's prefix")
+	}
+	if w.Host != "" {
+		asked = append(asked, "host "+w.Host)
+	}
+	x.Answer.Message += " The upstream is asked for " + strings.Join(asked, ", ") + "."
 }
 
 func hostReason(entry *gateway.Host, host string) string {
@@ -174,6 +197,8 @@ func explainTargets(x *api.Explanation, snap *gateway.Snapshot, route *gateway.E
 	}
 	name := route.Tenant + "/" + route.Name
 	switch {
+	case route.Redirect != nil && route.Redirect.Always():
+		x.Answer = api.ExplainedAnswer{Status: route.Redirect.Status, Message: fmt.Sprintf("Sluice answers %d: the redirect filter of route %s sends clients elsewhere.", route.Redirect.Status, name)}
 	case route.Respond != nil:
 		x.Answer = api.ExplainedAnswer{Status: route.Respond.Status, Message: fmt.Sprintf("Sluice answers %d: the respond filter of route %s says so.", route.Respond.Status, name)}
 	case len(route.Targets) == 0:

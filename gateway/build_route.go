@@ -161,10 +161,11 @@ func checkPath(p string) error {
 
 func (b *builder) effectiveRoute(r *Route, overrides []*Override) *EffectiveRoute {
 	b.checkFilters(r)
-	respond := b.respond(r)
-	e := &EffectiveRoute{Tenant: r.Tenant, Name: r.Name, Respond: respond, IPAccess: b.ipAccess(r), Targets: b.targets(r, respond), Timeout: r.Spec.Timeout,
+	e := &EffectiveRoute{Tenant: r.Tenant, Name: r.Name, Respond: b.respond(r), IPAccess: b.ipAccess(r), Rewrite: b.rewrite(r), Redirect: b.redirect(r), Timeout: r.Spec.Timeout,
 		MaxBodySize: cmp.Or(r.Spec.MaxBodySize, DefaultMaxBodySize), SingleLabel: r.Spec.SingleLabel,
 		RequestHeaders: b.headerEdit(r, towardsUpstream), ResponseHeaders: b.headerEdit(r, towardsClient)}
+	b.settle(r, e)
+	e.Targets = b.targets(r, e)
 	slices.SortFunc(overrides, func(x, y *Override) int {
 		return cmp.Or(cmp.Compare(x.Spec.Precedence, y.Spec.Precedence), cmp.Compare(x.Name, y.Name))
 	})
@@ -198,12 +199,12 @@ func (b *builder) effectiveRoute(r *Route, overrides []*Override) *EffectiveRout
 
 // targets returns the usable targets of a route. A route that is left without one stays,
 // and answers 503, so that its requests do not fall to a broader route.
-func (b *builder) targets(r *Route, respond *Respond) []Target {
+func (b *builder) targets(r *Route, e *EffectiveRoute) []Target {
 	out := []Target{}
-	if respond != nil {
+	if e.Respond != nil || e.Redirect != nil && e.Redirect.Always() {
 		if len(r.Spec.To) > 0 {
 			b.report(Problem{Object: r.Ref(), Field: "spec.to", Code: "target_unused",
-				Message: "The respond filter answers every request of this route, so nothing is sent to its upstreams: take out spec.to or the filter."})
+				Message: "A filter answers every request of this route, so nothing is sent to its upstreams: take out spec.to or the filter."})
 		}
 		return out
 	}
@@ -224,7 +225,7 @@ func (b *builder) targets(r *Route, respond *Respond) []Target {
 			out = append(out, Target{Upstream: key, Weight: weight})
 		}
 	}
-	if len(r.Spec.To) == 0 {
+	if len(r.Spec.To) == 0 && e.Redirect == nil {
 		b.report(Problem{Object: r.Ref(), Field: "spec.to", Code: "target_missing",
 			Message: "The route names no upstream, so its requests are answered 503: list at least one under spec.to."})
 	}

@@ -14,6 +14,8 @@ var filterKinds = []struct {
 	{"ipAccess", func(f *Filter) bool { return f.IPAccess != nil }},
 	{"requestHeaders", func(f *Filter) bool { return f.RequestHeaders != nil }},
 	{"responseHeaders", func(f *Filter) bool { return f.ResponseHeaders != nil }},
+	{"rewrite", func(f *Filter) bool { return f.Rewrite != nil }},
+	{"redirect", func(f *Filter) bool { return f.Redirect != nil }},
 }
 
 // kinds names the filters of an entry.
@@ -87,7 +89,8 @@ func article(word string) string {
 func (e *EffectiveRoute) sameFilters(o *EffectiveRoute) bool {
 	return same(e.Respond, o.Respond) &&
 		same(e.IPAccess, o.IPAccess) &&
-		same(e.RequestHeaders, o.RequestHeaders) && same(e.ResponseHeaders, o.ResponseHeaders)
+		same(e.RequestHeaders, o.RequestHeaders) && same(e.ResponseHeaders, o.ResponseHeaders) &&
+		same(e.Rewrite, o.Rewrite) && same(e.Redirect, o.Redirect)
 }
 
 func same[T any](a, b *T) bool { return a == b || reflect.DeepEqual(a, b) }

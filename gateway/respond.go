@@ -18,6 +18,10 @@ type Filter struct {
 	// ResponseHeaders changes the fields that a client gets, with answers of Sluice's own too,
 	// which keep their Content-Type.
 	ResponseHeaders *HeaderEdit `json:"responseHeaders,omitempty"`
+	// Rewrite changes what an upstream is asked for.
+	Rewrite *Rewrite `json:"rewrite,omitempty"`
+	// Redirect sends clients elsewhere.
+	Redirect *Redirect `json:"redirect,omitempty"`
 }
 
 // Respond is a fixed answer, with which a path is denied, for example.

@@ -110,13 +110,16 @@ type EffectiveRoute struct {
 	MaxBodySize Size     `json:"maxBodySize"`
 	// SingleLabel answers 404 under a wildcard host for more than one label.
 	SingleLabel bool `json:"singleLabel,omitempty"`
-	// Respond answers the requests; there are no targets then.
+	// Respond answers the requests that no redirect takes; there are no targets then.
 	Respond *Respond `json:"respond,omitempty"`
 	// IPAccess refuses clients by their addresses. Its networks are canonical.
 	IPAccess *IPAccess `json:"ipAccess,omitempty"`
 	// RequestHeaders and ResponseHeaders change heads. Names are in lower case.
 	RequestHeaders  *HeaderEdit `json:"requestHeaders,omitempty"`
 	ResponseHeaders *HeaderEdit `json:"responseHeaders,omitempty"`
+	// Rewrite and Redirect have names, paths and statuses in normal form.
+	Rewrite  *Rewrite  `json:"rewrite,omitempty"`
+	Redirect *Redirect `json:"redirect,omitempty"`
 	// Nginx is what overrides add to the location blocks, strongest last.
 	Nginx []NginxText `json:"nginx,omitempty"`
 	// Origins says of each changed field who set it, sorted by field.

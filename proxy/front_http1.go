@@ -135,7 +135,7 @@ func (c *conn) refuse(x *exchange, e *http1.Error) bool {
 	b := http1.AppendStatus(x.toClient.out[:0], e.Status, []byte(statusText(e.Status)))
 	if fixed != nil {
 		text = fixed.body
-		b = append(append(b, *c.p.date.Load()...), fixed.fields...)
+		b = x.fixedFields(b, fixed)
 	} else {
 		text = x.ownText(e)
 		b = x.ownFields(b, e, len(text))

@@ -221,7 +221,7 @@ func (f *streamFront) refuse(x *exchange, e *http1.Error) bool {
 	var text []byte
 	if fixed := x.fixed(e); fixed != nil {
 		text = fixed.body
-		f.text = append(append(f.text[:0], *f.c.p.date.Load()...), fixed.fields...)
+		f.text = x.fixedFields(f.text[:0], fixed)
 	} else {
 		text = x.ownText(e)
 		f.text = x.ownFields(f.text[:0], e, len(text))

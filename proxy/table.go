@@ -25,7 +25,7 @@ type table struct {
 // host is one host's paths.
 type host struct {
 	from  *gateway.Host
-	paths match.Paths[*route]
+	paths match.Paths[*rule]
 }
 
 // route is what a request needs to know of its route.
@@ -40,6 +40,9 @@ type route struct {
 	refused *target // without an upstream: the counters of those who may not
 	// request and response change heads; nil: as they come.
 	request, response *edits
+	rewrite           replacement
+	host              []byte    // that endpoints are asked for; empty: the client's
+	redirect          *redirect // nil: nobody is sent elsewhere
 }
 
 // target is one upstream of a route, with the counters of the pair.
@@ -132,7 +135,7 @@ func (r *registry) mention(s *gateway.Snapshot) {
 	for _, h := range s.Hosts {
 		for i := range h.Rules {
 			rt := h.Rules[i].Route
-			if rt.Respond != nil || rt.IPAccess != nil {
+			if rt.Respond != nil || rt.Redirect != nil || rt.IPAccess != nil {
 				r.counted[statsKey{tenant: rt.Tenant, route: rt.Name}] = true
 			}
 			for _, t := range rt.Targets {
@@ -214,9 +217,9 @@ func (r *registry) host(h *gateway.Host) *host {
 			routes[rule.Route] = compiled
 		}
 		if rule.Path.Exact != "" {
-			out.paths.AddExact(rule.Path.Exact, compiled)
+			out.paths.AddExact(rule.Path.Exact, newRule(rule, compiled))
 		} else {
-			out.paths.AddPrefix(rule.Path.Prefix, compiled)
+			out.paths.AddPrefix(rule.Path.Prefix, newRule(rule, compiled))
 		}
 	}
 	return out
@@ -227,6 +230,13 @@ func (r *registry) route(e *gateway.EffectiveRoute) *route {
 	if e.Respond != nil {
 		out.respond = newFixed(e.Respond, r.counters(statsKey{tenant: e.Tenant, route: e.Name}))
 		out.respond.fields = out.response.own(out.respond.fields, 0)
+	}
+	if e.Rewrite != nil {
+		out.rewrite, out.host = newReplacement(e.Rewrite.Path, e.Rewrite.Prefix), []byte(e.Rewrite.Host)
+	}
+	if e.Redirect != nil {
+		out.redirect = newRedirect(e.Redirect, r.counters(statsKey{tenant: e.Tenant, route: e.Name}))
+		out.redirect.fields = out.response.own(out.redirect.fields, 0)
 	}
 	if out.access = newAccess(e.IPAccess); out.access != nil {
 		out.refused = &target{stats: r.counters(statsKey{tenant: e.Tenant, route: e.Name})}

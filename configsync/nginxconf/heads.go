@@ -66,17 +66,17 @@ func literal(route *gateway.EffectiveRoute, value string) string {
 
 // dollarVariable holds "$", which nginx has no escape for.
 func dollarVariable(r *gateway.EffectiveRoute) string {
-	return variable("sluice_usd_", r.Tenant, r.Name)
+	return shortVariable('d', r, "")
 }
 
 // typeVariable holds the Content-Type of answers that came from an endpoint.
 func typeVariable(r *gateway.EffectiveRoute) string {
-	return variable("sluice_type_", r.Tenant, r.Name)
+	return shortVariable('t', r, "")
 }
 
 // addVariable holds what the client sent under a name, and what is added to it.
 func addVariable(r *gateway.EffectiveRoute, name string) string {
-	return variable("sluice_add_", r.Tenant, r.Name+"/"+name)
+	return shortVariable('a', r, name)
 }
 
 // uneditable says what of the route's edits nginx has no words for, or returns "".

@@ -20,6 +20,7 @@ func (r *renderer) rule(w *writer, rule gateway.Rule, taken map[string]bool) {
 		return
 	}
 	w.owner = routeRef(rule.Route)
+	r.path = strings.TrimRight(p, "/")
 	if exact {
 		r.location(w, rule.Route, taken, "=", p)
 		return
@@ -58,6 +59,8 @@ func (r *renderer) location(w *writer, route *gateway.EffectiveRoute, taken map[
 	if route.IPAccess != nil {
 		r.admit(w, route)
 	}
+	r.readable(w, route)
+	r.redirect(w, route)
 	r.liveGuard(w, route)
 	body := r.body(route)
 	r.override(&body, route)
@@ -90,6 +93,13 @@ func (r *renderer) body(route *gateway.EffectiveRoute) locationBody {
 
 // answer lists what answers the route's requests: an upstream or nginx itself.
 func (r *renderer) answer(route *gateway.EffectiveRoute) locationBody {
+	if d := route.Redirect; d != nil && d.Always() {
+		b := locationBody{owner: routeRef(route)}
+		b.add("set", "$sluice_route", plainName(route.Name))
+		b.add("client_max_body_size", "0") // as for other answers of nginx's own
+		b.add("return", itoa(d.Status), r.address(route))
+		return b
+	}
 	if route.Respond != nil {
 		return r.respond(route)
 	}
@@ -127,7 +137,10 @@ func (r *renderer) answer(route *gateway.EffectiveRoute) locationBody {
 	if strings.HasPrefix(pass.name, "$") {
 		b.guard = pass.name
 	}
-	b.add(name("pass"), pass.scheme+"://"+pass.name)
+	b.add(name("pass"), pass.scheme+"://"+pass.name+r.rewritten(route))
+	if route.Rewrite != nil && route.Rewrite.Host != "" {
+		b.add(name("set_header"), "Host", route.Rewrite.Host)
+	}
 	return b
 }
 

@@ -88,6 +88,15 @@ var fates = []fate{
 		p.route.ResponseHeaders = &gateway.HeaderEdit{Add: map[string]string{"x-a": "b"}}
 	}},
 	{"EffectiveRoute.ResponseHeaders.Remove", isRendered, func(p *portable) { p.route.ResponseHeaders = &gateway.HeaderEdit{Remove: []string{"x-a"}} }},
+	{"EffectiveRoute.Rewrite.Path", isRendered, func(p *portable) { p.route.Rewrite = &gateway.Rewrite{Path: "/x"} }},
+	{"EffectiveRoute.Rewrite.Prefix", isRendered, func(p *portable) { p.route.Rewrite = &gateway.Rewrite{Prefix: "/x"} }},
+	{"EffectiveRoute.Rewrite.Host", isRendered, func(p *portable) { p.route.Rewrite = &gateway.Rewrite{Host: "in.test"} }},
+	{"EffectiveRoute.Redirect.Scheme", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Scheme: "https", Status: 302} }},
+	{"EffectiveRoute.Redirect.Host", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Host: "in.test", Status: 302} }},
+	{"EffectiveRoute.Redirect.Port", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Scheme: "https", Port: 8443, Status: 302} }},
+	{"EffectiveRoute.Redirect.Path", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Path: "/x", Status: 302} }},
+	{"EffectiveRoute.Redirect.Prefix", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Prefix: "/x", Status: 302} }},
+	{"EffectiveRoute.Redirect.Status", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Path: "/x", Status: 307} }},
 	{"EffectiveRoute.Nginx.Override", isRendered, func(p *portable) {
 		p.route.Nginx = []gateway.NginxText{{Override: gateway.Ref{Kind: gateway.KindOverride, Name: "o"}, Text: "gzip on;"}}
 	}},

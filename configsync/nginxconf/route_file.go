@@ -20,6 +20,7 @@ func (r *renderer) routeFile(route *gateway.EffectiveRoute) {
 	w.comment(commentName(ref))
 	empty := w.line
 	r.editsHeads(w, route)
+	redirectPort(w, route)
 	if w.line > empty {
 		r.add(w)
 	}
@@ -28,7 +29,10 @@ func (r *renderer) routeFile(route *gateway.EffectiveRoute) {
 // unsaid says what of the route's filters nginx has no words for, or returns "": then every
 // request of the route would be served in another way than it says.
 func (r *renderer) unsaid(route *gateway.EffectiveRoute) string {
-	return r.uneditable(route)
+	if why := r.uneditable(route); why != "" {
+		return why
+	}
+	return r.unreachable(route)
 }
 
 // closed answers 503 to every request of the route.

@@ -1848,7 +1848,7 @@ export interface components {
             match?: {
                 path?: components["schemas"]["PathMatch"];
             }[];
-            /** @description Shares requests between upstreams of the same tenant by weight. A route with a respond filter needs none. */
+            /** @description Shares requests between upstreams of the same tenant by weight. A route with a respond or redirect filter needs none. */
             to?: components["schemas"]["RouteTarget"][];
             /** @description Change requests and answers. */
             filters?: components["schemas"]["Filter"][];
@@ -1863,6 +1863,8 @@ export interface components {
             ipAccess?: components["schemas"]["IPAccess"];
             requestHeaders?: components["schemas"]["HeaderEdit"];
             responseHeaders?: components["schemas"]["HeaderEdit"];
+            rewrite?: components["schemas"]["Rewrite"];
+            redirect?: components["schemas"]["Redirect"];
         };
         /** @description A fixed answer, given instead of asking an upstream. It denies a path, for example. */
         Respond: {
@@ -1893,6 +1895,32 @@ export interface components {
             };
             /** @description Takes all fields of that name out. */
             remove?: string[];
+        };
+        /** @description Changes what an upstream is asked for. The query stays. */
+        Rewrite: {
+            /** @description Asked for in the place of the whole path. At most one of path and prefix is set. */
+            path?: string;
+            /** @description Stands in the place of the prefix that the rule matched; `/` takes it away. */
+            prefix?: string;
+            /** @description The name that the upstream is asked for. X-Forwarded-Host still is the client's. */
+            host?: string;
+        };
+        /** @description Sends clients elsewhere. What it does not name stays as the client wrote it. One with nothing but a scheme, and a port perhaps, leaves alone requests that came by that scheme: they go to the route's upstreams. */
+        Redirect: {
+            /** @enum {string} */
+            scheme?: "http" | "https";
+            host?: string;
+            /** @description The scheme's own port is left out of the address. Default: that of scheme if it is set, else the one that the client wrote. */
+            port?: number;
+            /** @description In the place of the whole path. At most one of path and prefix is set. */
+            path?: string;
+            /** @description In the place of the prefix that the rule matched. */
+            prefix?: string;
+            /**
+             * @default 302
+             * @enum {integer}
+             */
+            status: 301 | 302 | 303 | 307 | 308;
         };
         /** @description Compares the normalised path. At most one key is set; none is prefix `/`. */
         PathMatch: {
@@ -2416,6 +2444,8 @@ export interface components {
             ipAccess?: components["schemas"]["IPAccess"];
             requestHeaders?: components["schemas"]["HeaderEdit"];
             responseHeaders?: components["schemas"]["HeaderEdit"];
+            rewrite?: components["schemas"]["Rewrite"];
+            redirect?: components["schemas"]["Redirect"];
             nginx?: {
                 override: components["schemas"]["Ref"];
                 text: string;
