@@ -32,7 +32,8 @@ type RouteSpec struct {
 
 // Match is one alternative of a route.
 type Match struct {
-	Path PathMatch `json:"path,omitzero"`
+	Path       PathMatch        `json:"path,omitzero"`
+	Conditions `yaml:",inline"` // as in Meta
 }
 
 // PathMatch compares the normalised path. At most one field is set; none means prefix "/".

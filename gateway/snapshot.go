@@ -95,10 +95,12 @@ type Host struct {
 }
 
 // Rule is one path of a host. Rules are sorted: exact paths first, then prefixes, the
-// longer one first, so the first one that matches is taken.
+// longer one first; of one path those first that ask for more. So the first one that matches
+// is taken.
 type Rule struct {
-	Path  PathMatch       `json:"path"` // exactly one field is set
-	Route *EffectiveRoute `json:"route"`
+	Path       PathMatch        `json:"path"` // exactly one field is set
+	Conditions `yaml:",inline"` // as in Meta
+	Route      *EffectiveRoute  `json:"route"`
 }
 
 // EffectiveRoute is a route after policy and overrides, with every default filled in.

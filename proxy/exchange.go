@@ -160,6 +160,9 @@ func (x *exchange) find() *http1.Error {
 	if x.rule, ok = h.paths.Find(x.matched); !ok {
 		return errNoPath
 	}
+	if x.rule = x.rule.fitting(x); x.rule == nil {
+		return errNoRule
+	}
 	x.route = x.rule.route
 	if !x.route.from.Takes(h.from.Name, r.Host.Of(b)) {
 		x.route = nil

@@ -8,7 +8,9 @@ import (
 // rule is a compiled rule of a host.
 type rule struct {
 	route  *route
-	prefix []byte // what a rewrite replaces, in match form; an exact path is its own
+	needs  *conditions // nil: nothing besides the path
+	next   *rule       // is tried when these are not met; nil: no rule takes the request
+	prefix []byte      // what a rewrite replaces, in match form; an exact path is its own
 }
 
 func newRule(from *gateway.Rule, rt *route) *rule {
@@ -16,7 +18,15 @@ func newRule(from *gateway.Rule, rt *route) *rule {
 	if path == "" {
 		path = from.Path.Prefix
 	}
-	return &rule{route: rt, prefix: match.PrefixForm(path)}
+	return &rule{route: rt, needs: newConditions(&from.Conditions), prefix: match.PrefixForm(path)}
+}
+
+// fitting is the first rule from r on whose conditions the request meets, or nil.
+func (r *rule) fitting(x *exchange) *rule {
+	for r != nil && r.needs != nil && !r.needs.met(x) {
+		r = r.next
+	}
+	return r
 }
 
 // replacement is what stands in the place of a path, or of its prefix.

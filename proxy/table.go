@@ -209,17 +209,21 @@ func (r *registry) endpoint(k gateway.EndpointKey) *endpoint {
 func (r *registry) host(h *gateway.Host) *host {
 	out := &host{from: h}
 	routes := map[*gateway.EffectiveRoute]*route{}
-	for i := range h.Rules {
-		rule := &h.Rules[i]
-		compiled := routes[rule.Route]
-		if compiled == nil {
-			compiled = r.route(rule.Route)
-			routes[rule.Route] = compiled
+	for _, place := range h.Places() {
+		var first *rule
+		for _, from := range slices.Backward(place.Rules) {
+			compiled := routes[from.Route]
+			if compiled == nil {
+				compiled = r.route(from.Route)
+				routes[from.Route] = compiled
+			}
+			here := newRule(from, compiled)
+			here.next, first = first, here
 		}
-		if rule.Path.Exact != "" {
-			out.paths.AddExact(rule.Path.Exact, newRule(rule, compiled))
+		if place.Path.Exact != "" {
+			out.paths.AddExact(place.Path.Exact, first)
 		} else {
-			out.paths.AddPrefix(rule.Path.Prefix, newRule(rule, compiled))
+			out.paths.AddPrefix(place.Path.Prefix, first)
 		}
 	}
 	return out

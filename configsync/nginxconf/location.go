@@ -21,15 +21,37 @@ func (r *renderer) rule(w *writer, rule gateway.Rule, taken map[string]bool) {
 	}
 	w.owner = routeRef(rule.Route)
 	r.path = strings.TrimRight(p, "/")
+	write := r.location
+	if rule.Any() {
+		r.problem(w.owner, "spec.match", "not_portable", "nginx compares nothing but the path, so everything under %s of %s is answered 503 there: methods, headers and queries can be told apart by the Go edge alone", rule.Path, r.claim)
+		write = r.closedLocation
+	}
 	if exact {
-		r.location(w, rule.Route, taken, "=", p)
+		write(w, rule.Route, taken, "=", p)
 		return
 	}
 	p = strings.TrimRight(p, "/")
 	if p != "" {
-		r.location(w, rule.Route, taken, "=", p)
+		write(w, rule.Route, taken, "=", p)
 	}
-	r.location(w, rule.Route, taken, p+"/")
+	write(w, rule.Route, taken, p+"/")
+}
+
+// closedLocation answers 503 under a path that has rules with conditions, those without
+// included: they would take what the others keep for themselves. Of one path the rules with
+// conditions come first, so the path is taken then.
+func (r *renderer) closedLocation(w *writer, route *gateway.EffectiveRoute, taken map[string]bool, words ...string) {
+	key := strings.Join(words, "")
+	if taken[key] {
+		return
+	}
+	taken[key] = true
+	w.put("")
+	w.comment(commentName(routeRef(route)))
+	w.open(append([]string{"location"}, words...)...)
+	body := closed(route)
+	body.write(w)
+	w.close()
 }
 
 // locationPath is the path as nginx compares it: with escapes resolved.

@@ -182,7 +182,7 @@ func (m *importer) joined(first, r *gateway.Route) bool {
 		return list
 	}
 	for _, x := range ofRoute(r.Spec.Match) {
-		if !slices.Contains(ofRoute(match), x) {
+		if !slices.ContainsFunc(ofRoute(match), func(o gateway.Match) bool { return reflect.DeepEqual(o, x) }) {
 			match = append(ofRoute(match), x)
 		}
 	}

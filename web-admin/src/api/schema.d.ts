@@ -1847,6 +1847,12 @@ export interface components {
             /** @description Alternatives; a request that fits one of them is taken. Empty is every path. */
             match?: {
                 path?: components["schemas"]["PathMatch"];
+                /** @description In upper case; empty is every method. HEAD is a method of its own. */
+                methods?: string[];
+                /** @description All of them have to be there. */
+                headers?: components["schemas"]["HeaderMatch"][];
+                /** @description All of them have to be there. */
+                query?: components["schemas"]["QueryMatch"][];
             }[];
             /** @description Shares requests between upstreams of the same tenant by weight. A route with a respond or redirect filter needs none. */
             to?: components["schemas"]["RouteTarget"][];
@@ -1921,6 +1927,19 @@ export interface components {
              * @enum {integer}
              */
             status: 301 | 302 | 303 | 307 | 308;
+        };
+        /** @description Compares one field of a request. Exact or present is set. */
+        HeaderMatch: {
+            name: string;
+            /** @description The whole value; of several fields of that name, joined by ", ". */
+            exact?: string;
+            /** @description Takes every value. */
+            present?: boolean;
+        };
+        /** @description Compares one parameter of the query, decoded. Of several of that name the first counts. */
+        QueryMatch: {
+            name: string;
+            exact: string;
         };
         /** @description Compares the normalised path. At most one key is set; none is prefix `/`. */
         PathMatch: {
@@ -2459,6 +2478,12 @@ export interface components {
             tenant: string;
             rules?: {
                 path: components["schemas"]["PathMatch"];
+                /** @description In upper case; empty is every method. HEAD is a method of its own. */
+                methods?: string[];
+                /** @description All of them have to be there. */
+                headers?: components["schemas"]["HeaderMatch"][];
+                /** @description All of them have to be there. */
+                query?: components["schemas"]["QueryMatch"][];
                 route: components["schemas"]["EffectiveRoute"];
             }[];
         };
@@ -2681,6 +2706,8 @@ export interface components {
         };
         ExplainedRule: {
             path: components["schemas"]["PathMatch"];
+            /** @description What the rule asks for besides the path, such as `, methods GET POST`. */
+            conditions?: string;
             route: string;
             chosen: boolean;
             /** @description Why it was taken or not. */
