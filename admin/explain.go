@@ -147,7 +147,7 @@ func explainRules(x *api.Explanation, rules []gateway.Rule, normalise func(strin
 	var chosen *gateway.EffectiveRoute
 	var taken string
 	for _, r := range rules {
-		e := api.ExplainedRule{Path: r.Path, Route: r.Route.Name, Conditions: r.Conditions.String()}
+		e := api.ExplainedRule{Path: r.Path, Route: r.Route.Name, Conditions: r.String()}
 		fits, why := fit(r.Path, x.Path, func(p string) string {
 			if n, err := normalise(p); err == nil {
 				return n
@@ -171,7 +171,7 @@ func explainRules(x *api.Explanation, rules []gateway.Rule, normalise func(strin
 			e.Reason = fmt.Sprintf("It would fit, but %s is more specific and was taken.", taken)
 		default:
 			e.Chosen, e.Reason = true, why
-			chosen, taken = r.Route, describe(r.Path)+r.Conditions.String()
+			chosen, taken = r.Route, describe(r.Path)+r.String()
 		}
 		x.Rules = append(x.Rules, e)
 	}

@@ -72,7 +72,7 @@ func (b *builder) routeHost(r *Route, i int, raw string) *Host {
 
 func (b *builder) addRules(r *Route, h *Host, matches []Match, eff *EffectiveRoute) {
 	for _, m := range matches {
-		i := slices.IndexFunc(h.Rules, func(o Rule) bool { return o.Path == m.Path && o.Conditions.equal(&m.Conditions) })
+		i := slices.IndexFunc(h.Rules, func(o Rule) bool { return o.Path == m.Path && o.equal(&m.Conditions) })
 		if i < 0 {
 			h.Rules = append(h.Rules, Rule{Path: m.Path, Conditions: m.Conditions, Route: eff})
 		} else if first := h.Rules[i].Route; first != eff {

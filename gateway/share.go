@@ -28,7 +28,7 @@ func compareCertificates(a, b *EffectiveCertificate) int { return a.Key.Compare(
 // alike says whether h and o decide the same.
 func (h *Host) alike(o *Host) bool {
 	return h.Name == o.Name && h.Tenant == o.Tenant && slices.EqualFunc(h.Rules, o.Rules, func(x, y Rule) bool {
-		return x.Path == y.Path && x.Conditions.equal(&y.Conditions) && x.Route.alike(y.Route)
+		return x.Path == y.Path && x.equal(&y.Conditions) && x.Route.alike(y.Route)
 	})
 }
 
