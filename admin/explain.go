@@ -32,7 +32,31 @@ func (s *server) Explain(_ context.Context, r api.ExplainRequestObject) (api.Exp
 			Answer: api.ExplainedAnswer{Status: http.StatusBadRequest, Message: fmt.Sprintf("Sluice answers 400: %s.", err)},
 		}, nil
 	}
-	return api.Explain200JSONResponse(explain(s.Control.Snapshot(), s.Normalise, method, host, normal)), nil
+	return api.Explain200JSONResponse(explain(s.Control.Snapshot(), s.Normalise, method, host, normal, requestOf(r.Params.Url, deref(r.Params.Header)))), nil
+}
+
+// request is what rules may ask for besides host, method and path.
+type request struct {
+	fields http.Header
+	query  url.Values
+}
+
+// requestOf reads what target has found good.
+func requestOf(raw string, headers []string) request {
+	out := request{fields: http.Header{}}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ":")
+		out.fields.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	_, query, _ := strings.Cut(raw, "?")
+	query, _, _ = strings.Cut(query, "#")
+	out.query, _ = url.ParseQuery(query)
+	return out
+}
+
+func (r request) header(name string) (string, bool) {
+	values := r.fields.Values(name)
+	return strings.Join(values, ", "), len(values) > 0
 }
 
 // target takes host and path out of what people paste: with or without a scheme, with or
@@ -63,7 +87,7 @@ func target(raw string, headers []string) (host, path string, err error) {
 
 // explain follows a request through a snapshot and keeps a reason for every step. The paths
 // of rules are compared in the same form as the request's, as the proxy does.
-func explain(snap *gateway.Snapshot, normalise func(string) (string, error), method, host, path string) api.Explanation {
+func explain(snap *gateway.Snapshot, normalise func(string) (string, error), method, host, path string, asked request) api.Explanation {
 	x := api.Explanation{
 		Generation: snap.Generation, Method: method, Host: host, Path: path,
 		Rules: []api.ExplainedRule{}, Upstreams: []api.ExplainedUpstream{},
@@ -75,14 +99,37 @@ func explain(snap *gateway.Snapshot, normalise func(string) (string, error), met
 		return x
 	}
 	x.HostEntry, x.Tenant, x.HostReason = entry.Name, entry.Tenant, hostReason(entry, host)
-	chosen := explainRules(&x, entry.Rules, normalise)
+	chosen := explainRules(&x, entry.Rules, normalise, asked)
 	if chosen == nil {
 		x.Answer = api.ExplainedAnswer{Status: http.StatusNotFound, Message: fmt.Sprintf("Sluice answers 404: none of the %d rules of %s takes the path %s.", len(entry.Rules), entry.Name, path)}
 		return x
 	}
 	x.Route = chosen
 	explainTargets(&x, snap, chosen)
+	explainFilters(&x, chosen)
 	return x
+}
+
+// explainFilters says what of the request changes on its way.
+func explainFilters(x *api.Explanation, route *gateway.EffectiveRoute) {
+	if d := route.Redirect; d != nil && !d.Always() {
+		x.Answer.Message += fmt.Sprintf(" Before that, requests that did not come by %s are sent there with %d.", d.Scheme, d.Status)
+	}
+	w := route.Rewrite
+	if w == nil {
+		return
+	}
+	var asked []string
+	if w.Path != "" {
+		asked = append(asked, "path "+w.Path)
+	}
+	if w.Prefix != "" {
+		asked = append(asked, w.Prefix+" in the place of the rule's prefix")
+	}
+	if w.Host != "" {
+		asked = append(asked, "host "+w.Host)
+	}
+	x.Answer.Message += " The upstream is asked for " + strings.Join(asked, ", ") + "."
 }
 
 func hostReason(entry *gateway.Host, host string) string {
@@ -96,17 +143,22 @@ func hostReason(entry *gateway.Host, host string) string {
 }
 
 // explainRules adds every rule and returns the route of the first that fits, or nil.
-func explainRules(x *api.Explanation, rules []gateway.Rule, normalise func(string) (string, error)) *gateway.EffectiveRoute {
+func explainRules(x *api.Explanation, rules []gateway.Rule, normalise func(string) (string, error), asked request) *gateway.EffectiveRoute {
 	var chosen *gateway.EffectiveRoute
 	var taken string
 	for _, r := range rules {
-		e := api.ExplainedRule{Path: r.Path, Route: r.Route.Name}
+		e := api.ExplainedRule{Path: r.Path, Route: r.Route.Name, Conditions: r.String()}
 		fits, why := fit(r.Path, x.Path, func(p string) string {
 			if n, err := normalise(p); err == nil {
 				return n
 			}
 			return p
 		})
+		if fits {
+			if unmet := r.Unmet(x.Method, asked.header, asked.query); unmet != "" {
+				fits, why = false, why+" "+unmet
+			}
+		}
 		if fits && chosen == nil && !r.Route.Takes(x.HostEntry, []byte(x.Host)) {
 			e.Reason = fmt.Sprintf("The path fits, but under %s the route takes one label only, and answers 404 for others.", x.HostEntry)
 			x.Rules = append(x.Rules, e)
@@ -119,7 +171,7 @@ func explainRules(x *api.Explanation, rules []gateway.Rule, normalise func(strin
 			e.Reason = fmt.Sprintf("It would fit, but %s is more specific and was taken.", taken)
 		default:
 			e.Chosen, e.Reason = true, why
-			chosen, taken = r.Route, describe(r.Path)
+			chosen, taken = r.Route, describe(r.Path)+r.String()
 		}
 		x.Rules = append(x.Rules, e)
 	}
@@ -174,6 +226,8 @@ func explainTargets(x *api.Explanation, snap *gateway.Snapshot, route *gateway.E
 	}
 	name := route.Tenant + "/" + route.Name
 	switch {
+	case route.Redirect != nil && route.Redirect.Always():
+		x.Answer = api.ExplainedAnswer{Status: route.Redirect.Status, Message: fmt.Sprintf("Sluice answers %d: the redirect filter of route %s sends clients elsewhere.", route.Redirect.Status, name)}
 	case route.Respond != nil:
 		x.Answer = api.ExplainedAnswer{Status: route.Respond.Status, Message: fmt.Sprintf("Sluice answers %d: the respond filter of route %s says so.", route.Respond.Status, name)}
 	case len(route.Targets) == 0:

@@ -23,9 +23,15 @@ func TestExplain(t *testing.T) {
 		{"kind":"Tenant","name":"one","spec":{"hosts":["*.one.example.com"]}},
 		{"kind":"Route","name":"one","tenant":"one","spec":{"hosts":["*.one.example.com"],"singleLabel":true,"filters":[{"respond":{"status":200}}]}},
 		{"kind":"Route","name":"deny","tenant":"acme","spec":{"hosts":["shop.example.com"],"match":[{"path":{"prefix":"/internal"}}],"filters":[{"respond":{"status":403,"headers":{"x-a":"b"},"body":"no"}}]}},
+		{"kind":"Tenant","name":"moved","spec":{"hosts":["moved.example.com"]}},
+		{"kind":"Upstream","name":"api","tenant":"moved","spec":{"endpoints":[{"address":"10.0.0.4:8080"}]}},
+		{"kind":"Route","name":"old","tenant":"moved","spec":{"hosts":["moved.example.com"],"match":[{"path":{"prefix":"/old"}}],"filters":[{"redirect":{"path":"/new","status":308}}]}},
+		{"kind":"Route","name":"all","tenant":"moved","spec":{"hosts":["moved.example.com"],"to":[{"upstream":"api"}],"filters":[{"redirect":{"scheme":"https"}},{"rewrite":{"prefix":"/v2","host":"in.test"}}]}},
+		{"kind":"Route","name":"write","tenant":"moved","spec":{"hosts":["moved.example.com"],"match":[{"methods":["POST"],"headers":[{"name":"x-env","exact":"prod"}],"query":[{"name":"v","exact":"2"}]}],"filters":[{"respond":{"status":204}}]}},
 		{"kind":"Override","name":"slow","tenant":"acme","spec":{"route":"api","set":{"timeout":"9s"},"reason":"OPS-1"}}]}`)
 	for _, c := range []struct {
 		url, header   string
+		method        string
 		entry, route  string
 		proxied       bool
 		status        int
@@ -40,10 +46,18 @@ func TestExplain(t *testing.T) {
 		{url: "a.b.acme.example.com/x", entry: "*.acme.example.com", route: "dead", status: 503, message: "no endpoint of acme/empty is in rotation", rule: "The path begins with /."},
 		{url: "a.one.example.com/x", entry: "*.one.example.com", route: "one", status: 200, message: "the respond filter", rule: "The path begins with /."},
 		{url: "a.b.one.example.com/x", entry: "*.one.example.com", status: 404, message: "Sluice answers 404", rule: "takes one label only"},
+		{url: "moved.example.com/old/x", entry: "moved.example.com", route: "old", status: 308, message: "the redirect filter of route moved/old", rule: "The path begins with /old."},
+		{url: "moved.example.com/x", entry: "moved.example.com", route: "all", proxied: true, message: "requests that did not come by https are sent there with 302. The upstream is asked for /v2 in the place of the rule's prefix, host in.test."},
+		{url: "moved.example.com/x?v=2", header: "x-env: prod", entry: "moved.example.com", route: "all", proxied: true, message: "moved/all", rule: "The path begins with /. The method is none of POST."},
+		{url: "moved.example.com/x?v=2", method: "POST", header: "X-Env: prod", entry: "moved.example.com", route: "write", status: 204, message: "the respond filter", rule: "prefix /, methods POST, header x-env \"prod\", query v=\"2\" is more specific"},
+		{url: "moved.example.com/x?v=3", method: "POST", header: "x-env: prod", entry: "moved.example.com", route: "all", proxied: true, message: "moved/all", rule: "The query has no v=2."},
 		{url: "other.example.org/", entry: "*", status: 404, message: "none of the 0 rules of *"},
 		{url: "shop.example.com/a%2f../b", status: 400, message: "Sluice answers 400: a dot segment is hidden in the path."},
 	} {
 		query := url.Values{"url": {c.url}}
+		if c.method != "" {
+			query.Set("method", c.method)
+		}
 		if c.header != "" {
 			query.Set("header", c.header)
 		}

@@ -27,17 +27,18 @@ func Build(in Inputs, generation uint64) *Snapshot {
 
 // builder holds what one Build works out, in the order of the calls in Build.
 type builder struct {
-	in        Inputs
-	tenants   map[string]*Tenant
-	limits    limits
-	claims    map[string]string // host to tenant
-	hosts     map[string]*Host
-	place     map[UpstreamKey]int  // of an upstream, in in.Upstreams and in the next
-	upstreams []*EffectiveUpstream // nil: it is in no snapshot
-	streams   []EffectiveStream
-	certs     []*EffectiveCertificate // by age
-	next      time.Time
-	problems  []Problem
+	in          Inputs
+	tenants     map[string]*Tenant
+	limits      limits
+	claims      map[string]string // host to tenant
+	hosts       map[string]*Host
+	place       map[UpstreamKey]int  // of an upstream, in in.Upstreams and in the next
+	upstreams   []*EffectiveUpstream // nil: it is in no snapshot
+	streams     []EffectiveStream
+	certs       []*EffectiveCertificate // by age
+	next        time.Time
+	brokenRoute bool // the route that is being built has a filter that can not be used
+	problems    []Problem
 }
 
 func newBuilder(in Inputs) *builder {

@@ -29,19 +29,22 @@ func (b *builder) buildRoutes() {
 			continue
 		}
 		eff := b.effectiveRoute(r, overrides[UpstreamKey{r.Tenant, r.Name}])
-		paths := b.paths(r)
+		matches := b.matches(r)
 		if len(r.Spec.Hosts) == 0 {
 			b.report(Problem{Object: r.Ref(), Field: "spec.hosts", Code: "host_missing",
 				Message: "The route names no host, so no request can reach it: list hosts that its tenant claims."})
 		}
 		for i, raw := range r.Spec.Hosts {
 			if host := b.routeHost(r, i, raw); host != nil {
-				b.addRules(r, host, paths, eff)
+				b.addRules(r, host, matches, eff)
 			}
 		}
 	}
 	for _, h := range b.hosts {
-		slices.SortFunc(h.Rules, func(x, y Rule) int { return comparePaths(x.Path, y.Path) })
+		// Of rules that ask for as much the older one stays first.
+		slices.SortStableFunc(h.Rules, func(x, y Rule) int {
+			return cmp.Or(comparePaths(x.Path, y.Path), compareConditions(&x.Conditions, &y.Conditions))
+		})
 	}
 }
 
@@ -67,14 +70,14 @@ func (b *builder) routeHost(r *Route, i int, raw string) *Host {
 	return b.hosts[name]
 }
 
-func (b *builder) addRules(r *Route, h *Host, paths []PathMatch, eff *EffectiveRoute) {
-	for _, p := range paths {
-		i := slices.IndexFunc(h.Rules, func(o Rule) bool { return o.Path == p })
+func (b *builder) addRules(r *Route, h *Host, matches []Match, eff *EffectiveRoute) {
+	for _, m := range matches {
+		i := slices.IndexFunc(h.Rules, func(o Rule) bool { return o.Path == m.Path && o.equal(&m.Conditions) })
 		if i < 0 {
-			h.Rules = append(h.Rules, Rule{Path: p, Route: eff})
+			h.Rules = append(h.Rules, Rule{Path: m.Path, Conditions: m.Conditions, Route: eff})
 		} else if first := h.Rules[i].Route; first != eff {
 			b.report(Problem{Object: r.Ref(), Field: "spec.match", Code: "path_taken",
-				Message: fmt.Sprintf("%s on host %q is already taken by route %q, which is older: change the path here, or delete the other route.", p, h.Name, first.Name)})
+				Message: fmt.Sprintf("%s%s on host %q is already taken by route %q, which is older: change the path here, or delete the other route.", m.Path, &m.Conditions, h.Name, first.Name)})
 		}
 	}
 }
@@ -100,20 +103,26 @@ func (p PathMatch) String() string {
 	return "prefix " + quote(p.Prefix)
 }
 
-// paths returns the usable paths of a route in normal form: a prefix has no slash at its
-// end but for "/" itself.
-func (b *builder) paths(r *Route) []PathMatch {
+// matches returns the usable alternatives of a route in normal form: a prefix has no slash at
+// its end but for "/" itself.
+func (b *builder) matches(r *Route) []Match {
 	if len(r.Spec.Match) == 0 {
-		return []PathMatch{{Prefix: "/"}}
+		return []Match{{Path: PathMatch{Prefix: "/"}}}
 	}
-	var out []PathMatch
+	var out []Match
 	for i, m := range r.Spec.Match {
 		p, err := normalMatch(m.Path)
 		if err != nil {
 			b.report(Problem{Object: r.Ref(), Field: index("spec.match", i) + ".path", Code: "path_invalid", Message: sentence(err)})
 			continue
 		}
-		out = append(out, p)
+		c, at, err := normalConditions(m.Conditions)
+		if err != nil {
+			b.report(Problem{Object: r.Ref(), Field: strings.TrimSuffix(index("spec.match", i)+"."+at, "."), Code: "match_invalid",
+				Message: sentence(err) + " The alternative is left out until this is settled."})
+			continue
+		}
+		out = append(out, Match{Path: p, Conditions: c})
 	}
 	return out
 }
@@ -160,9 +169,12 @@ func checkPath(p string) error {
 }
 
 func (b *builder) effectiveRoute(r *Route, overrides []*Override) *EffectiveRoute {
-	respond := b.respond(r)
-	e := &EffectiveRoute{Tenant: r.Tenant, Name: r.Name, Respond: respond, IPAccess: b.ipAccess(r), Targets: b.targets(r, respond), Timeout: r.Spec.Timeout,
-		MaxBodySize: cmp.Or(r.Spec.MaxBodySize, DefaultMaxBodySize), SingleLabel: r.Spec.SingleLabel}
+	b.checkFilters(r)
+	e := &EffectiveRoute{Tenant: r.Tenant, Name: r.Name, Respond: b.respond(r), IPAccess: b.ipAccess(r), Rewrite: b.rewrite(r), Redirect: b.redirect(r), Timeout: r.Spec.Timeout,
+		MaxBodySize: cmp.Or(r.Spec.MaxBodySize, DefaultMaxBodySize), SingleLabel: r.Spec.SingleLabel,
+		RequestHeaders: b.headerEdit(r, towardsUpstream), ResponseHeaders: b.headerEdit(r, towardsClient)}
+	b.settle(r, e)
+	e.Targets = b.targets(r, e)
 	slices.SortFunc(overrides, func(x, y *Override) int {
 		return cmp.Or(cmp.Compare(x.Spec.Precedence, y.Spec.Precedence), cmp.Compare(x.Name, y.Name))
 	})
@@ -196,12 +208,12 @@ func (b *builder) effectiveRoute(r *Route, overrides []*Override) *EffectiveRout
 
 // targets returns the usable targets of a route. A route that is left without one stays,
 // and answers 503, so that its requests do not fall to a broader route.
-func (b *builder) targets(r *Route, respond *Respond) []Target {
+func (b *builder) targets(r *Route, e *EffectiveRoute) []Target {
 	out := []Target{}
-	if respond != nil {
+	if e.Respond != nil || e.Redirect != nil && e.Redirect.Always() {
 		if len(r.Spec.To) > 0 {
 			b.report(Problem{Object: r.Ref(), Field: "spec.to", Code: "target_unused",
-				Message: "The respond filter answers every request of this route, so nothing is sent to its upstreams: take out spec.to or the filter."})
+				Message: "A filter answers every request of this route, so nothing is sent to its upstreams: take out spec.to or the filter."})
 		}
 		return out
 	}
@@ -222,7 +234,7 @@ func (b *builder) targets(r *Route, respond *Respond) []Target {
 			out = append(out, Target{Upstream: key, Weight: weight})
 		}
 	}
-	if len(r.Spec.To) == 0 {
+	if len(r.Spec.To) == 0 && e.Redirect == nil {
 		b.report(Problem{Object: r.Ref(), Field: "spec.to", Code: "target_missing",
 			Message: "The route names no upstream, so its requests are answered 503: list at least one under spec.to."})
 	}

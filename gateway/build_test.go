@@ -67,6 +67,9 @@ var problemCases = []problemCase{
 	{name: "a path that no request can have", edit: func(s *site) {
 		s.apiRoute.Spec.Match = append(s.apiRoute.Spec.Match, gateway.Match{Path: gateway.PathMatch{Exact: "/a/../b"}})
 	}, want: "Route acme/api: spec.match[1].path: path_invalid, found by build", says: `dot segment ".."`},
+	{name: "a condition that no request can meet", edit: func(s *site) {
+		s.shopRoute.Spec.Match = []gateway.Match{{}, {Conditions: gateway.Conditions{Methods: []string{"GET", "post"}}}}
+	}, want: "Route acme/shop: spec.match[1].methods[1]: match_invalid, found by build", says: `Method "post" is none`},
 	{name: "a target that does not exist", edit: func(s *site) {
 		s.apiRoute.Spec.To = append(s.apiRoute.Spec.To, gateway.RouteTarget{Upstream: "nosuch"})
 	}, want: "Route acme/api: spec.to[1].upstream: upstream_unknown, found by build", says: `Tenant "acme" has no upstream "nosuch"`},
@@ -318,9 +321,9 @@ func raisedCodes(t *testing.T) []string {
 	}
 	codes := map[string]bool{}
 	for _, name := range files {
-		// These have tables of their own: certificate_test.go, limits_test.go, respond_test.go, ip_access_test.go, pin_test.go,
+		// These have tables of their own: certificate_test.go, limits_test.go, respond_test.go, header_edit_test.go, redirect_test.go, ip_access_test.go, pin_test.go,
 		// balance_test.go and stream_test.go.
-		own := []string{"build_certificate.go", "upstream_tls.go", "limits.go", "respond.go", "ip_access.go", "pin.go", "balance.go", "stream.go"}
+		own := []string{"build_certificate.go", "upstream_tls.go", "limits.go", "filters.go", "conditions.go", "header_edit.go", "rewrite.go", "redirect.go", "respond.go", "ip_access.go", "pin.go", "balance.go", "stream.go"}
 		if strings.HasSuffix(name, "_test.go") || slices.Contains(own, name) {
 			continue
 		}

@@ -60,6 +60,16 @@ func TestDigests(t *testing.T) {
 		{name: "an allowed directive", digest: true, edit: func(s *site) { s.ceiling.Spec.NginxDirectives = []string{"proxy_buffering", "add_header"} }},
 		{name: "a path", digest: true, edit: func(s *site) { s.apiRoute.Spec.Match[0].Path.Prefix = "/api2" }},
 		{name: "the kind of a path", digest: true, edit: func(s *site) { s.apiRoute.Spec.Match[0].Path = gateway.PathMatch{Exact: "/api"} }},
+		{name: "a condition", digest: true, edit: func(s *site) { s.apiRoute.Spec.Match[0].Methods = []string{"GET"} }},
+		{name: "a header that is set", digest: true, edit: func(s *site) {
+			s.shopRoute.Spec.Filters = []gateway.Filter{{RequestHeaders: &gateway.HeaderEdit{Set: map[string]string{"x-a": "b"}}}}
+		}},
+		{name: "a path that is rewritten", digest: true, edit: func(s *site) {
+			s.shopRoute.Spec.Filters = []gateway.Filter{{Rewrite: &gateway.Rewrite{Prefix: "/x"}}}
+		}},
+		{name: "a redirect", digest: true, edit: func(s *site) {
+			s.shopRoute.Spec.Filters = []gateway.Filter{{Redirect: &gateway.Redirect{Scheme: "https"}}}
+		}},
 		{name: "a route's timeout", digest: true, edit: func(s *site) { s.shopRoute.Spec.Timeout = second }},
 		{name: "a route's body size", digest: true, edit: func(s *site) { s.shopRoute.Spec.MaxBodySize = 1 }},
 		{name: "a route's name", digest: true, edit: func(s *site) { s.shopRoute.Name = "renamed" }},

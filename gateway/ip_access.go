@@ -71,19 +71,13 @@ func everybody() *IPAccess { return &IPAccess{Deny: []string{"0.0.0.0/0", "::/0"
 
 // ipAccess returns the usable lists of a route, in canonical form and sorted, or nil.
 func (b *builder) ipAccess(r *Route) *IPAccess {
-	var out *IPAccess
-	for i, f := range r.Spec.Filters {
-		switch field := index("spec.filters", i); {
-		case f.IPAccess == nil:
-		case out != nil:
+	return filterOf(r, func(f *Filter) *IPAccess { return f.IPAccess },
+		func(field string, f *IPAccess) *IPAccess { return b.usableAccess(r, field+".ipAccess", f) },
+		func(field string, _ *IPAccess) *IPAccess {
 			b.report(Problem{Object: r.Ref(), Field: field, Code: "filter_twice",
 				Message: "The route has an ipAccess filter already, and nobody is let in until there is one: put all networks into it."})
-			out = everybody()
-		default:
-			out = b.usableAccess(r, field+".ipAccess", f.IPAccess)
-		}
-	}
-	return out
+			return everybody()
+		})
 }
 
 func (b *builder) usableAccess(r *Route, field string, a *IPAccess) *IPAccess {

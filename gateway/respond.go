@@ -13,6 +13,15 @@ type Filter struct {
 	Respond *Respond `json:"respond,omitempty"`
 	// IPAccess refuses clients by their addresses, before anything else is done.
 	IPAccess *IPAccess `json:"ipAccess,omitempty"`
+	// RequestHeaders changes the fields that an upstream gets.
+	RequestHeaders *HeaderEdit `json:"requestHeaders,omitempty"`
+	// ResponseHeaders changes the fields that a client gets, with answers of Sluice's own too,
+	// which keep their Content-Type.
+	ResponseHeaders *HeaderEdit `json:"responseHeaders,omitempty"`
+	// Rewrite changes what an upstream is asked for.
+	Rewrite *Rewrite `json:"rewrite,omitempty"`
+	// Redirect sends clients elsewhere.
+	Redirect *Redirect `json:"redirect,omitempty"`
 }
 
 // Respond is a fixed answer, with which a path is denied, for example.
@@ -43,26 +52,9 @@ var ownHeaders = []string{"connection", "content-length", "date", "keep-alive", 
 // out; a filter that says nothing usable still keeps the route from its upstreams, since it
 // may have been meant to deny a path.
 func (b *builder) respond(r *Route) *Respond {
-	var out *Respond
-	for i, f := range r.Spec.Filters {
-		field := index("spec.filters", i)
-		switch {
-		case f.Respond == nil && f.IPAccess != nil: // see ipAccess
-		case f.Respond == nil:
-			b.report(Problem{Object: r.Ref(), Field: field, Code: "filter_invalid",
-				Message: "The entry names no filter that is known, so it does nothing: this version has respond and ipAccess."})
-		case f.IPAccess != nil:
-			b.report(Problem{Object: r.Ref(), Field: field, Code: "filter_invalid",
-				Message: "The entry names two filters, and both are in force: give each an entry of its own."})
-			out = b.usableRespond(r, field+".respond.", f.Respond)
-		case out != nil:
-			b.report(Problem{Object: r.Ref(), Field: field, Code: "filter_twice",
-				Message: "The route has a respond filter already, so this one is left out: keep one of them."})
-		default:
-			out = b.usableRespond(r, field+".respond.", f.Respond)
-		}
-	}
-	return out
+	return filterOf(r, func(f *Filter) *Respond { return f.Respond },
+		func(field string, f *Respond) *Respond { return b.usableRespond(r, field+".respond.", f) },
+		onlyFirst[Respond](b, r, "respond"))
 }
 
 func (b *builder) usableRespond(r *Route, field string, f *Respond) *Respond {

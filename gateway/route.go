@@ -19,7 +19,7 @@ type RouteSpec struct {
 	// Match lists alternatives; a request that fits one of them is taken. Empty: every path.
 	Match []Match `json:"match,omitempty"`
 	// To shares requests between upstreams of the same tenant by weight.
-	// A route with a respond filter needs none.
+	// A route with a respond or redirect filter needs none.
 	To []RouteTarget `json:"to,omitempty"`
 	// Filters change requests and answers, or refuse them.
 	Filters []Filter `json:"filters,omitempty"`
@@ -32,7 +32,8 @@ type RouteSpec struct {
 
 // Match is one alternative of a route.
 type Match struct {
-	Path PathMatch `json:"path,omitzero"`
+	Path       PathMatch        `json:"path,omitzero"`
+	Conditions `yaml:",inline"` // as in Meta
 }
 
 // PathMatch compares the normalised path. At most one field is set; none means prefix "/".

@@ -28,14 +28,14 @@ func compareCertificates(a, b *EffectiveCertificate) int { return a.Key.Compare(
 // alike says whether h and o decide the same.
 func (h *Host) alike(o *Host) bool {
 	return h.Name == o.Name && h.Tenant == o.Tenant && slices.EqualFunc(h.Rules, o.Rules, func(x, y Rule) bool {
-		return x.Path == y.Path && x.Route.alike(y.Route)
+		return x.Path == y.Path && x.equal(&y.Conditions) && x.Route.alike(y.Route)
 	})
 }
 
 func (e *EffectiveRoute) alike(o *EffectiveRoute) bool {
 	return e.Tenant == o.Tenant && e.Name == o.Name && e.SingleLabel == o.SingleLabel && e.Timeout == o.Timeout && e.MaxBodySize == o.MaxBodySize &&
 		slices.Equal(e.Targets, o.Targets) && slices.Equal(e.Nginx, o.Nginx) && slices.Equal(e.Origins, o.Origins) &&
-		(e.Respond == o.Respond || reflect.DeepEqual(e.Respond, o.Respond)) && (e.IPAccess == o.IPAccess || reflect.DeepEqual(e.IPAccess, o.IPAccess))
+		e.sameFilters(o)
 }
 
 // alike compares what the same pair is used for: it was parsed once for both.

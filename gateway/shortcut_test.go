@@ -266,6 +266,13 @@ func (m *mutable) route(r *rand.Rand, tenant string) *gateway.Route {
 	if r.IntN(4) == 0 {
 		rt.Spec.Filters = []gateway.Filter{{IPAccess: &gateway.IPAccess{Deny: []string{fmt.Sprintf("10.%d.0.0/16", r.IntN(2))}}}, {Respond: &gateway.Respond{Status: 403, Headers: map[string]string{"x-a": "b"}, Body: fmt.Sprint(r.IntN(2))}}}
 	}
+	switch r.IntN(4) {
+	case 0:
+		rt.Spec.Match[0].Methods = []string{[]string{"GET", "POST"}[r.IntN(2)]}
+	case 1:
+		rt.Spec.Filters = append(rt.Spec.Filters, gateway.Filter{Rewrite: &gateway.Rewrite{Prefix: fmt.Sprint("/", r.IntN(2))}},
+			gateway.Filter{ResponseHeaders: &gateway.HeaderEdit{Set: map[string]string{"x-a": fmt.Sprint(r.IntN(2))}}})
+	}
 	return rt
 }
 

@@ -95,10 +95,12 @@ type Host struct {
 }
 
 // Rule is one path of a host. Rules are sorted: exact paths first, then prefixes, the
-// longer one first, so the first one that matches is taken.
+// longer one first; of one path those first that ask for more. So the first one that matches
+// is taken.
 type Rule struct {
-	Path  PathMatch       `json:"path"` // exactly one field is set
-	Route *EffectiveRoute `json:"route"`
+	Path       PathMatch        `json:"path"` // exactly one field is set
+	Conditions `yaml:",inline"` // as in Meta
+	Route      *EffectiveRoute  `json:"route"`
 }
 
 // EffectiveRoute is a route after policy and overrides, with every default filled in.
@@ -110,10 +112,16 @@ type EffectiveRoute struct {
 	MaxBodySize Size     `json:"maxBodySize"`
 	// SingleLabel answers 404 under a wildcard host for more than one label.
 	SingleLabel bool `json:"singleLabel,omitempty"`
-	// Respond answers the requests; there are no targets then.
+	// Respond answers the requests that no redirect takes; there are no targets then.
 	Respond *Respond `json:"respond,omitempty"`
 	// IPAccess refuses clients by their addresses. Its networks are canonical.
 	IPAccess *IPAccess `json:"ipAccess,omitempty"`
+	// RequestHeaders and ResponseHeaders change heads. Names are in lower case.
+	RequestHeaders  *HeaderEdit `json:"requestHeaders,omitempty"`
+	ResponseHeaders *HeaderEdit `json:"responseHeaders,omitempty"`
+	// Rewrite and Redirect have names, paths and statuses in normal form.
+	Rewrite  *Rewrite  `json:"rewrite,omitempty"`
+	Redirect *Redirect `json:"redirect,omitempty"`
 	// Nginx is what overrides add to the location blocks, strongest last.
 	Nginx []NginxText `json:"nginx,omitempty"`
 	// Origins says of each changed field who set it, sorted by field.

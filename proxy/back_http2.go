@@ -158,16 +158,12 @@ func (x *exchange) requestBlock(dst []byte) []byte {
 	path := x.forward
 	if r.Asterisk {
 		path = []byte("*")
-	}
-	if !r.Query.Empty() {
-		x.gatheredPath = append(append(x.gatheredPath[:0], path...), r.Query.Of(b)...)
+	} else if x.route.rewrite.active || !r.Query.Empty() {
+		x.gatheredPath = append(x.appendPath(x.gatheredPath[:0], &x.route.rewrite), r.Query.Of(b)...)
 		path = x.gatheredPath
 	}
-	authority := r.Authority.Of(b)
-	if len(authority) == 0 {
-		authority = []byte(x.target.upstream.key.Name)
-	}
-	dst = http2.AppendRequest(dst, r.MethodText.Of(b), []byte(x.rot.scheme), authority, path)
+	x.lines = x.appendAuthority(x.lines[:0])
+	dst = http2.AppendRequest(dst, r.MethodText.Of(b), []byte(x.rot.scheme), x.lines, path)
 	for i := range r.Fields {
 		if f := &r.Fields[i]; x.forwards(i) {
 			dst = http2.AppendField(dst, f.Name.Of(b), f.Value.Of(b))
@@ -176,7 +172,7 @@ func (x *exchange) requestBlock(dst []byte) []byte {
 	if r.Trailers {
 		dst = http2.AppendField(dst, []byte("te"), []byte("trailers"))
 	}
-	x.lines = x.appendForwarded(x.lines[:0])
+	x.lines = x.appendForwarded(x.route.request.append(x.lines[:0]))
 	return appendLines(dst, x.lines)
 }
 

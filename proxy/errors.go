@@ -13,6 +13,7 @@ var (
 	errStarting      = &http1.Error{Status: 503, Class: "starting", Text: "no configuration yet"}
 	errNoHost        = &http1.Error{Status: 404, Class: "unknown_host", Text: "no route for this host"}
 	errNoPath        = &http1.Error{Status: 404, Class: "unknown_path", Text: "no route for this path"}
+	errNoRule        = &http1.Error{Status: 404, Class: "unknown_request", Text: "no route takes this method, these headers or this query under the path"}
 	errRefusedClient = &http1.Error{Status: 403, Class: "client_address", Text: "the route does not take requests from this address"}
 	errPath          = &http1.Error{Status: 400, Class: "path", Text: "the path can be read in more than one way"}
 	errSlowHead      = &http1.Error{Status: 408, Class: "slow_head", Text: "the request head took too long"}

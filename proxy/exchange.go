@@ -18,7 +18,8 @@ type exchange struct {
 	c        *conn // the connection that the request came on
 	front    front
 	table    *table
-	route    *route
+	rule     *rule
+	route    *route // of the rule
 	target   *target
 	rot      *rotation
 	headless bool // there is no parsed request
@@ -26,6 +27,7 @@ type exchange struct {
 	// forward and matched are the two forms of the path, scratch is where they may live.
 	forward, matched []byte
 	scratch          []byte
+	answer           *fixed // without asking an endpoint; nil: one is asked
 	key              uint64 // the place on the upstream's ring; 0 where there is none
 
 	// The way to the endpoint.
@@ -130,7 +132,7 @@ func (x *exchange) run() bool {
 	if e := x.find(); e != nil {
 		return x.refuse(e)
 	}
-	if x.route.respond != nil {
+	if x.answer != nil {
 		return x.respond()
 	}
 	if err := x.prepare(); err != nil {
@@ -166,9 +168,13 @@ func (x *exchange) find() *http1.Error {
 	if x.forward, x.matched, x.scratch, err = match.Normalise(r.PathText(b), x.scratch); err != nil {
 		return errPath
 	}
-	if x.route, ok = h.paths.Find(x.matched); !ok {
+	if x.rule, ok = h.paths.Find(x.matched); !ok {
 		return errNoPath
 	}
+	if x.rule = x.rule.fitting(x); x.rule == nil {
+		return errNoRule
+	}
+	x.route = x.rule.route
 	if !x.route.from.Takes(h.from.Name, r.Host.Of(b)) {
 		x.route = nil
 		return errNoPath
@@ -177,9 +183,8 @@ func (x *exchange) find() *http1.Error {
 		x.target = x.route.refused
 		return errRefusedClient
 	}
-	if x.route.respond != nil {
-		x.target = x.route.respond.target
-		return nil
+	if answered, e := x.answers(); answered {
+		return e
 	}
 	if x.target = x.route.target(); x.target == nil {
 		return errNoEndpoint
@@ -193,6 +198,24 @@ func (x *exchange) find() *http1.Error {
 		return errTooLarge
 	}
 	return nil
+}
+
+// answers says whether the route answers by itself, and notes with what.
+func (x *exchange) answers() (bool, *http1.Error) {
+	switch rt := x.route; {
+	case rt.redirect.takes(x):
+		x.answer = rt.redirect.fixed
+		if len(rt.redirect.host) == 0 && x.req().Authority.Empty() {
+			x.answer, x.target = nil, rt.redirect.target
+			return true, http1.ErrHostMissing
+		}
+	case rt.respond != nil:
+		x.answer = rt.respond
+	default:
+		return false, nil
+	}
+	x.target = x.answer.target
+	return true, nil
 }
 
 // setDeadline bounds the exchange by its route, and a call of gRPC by what its client says. Such

@@ -71,18 +71,13 @@ func (x *exchange) requestHead(dst []byte) []byte {
 	if r.Asterisk {
 		dst = append(dst, '*')
 	} else {
-		dst = append(dst, x.forward...)
+		dst = x.appendPath(dst, &x.route.rewrite)
 	}
 	dst = append(dst, r.Query.Of(b)...)
 	dst = append(dst, " HTTP/1.1\r\nHost: "...)
-	if r.Authority.Empty() { // HTTP/1.0 may leave it out, HTTP/1.1 may not
-		dst = append(dst, x.target.upstream.key.Name...)
-	} else {
-		dst = append(dst, r.Authority.Of(b)...)
-	}
-	dst = append(dst, '\r', '\n')
+	dst = append(x.appendAuthority(dst), '\r', '\n')
 
-	dst = http1.AppendFields(dst, b, r.Fields, x.forwards)
+	dst = x.route.request.append(http1.AppendFields(dst, b, r.Fields, x.forwards))
 	switch {
 	case r.WebSocket:
 		dst = append(dst, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
@@ -93,6 +88,18 @@ func (x *exchange) requestHead(dst []byte) []byte {
 		dst = append(dst, "Transfer-Encoding: chunked\r\n"...)
 	}
 	return append(x.appendForwarded(dst), '\r', '\n')
+}
+
+// appendAuthority appends the host that the endpoint is asked for.
+func (x *exchange) appendAuthority(dst []byte) []byte {
+	switch r := x.req(); {
+	case len(x.route.host) > 0:
+		return append(dst, x.route.host...)
+	case r.Authority.Empty(): // HTTP/1.0 may leave it out, others may not
+		return append(dst, x.target.upstream.key.Name...)
+	default:
+		return append(dst, r.Authority.Of(x.head())...)
+	}
 }
 
 // forwards says whether a field of the request is for the endpoint.
@@ -106,6 +113,9 @@ func (x *exchange) forwards(i int) bool {
 		return false
 	}
 	b := x.head()
+	if x.route.request.drops(r.Fields[i].Name.Of(b)) {
+		return false
+	}
 	return !r.Options.Named || k == http1.KeyContentLength || !r.Fields.NamedBy(b, r.Fields[i].Name.Of(b))
 }
 

@@ -84,7 +84,7 @@ func (c *conn) answer(x *exchange) (sink, error) {
 	if x.resp.Framing != http1.NoBody && x.resp.Framing != http1.Length && !w.chunked {
 		x.again = false // HTTP/1.0 finds the end by the close
 	}
-	w.out = x.responseHead(w.out[:0])
+	w.out = x.route.response.append(x.responseHead(w.out[:0]))
 	if !x.resp.HasDate {
 		w.out = append(w.out, *c.p.date.Load()...)
 	}
@@ -111,6 +111,9 @@ func (x *exchange) responseHead(dst []byte) []byte {
 func (x *exchange) passes(i int, chunked bool) bool {
 	r := &x.resp
 	k := r.Fields[i].Key
+	if x.route.response != nil && x.editAnswer().drops(r.Fields[i].Name.Of(x.up.filled())) {
+		return false
+	}
 	if k == http1.KeyOther && !r.Options.Named {
 		return true
 	}
@@ -132,7 +135,7 @@ func (c *conn) refuse(x *exchange, e *http1.Error) bool {
 	b := http1.AppendStatus(x.toClient.out[:0], e.Status, []byte(statusText(e.Status)))
 	if fixed != nil {
 		text = fixed.body
-		b = append(append(b, *c.p.date.Load()...), fixed.fields...)
+		b = x.fixedFields(b, fixed)
 	} else {
 		text = x.ownText(e)
 		b = x.ownFields(b, e, len(text))
@@ -195,7 +198,7 @@ func (c *conn) tunnelWanted() bool { return false }
 // tunnel passes on the 101 and what came behind the heads.
 func (c *conn) tunnel(x *exchange) error {
 	w := &x.toClient
-	w.out = x.responseHead(w.out[:0])
+	w.out = x.route.response.append(x.responseHead(w.out[:0]))
 	w.out = append(w.out, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...)
 	w.out = append(w.out, x.up.b[x.resp.Size:x.up.n]...)
 	err := w.flush()

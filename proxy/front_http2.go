@@ -184,6 +184,9 @@ func (f *streamFront) appendAnswer(x *exchange, dst []byte) []byte {
 			dst = http2.AppendField(dst, r.Fields[i].Name.Of(b), r.Fields[i].Value.Of(b))
 		}
 	}
+	if e := x.editAnswer(); e != nil {
+		dst = appendLines(dst, e.lines)
+	}
 	return dst
 }
 
@@ -218,7 +221,7 @@ func (f *streamFront) refuse(x *exchange, e *http1.Error) bool {
 	var text []byte
 	if fixed := x.fixed(e); fixed != nil {
 		text = fixed.body
-		f.text = append(append(f.text[:0], *f.c.p.date.Load()...), fixed.fields...)
+		f.text = x.fixedFields(f.text[:0], fixed)
 	} else {
 		text = x.ownText(e)
 		f.text = x.ownFields(f.text[:0], e, len(text))

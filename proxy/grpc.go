@@ -57,7 +57,11 @@ func (f *streamFront) appendStatus(x *exchange, e *http1.Error) []byte {
 	b = http2.AppendField(b, []byte("grpc-status"), strconv.AppendInt(nil, grpcCode(e), 10))
 	text := "sluice: " + e.Class + ": " + e.Text + ", request id "
 	b = http2.AppendField(b, []byte("grpc-message"), appendID([]byte(text), x.requestID()))
-	return appendLines(b, []byte(*f.c.p.date.Load()))
+	b = appendLines(b, []byte(*f.c.p.date.Load()))
+	if x.route != nil && x.route.response != nil {
+		b = appendLines(b, x.route.response.typed)
+	}
+	return b
 }
 
 // The status codes of gRPC that a proxy has reason to give.

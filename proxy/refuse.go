@@ -82,6 +82,7 @@ func (x *exchange) ownText(e *http1.Error) []byte {
 
 // ownFields appends the fields of an answer of Sluice's own, with a body of n bytes.
 func (x *exchange) ownFields(b []byte, e *http1.Error, n int) []byte {
+	from := len(b)
 	b = append(b, *x.c.p.date.Load()...)
 	b = append(b, "Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-store\r\n"...)
 	b = http1.AppendLength(b, int64(n))
@@ -90,5 +91,9 @@ func (x *exchange) ownFields(b []byte, e *http1.Error, n int) []byte {
 	}
 	b = append(b, retryAfter(e)...)
 	b = append(b, "X-Request-Id: "...)
-	return append(appendID(b, x.requestID()), '\r', '\n')
+	b = append(appendID(b, x.requestID()), '\r', '\n')
+	if x.route == nil {
+		return b
+	}
+	return x.route.response.own(b, from)
 }

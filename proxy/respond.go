@@ -38,21 +38,30 @@ func newFixed(r *gateway.Respond, st *stats) *fixed {
 
 // fixed returns the answer that e stands for; nil: e is a failure.
 func (x *exchange) fixed(e *http1.Error) *fixed {
-	if x.route != nil && x.route.respond != nil && x.route.respond.is == e {
-		return x.route.respond
+	if x.answer != nil && x.answer.is == e {
+		return x.answer
 	}
 	return nil
+}
+
+// fixedFields appends the fields of the answer.
+func (x *exchange) fixedFields(dst []byte, f *fixed) []byte {
+	dst = append(append(dst, *x.c.p.date.Load()...), f.fields...)
+	return append(dst, x.lines...) // a Location
 }
 
 // respond answers with what the route's filter says. A small body of the request is taken
 // first, so that the connection can go on; after a large one it is closed. A body that the
 // client holds back until it is asked for is never asked for.
 func (x *exchange) respond() bool {
+	if d := x.route.redirect; d != nil && d.fixed == x.answer {
+		x.lines = x.appendLocation(x.lines[:0], d) // taking the body may move the head
+	}
 	x.body = x.front.body(x)
 	if x.req().Framing == http1.NoBody {
 		x.whole = true
 	} else if err := x.front.gather(x); err != nil {
 		return x.fail(err)
 	}
-	return x.refuse(x.route.respond.is)
+	return x.refuse(x.answer.is)
 }

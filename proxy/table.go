@@ -25,7 +25,7 @@ type table struct {
 // host is one host's paths.
 type host struct {
 	from  *gateway.Host
-	paths match.Paths[*route]
+	paths match.Paths[*rule]
 }
 
 // route is what a request needs to know of its route.
@@ -38,6 +38,11 @@ type route struct {
 	respond *fixed  // nil: requests go to a target
 	access  *access // nil: everybody may ask
 	refused *target // without an upstream: the counters of those who may not
+	// request and response change heads; nil: as they come.
+	request, response *edits
+	rewrite           replacement
+	host              []byte    // that endpoints are asked for; empty: the client's
+	redirect          *redirect // nil: nobody is sent elsewhere
 }
 
 // target is one upstream of a route, with the counters of the pair.
@@ -130,7 +135,7 @@ func (r *registry) mention(s *gateway.Snapshot) {
 	for _, h := range s.Hosts {
 		for i := range h.Rules {
 			rt := h.Rules[i].Route
-			if rt.Respond != nil || rt.IPAccess != nil {
+			if rt.Respond != nil || rt.Redirect != nil || rt.IPAccess != nil {
 				r.counted[statsKey{tenant: rt.Tenant, route: rt.Name}] = true
 			}
 			for _, t := range rt.Targets {
@@ -204,26 +209,38 @@ func (r *registry) endpoint(k gateway.EndpointKey) *endpoint {
 func (r *registry) host(h *gateway.Host) *host {
 	out := &host{from: h}
 	routes := map[*gateway.EffectiveRoute]*route{}
-	for i := range h.Rules {
-		rule := &h.Rules[i]
-		compiled := routes[rule.Route]
-		if compiled == nil {
-			compiled = r.route(rule.Route)
-			routes[rule.Route] = compiled
+	for _, place := range h.Places() {
+		var first *rule
+		for _, from := range slices.Backward(place.Rules) {
+			compiled := routes[from.Route]
+			if compiled == nil {
+				compiled = r.route(from.Route)
+				routes[from.Route] = compiled
+			}
+			here := newRule(from, compiled)
+			here.next, first = first, here
 		}
-		if rule.Path.Exact != "" {
-			out.paths.AddExact(rule.Path.Exact, compiled)
+		if place.Path.Exact != "" {
+			out.paths.AddExact(place.Path.Exact, first)
 		} else {
-			out.paths.AddPrefix(rule.Path.Prefix, compiled)
+			out.paths.AddPrefix(place.Path.Prefix, first)
 		}
 	}
 	return out
 }
 
 func (r *registry) route(e *gateway.EffectiveRoute) *route {
-	out := &route{from: e, timeout: int64(e.Timeout), maxBody: int64(e.MaxBodySize)}
+	out := &route{from: e, timeout: int64(e.Timeout), maxBody: int64(e.MaxBodySize), request: newEdits(e.RequestHeaders), response: newEdits(e.ResponseHeaders)}
 	if e.Respond != nil {
 		out.respond = newFixed(e.Respond, r.counters(statsKey{tenant: e.Tenant, route: e.Name}))
+		out.respond.fields = out.response.own(out.respond.fields, 0)
+	}
+	if e.Rewrite != nil {
+		out.rewrite, out.host = newReplacement(e.Rewrite.Path, e.Rewrite.Prefix), []byte(e.Rewrite.Host)
+	}
+	if e.Redirect != nil {
+		out.redirect = newRedirect(e.Redirect, r.counters(statsKey{tenant: e.Tenant, route: e.Name}))
+		out.redirect.fields = out.response.own(out.redirect.fields, 0)
 	}
 	if out.access = newAccess(e.IPAccess); out.access != nil {
 		out.refused = &target{stats: r.counters(statsKey{tenant: e.Tenant, route: e.Name})}

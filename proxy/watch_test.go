@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
@@ -218,8 +219,12 @@ func BenchmarkProxiedRequest64k(b *testing.B) {
 }
 
 func benchmarkRequest(b *testing.B, answer string, cfg Config) {
+	benchmarkRequestTo(b, answer, cfg, nil)
+}
+
+func benchmarkRequestTo(b *testing.B, answer string, cfg Config, change func(*gateway.EffectiveUpstream, *gateway.EffectiveRoute)) {
 	o := leanOrigin(b, answer)
-	e := start(b, cfg, Listener{}, snap([]string{o.addr}, nil))
+	e := start(b, cfg, Listener{}, snap([]string{o.addr}, change))
 	e.cfg.Observer = nil
 	c := e.dial(b)
 	request := []byte("GET /a HTTP/1.1\r\nHost: x\r\nUser-Agent: bench\r\n\r\n")

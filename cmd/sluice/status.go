@@ -133,7 +133,7 @@ func explainTable(row func(...any), e api.Explanation) {
 		if r.Chosen {
 			mark = "TAKEN"
 		}
-		row(mark, fmt.Sprintf("route %s, %s: %s", r.Route, r.Path, r.Reason))
+		row(mark, fmt.Sprintf("route %s, %s%s: %s", r.Route, r.Path, r.Conditions, r.Reason))
 	}
 	if e.Route != nil {
 		for _, o := range e.Route.Origins {

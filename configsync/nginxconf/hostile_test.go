@@ -15,6 +15,8 @@ import (
 type hostile struct {
 	tenant, name, host, path, address, zone      string // of objects
 	override, body, header, value, location      string // texts of a tenant
+	editName, editValue                          string // of changes to heads
+	toPath, toPrefix, toHost, toScheme           string // of rewrites and redirects
 	network                                      string
 	serverName, ca, certificate, policy, proto   string // of an upstream
 	chain, clientCA, mode, certHost              string // of a certificate
@@ -26,16 +28,17 @@ func harmlessText(t testing.TB) hostile {
 	t.Helper()
 	pair := testCertificate(t, "shop.test")
 	return hostile{tenant: "acme", name: "shop", host: "shop.test", path: "/api", address: "10.0.0.4:80", zone: "a",
-		override: "add_header X-A b;", body: "no", header: "x-a", value: "b", location: "/other", network: "10.0.0.0/8",
+		override: "add_header X-A b;", body: "no", header: "x-a", value: "b", location: "/other", editName: "x-edit", editValue: "c$d", toPath: "/x", toPrefix: "/y", toHost: "in.test", toScheme: "https", network: "10.0.0.0/8",
 		serverName: "api.internal", ca: pair.Chain, certificate: "shop", policy: "least_request", proto: "http",
 		chain: pair.Chain, clientCA: pair.Chain, mode: "require", certHost: "shop.test",
-		treePath: "/var/lib/sluice/tree/current", listen: "127.0.0.1:8080", trustedCA: "/etc/ssl/certs/ca-certificates.crt", version: "1.22.1", socket: "unix:/run/o.sock"}
+		treePath: "/var/lib/sluice/tree/current", listen: "127.0.0.1:8080", trustedCA: "/etc/ssl/certs/ca-certificates.crt", version: "1.24.0", socket: "unix:/run/o.sock"}
 }
 
 // fields lists the values, to put something else in the place of each.
 func (h *hostile) fields() map[string]*string {
 	return map[string]*string{"tenant": &h.tenant, "name": &h.name, "host": &h.host, "path": &h.path, "address": &h.address, "zone": &h.zone,
-		"override": &h.override, "body": &h.body, "header": &h.header, "value": &h.value, "location": &h.location, "network": &h.network,
+		"override": &h.override, "body": &h.body, "header": &h.header, "value": &h.value, "location": &h.location, "editName": &h.editName, "editValue": &h.editValue,
+		"toPath": &h.toPath, "toPrefix": &h.toPrefix, "toHost": &h.toHost, "toScheme": &h.toScheme, "network": &h.network,
 		"serverName": &h.serverName, "ca": &h.ca, "certificate": &h.certificate, "policy": &h.policy, "proto": &h.proto,
 		"chain": &h.chain, "clientCA": &h.clientCA, "mode": &h.mode, "certHost": &h.certHost,
 		"treePath": &h.treePath, "trustedCA": &h.trustedCA, "version": &h.version, "socket": &h.socket}
@@ -55,6 +58,19 @@ func (h *hostile) render(t testing.TB) (Tree, []gateway.Problem) {
 	}
 	route := func(suffix string, targets ...string) *gateway.EffectiveRoute {
 		r := &gateway.EffectiveRoute{Tenant: h.tenant, Name: h.name + suffix, Nginx: []gateway.NginxText{{Override: override, Text: h.override}}}
+		if suffix == "" || suffix == "-c" {
+			edit := &gateway.HeaderEdit{Set: map[string]string{"x-set": h.editValue, "content-type": h.editValue}, Add: map[string]string{h.editName + "-add": h.editValue}, Remove: []string{h.editName}}
+			r.RequestHeaders, r.ResponseHeaders = edit, edit
+		}
+		switch suffix {
+		case "":
+			r.Rewrite = &gateway.Rewrite{Prefix: h.toPrefix, Host: h.toHost}
+			r.Redirect = &gateway.Redirect{Scheme: h.toScheme, Status: 302}
+		case "-path":
+			r.Rewrite = &gateway.Rewrite{Path: h.toPath}
+		case "-to":
+			r.Redirect = &gateway.Redirect{Host: h.toHost, Prefix: h.toPrefix, Status: 302}
+		}
 		for _, u := range targets {
 			r.Targets = append(r.Targets, gateway.Target{Upstream: key(u), Weight: 1})
 		}
@@ -68,7 +84,8 @@ func (h *hostile) render(t testing.TB) (Tree, []gateway.Problem) {
 	s := &gateway.Snapshot{
 		Tenants: []*gateway.Tenant{{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: h.tenant}, Spec: gateway.TenantSpec{Fleets: []string{"shared"}}}},
 		Hosts: []*gateway.Host{{Name: h.host, Tenant: h.tenant, Rules: []gateway.Rule{{Path: gateway.PathMatch{Exact: h.path}, Route: route("", "a", "b")},
-			{Path: prefix("/fixed"), Route: fixed}, {Path: prefix("/redirect"), Route: redirect}, {Path: prefix("/grpc"), Route: route("-c", "c")}}}},
+			{Path: prefix("/fixed"), Route: fixed}, {Path: prefix("/redirect"), Route: redirect}, {Path: prefix("/grpc"), Route: route("-c", "c")},
+			{Path: prefix(h.path + "/path"), Route: route("-path", "b")}, {Path: prefix(h.path + "/to"), Route: route("-to")}}}},
 		Upstreams: []*gateway.EffectiveUpstream{upstream("a", h.proto, nil), upstream("b", "https", &gateway.UpstreamTLS{CA: h.ca, ServerName: h.serverName, Certificate: h.certificate}),
 			upstream("c", "h2", &gateway.UpstreamTLS{ServerName: h.serverName})},
 		Certificates: []*gateway.EffectiveCertificate{{Key: gateway.CertificateKey{Tenant: h.tenant, Name: h.certificate}, Hosts: []string{h.certHost},

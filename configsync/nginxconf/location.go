@@ -20,15 +20,38 @@ func (r *renderer) rule(w *writer, rule gateway.Rule, taken map[string]bool) {
 		return
 	}
 	w.owner = routeRef(rule.Route)
+	r.path = strings.TrimRight(p, "/")
+	write := r.location
+	if rule.Any() {
+		r.problem(w.owner, "spec.match", "not_portable", "nginx compares nothing but the path, so everything under %s of %s is answered 503 there: methods, headers and queries can be told apart by the Go edge alone", rule.Path, r.claim)
+		write = r.closedLocation
+	}
 	if exact {
-		r.location(w, rule.Route, taken, "=", p)
+		write(w, rule.Route, taken, "=", p)
 		return
 	}
 	p = strings.TrimRight(p, "/")
 	if p != "" {
-		r.location(w, rule.Route, taken, "=", p)
+		write(w, rule.Route, taken, "=", p)
 	}
-	r.location(w, rule.Route, taken, p+"/")
+	write(w, rule.Route, taken, p+"/")
+}
+
+// closedLocation answers 503 under a path that has rules with conditions, those without
+// included: they would take what the others keep for themselves. Of one path the rules with
+// conditions come first, so the path is taken then.
+func (r *renderer) closedLocation(w *writer, route *gateway.EffectiveRoute, taken map[string]bool, words ...string) {
+	key := strings.Join(words, "")
+	if taken[key] {
+		return
+	}
+	taken[key] = true
+	w.put("")
+	w.comment(commentName(routeRef(route)))
+	w.open(append([]string{"location"}, words...)...)
+	body := closed(route)
+	body.write(w)
+	w.close()
 }
 
 // locationPath is the path as nginx compares it: with escapes resolved.
@@ -58,6 +81,8 @@ func (r *renderer) location(w *writer, route *gateway.EffectiveRoute, taken map[
 	if route.IPAccess != nil {
 		r.admit(w, route)
 	}
+	r.readable(w, route)
+	r.redirect(w, route)
 	r.liveGuard(w, route)
 	body := r.body(route)
 	r.override(&body, route)
@@ -78,6 +103,25 @@ func (r *renderer) singleLabel(w *writer, route *gateway.EffectiveRoute) {
 
 // body lists what Sluice itself puts into a location of the route.
 func (r *renderer) body(route *gateway.EffectiveRoute) locationBody {
+	if why := r.unsaid(route); why != "" {
+		r.problem(routeRef(route), "spec.filters", "not_portable", "The filters can't be said in nginx, which answers 503 instead: %s", why)
+		return closed(route)
+	}
+	b := r.answer(route)
+	r.editRequest(&b, route)
+	r.editAnswer(&b, route)
+	return b
+}
+
+// answer lists what answers the route's requests: an upstream or nginx itself.
+func (r *renderer) answer(route *gateway.EffectiveRoute) locationBody {
+	if d := route.Redirect; d != nil && d.Always() {
+		b := locationBody{owner: routeRef(route)}
+		b.add("set", "$sluice_route", plainName(route.Name))
+		b.add("client_max_body_size", "0") // as for other answers of nginx's own
+		b.add("return", itoa(d.Status), r.address(route))
+		return b
+	}
 	if route.Respond != nil {
 		return r.respond(route)
 	}
@@ -115,7 +159,10 @@ func (r *renderer) body(route *gateway.EffectiveRoute) locationBody {
 	if strings.HasPrefix(pass.name, "$") {
 		b.guard = pass.name
 	}
-	b.add(name("pass"), pass.scheme+"://"+pass.name)
+	b.add(name("pass"), pass.scheme+"://"+pass.name+r.rewritten(route))
+	if route.Rewrite != nil && route.Rewrite.Host != "" {
+		b.add(name("set_header"), "Host", route.Rewrite.Host)
+	}
 	return b
 }
 

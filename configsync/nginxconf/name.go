@@ -2,8 +2,10 @@ package nginxconf
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/gateway"
@@ -43,6 +45,13 @@ func variable(prefix, tenant, object string) string {
 		name = name[:maxVariable-18] + "_h" + shortHash(name)
 	}
 	return "$" + name
+}
+
+// shortVariable is a name for what there may be many of: two of them fit into one bucket of that
+// hash, so that nginx finds a size for it with hundreds of them.
+func shortVariable(kind byte, r *gateway.EffectiveRoute, more string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", r.Tenant, r.Name, more))
+	return "$sl" + string(kind) + "_" + strconv.FormatUint(binary.BigEndian.Uint64(sum[:]), 36)
 }
 
 // encodeName writes a name with lower-case letters, digits and the punctuation in keep; any

@@ -59,6 +59,13 @@ var fates = []fate{
 	{"Host.Rules.Path.Prefix", isRendered, func(p *portable) { p.host.Rules[1].Path.Prefix = "/x" }},
 	{"Host.Rules.Path.Exact", isRendered, func(p *portable) { p.host.Rules[0].Path.Exact = "/x" }},
 
+	{"Host.Rules.Conditions.Methods", isNotPortable, func(p *portable) { p.host.Rules[0].Methods = []string{"GET"} }},
+	{"Host.Rules.Conditions.Headers.Name", isNotPortable, func(p *portable) { p.host.Rules[0].Headers = []gateway.HeaderMatch{{Name: "x"}} }},
+	{"Host.Rules.Conditions.Headers.Exact", isNotPortable, func(p *portable) { p.host.Rules[0].Headers = []gateway.HeaderMatch{{Exact: "x"}} }},
+	{"Host.Rules.Conditions.Headers.Present", isNotPortable, func(p *portable) { p.host.Rules[0].Headers = []gateway.HeaderMatch{{Present: true}} }},
+	{"Host.Rules.Conditions.Query.Name", isNotPortable, func(p *portable) { p.host.Rules[0].Query = []gateway.QueryMatch{{Name: "x"}} }},
+	{"Host.Rules.Conditions.Query.Exact", isNotPortable, func(p *portable) { p.host.Rules[0].Query = []gateway.QueryMatch{{Exact: "x"}} }},
+
 	{"EffectiveRoute.Tenant", isRendered, func(p *portable) { p.fixed.Tenant = "beta" }},
 	{"EffectiveRoute.Name", isRendered, func(p *portable) { p.route.Name = "other" }},
 	{"EffectiveRoute.Targets.Upstream.Tenant", isRendered, func(p *portable) { p.route.Targets[0].Upstream.Tenant = "beta" }},
@@ -74,6 +81,29 @@ var fates = []fate{
 	{"EffectiveRoute.Respond.Body", isRendered, func(p *portable) { p.fixed.Respond.Body = "never" }},
 	{"EffectiveRoute.IPAccess.Allow", isRendered, func(p *portable) { p.route.IPAccess = &gateway.IPAccess{Allow: []string{"10.0.0.0/8"}} }},
 	{"EffectiveRoute.IPAccess.Deny", isRendered, func(p *portable) { p.fixed.IPAccess = &gateway.IPAccess{Deny: []string{"10.0.0.0/8"}} }},
+	{"EffectiveRoute.RequestHeaders.Set", isRendered, func(p *portable) {
+		p.route.RequestHeaders = &gateway.HeaderEdit{Set: map[string]string{"x-a": "b"}}
+	}},
+	{"EffectiveRoute.RequestHeaders.Add", isNotPortable, func(p *portable) {
+		p.route.RequestHeaders = &gateway.HeaderEdit{Add: map[string]string{"x-a": "b"}}
+	}},
+	{"EffectiveRoute.RequestHeaders.Remove", isRendered, func(p *portable) { p.route.RequestHeaders = &gateway.HeaderEdit{Remove: []string{"x-a"}} }},
+	{"EffectiveRoute.ResponseHeaders.Set", isRendered, func(p *portable) {
+		p.fixed.ResponseHeaders = &gateway.HeaderEdit{Set: map[string]string{"x-a": "b"}}
+	}},
+	{"EffectiveRoute.ResponseHeaders.Add", isRendered, func(p *portable) {
+		p.route.ResponseHeaders = &gateway.HeaderEdit{Add: map[string]string{"x-a": "b"}}
+	}},
+	{"EffectiveRoute.ResponseHeaders.Remove", isRendered, func(p *portable) { p.route.ResponseHeaders = &gateway.HeaderEdit{Remove: []string{"x-a"}} }},
+	{"EffectiveRoute.Rewrite.Path", isRendered, func(p *portable) { p.route.Rewrite = &gateway.Rewrite{Path: "/x"} }},
+	{"EffectiveRoute.Rewrite.Prefix", isRendered, func(p *portable) { p.route.Rewrite = &gateway.Rewrite{Prefix: "/x"} }},
+	{"EffectiveRoute.Rewrite.Host", isRendered, func(p *portable) { p.route.Rewrite = &gateway.Rewrite{Host: "in.test"} }},
+	{"EffectiveRoute.Redirect.Scheme", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Scheme: "https", Status: 302} }},
+	{"EffectiveRoute.Redirect.Host", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Host: "in.test", Status: 302} }},
+	{"EffectiveRoute.Redirect.Port", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Scheme: "https", Port: 8443, Status: 302} }},
+	{"EffectiveRoute.Redirect.Path", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Path: "/x", Status: 302} }},
+	{"EffectiveRoute.Redirect.Prefix", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Prefix: "/x", Status: 302} }},
+	{"EffectiveRoute.Redirect.Status", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Path: "/x", Status: 307} }},
 	{"EffectiveRoute.Nginx.Override", isRendered, func(p *portable) {
 		p.route.Nginx = []gateway.NginxText{{Override: gateway.Ref{Kind: gateway.KindOverride, Name: "o"}, Text: "gzip on;"}}
 	}},

@@ -31,6 +31,8 @@ type renderer struct {
 	traits   map[gateway.UpstreamKey]traits
 	out      part
 	host     string // whose server is being written
+	claim    string // the host whose rules it has
+	path     string // whose location is being written, without a slash at its end
 }
 
 // withDefaults fills in what an agent may leave out.

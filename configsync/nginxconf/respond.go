@@ -27,6 +27,7 @@ func (r *renderer) respond(route *gateway.EffectiveRoute) locationBody {
 	for _, name := range slices.Sorted(maps.Keys(a.Headers)) {
 		switch {
 		case name == "content-type", name == "location" && redirects(a.Status):
+		case route.ResponseHeaders != nil && slices.Contains(route.ResponseHeaders.Drops(), name):
 		default:
 			b.add("add_header", name, a.Headers[name], "always")
 		}

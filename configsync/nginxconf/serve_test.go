@@ -31,9 +31,15 @@ type edge struct {
 // newEdge renders s as it is for a node of the installed nginx and starts that.
 func newEdge(t *testing.T, ca *certtest.CA, s *gateway.Snapshot) (*edge, []gateway.Problem) {
 	t.Helper()
+	return newEdgeOf(t, ca, s, "1.22.1")
+}
+
+// newEdgeOf renders s as for another version.
+func newEdgeOf(t *testing.T, ca *certtest.CA, s *gateway.Snapshot, version string) (*edge, []gateway.Problem) {
+	t.Helper()
 	e := &edge{Nginx: agenttest.New(t), tls: agenttest.FreeAddress(t), ca: ca}
 	current := filepath.Join(e.TreeDir, "current")
-	tree, problems := Render(s, "shared", gateway.NodeFacts{NginxVersion: "1.22.1", Modules: allModules, TreePath: current, Listen: []string{e.Address}, ListenTLS: []string{e.tls}})
+	tree, problems := Render(s, "shared", gateway.NodeFacts{NginxVersion: version, Modules: allModules, TreePath: current, Listen: []string{e.Address}, ListenTLS: []string{e.tls}})
 	for _, f := range tree.Files {
 		name := filepath.Join(current, f.Path)
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {

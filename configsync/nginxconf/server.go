@@ -15,6 +15,7 @@ func (r *renderer) server(h *gateway.Host, bound []binding) {
 		return
 	}
 	own := binding{name: h.Name}
+	r.claim = h.Name
 	for _, b := range bound {
 		switch {
 		case b.name == h.Name:
@@ -26,6 +27,8 @@ func (r *renderer) server(h *gateway.Host, bound []binding) {
 	r.serverFor(h, own)
 	r.splits(h)
 	r.accesses(h)
+	r.routeFiles(h)
+	r.uris(h)
 }
 
 // serverFor writes the server of one name with the rules of a host.

@@ -41,6 +41,8 @@ type importer struct {
 	hosts     map[string]bool            // of the tenant
 	taken     map[gatewayPlace]*draft    // who has a path of a host
 	drafts    []*draft                   // in the order of the files
+	sent      map[string]sending         // hosts whose clients are sent to https
+	sentOrder []string                   // in the order of the files
 	listening map[string]bool            // addresses whose first server was seen
 	certs     map[string]bool            // files of certificates that were reported
 	overrides map[string][]string        // by route: nginx text
@@ -66,7 +68,7 @@ func Import(files Files, options Options) (*Result, error) {
 		return nil, fmt.Errorf("import %s: %w", files.Main, err)
 	}
 	m := &importer{options: options, top: top, blocks: map[string]*statement{}, variables: map[string]*statement{}, upstreams: map[string]*drafted{},
-		hosts: map[string]bool{}, taken: map[gatewayPlace]*draft{}, listening: map[string]bool{}, certs: map[string]bool{}, overrides: map[string][]string{}, allowed: map[string]bool{},
+		hosts: map[string]bool{}, taken: map[gatewayPlace]*draft{}, sent: map[string]sending{}, listening: map[string]bool{}, certs: map[string]bool{}, overrides: map[string][]string{}, allowed: map[string]bool{},
 		names: map[gateway.Kind]nameTable{}}
 	if l.skipped > 0 {
 		m.report.Notes = append(m.report.Notes, Note{Kind: Differs, File: files.Main, Text: "include " + files.Skip + "/...", Why: "Sluice's own tree is left aside: it is made of objects already"})

@@ -15,6 +15,7 @@ type draft struct {
 	path      gateway.PathMatch
 	spec      gateway.RouteSpec // without hosts and match
 	name      string            // that Sluice's renderer has given it
+	tls       bool              // its server speaks nothing else
 	nothing   bool              // what Sluice does anyway
 	closed    bool              // it answers 503 until somebody settles it
 	overrides []string          // nginx text

@@ -90,6 +90,7 @@ func (m *importer) twice(lost, kept *draft, host string) {
 
 // objects are what was found, in the order in which it is applied.
 func (m *importer) objects() []gateway.Object {
+	m.secure()
 	for _, d := range m.drafts {
 		if slices.Contains(d.hosts, "*") {
 			m.hosts["*"] = true // with a route only: it would take what others may claim
@@ -182,7 +183,7 @@ func (m *importer) joined(first, r *gateway.Route) bool {
 		return list
 	}
 	for _, x := range ofRoute(r.Spec.Match) {
-		if !slices.Contains(ofRoute(match), x) {
+		if !slices.ContainsFunc(ofRoute(match), func(o gateway.Match) bool { return reflect.DeepEqual(o, x) }) {
 			match = append(ofRoute(match), x)
 		}
 	}

@@ -72,6 +72,14 @@ func (m *importer) uri(d *draft, s *statement, uri string) {
 		m.note(Differs, s, "requests reach the endpoints with their own path, and not with this one", byHand)
 		return
 	}
+	if f := rewriteOf(d.path, uri); f != nil {
+		d.spec.Filters = append(d.spec.Filters, gateway.Filter{Rewrite: f})
+		if f.Prefix == "" {
+			return
+		}
+		m.note(Differs, s, "what follows the path keeps the spelling of the client, where nginx decodes it and encodes it anew", "")
+		return
+	}
 	text := "rewrite ^" + quotePattern(at) + "(.*)$ " + uri + "$1 break;"
 	if d.path.Exact != "" {
 		text = "rewrite ^ " + uri + " break;"
@@ -84,6 +92,23 @@ func (m *importer) uri(d *draft, s *statement, uri string) {
 	}
 	m.note(Differs, s, "requests reach the endpoints with their own path: routes do not replace "+at+" by "+uri,
 		"Let the endpoints take the client's path, or import with --overrides, or write an Override with nginx: '"+text+"' and list rewrite in a Policy's nginxDirectives")
+}
+
+// rewriteOf is the filter that replaces the location's path as proxy_pass does, or nil: nginx
+// replaces bytes, and a filter whole path elements.
+func rewriteOf(at gateway.PathMatch, uri string) *gateway.Rewrite {
+	if strings.Contains(uri, "//") || strings.ContainsAny(uri, "%;{}\"#") {
+		return nil
+	}
+	switch {
+	case at.Exact != "":
+		return &gateway.Rewrite{Path: uri}
+	case strings.HasSuffix(at.Prefix, "/") != strings.HasSuffix(uri, "/"):
+		return nil
+	case uri == "/":
+		return &gateway.Rewrite{Prefix: uri}
+	}
+	return &gateway.Rewrite{Prefix: strings.TrimSuffix(uri, "/")}
 }
 
 // quotePattern makes a path match itself.

@@ -36,7 +36,9 @@ func (m *importer) server(s *statement) {
 	sc := m.scope.in(s.kids)
 	if answer := named(s.kids, "return"); answer != nil {
 		d := &draft{at: answer[0], hosts: hosts}
-		m.answer(d, answer[0], sc, true)
+		if d.nothing = m.toHTTPS(answer[0], listens, hosts); !d.nothing {
+			m.answer(d, answer[0], sc, true)
+		}
 		for _, l := range named(s.kids, "location") {
 			m.differs(l, "the return of its server answers before", "")
 			sayAll(l)
@@ -44,7 +46,11 @@ func (m *importer) server(s *statement) {
 		m.take([]*draft{d})
 		return
 	}
-	m.take(m.paired(m.locations(s, sc, hosts)))
+	drafts := m.locations(s, sc, hosts)
+	for _, d := range drafts {
+		d.tls = len(listens) > 0 && !slices.ContainsFunc(listens, func(l *statement) bool { return !speaksTLS(l) })
+	}
+	m.take(m.paired(drafts))
 }
 
 // serverHosts are the names of a server as hosts of a tenant.

@@ -34,11 +34,8 @@ func (p *Paths[T]) AddExact(path string, v T) {
 // AddPrefix adds a prefix of whole path elements. Of two equal ones the first counts.
 // Prefixes are added longest first.
 func (p *Paths[T]) AddPrefix(path string, v T) {
-	path = ruleForm(path)
-	if len(path) > 1 && path[len(path)-1] == '/' {
-		path = path[:len(path)-1]
-	}
-	if path == "/" {
+	path = string(PrefixForm(path))
+	if path == "" {
 		if !p.rooted {
 			p.root, p.rooted = v, true
 		}
@@ -56,6 +53,16 @@ func (p *Paths[T]) AddPrefix(path string, v T) {
 	for i := len(p.few) - 1; i > 0 && len(p.few[i-1].text) < len(p.few[i].text); i-- {
 		p.few[i-1], p.few[i] = p.few[i], p.few[i-1]
 	}
+}
+
+// PrefixForm is the form in which a prefix is compared: the match form without a slash at its
+// end, so that "/" is empty.
+func PrefixForm(path string) []byte {
+	path = ruleForm(path)
+	if path[len(path)-1] == '/' {
+		path = path[:len(path)-1]
+	}
+	return []byte(path)
 }
 
 // ruleForm brings a rule's path into the form that requests are compared in.

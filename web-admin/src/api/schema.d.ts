@@ -1847,8 +1847,14 @@ export interface components {
             /** @description Alternatives; a request that fits one of them is taken. Empty is every path. */
             match?: {
                 path?: components["schemas"]["PathMatch"];
+                /** @description In upper case; empty is every method. HEAD is a method of its own. */
+                methods?: string[];
+                /** @description All of them have to be there. */
+                headers?: components["schemas"]["HeaderMatch"][];
+                /** @description All of them have to be there. */
+                query?: components["schemas"]["QueryMatch"][];
             }[];
-            /** @description Shares requests between upstreams of the same tenant by weight. A route with a respond filter needs none. */
+            /** @description Shares requests between upstreams of the same tenant by weight. A route with a respond or redirect filter needs none. */
             to?: components["schemas"]["RouteTarget"][];
             /** @description Change requests and answers. */
             filters?: components["schemas"]["Filter"][];
@@ -1861,6 +1867,10 @@ export interface components {
         Filter: {
             respond?: components["schemas"]["Respond"];
             ipAccess?: components["schemas"]["IPAccess"];
+            requestHeaders?: components["schemas"]["HeaderEdit"];
+            responseHeaders?: components["schemas"]["HeaderEdit"];
+            rewrite?: components["schemas"]["Rewrite"];
+            redirect?: components["schemas"]["Redirect"];
         };
         /** @description A fixed answer, given instead of asking an upstream. It denies a path, for example. */
         Respond: {
@@ -1878,6 +1888,58 @@ export interface components {
             allow?: string[];
             /** @description Addresses and networks whose clients are refused. */
             deny?: string[];
+        };
+        /** @description Changes the fields of a head. A name stands in one of the lists only, and its case does not count. Values are taken as they stand. Refused are fields that concern framing or the connection, and of requests those that tell who the client is. */
+        HeaderEdit: {
+            /** @description Gives a field this value and no other. */
+            set?: {
+                [key: string]: string;
+            };
+            /** @description Puts a further field behind those that there are. */
+            add?: {
+                [key: string]: string;
+            };
+            /** @description Takes all fields of that name out. */
+            remove?: string[];
+        };
+        /** @description Changes what an upstream is asked for. The query stays. */
+        Rewrite: {
+            /** @description Asked for in the place of the whole path. At most one of path and prefix is set. */
+            path?: string;
+            /** @description Stands in the place of the prefix that the rule matched; `/` takes it away. */
+            prefix?: string;
+            /** @description The name that the upstream is asked for. X-Forwarded-Host still is the client's. */
+            host?: string;
+        };
+        /** @description Sends clients elsewhere. What it does not name stays as the client wrote it. One with nothing but a scheme, and a port perhaps, leaves alone requests that came by that scheme: they go to the route's upstreams. */
+        Redirect: {
+            /** @enum {string} */
+            scheme?: "http" | "https";
+            host?: string;
+            /** @description The scheme's own port is left out of the address. Default: that of scheme if it is set, else the one that the client wrote. */
+            port?: number;
+            /** @description In the place of the whole path. At most one of path and prefix is set. */
+            path?: string;
+            /** @description In the place of the prefix that the rule matched. */
+            prefix?: string;
+            /**
+             * @default 302
+             * @enum {integer}
+             */
+            status: 301 | 302 | 303 | 307 | 308;
+        };
+        /** @description Compares one field of a request. Exact or present is set. */
+        HeaderMatch: {
+            name: string;
+            /** @description The whole value; of several fields of that name, joined by ", ". */
+            exact?: string;
+            /** @description Takes every value. */
+            present?: boolean;
+        };
+        /** @description Compares one parameter of the query, decoded. Of several of that name the first counts. */
+        QueryMatch: {
+            name: string;
+            exact: string;
         };
         /** @description Compares the normalised path. At most one key is set; none is prefix `/`. */
         PathMatch: {
@@ -2399,6 +2461,10 @@ export interface components {
             singleLabel?: boolean;
             respond?: components["schemas"]["Respond"];
             ipAccess?: components["schemas"]["IPAccess"];
+            requestHeaders?: components["schemas"]["HeaderEdit"];
+            responseHeaders?: components["schemas"]["HeaderEdit"];
+            rewrite?: components["schemas"]["Rewrite"];
+            redirect?: components["schemas"]["Redirect"];
             nginx?: {
                 override: components["schemas"]["Ref"];
                 text: string;
@@ -2412,6 +2478,12 @@ export interface components {
             tenant: string;
             rules?: {
                 path: components["schemas"]["PathMatch"];
+                /** @description In upper case; empty is every method. HEAD is a method of its own. */
+                methods?: string[];
+                /** @description All of them have to be there. */
+                headers?: components["schemas"]["HeaderMatch"][];
+                /** @description All of them have to be there. */
+                query?: components["schemas"]["QueryMatch"][];
                 route: components["schemas"]["EffectiveRoute"];
             }[];
         };
@@ -2634,6 +2706,8 @@ export interface components {
         };
         ExplainedRule: {
             path: components["schemas"]["PathMatch"];
+            /** @description What the rule asks for besides the path, such as `, methods GET POST`. */
+            conditions?: string;
             route: string;
             chosen: boolean;
             /** @description Why it was taken or not. */
