@@ -23,13 +23,10 @@ func (c *Controller) Revision(fleet, digest string) (nginxconf.Tree, error) {
 	if err != nil {
 		return nginxconf.Tree{}, err
 	}
-	found, known := map[string]*nginxconf.Tree{}, map[string]bool{}
-	for _, r := range f.renderings {
-		for _, t := range append(slices.Clone(r.past), r.tree) {
-			known[t.Digest] = true
-			if strings.HasPrefix(t.Digest, digest) {
-				found[t.Digest] = t
-			}
+	found, known := map[string]*nginxconf.Tree{}, f.trees()
+	for d, t := range known {
+		if strings.HasPrefix(d, digest) {
+			found[d] = t
 		}
 	}
 	switch {

@@ -178,6 +178,8 @@ export const en = {
     noEvent: 'no event yet',
     followers: '{{count}} upstreams follow it',
     listeners: 'Listeners',
+    forAgents: 'for agents',
+    forAgentsHint: 'Agents of nginx nodes connect here, with certificates.',
     noListeners: 'This process serves no traffic.',
     fleets: 'Fleets',
     noFleets: 'No fleet yet: Sluice serves by its own proxy.',
@@ -702,6 +704,23 @@ export const en = {
     removeAsk: 'Remove token {{id}}?',
     removeHint: 'No node can enrol with it any more. A node that has done so stays.',
     removed: 'Removed: {{id}}',
+  },
+  leave: {
+    title: 'Take the node out',
+    do: { revoke: 'Revoke certificates', forget: 'Forget the node' },
+    ask: { revoke: 'Refuse the certificates of {{node}}?', forget: 'Forget {{node}}?' },
+    certificates: {
+      revoke: 'All its certificates are refused from now on, by all control planes, also one that is being renewed.',
+      forget: 'All its certificates are refused from now on, as when they are revoked.',
+    },
+    nginx: 'Its nginx goes on serving with the files that it has. It gets no change any more, neither of routes nor of endpoints.',
+    list: {
+      revoke: 'It stays in the list and is silent after a minute and a half. Rollouts leave it out then.',
+      forget: 'It leaves the lists and all rollouts, and its name is free for any token.',
+    },
+    back: 'To take it back, make a token for it: see {{tab}}.',
+    alive: 'It is not gone: it has reported, and that long ago:',
+    done: { revoke: 'Certificates of {{node}} are refused', forget: 'Forgotten: {{node}}' },
   },
   rolloutState: { rolling: 'rolling', baking: 'baking', done: 'done', superseded: 'superseded', failed: 'failed', aborted: 'aborted' },
   rolloutStateHint: {

@@ -180,6 +180,8 @@ export const zh: typeof en = {
     noEvent: '尚无事件',
     followers: '{{count}} 个上游在使用',
     listeners: '监听',
+    forAgents: '供 agent 使用',
+    forAgentsHint: 'nginx 节点的 agent 在此连接，使用证书。',
     noListeners: '此进程不处理流量。',
     fleets: '集群',
     noFleets: '还没有集群：流量由 Sluice 自身的代理处理。',
@@ -704,6 +706,23 @@ export const zh: typeof en = {
     removeAsk: '删除令牌 {{id}}？',
     removeHint: '之后没有节点能用它接入。已接入的节点不受影响。',
     removed: '已删除：{{id}}',
+  },
+  leave: {
+    title: '移除节点',
+    do: { revoke: '吊销证书', forget: '移除此节点' },
+    ask: { revoke: '吊销 {{node}} 的证书？', forget: '移除 {{node}}？' },
+    certificates: {
+      revoke: '即刻起，所有控制面都拒绝它的全部证书，包括正在续期的证书。',
+      forget: '即刻起拒绝它的全部证书，与吊销相同。',
+    },
+    nginx: '它的 nginx 用现有文件继续服务，但不再收到任何变更，路由和端点都不会更新。',
+    list: {
+      revoke: '它留在列表中，一分半钟后显示为失联，之后的下发会跳过它。',
+      forget: '它从列表和所有下发中消失，名称可由任意令牌重新使用。',
+    },
+    back: '要让它回来，请为它生成令牌：见“{{tab}}”。',
+    alive: '它并未消失，距最近一次上报：',
+    done: { revoke: '已吊销 {{node}} 的证书', forget: '已移除：{{node}}' },
   },
   rolloutState: { rolling: '下发中', baking: '观察中', done: '已完成', superseded: '已被取代', failed: '失败', aborted: '已中止' },
   rolloutStateHint: {

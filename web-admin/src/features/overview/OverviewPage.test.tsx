@@ -35,6 +35,16 @@ test('shows who this is, what is wrong and where it leads', async () => {
   expect((await screen.findByRole('link', { name: '1 failed' }, soon)).getAttribute('href')).toBe('/fleet?fleet=shared&state=failed');
 });
 
+test('tells the listener for agents from those for requests', async () => {
+  serve();
+  server.use(answer('get', '/status', { ...sampleStatus, listeners: [{ name: 'http', address: '[::]:8080' }, { name: 'agents', address: '[::]:9443', tls: true, agents: true }] }));
+  renderAt('/');
+  const agents = (await screen.findByText('[::]:9443', {}, soon)).closest('li') as HTMLElement;
+  expect(within(agents).getByText('for agents')).toBeTruthy();
+  expect(within(agents).getByText('TLS')).toBeTruthy();
+  expect(within(screen.getByText('[::]:8080').closest('li') as HTMLElement).queryByText('for agents')).toBeNull();
+});
+
 test('shows alerts, and receivers that can not be told', async () => {
   serve();
   server.use(

@@ -1,0 +1,85 @@
+package configsync
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/sluice-gateway/sluice/configsync/nginxconf"
+	"github.com/sluice-gateway/sluice/gateway"
+)
+
+// Bundles lists the bundles that Revision finds: those that nodes should run first, then by
+// revision, the newest first.
+func (c *Controller) Bundles(fleet string) ([]gateway.Bundle, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f, err := c.find(fleet)
+	if err != nil {
+		return nil, err
+	}
+	f.number() // nodes may have come since
+	nodes, since := map[string][]string{}, map[string]time.Time{}
+	for _, name := range slices.Sorted(maps.Keys(f.nodes)) {
+		r := f.nodes[name].rendering
+		nodes[r.tree.Digest] = append(nodes[r.tree.Digest], name)
+		since[r.tree.Digest] = r.since
+	}
+	list := []gateway.Bundle{}
+	for digest := range f.trees() {
+		list = append(list, gateway.Bundle{Digest: digest, Revisions: append([]uint64{}, f.numbers[digest]...), Nodes: append([]string{}, nodes[digest]...), Since: since[digest]})
+	}
+	slices.SortFunc(list, func(a, b gateway.Bundle) int {
+		return cmp.Or(-cmp.Compare(min(len(a.Nodes), 1), min(len(b.Nodes), 1)), -slices.Compare(a.Revisions, b.Revisions), b.Since.Compare(a.Since), cmp.Compare(a.Digest, b.Digest))
+	})
+	return list, nil
+}
+
+// trees are the bundles whose files are still there, by digest: those that are desired or were
+// lately, for nodes that wait for their wave, too.
+func (f *fleetState) trees() map[string]*nginxconf.Tree {
+	all := map[string]*nginxconf.Tree{}
+	for _, of := range [][]*rendering{slices.Collect(maps.Values(f.renderings)), slices.Collect(maps.Values(f.tracks))} {
+		for _, r := range of {
+			for _, t := range append(slices.Clone(r.past), r.tree) {
+				if t != nil && t.Digest != "" {
+					all[t.Digest] = t
+				}
+			}
+		}
+	}
+	return all
+}
+
+// number remembers of which revisions the bundles are that nodes should run. A new node may run
+// newer files than its revision has, so only what the record is sure of counts. mu is held.
+func (f *fleetState) number() {
+	if f.record == nil || f.record.Base.Number == 0 {
+		return
+	}
+	known := f.numbers
+	f.numbers = map[string][]uint64{}
+	for digest := range f.trees() {
+		if of := known[digest]; of != nil {
+			f.numbers[digest] = of
+		}
+	}
+	for name, n := range f.nodes {
+		if digest := n.rendering.tree.Digest; digest != "" && f.sure(n) {
+			of := append([]uint64{f.record.number(name), f.record.assigned(name)}, f.numbers[digest]...)
+			slices.Sort(of)
+			of = slices.Compact(of)
+			slices.Reverse(of)
+			f.numbers[digest] = of
+		}
+	}
+}
+
+// sure says whether what a node should run is of the revision that the record gives it.
+func (f *fleetState) sure(n *node) bool {
+	if f.waves() {
+		return n.rendering == f.tracks[trackKey{f.record.assigned(n.report.Node), keyID(n.key)}]
+	}
+	return f.record.Base.Shapes[keyID(n.key)] == n.rendering.shape
+}
