@@ -397,7 +397,7 @@ func (f *fleets) Bundles(fleet string) ([]gateway.Bundle, error) {
 	if fleet != "shared" {
 		return nil, fmt.Errorf("fleet %q: %w", fleet, gateway.ErrNotFound)
 	}
-	return []gateway.Bundle{{Digest: "abcdef", Revisions: []uint64{14, 12}, Nodes: []string{"edge-1"}}}, nil
+	return []gateway.Bundle{{Digest: "abcdef", Facts: "f1", Revisions: []uint64{14, 12}, Nodes: []string{"edge-1"}}}, nil
 }
 
 func (f *fleets) Revision(_, digest string) (map[string]string, error) {

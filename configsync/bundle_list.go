@@ -27,8 +27,8 @@ func (c *Controller) Bundles(fleet string) ([]gateway.Bundle, error) {
 		since[r.tree.Digest] = r.since
 	}
 	list := []gateway.Bundle{}
-	for digest := range f.trees() {
-		list = append(list, gateway.Bundle{Digest: digest, Revisions: append([]uint64{}, f.numbers[digest]...), Nodes: append([]string{}, nodes[digest]...), Since: since[digest]})
+	for digest, b := range f.trees() {
+		list = append(list, gateway.Bundle{Digest: digest, Facts: b.key, Revisions: append([]uint64{}, f.numbers[digest]...), Nodes: append([]string{}, nodes[digest]...), Since: since[digest]})
 	}
 	slices.SortFunc(list, func(a, b gateway.Bundle) int {
 		return cmp.Or(-cmp.Compare(min(len(a.Nodes), 1), min(len(b.Nodes), 1)), -slices.Compare(a.Revisions, b.Revisions), b.Since.Compare(a.Since), cmp.Compare(a.Digest, b.Digest))
@@ -36,18 +36,28 @@ func (c *Controller) Bundles(fleet string) ([]gateway.Bundle, error) {
 	return list, nil
 }
 
-// trees are the bundles whose files are still there, by digest: those that are desired or were
-// lately, for nodes that wait for their wave, too.
-func (f *fleetState) trees() map[string]*nginxconf.Tree {
-	all := map[string]*nginxconf.Tree{}
-	for _, of := range [][]*rendering{slices.Collect(maps.Values(f.renderings)), slices.Collect(maps.Values(f.tracks))} {
-		for _, r := range of {
-			for _, t := range append(slices.Clone(r.past), r.tree) {
-				if t != nil && t.Digest != "" {
-					all[t.Digest] = t
-				}
+// keptTree is a bundle whose files are still there, and the keyID of the facts it is for.
+type keptTree struct {
+	*nginxconf.Tree
+	key string
+}
+
+// trees are the bundles that are desired or were lately, by digest, for nodes that wait for
+// their wave, too.
+func (f *fleetState) trees() map[string]keptTree {
+	all := map[string]keptTree{}
+	add := func(key string, r *rendering) {
+		for _, t := range append(slices.Clone(r.past), r.tree) {
+			if t != nil && t.Digest != "" {
+				all[t.Digest] = keptTree{t, key}
 			}
 		}
+	}
+	for key, r := range f.renderings {
+		add(keyID(key), r)
+	}
+	for k, r := range f.tracks {
+		add(k.key, r)
 	}
 	return all
 }

@@ -26,7 +26,7 @@ func (c *Controller) Revision(fleet, digest string) (nginxconf.Tree, error) {
 	found, known := map[string]*nginxconf.Tree{}, f.trees()
 	for d, t := range known {
 		if strings.HasPrefix(d, digest) {
-			found[d] = t
+			found[d] = t.Tree
 		}
 	}
 	switch {

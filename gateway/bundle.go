@@ -6,6 +6,8 @@ import "time"
 // alike.
 type Bundle struct {
 	Digest string `json:"digest"`
+	// Facts are the same for bundles of nodes that are alike, and mean nothing else.
+	Facts string `json:"facts"`
 	// Revisions whose files it has, the newest first: more than one after a change was taken
 	// back, none when that is not known any more.
 	Revisions []uint64 `json:"revisions"`

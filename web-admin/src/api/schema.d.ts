@@ -2820,6 +2820,8 @@ export interface components {
         /** @description The files of a revision, with the endpoints of some moment, for nodes that are alike. */
         Bundle: {
             digest: string;
+            /** @description The same for bundles of nodes that are alike: only these are worth comparing. */
+            facts: string;
             /** @description Whose files it has, the newest first; more than one after a change was taken back. Empty when that is not known any more. */
             revisions: number[];
             /** @description That should run it now. */

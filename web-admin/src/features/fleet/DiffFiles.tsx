@@ -12,6 +12,7 @@ const SideBySide = lazy(() => import('../../ui/SideBySide'));
 const tones: Record<FileDiff['change'], Tone> = { added: 'good', changed: 'warn', removed: 'bad' };
 
 interface DiffFilesProps {
+  /** Its sides named for people. */
   diff: TreeDiff;
   /** The chosen one; the first when there is none of this name. */
   file: string | undefined;
@@ -65,12 +66,9 @@ export function DiffFiles({ diff, file, view, onFile }: DiffFilesProps) {
 
 function SideName({ name, absent }: { name: string; absent: boolean }) {
   const { t } = useTranslation();
-  // The server names sides "desired NODE" and "node NODE".
-  const [, kind, node] = /^(desired|node) (.+)$/.exec(name) ?? [];
-  const text = kind === 'desired' ? t('diff.desiredOf', { node }) : (node ?? name);
   return (
     <div>
-      <strong>{text}</strong> {absent && <span className="muted">({t('diff.absent')})</span>}
+      <strong>{name}</strong> {absent && <span className="muted">({t('diff.absent')})</span>}
     </div>
   );
 }

@@ -11,6 +11,7 @@ import { UnifiedDiff } from '../../ui/UnifiedDiff';
 import { NodeLeave } from './NodeLeave';
 import { Reason, ReloadDebt, Warnings } from './NodeNotes';
 import { Digests, FailedAt, StateBadge } from './NodeTable';
+import { desiredOf } from './sides';
 
 interface NodeDrawerProps {
   node: Node | undefined;
@@ -36,7 +37,7 @@ function Details({ node: n, onForgotten }: { node: Node; onForgotten: () => void
     <div className="node-details">
       <p className="row">
         <StateBadge node={n} /> {t(`nodeStateHint.${n.state}`)}
-        <Link to="/fleet/$fleet/diff" params={{ fleet: n.fleet }} search={{ node: n.node }}>
+        <Link to="/fleet/$fleet/diff" params={{ fleet: n.fleet }} search={{ from: desiredOf(n.node), to: n.node }}>
           {t('fleet.compareDesired')}
         </Link>
       </p>

@@ -1,3 +1,4 @@
+import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { rolloutTones } from '../../api/tones';
 import type { Node, Ref, Rollout } from '../../api/types';
@@ -8,7 +9,9 @@ import { Since, Until } from '../../ui/Time';
 import { Figures } from './RolloutFigures';
 import { RolloutButtons } from './RolloutButtons';
 import { Waves } from './RolloutWaves';
+import { useBundles } from './queries';
 import { isActive, useRollouts } from './rollouts';
+import { bundleOf, bundlesOf } from './sides';
 
 interface RolloutPanelProps {
   fleet: string;
@@ -85,11 +88,12 @@ export function RolloutBadge({ rollout: r }: { rollout: Rollout }) {
   );
 }
 
-/** Whose change it is, and of what. */
+/** Whose change it is, of what, and in which lines while both revisions are known. */
 export function About({ rollout: r }: { rollout: Rollout }) {
   const { t } = useTranslation();
   const objects = r.objects ?? [];
-  if (objects.length === 0 && !r.authors?.length) return null;
+  const sides = bundlesOf(r.from, r.revision, useBundles(r.fleet).data ?? []);
+  if (objects.length === 0 && !r.authors?.length && !sides) return null;
   return (
     <p className="break">
       {objects.length > 0 && (
@@ -97,7 +101,12 @@ export function About({ rollout: r }: { rollout: Rollout }) {
           <span className="muted">{t('rollout.changes')}</span> <span className="mono">{objects.map(refText).join(', ')}</span>
         </>
       )}{' '}
-      {r.authors && r.authors.length > 0 && <span className="muted">{t('rollout.by', { who: r.authors.join(', ') })}</span>}
+      {r.authors && r.authors.length > 0 && <span className="muted">{t('rollout.by', { who: r.authors.join(', ') })}</span>}{' '}
+      {sides && (
+        <Link to="/fleet/$fleet/diff" params={{ fleet: r.fleet }} search={{ from: bundleOf(sides[0].digest), to: bundleOf(sides[1].digest) }}>
+          {t('diff.compareRevisions')}
+        </Link>
+      )}
     </p>
   );
 }

@@ -1,6 +1,6 @@
 import { screen, within } from '@testing-library/react';
 import { expect, test } from 'vitest';
-import { renderAt } from '../../test/render';
+import { renderAt, streaming } from '../../test/render';
 import { sampleEndpoint, sampleNode, sampleStatus, sampleUpstream } from '../../test/samples';
 import { answer, eventStream, hang, refuse, server } from '../../test/server';
 
@@ -80,9 +80,9 @@ test('says how bundles are checked, and what is missing', async () => {
 
 test('takes new problems from the stream', async () => {
   const stream = serve();
-  renderAt('/');
+  const { cache } = renderAt('/');
   await screen.findByText('Not IP:port.', {}, soon);
-  await screen.findByText('live', {}, soon);
+  await streaming(cache);
   stream.send('problems', { problems: [{ object: { kind: 'Tenant', name: 'initech' }, code: 'host_taken', message: 'Host is taken.' }] });
   expect(await screen.findByText('Host is taken.', {}, soon)).toBeTruthy();
   expect(screen.queryByText('Not IP:port.')).toBeNull();
