@@ -56,6 +56,11 @@ func TestBundles(t *testing.T) {
 		}
 		settle(t, 3, map[string]plane{"a": p, "b": p})
 		expect("aborted", map[string][]uint64{"a": {3, 1}, "b": {3, 1}})
+		if _, err := p.Act(t.Context(), "shared", gateway.RolloutResume, "alice"); err != nil {
+			t.Fatal(err)
+		}
+		settle(t, 3, map[string]plane{"a": p, "b": p})
+		expect("again", map[string][]uint64{"a": {4, 2}, "b": {3, 1}})
 		if _, err := p.Bundles("nix"); err == nil {
 			t.Error("a fleet that does not exist has bundles")
 		}

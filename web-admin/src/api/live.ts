@@ -123,6 +123,7 @@ function patchRollout(cache: QueryClient, r: Rollout) {
     return [r, ...others].sort((a, b) => Date.parse(b.startedAt) - Date.parse(a.startedAt));
   });
   void cache.invalidateQueries({ queryKey: ['groups', r.fleet] });
+  void cache.invalidateQueries({ queryKey: ['bundles', r.fleet] });
 }
 
 const same = (a: UpstreamKey, b: UpstreamKey) => a.tenant === b.tenant && a.name === b.name;

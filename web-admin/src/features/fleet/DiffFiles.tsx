@@ -11,6 +11,8 @@ const SideBySide = lazy(() => import('../../ui/SideBySide'));
 
 const tones: Record<FileDiff['change'], Tone> = { added: 'good', changed: 'warn', removed: 'bad' };
 
+const digestFile = 'base/digest.conf';
+
 interface DiffFilesProps {
   /** Its sides named for people. */
   diff: TreeDiff;
@@ -24,17 +26,19 @@ interface DiffFilesProps {
 export function DiffFiles({ diff, file, view, onFile }: DiffFilesProps) {
   const { t } = useTranslation();
   const same = t('diff.equalFiles', { count: diff.equal });
-  const chosen = diff.files.find((f) => f.path === file) ?? diff.files[0];
+  // The file that says the digest differs between any two bundles, so it is never what one looks for.
+  const files = [...diff.files].sort((a, b) => Number(a.path === digestFile) - Number(b.path === digestFile));
+  const chosen = files.find((f) => f.path === file) ?? files[0];
   if (!chosen) return <Nothing title={t('diff.allEqual')} hint={same} />;
   return (
     <div className="diff">
       <nav className="panel panel-flush" aria-label={t('diff.files')}>
         <header className="panel-head">
           <h2>{t('diff.files')}</h2>
-          <span className="panel-extra num">{diff.files.length}</span>
+          <span className="panel-extra num">{files.length}</span>
         </header>
         <ul className="diff-files">
-          {diff.files.map((f) => (
+          {files.map((f) => (
             <li key={f.path}>
               <button type="button" aria-current={f === chosen} onClick={() => onFile(f.path)}>
                 <span className="mono break">{f.path}</span>

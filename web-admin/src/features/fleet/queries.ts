@@ -11,7 +11,7 @@ export const useFleets = () => useQuery(fleetsQuery());
 export const useNodes = (fleet: string) => useQuery({ ...nodesQuery(fleet), refetchInterval: 15_000 });
 
 /** The bundles that nodes should run, or should have run lately. */
-export const useBundles = (fleet: string) => useQuery(bundlesQuery(fleet));
+export const useBundles = (fleet: string) => useQuery({ ...bundlesQuery(fleet), refetchInterval: 15_000 });
 
 const diffQuery = (fleet: string, from: string, to: string) =>
   queryOptions({

@@ -23,7 +23,7 @@ export function sideText(of: string, bundles: Bundle[], t: TFunction): string {
   const bundle = bundles.find((b) => b.digest === side.digest);
   const parts = [bundle?.revisions.length ? t('fleet.revision', { n: bundle.revisions.join(', ') }) : t('diff.revisionUnknown'), side.digest.slice(0, 8)];
   const nodes = bundle ? alike(bundle, bundles) : [];
-  if (nodes.length > 0) parts.push(t('diff.bundleFor', { count: nodes.length, node: nodes[0] }));
+  if (nodes.length > 0) parts.push(t(nodes.length > 1 ? 'diff.bundleForMany' : 'diff.bundleForOne', { count: nodes.length, node: nodes[0] }));
   return parts.join(' · ');
 }
 
