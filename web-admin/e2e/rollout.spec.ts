@@ -84,7 +84,7 @@ for (const { locale, code, words, timeout } of [
       await page.goto('/fleet?fleet=waves&node=edge-2');
       await expect(page.getByRole('button', { name: words.leave.do.revoke })).toBeVisible();
       await page.getByRole('button', { name: words.leave.do.forget }).click();
-      await expect(page.getByText(words.leave.alive)).toBeVisible();
+      await expect(page.getByText(words.leave.nginx)).toBeVisible();
       await both(page, `${code}-live-forget`);
       expect(faults).toEqual([]);
     });

@@ -23,6 +23,7 @@ export type PinRequest = Schemas['PinRequest'];
 export type HealthEvent = Schemas['HealthEvent'];
 export type EventKind = Schemas['EventKind'];
 export type UpstreamHealth = Schemas['UpstreamHealth'];
+export type Standing = Schemas['Standing'];
 export type Shrink = Schemas['Shrink'];
 export type Alert = Schemas['Alert'];
 export interface Alerts {

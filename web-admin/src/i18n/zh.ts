@@ -442,6 +442,22 @@ export const zh: typeof en = {
     would: '当前本应摘除：',
     wouldNone: '当前没有本应摘除的端点。',
   },
+  standing: {
+    title: '各观察者的判断',
+    none: '没有观察者认为它有故障。',
+    scope: { node_bad: '节点故障', path_bad: '路径故障', service_bad: '整体故障' },
+    hint: {
+      node_bad: '了解它的观察者中过半认为有故障：它们各自摘除，nginx 集群也随之摘除。',
+      path_bad: '更像是这些观察者到它的路径有问题：只有它们摘除，其他不受影响。',
+      service_bad: '过半认为它有故障，且上游整体有故障。',
+    },
+    counts: '{{bad}} 个认为有故障，{{well}} 个认为正常，{{unknown}} 个不了解。',
+    quiet_one: '{{count}} 个观察者尚未表态，按正常计。',
+    quiet_other: '{{count}} 个观察者尚未表态，按正常计。',
+    fleets: 'nginx 节点日志的判断',
+    fleet: '集群 {{fleet}}（依据日志）',
+    service: '{{observers}} 个观察者中 {{bad}} 个认为整体故障：{{list}}',
+  },
   event: {
     title: '健康判定记录与依据',
     endpoint: '端点的记录',
@@ -707,7 +723,7 @@ export const zh: typeof en = {
     removed: '已删除：{{id}}',
   },
   leave: {
-    title: '移除节点',
+    title: '让节点退出',
     do: { revoke: '吊销证书', forget: '移除此节点' },
     ask: { revoke: '吊销 {{node}} 的证书？', forget: '移除 {{node}}？' },
     certificates: {
@@ -720,7 +736,7 @@ export const zh: typeof en = {
       forget: '它从列表和所有下发中消失，名称可由任意令牌重新使用。',
     },
     back: '要让它回来，请为它生成令牌：见“{{tab}}”。',
-    alive: '它并未消失，距最近一次上报：',
+    alive: '它并未消失：{{span}}前刚刚上报过。',
     done: { revoke: '已吊销 {{node}} 的证书', forget: '已移除：{{node}}' },
   },
   rolloutState: { rolling: '下发中', baking: '观察中', done: '已完成', superseded: '已被取代', failed: '失败', aborted: '已中止' },

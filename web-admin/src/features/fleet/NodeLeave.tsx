@@ -2,8 +2,9 @@ import { App, Button, Modal } from 'antd';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Node } from '../../api/types';
+import { span } from '../../i18n/time';
 import { Failure } from '../../ui/Failure';
-import { Age } from '../../ui/Time';
+import { useNow } from '../../ui/useNow';
 import type { LeaveAction } from './leave';
 import { leaveActions, useLeave } from './leave';
 
@@ -43,6 +44,7 @@ function Confirm({ node: n, action, onClose }: ConfirmProps) {
   const { t } = useTranslation();
   const { message } = App.useApp();
   const leave = useLeave(n);
+  const now = useNow();
   const done = () => {
     void message.success(t(`leave.done.${action}`, { node: n.node }));
     onClose(true);
@@ -64,9 +66,7 @@ function Confirm({ node: n, action, onClose }: ConfirmProps) {
         <li>{t('leave.back', { tab: t('enrol.tab') })}</li>
       </ul>
       {action === 'forget' && n.state !== 'silent' && (
-        <p className="text-warn">
-          {t('leave.alive')} <Age at={n.reportedAt} />
-        </p>
+        <p className="text-warn">{t('leave.alive', { span: span(now - Date.parse(n.reportedAt), t) })}</p>
       )}
       <Failure error={leave.error} />
     </Modal>

@@ -4,6 +4,7 @@ import { rolloutTones } from '../../api/tones';
 import type { Node, Ref, Rollout } from '../../api/types';
 import { Badge } from '../../ui/Badge';
 import { Panel } from '../../ui/Page';
+import { Said } from '../../ui/Said';
 import { QueryView } from '../../ui/States';
 import { Since, Until } from '../../ui/Time';
 import { Figures } from './RolloutFigures';
@@ -45,7 +46,11 @@ function Present({ rollout: r, nodes, onNode }: PresentProps) {
   return (
     <div className="stack rollout">
       <Headline rollout={r} />
-      {r.reason && <p className={r.state === 'failed' ? 'message' : 'break'}>{r.reason}</p>}
+      {r.reason && (
+        <p className={r.state === 'failed' ? 'message' : 'break'}>
+          <RolloutReason rollout={r} />
+        </p>
+      )}
       <About rollout={r} />
       {/* How a rollout that went well got there is in the history. */}
       {r.state !== 'done' && <Waves rollout={r} nodes={nodes} onNode={onNode} />}
@@ -77,6 +82,11 @@ function Headline({ rollout: r }: { rollout: Rollout }) {
       </span>
     </div>
   );
+}
+
+/** Why it is in its state: the API's words, of which the state is the code. */
+export function RolloutReason({ rollout: r }: { rollout: Rollout }) {
+  return <Said of="rollout" code={isActive(r) ? (r.paused ? 'paused' : undefined) : r.state} text={r.reason} />;
 }
 
 export function RolloutBadge({ rollout: r }: { rollout: Rollout }) {
