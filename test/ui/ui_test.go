@@ -21,7 +21,8 @@ import (
 
 const token = "a-token-for-the-browser-tests"
 
-// TestBrowser needs the UI's packages and its build: `make test` makes both.
+// TestBrowser needs the UI's packages and its build: `make test` makes both. PLAYWRIGHT_ARGS, such as
+// "e2e/rollout.spec.ts", picks some of the tests.
 func TestBrowser(t *testing.T) {
 	web := "../../web-admin"
 	for _, p := range []string{"node_modules/.bin/playwright", "dist/index.html"} {
