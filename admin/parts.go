@@ -52,7 +52,8 @@ type Fleets interface {
 	// Tree is the node's files by path: those that it has, or, when desired is set, those
 	// that it should have. Paths of the rendered tree are relative, all others absolute.
 	Tree(fleet, node string, desired bool) (map[string]string, error)
-	// Revision is the bundle whose digest begins like this.
+	// Bundles are those that Revision knows; Revision is the one whose digest begins like this.
+	Bundles(fleet string) ([]gateway.Bundle, error)
 	Revision(fleet, digest string) (map[string]string, error)
 	// Groups says which nodes are alike; Hunk finds an edit by its id.
 	Groups(fleet string) (gateway.FleetDrift, error)

@@ -213,6 +213,8 @@ func TestScenarios(t *testing.T) {
 		{name: "adopt what is nobody's", what: "POST /api/v1/fleets/shared/drift/0123456789ad", body: `{"action":"adopt","reason":"OPS-2"}`, status: 400, has: []string{"nobody's"}},
 		{name: "tree as one text", what: "GET /api/v1/fleets/shared/tree?of=edge-1&format=text", status: 200, has: []string{"# configuration file tree/upstreams.conf:\nb\n", "# configuration file /etc/nginx/nginx.conf:"}},
 		{name: "revision as one text", what: "GET /api/v1/fleets/shared/tree?of=revision:abcdef&format=text", status: 200, has: []string{"old\n"}},
+		{name: "bundles", what: "GET /api/v1/fleets/shared/bundles", status: 200, has: []string{`{"items":[{"digest":"abcdef","facts":"f1","revisions":[14,12],"nodes":["edge-1"]}]}`}},
+		{name: "bundles of no fleet", what: "GET /api/v1/fleets/nix/bundles", status: 404},
 		{name: "no such revision", what: "GET /api/v1/fleets/shared/tree?of=revision:123456", status: 404},
 		{name: "tree as an archive", what: "GET /api/v1/fleets/shared/tree?of=desired:edge-1", status: 200},
 		{name: "diff with a revision", what: "GET /api/v1/fleets/shared/diff?from=revision:abcdef&to=edge-1&sideBySide=true", status: 200, has: []string{`"left":"revision:abcdef"`, `"change":"changed","left":"old","leftLine":1,"right":"b","rightLine":1`}, hasNot: []string{"nginx.conf"}},

@@ -31,6 +31,15 @@ func (s *server) GetTree(_ context.Context, r api.GetTreeRequestObject) (api.Get
 	return api.GetTree200ApplicationgzipResponse{Body: archive, ContentLength: int64(archive.Len()), Headers: api.GetTree200ResponseHeaders{ContentDisposition: &disposition}}, nil
 }
 
+// ListBundles lists the bundles that nodes should run, or should have run lately.
+func (s *server) ListBundles(_ context.Context, r api.ListBundlesRequestObject) (api.ListBundlesResponseObject, error) {
+	list, err := s.Fleets.Bundles(r.Fleet)
+	if err != nil {
+		return nil, err
+	}
+	return api.ListBundles200JSONResponse{Items: full(list)}, nil
+}
+
 // treeOf finds what "NODE", "desired:NODE" or "revision:DIGEST" stands for.
 func (s *server) treeOf(fleet, of string) (map[string]string, error) {
 	kind, name, found := strings.Cut(of, ":")

@@ -393,6 +393,13 @@ func (f *fleets) Adoption(_, id, reason string) (gateway.Adoption, error) {
 	return gateway.Adoption{}, fmt.Errorf("hunk %s can't be adopted: %w: it is nobody's", id, gateway.ErrInvalid)
 }
 
+func (f *fleets) Bundles(fleet string) ([]gateway.Bundle, error) {
+	if fleet != "shared" {
+		return nil, fmt.Errorf("fleet %q: %w", fleet, gateway.ErrNotFound)
+	}
+	return []gateway.Bundle{{Digest: "abcdef", Facts: "f1", Revisions: []uint64{14, 12}, Nodes: []string{"edge-1"}}}, nil
+}
+
 func (f *fleets) Revision(_, digest string) (map[string]string, error) {
 	if digest != "abcdef" {
 		return nil, fmt.Errorf("revision %q: %w", digest, gateway.ErrNotFound)

@@ -24,11 +24,10 @@ func (c *Controller) Revision(fleet, digest string) (nginxconf.Tree, error) {
 	if err != nil {
 		return nginxconf.Tree{}, err
 	}
-	found, known := map[string]*nginxconf.Tree{}, map[string]bool{}
-	for _, t := range f.bundles() {
-		known[t.Digest] = true
-		if strings.HasPrefix(t.Digest, digest) {
-			found[t.Digest] = t
+	found, known := map[string]*nginxconf.Tree{}, f.trees()
+	for d, t := range known {
+		if strings.HasPrefix(d, digest) {
+			found[d] = t.Tree
 		}
 	}
 	switch {
@@ -41,23 +40,6 @@ func (c *Controller) Revision(fleet, digest string) (nginxconf.Tree, error) {
 		return shown(t), nil
 	}
 	return nginxconf.Tree{}, nil
-}
-
-// bundles are all that are known, some of them several times. Nodes that report to another control
-// plane run the files of a kept revision with the newest endpoints. mu is held.
-func (f *fleetState) bundles() (list []*nginxconf.Tree) {
-	for _, r := range slices.Concat(slices.Collect(maps.Values(f.renderings)), slices.Collect(maps.Values(f.tracks))) {
-		list = append(append(list, r.past...), r.tree)
-	}
-	for _, trees := range f.stored {
-		list = slices.AppendSeq(list, maps.Values(trees))
-		for key, newest := range f.renderings {
-			if t := trees[keyID(key)]; t != nil && newest.tree != nil {
-				list = append(list, t.WithEndpoints(newest.tree))
-			}
-		}
-	}
-	return slices.DeleteFunc(list, func(t *nginxconf.Tree) bool { return t == nil || t.Digest == "" })
 }
 
 // shown is a tree as people may see it.

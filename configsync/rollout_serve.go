@@ -23,6 +23,8 @@ type rolloutState struct {
 	// latest revision follow the newest snapshot while that is the same.
 	stored map[uint64]map[string]*nginxconf.Tree
 	tracks map[trackKey]*rendering // what nodes should run, by content and keyID
+	// numbers are the revisions that bundles are of, by digest, the newest first.
+	numbers map[string][]uint64
 
 	peers     map[string]peerNode // nodes that report to other control planes
 	lastHeard map[string]time.Time
@@ -104,6 +106,7 @@ func (c *Controller) placeAll(f *fleetState) bool {
 			changed = true
 		}
 	}
+	f.number()
 	return changed
 }
 

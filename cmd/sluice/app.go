@@ -270,7 +270,10 @@ func (a *App) serveAdmin(parts admin.Config, more ...func() []gateway.Problem) e
 func (a *App) listenerStatus() []api.ListenerStatus {
 	out := []api.ListenerStatus{}
 	for _, e := range a.edges {
-		out = append(out, api.ListenerStatus{Name: e.cfg.Name, Address: e.ln.Addr().String()})
+		out = append(out, api.ListenerStatus{Name: e.cfg.Name, Address: e.ln.Addr().String(), Tls: e.cfg.TLS != nil})
+	}
+	if a.agents != nil {
+		out = append(out, api.ListenerStatus{Name: a.agents.name, Address: a.agents.ln.Addr().String(), Tls: true, Agents: true})
 	}
 	return out
 }

@@ -21,7 +21,8 @@ import (
 
 const token = "a-token-for-the-browser-tests"
 
-// TestBrowser needs the UI's packages and its build: `make test` makes both.
+// TestBrowser needs the UI's packages and its build: `make test` makes both. PLAYWRIGHT_ARGS, such as
+// "e2e/rollout.spec.ts", picks some of the tests.
 func TestBrowser(t *testing.T) {
 	web := "../../web-admin"
 	for _, p := range []string{"node_modules/.bin/playwright", "dist/index.html"} {
@@ -30,10 +31,11 @@ func TestBrowser(t *testing.T) {
 		}
 	}
 	registry := storetest.StartCluster(t, storetest.Options{Members: 1})
-	url := serve(t, registry.Config().Etcd.Endpoints[0])
-	cmd := exec.Command("npx", "playwright", "test")
+	s := serve(t, registry.Config().Etcd.Endpoints[0])
+	s.nodes(t, "waves", "edge-1", "edge-2", "edge-3")
+	cmd := exec.Command("npx", append([]string{"playwright", "test"}, strings.Fields(os.Getenv("PLAYWRIGHT_ARGS"))...)...)
 	cmd.Dir = web
-	cmd.Env = append(os.Environ(), "SLUICE_URL="+url, "SLUICE_TOKEN="+token, "SLUICE_REGISTRY="+keys(t, registry.Client(t)))
+	cmd.Env = append(os.Environ(), "SLUICE_URL="+s.url, "SLUICE_TOKEN="+token, "SLUICE_REGISTRY="+keys(t, registry.Client(t)))
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
@@ -64,9 +66,16 @@ func keys(t *testing.T, client *clientv3.Client) (url string) {
 	return s.URL
 }
 
-// serve builds and starts sluice on free ports with the objects of the quick start and an etcd
-// registry.
-func serve(t *testing.T, registry string) (url string) {
+// sluice is a running one.
+type sluice struct {
+	binary string
+	url    string // of the admin API
+	agents string // address of the listener for agents
+}
+
+// serve builds and starts sluice on free ports with the objects of the quick start, a fleet that
+// gets changes by waves, and an etcd registry.
+func serve(t *testing.T, registry string) sluice {
 	t.Helper()
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "sluice")
@@ -77,9 +86,13 @@ func serve(t *testing.T, registry string) (url string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin, ops := free(t), free(t)
-	config := fmt.Sprintf("node: browser\ndataDir: %s/data\nlisteners: [{name: http, address: %q}]\nadmin: {address: %q}\nops: {address: %q}\nobjects: [%s]\netcd: [{name: registry, endpoints: [%q]}]\n",
-		dir, free(t), admin, ops, objects, registry)
+	fleet, err := filepath.Abs("testdata/fleet.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, ops, agents := free(t), free(t), free(t)
+	config := fmt.Sprintf("node: browser\ndataDir: %s/data\nlisteners: [{name: http, address: %q}]\nadmin: {address: %q}\nops: {address: %q}\nagents: {address: %q}\nobjects: [%s, %s]\netcd: [{name: registry, endpoints: [%q]}]\n",
+		dir, free(t), admin, ops, agents, objects, fleet, registry)
 	file := filepath.Join(dir, "sluice.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -98,7 +111,7 @@ func serve(t *testing.T, registry string) (url string) {
 		}
 	})
 	waitReady(t, "http://"+ops+"/readyz")
-	return "http://" + admin
+	return sluice{binary: binary, url: "http://" + admin, agents: agents}
 }
 
 func free(t *testing.T) string {

@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 import { expect, test } from '@playwright/test';
-import type { EnrolmentToken, FleetDrift, IssuedToken, Node, Rollout } from '../src/api/types';
+import type { Bundle, EnrolmentToken, FleetDrift, IssuedToken, Node, Rollout } from '../src/api/types';
 import { en } from '../src/i18n/en';
 import { zh } from '../src/i18n/zh';
 import { fits, logIn, shot, watch } from './sluice';
@@ -60,6 +60,8 @@ const drift: FleetDrift = {
 const token: EnrolmentToken = { id: 'k4f7q2', fleet: 'e2e', node: name(11), createdAt: ago(600), createdBy: 'alice', expiresAt: new Date(Date.now() + 3_000_000).toISOString() };
 const issued: IssuedToken = { token: `sluice-enrol.${'0123456789abcdef'.repeat(4)}.${'fedcba9876543210'.repeat(4)}`, info: token, agents: '[::]:9443' };
 
+const bundles: Bundle[] = [{ digest, facts: 'f1', revisions: [13], nodes: names.slice(0, 4), since: ago(120) }, { digest: before, facts: 'f1', revisions: [12], nodes: names.slice(4) }];
+
 /** Answers for the fleet "e2e"; everything else goes to the running sluice. */
 async function stub(page: Page) {
   const answers: Record<string, unknown> = {
@@ -67,6 +69,7 @@ async function stub(page: Page) {
     '/fleets/e2e/nodes': { items: nodes },
     '/fleets/e2e/rollouts': { items: [rollout, failed] },
     '/fleets/e2e/groups': drift,
+    '/fleets/e2e/bundles': { items: bundles },
   };
   for (const [path, json] of Object.entries(answers)) await page.route(`**/api/v1${path}`, (r) => r.fulfill({ json }));
   await page.route('**/api/v1/enrolment-tokens', (r) => r.fulfill({ json: r.request().method() === 'POST' ? issued : { items: [token, { ...token, id: 'k0aaaa', usedAt: ago(300), usedBy: name(3) }] } }));

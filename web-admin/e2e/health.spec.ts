@@ -73,6 +73,13 @@ for (const { locale, code, words } of [
       await expect(ejection.getByText('502', { exact: true }).first()).toBeVisible();
       await sizes(page, `${code}-health-events`);
 
+      await page.goto(`/upstreams/${tenant}/api?endpoint=${sick}`);
+      const sights = page.getByRole('dialog').getByRole('list', { name: words.standing.title });
+      // An ejection ends, and with it what there is to say: so it is kept failing meanwhile.
+      await expect.poll(async () => (await ejected()) && (await sights.getByText(words.verdict.ejected).isVisible())).toBe(true);
+      await sizes(page, `${code}-standing`);
+      await page.goto(`/upstreams/${tenant}/api?log=${sick}`);
+
       const healthy = addresses[0] ?? '';
       const row = page.getByRole('row').filter({ hasText: healthy });
       await choose(page, row, words, words.pin.do.drained);

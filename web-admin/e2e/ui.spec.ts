@@ -57,7 +57,7 @@ for (const { locale, code, other, words, otherWords } of languages) {
         { name: 'fleet', path: '/fleet', see: node ? page.getByRole('button', { name: node, exact: true }) : page.getByText(fleet ? words.fleet.noNodes : words.fleet.empty) },
         ...(node ? [
           { name: 'node', path: `/fleet?fleet=${fleet}&node=${node}`, see: page.getByRole('dialog').getByText(words.fleet.fingerprint) },
-          { name: 'diff', path: `/fleet/${fleet}/diff?node=${node}`, see: page.getByText(words.diff.files).or(page.getByText(words.diff.allEqual)).first() },
+          { name: 'diff', path: `/fleet/${fleet}/diff?from=desired:${node}&to=${node}`, see: page.getByText(words.diff.files).or(page.getByText(words.diff.allEqual)).first() },
         ] : []),
       ];
       for (const scheme of ['light', 'dark'] as const) {

@@ -106,6 +106,7 @@ const filesOf = (n: Node) => JSON.stringify([n.fingerprint, n.desiredFingerprint
 function patchNode(cache: QueryClient, n: Node) {
   const old = cache.getQueryData(nodesQuery(n.fleet).queryKey)?.find((o) => o.node === n.node);
   if (!old || filesOf(old) !== filesOf(n)) void cache.invalidateQueries({ queryKey: ['groups', n.fleet] });
+  if (old?.desired !== n.desired || old.revision !== n.revision) void cache.invalidateQueries({ queryKey: ['bundles', n.fleet] });
   cache.setQueryData(nodesQuery(n.fleet).queryKey, (nodes) => {
     if (!nodes) return undefined;
     return [...nodes.filter((o) => o.node !== n.node), n].sort((a, b) => (a.node < b.node ? -1 : 1));
@@ -122,6 +123,7 @@ function patchRollout(cache: QueryClient, r: Rollout) {
     return [r, ...others].sort((a, b) => Date.parse(b.startedAt) - Date.parse(a.startedAt));
   });
   void cache.invalidateQueries({ queryKey: ['groups', r.fleet] });
+  void cache.invalidateQueries({ queryKey: ['bundles', r.fleet] });
 }
 
 const same = (a: UpstreamKey, b: UpstreamKey) => a.tenant === b.tenant && a.name === b.name;

@@ -1,6 +1,6 @@
 import { queryOptions } from '@tanstack/react-query';
 import { api, unwrap } from './client';
-import type { Alerts, CertificateView, EnrolmentToken, Fleet, FleetDrift, NameList, Node, Problem, Rollout, Route, Shrink, UpstreamView } from './types';
+import type { Alerts, Bundle, CertificateView, EnrolmentToken, Fleet, FleetDrift, NameList, Node, Problem, Rollout, Route, Shrink, UpstreamView } from './types';
 
 // What several pages read. Every key starts with its noun, so that api/live.ts can say
 // which answers an event makes old.
@@ -63,6 +63,13 @@ export const rolloutsQuery = (fleet: string) =>
     queryKey: ['rollouts', fleet],
     queryFn: async ({ signal }): Promise<Rollout[]> =>
       (await unwrap(api.GET('/fleets/{fleet}/rollouts', { params: { path: { fleet } }, signal }))).items,
+  });
+
+export const bundlesQuery = (fleet: string) =>
+  queryOptions({
+    queryKey: ['bundles', fleet],
+    queryFn: async ({ signal }): Promise<Bundle[]> =>
+      (await unwrap(api.GET('/fleets/{fleet}/bundles', { params: { path: { fleet } }, signal }))).items,
   });
 
 export const groupsQuery = (fleet: string) =>

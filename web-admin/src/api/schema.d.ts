@@ -854,6 +854,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/fleets/{fleet}/bundles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+            };
+            cookie?: never;
+        };
+        /**
+         * List the bundles that nodes should run, or should have run lately
+         * @description What `/tree` and `/diff` know as `revision:DIGEST`. Nodes whose nginx differs have bundles of their own for the same revision.
+         */
+        get: operations["listBundles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/fleets/{fleet}/tree": {
         parameters: {
             query?: never;
@@ -2682,6 +2705,8 @@ export interface components {
             name: string;
             address: string;
             tls?: boolean;
+            /** @description It is for agents of nginx nodes, and not for requests. */
+            agents?: boolean;
         };
         /** @description Where a request goes, and why. */
         Explanation: {
@@ -2865,6 +2890,21 @@ export interface components {
             bakeUntil?: string;
             /** Format: date-time */
             endedAt?: string;
+        };
+        /** @description The files of a revision, with the endpoints of some moment, for nodes that are alike. */
+        Bundle: {
+            digest: string;
+            /** @description The same for bundles of nodes that are alike: only these are worth comparing. */
+            facts: string;
+            /** @description Whose files it has, the newest first; more than one after a change was taken back. Empty when that is not known any more. */
+            revisions: number[];
+            /** @description That should run it now. */
+            nodes: string[];
+            /**
+             * Format: date-time
+             * @description When it became what they should run; absent for one of before.
+             */
+            since?: string;
         };
         RolloutWave: {
             size: components["schemas"]["Wave"];
@@ -4916,6 +4956,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Settled"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    listBundles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the fleet. */
+                fleet: components["parameters"]["FleetName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Those that nodes should run now first, then by revision and time, the newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: components["schemas"]["Bundle"][];
+                    };
                 };
             };
             default: components["responses"]["Error"];

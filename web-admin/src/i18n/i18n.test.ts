@@ -1,5 +1,6 @@
 import i18next from 'i18next';
 import { expect, test } from 'vitest';
+import { meaning } from './codes';
 import { en } from './en';
 import { clock, span } from './time';
 import { zh } from './zh';
@@ -36,4 +37,10 @@ test('the clock leaves out what is the same as now', () => {
   expect(clock(new Date(2026, 10, 21, 3, 2, 1), now)).toBe('03:02:01');
   expect(clock(new Date(2026, 10, 20, 3, 2, 1), now)).toBe('11-20 03:02:01');
   expect(clock(new Date(2025, 10, 20, 3, 2, 1), now)).toBe('2025-11-20 03:02:01');
+});
+
+test('codes mean something in Chinese; English, and codes that are not known, are left to the server', () => {
+  expect(meaning('problem', 'host_taken', 'zh-CN')).toBe('域名已被其他租户占用');
+  expect(meaning('rule', 'error_ratio', 'zh-CN')).toBe('错误比例过高');
+  expect([meaning('problem', 'host_taken', 'en'), meaning('problem', 'of_tomorrow', 'zh-CN'), meaning('rule', 'constructor', 'zh-CN'), meaning('rule', undefined, 'zh-CN')]).toEqual([undefined, undefined, undefined, undefined]);
 });

@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Problem, Ref } from '../api/types';
 import { Badge } from '../ui/Badge';
+import { Said } from '../ui/Said';
 import { Nothing } from '../ui/States';
 
 const firstShown = 20;
@@ -28,7 +29,9 @@ export function ProblemList({ problems, none }: { problems: Problem[]; none?: st
               {p.source && <> · {t('problem.from', { source: p.source })}</>}
             </span>
           </div>
-          <div>{p.message}</div>
+          <div>
+            <Said of="problem" code={p.code} text={p.message} />
+          </div>
         </li>
       ))}
       {shown.length < problems.length && (

@@ -8,6 +8,7 @@ import { statusQuery, upstreamsQuery } from '../api/reads';
 import type { UpstreamKey } from '../api/types';
 import { keyText } from '../api/types';
 import { clock } from '../i18n/time';
+import { Failure } from '../ui/Failure';
 import { Until } from '../ui/Time';
 import { useNow } from '../ui/useNow';
 import type { Loss, Settlement } from './shrinks';
@@ -121,7 +122,7 @@ function Confirm({ loss: l, action, onClose }: ConfirmProps) {
         <p>{t('shrink.holdText', { time: clock(new Date(now + hour), new Date(now)) })}</p>
       )}
       {node && <p className="muted">{t('shrink.thisNode', { node })}</p>}
-      {settle.error && <Alert type="error" showIcon title={settle.error.message} />}
+      <Failure error={settle.error} />
     </Modal>
   );
 }

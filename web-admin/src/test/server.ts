@@ -73,5 +73,6 @@ export const server = setupServer(
   answer('get', '/tenants/{tenant}/upstreams/{upstream}/health', sampleHealth()),
   answer('get', '/health/events', { items: [] }),
   answer('get', '/fleets/{fleet}/rollouts', { items: [] }),
+  answer('get', '/fleets/{fleet}/bundles', { items: [] }),
   answer('get', '/fleets/{fleet}/groups', { fleet: 'shared', summary: '', groups: [] }),
 );

@@ -1,7 +1,8 @@
-import { cleanup } from '@testing-library/react';
-import { afterAll, afterEach, beforeAll } from 'vitest';
+import { cleanup, configure } from '@testing-library/react';
+import { afterAll, afterEach, beforeAll, vi } from 'vitest';
 import { setLanguage, startI18n } from '../i18n';
 import { token } from '../api/token';
+import type { themeConfig } from '../ui/theme';
 import { server } from './server';
 
 // What antd asks of a browser and jsdom does not have. The window is 1280 px wide.
@@ -21,6 +22,17 @@ window.scrollTo = () => {};
 const computed = window.getComputedStyle.bind(window);
 // jsdom knows no pseudo-elements and says so at length.
 window.getComputedStyle = (element: Element) => computed(element);
+
+// Without antd's rules: jsdom goes through all of them for each element whose style is asked for,
+// which is most of the time that a test of a dialog takes. What is hidden says so in its own style.
+vi.mock('../ui/theme', async (original) => {
+  const theme = await original<Record<string, unknown> & { themeConfig: typeof themeConfig }>();
+  return { ...theme, themeConfig: (dark: boolean) => ({ ...theme.themeConfig(dark), zeroRuntime: true }) };
+});
+
+// The machines that run this are shared and slow: what is waited for has half a minute, and not
+// the second of the library.
+configure({ asyncUtilTimeout: 30_000 });
 
 beforeAll(async () => {
   server.listen({ onUnhandledRequest: 'error' });

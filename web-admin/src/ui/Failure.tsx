@@ -1,5 +1,6 @@
 import { Alert } from 'antd';
 import { ApiError } from '../api/client';
+import { Said } from './Said';
 
 /** Why the server refused, field by field. */
 export function Failure({ error }: { error: Error | null }) {
@@ -10,5 +11,5 @@ export function Failure({ error }: { error: Error | null }) {
       <code>{f.field}</code> {f.message}
     </div>
   ));
-  return <Alert className="stale" type="error" showIcon title={error.message} description={fields.length > 0 ? description : undefined} />;
+  return <Alert className="stale" type="error" showIcon title={<Said of="error" code={error instanceof ApiError ? error.code : undefined} text={error.message} />} description={fields.length > 0 ? description : undefined} />;
 }

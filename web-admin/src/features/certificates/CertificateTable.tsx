@@ -6,6 +6,7 @@ import type { CertificateView } from '../../api/types';
 import { span } from '../../i18n/time';
 import { Derived } from '../../parts/Derived';
 import { Badge } from '../../ui/Badge';
+import { Said } from '../../ui/Said';
 import { Nothing } from '../../ui/States';
 import { Clock, parseTime } from '../../ui/Time';
 import { useNow } from '../../ui/useNow';
@@ -142,7 +143,7 @@ function Problems({ view: v }: { view: CertificateView }) {
           <Badge tone="warn" plain>
             <code>{p.code}</code>
           </Badge>{' '}
-          {p.message}
+          <Said of="problem" code={p.code} text={p.message} />
         </span>
       ))}
     </span>

@@ -2,7 +2,7 @@ import { screen, waitFor, within } from '@testing-library/react';
 import { expect, test } from 'vitest';
 import type { CertificateView } from '../../api/types';
 import { setLanguage } from '../../i18n';
-import { renderAt } from '../../test/render';
+import { renderAt, streaming } from '../../test/render';
 import { answer, eventStream, refuse, server } from '../../test/server';
 
 const soon = { timeout: 30_000 };
@@ -79,9 +79,9 @@ test('only those with problems, by a click', async () => {
 
 test('a change of the snapshot is read again', async () => {
   const stream = serve();
-  renderAt('/certificates');
+  const { cache } = renderAt('/certificates');
   await row('shop');
-  await screen.findByText('live', {}, soon);
+  await streaming(cache);
   server.use(answer('get', '/certificates', { generation: 2, items: [certificate('fresh')] }));
   stream.send('problems', { problems: [] });
   await waitFor(() => expect(names()).toEqual(['fresh']), soon);

@@ -11,7 +11,10 @@ const SideBySide = lazy(() => import('../../ui/SideBySide'));
 
 const tones: Record<FileDiff['change'], Tone> = { added: 'good', changed: 'warn', removed: 'bad' };
 
+const digestFile = 'base/digest.conf';
+
 interface DiffFilesProps {
+  /** Its sides named for people. */
   diff: TreeDiff;
   /** The chosen one; the first when there is none of this name. */
   file: string | undefined;
@@ -23,17 +26,19 @@ interface DiffFilesProps {
 export function DiffFiles({ diff, file, view, onFile }: DiffFilesProps) {
   const { t } = useTranslation();
   const same = t('diff.equalFiles', { count: diff.equal });
-  const chosen = diff.files.find((f) => f.path === file) ?? diff.files[0];
+  // The file that says the digest differs between any two bundles, so it is never what one looks for.
+  const files = [...diff.files].sort((a, b) => Number(a.path === digestFile) - Number(b.path === digestFile));
+  const chosen = files.find((f) => f.path === file) ?? files[0];
   if (!chosen) return <Nothing title={t('diff.allEqual')} hint={same} />;
   return (
     <div className="diff">
       <nav className="panel panel-flush" aria-label={t('diff.files')}>
         <header className="panel-head">
           <h2>{t('diff.files')}</h2>
-          <span className="panel-extra num">{diff.files.length}</span>
+          <span className="panel-extra num">{files.length}</span>
         </header>
         <ul className="diff-files">
-          {diff.files.map((f) => (
+          {files.map((f) => (
             <li key={f.path}>
               <button type="button" aria-current={f === chosen} onClick={() => onFile(f.path)}>
                 <span className="mono break">{f.path}</span>
@@ -65,12 +70,9 @@ export function DiffFiles({ diff, file, view, onFile }: DiffFilesProps) {
 
 function SideName({ name, absent }: { name: string; absent: boolean }) {
   const { t } = useTranslation();
-  // The server names sides "desired NODE" and "node NODE".
-  const [, kind, node] = /^(desired|node) (.+)$/.exec(name) ?? [];
-  const text = kind === 'desired' ? t('diff.desiredOf', { node }) : (node ?? name);
   return (
     <div>
-      <strong>{text}</strong> {absent && <span className="muted">({t('diff.absent')})</span>}
+      <strong>{name}</strong> {absent && <span className="muted">({t('diff.absent')})</span>}
     </div>
   );
 }

@@ -2,22 +2,25 @@ import { SwapOutlined } from '@ant-design/icons';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { Button, Grid, Segmented, Select } from 'antd';
 import { useTranslation } from 'react-i18next';
-import type { Node } from '../../api/types';
+import type { Bundle, Node } from '../../api/types';
 import { Page } from '../../ui/Page';
 import { Nothing, QueryView } from '../../ui/States';
 import { DiffFiles } from './DiffFiles';
-import { useDiff, useNodes } from './queries';
+import { DownloadButton } from './DownloadButton';
+import { useBundles, useDiff, useNodes } from './queries';
 import type { DiffSearch } from './search';
+import { sideOptions, sideText } from './sides';
 import './fleet.css';
 
 const route = getRouteApi('/pages/fleet/$fleet/diff');
 
-/** Compares a node with what it should have, or with another node. */
+/** Compares nodes, what they should have, and revisions. */
 export function DiffPage() {
   const { t } = useTranslation();
   const { fleet } = route.useParams();
-  const { node } = route.useSearch();
+  const { from, to } = route.useSearch();
   const nodes = useNodes(fleet);
+  const bundles = useBundles(fleet).data ?? [];
   return (
     <Page
       title={
@@ -31,11 +34,11 @@ export function DiffPage() {
     >
       <QueryView query={nodes}>
         {(items) => {
-          if (items.length === 0) return <Nothing title={t('diff.noNodes')} />;
+          if (items.length === 0 && bundles.length === 0) return <Nothing title={t('diff.noNodes')} />;
           return (
             <>
-              <Sides nodes={items} />
-              {node === undefined ? <Nothing title={t('diff.pickNode')} /> : <Difference fleet={fleet} node={node} />}
+              <Sides fleet={fleet} nodes={items} bundles={bundles} />
+              {from === undefined || to === undefined ? <Nothing title={t('diff.pickSides')} /> : <Difference fleet={fleet} from={from} to={to} bundles={bundles} />}
             </>
           );
         }}
@@ -44,39 +47,51 @@ export function DiffPage() {
   );
 }
 
-function Sides({ nodes }: { nodes: Node[] }) {
-  const { t } = useTranslation();
-  const { node, other, view } = route.useSearch();
+const useView = () => {
+  const { view } = route.useSearch();
   const wide = Grid.useBreakpoint().md ?? true;
+  return view ?? (wide ? 'split' : 'unified');
+};
+
+interface SidesProps {
+  fleet: string;
+  nodes: Node[];
+  bundles: Bundle[];
+}
+
+function Sides({ fleet, nodes, bundles }: SidesProps) {
+  const { t } = useTranslation();
+  const { from, to } = route.useSearch();
   const navigate = route.useNavigate();
   const set = (change: DiffSearch) => void navigate({ search: (old) => ({ ...old, ...change }), replace: true });
-  const options = nodes.map((n) => ({ value: n.node, label: n.node }));
+  const chooser = (side: 'from' | 'to', chosen: string | undefined) => {
+    const label = t(side === 'from' ? 'diff.left' : 'diff.right');
+    return (
+      <div className="side">
+        <label>
+          <span className="muted">{label}</span>
+          <Select
+            showSearch={{ optionFilterProp: 'label' }}
+            aria-label={label}
+            placeholder={t('diff.choose')}
+            popupMatchSelectWidth={false}
+            value={chosen ?? null}
+            onChange={(v: string | null) => set({ [side]: v ?? undefined, file: undefined })}
+            options={sideOptions(nodes, bundles, chosen, t)}
+          />
+        </label>
+        {chosen !== undefined && <DownloadButton fleet={fleet} of={[chosen]} name={label} />}
+      </div>
+    );
+  };
   return (
     <div className="sides">
-      <label>
-        <span className="muted">{t('diff.left')}</span>
-        <Select
-          showSearch
-          aria-label={t('diff.left')}
-          value={other ?? ''}
-          onChange={(v) => set({ other: v || undefined, file: undefined })}
-          options={[{ value: '', label: t('diff.desiredOf', { node: node ?? '' }) }, ...options.filter((o) => o.value !== node)]}
-        />
-      </label>
-      <Button
-        icon={<SwapOutlined />}
-        aria-label={t('diff.swap')}
-        title={t('diff.swap')}
-        disabled={node === undefined || other === undefined}
-        onClick={() => set({ node: other, other: node })}
-      />
-      <label>
-        <span className="muted">{t('diff.right')}</span>
-        <Select showSearch aria-label={t('diff.right')} value={node ?? null} onChange={(v: string | null) => set({ node: v ?? undefined, file: undefined, other: v === other ? undefined : other })} options={options} />
-      </label>
+      {chooser('from', from)}
+      <Button icon={<SwapOutlined />} aria-label={t('diff.swap')} title={t('diff.swap')} disabled={from === undefined && to === undefined} onClick={() => set({ from: to, to: from })} />
+      {chooser('to', to)}
       <Segmented
-        value={view ?? (wide ? 'split' : 'unified')}
-        onChange={(v) => set({ view: v })}
+        value={useView()}
+        onChange={(view) => set({ view })}
         options={[
           { value: 'split' as const, label: t('diff.split') },
           { value: 'unified' as const, label: t('diff.unified') },
@@ -86,18 +101,27 @@ function Sides({ nodes }: { nodes: Node[] }) {
   );
 }
 
-function Difference({ fleet, node }: { fleet: string; node: string }) {
-  const { other, file, view } = route.useSearch();
-  const wide = Grid.useBreakpoint().md ?? true;
+interface DifferenceProps {
+  fleet: string;
+  from: string;
+  to: string;
+  bundles: Bundle[];
+}
+
+function Difference({ fleet, from, to, bundles }: DifferenceProps) {
+  const { t } = useTranslation();
+  const { file } = route.useSearch();
+  const view = useView();
   const navigate = route.useNavigate();
-  const query = useDiff(fleet, node, other);
+  const query = useDiff(fleet, from, to);
   return (
     <QueryView query={query}>
       {(diff) => (
         <DiffFiles
-          diff={diff}
+          // While another answer is under way, its names still belong to the old one.
+          diff={{ ...diff, left: sideText(diff.left, bundles, t), right: sideText(diff.right, bundles, t) }}
           file={file}
-          view={view ?? (wide ? 'split' : 'unified')}
+          view={view}
           onFile={(path) => void navigate({ search: (old) => ({ ...old, file: path }), replace: true })}
         />
       )}

@@ -2,7 +2,7 @@ import { screen, waitFor, within } from '@testing-library/react';
 import { http, HttpResponse } from 'msw';
 import { expect, test } from 'vitest';
 import type { FleetDrift, NodeHunk, Settled } from '../../api/types';
-import { renderAt } from '../../test/render';
+import { renderAt, streaming } from '../../test/render';
 import { sampleNode } from '../../test/samples';
 import { answer, eventStream, refuse, server } from '../../test/server';
 
@@ -123,9 +123,9 @@ test('a refusal stands in the dialog', async () => {
 
 test('what nodes answer comes by the stream, and the hunk goes', async () => {
   const { stream } = serve(timeout);
-  renderAt('/fleet?tab=drift');
+  const { cache } = renderAt('/fleet?tab=drift');
   await hunk(timeout.id);
-  await screen.findByText('live', {}, soon);
+  await streaming(cache);
   server.use(answer('get', '/fleets/{fleet}/groups', { fleet: 'shared', summary: '3 alike', groups: [{ fingerprint: 'f1', reference: true, nodes: ['edge-01', 'edge-02', 'edge-03'], directives: 0 }] }));
   stream.send('node', sampleNode('edge-03', 'in_sync', { settled: [{ hunk: timeout.id, at: '2026-11-20T23:59:00Z' }] }));
   expect(await screen.findByText('taken back', {}, soon)).toBeTruthy();

@@ -10,6 +10,7 @@ import { Nothing, QueryView } from '../../ui/States';
 import { Clock } from '../../ui/Time';
 import { HunkView } from './HunkView';
 import { answers, hunksOf, useGroups } from './drift';
+import { desiredOf } from './sides';
 
 interface DriftPanelProps {
   fleet: string;
@@ -120,7 +121,7 @@ function Answers({ nodes }: { nodes: Node[] }) {
           <li key={`${a.node} ${a.hunk} ${a.at}`}>
             <div className="list-head">
               <Badge tone={a.error ? 'bad' : 'good'}>{a.error ? t('drift.notTaken') : t('drift.taken')}</Badge>
-              <Link to="/fleet/$fleet/diff" params={{ fleet: nodes[0]?.fleet ?? '' }} search={{ node: a.node }}>
+              <Link to="/fleet/$fleet/diff" params={{ fleet: nodes[0]?.fleet ?? '' }} search={{ from: desiredOf(a.node), to: a.node }}>
                 {a.node}
               </Link>
               <span className="mono">{a.hunk}</span>

@@ -1,7 +1,7 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import { http, HttpResponse } from 'msw';
 import { expect, test, vi } from 'vitest';
-import { renderAt } from '../../test/render';
+import { renderAt, streaming } from '../../test/render';
 import { sampleNode } from '../../test/samples';
 import { answer, eventStream, refuse, server } from '../../test/server';
 
@@ -47,7 +47,7 @@ test('says in words why, how endpoints arrive, and what reloads have cost', asyn
   server.use(
     answer('get', '/fleets/{fleet}/nodes', {
       items: [
-        sampleNode('edge-01', 'in_sync', { revision: 12, endpoints: 'lua', drainingWorkers: 3, oldestDraining: new Date(Date.now() - 7_230_000).toISOString() }),
+        sampleNode('edge-01', 'in_sync', { revision: 12, endpoints: 'lua', drainingWorkers: 3, oldestDraining: new Date(Date.now() - 95_400_000).toISOString() }),
         sampleNode('edge-02', 'drifted', { reason: 'edited_not_loaded', mismatch: 'disk_running', endpoints: 'static: nginx does not load ngx_http_lua_module.so', allowed: 2, checkError: 'nginx: [emerg] oops' }),
       ],
     }),
@@ -56,7 +56,7 @@ test('says in words why, how endpoints arrive, and what reloads have cost', asyn
   const one = await row('edge-01');
   expect(within(one).getByText('revision 12')).toBeTruthy();
   expect(within(one).getByText('endpoints by Lua')).toBeTruthy();
-  expect(one.textContent).toContain('3 old workers drain (2h 0m)');
+  expect(one.textContent).toContain('3 old workers drain (1d 2h)');
   const two = await row('edge-02');
   expect(within(two).getAllByText(/nginx has not read it yet/)).toHaveLength(1);
   expect(within(two).getByText('2 edits are allowed to stay')).toBeTruthy();
@@ -86,19 +86,19 @@ test('details name the error, the drift and its hunk', async () => {
 
 test('takes a node from the stream', async () => {
   const stream = serve();
-  renderAt('/fleet');
+  const { cache } = renderAt('/fleet');
   await row('edge-02');
-  await screen.findByText('live', {}, soon);
+  await streaming(cache);
   stream.send('node', { ...failed, state: 'in_sync', failed: undefined });
   await waitFor(async () => expect((await row('edge-02')).textContent).toContain('in sync'), soon);
 });
 
-test('downloads a tree with the token', async () => {
+test('downloads files with the token, as an archive and as one text', async () => {
   serve();
   const seen: string[] = [];
   server.use(
-    http.get('*/api/v1/fleets/shared/nodes/edge-02/tree.tar.gz', ({ request }) => {
-      seen.push(`${new URL(request.url).search} ${request.headers.get('Authorization')}`);
+    http.get('*/api/v1/fleets/shared/tree', ({ request }) => {
+      seen.push(`${decodeURIComponent(new URL(request.url).search)} ${request.headers.get('Authorization')}`);
       return new HttpResponse(new Uint8Array([31, 139]), { headers: { 'Content-Type': 'application/gzip' } });
     }),
   );
@@ -110,9 +110,14 @@ test('downloads a tree with the token', async () => {
   });
   const { user } = renderAt('/fleet');
   await user.click(within(await row('edge-02')).getByRole('button', { name: 'Download edge-02' }));
-  await user.click(await screen.findByText(/What is on disk/, {}, soon));
-  await waitFor(() => expect(saved).toEqual(['shared-edge-02-disk.tar.gz']), soon);
-  expect(seen).toEqual(['?which=disk Bearer secret']);
+  const [archive] = await screen.findAllByText('Files (tar.gz)', {}, soon);
+  await user.click(archive as HTMLElement);
+  await waitFor(() => expect(saved).toEqual(['shared-edge-02.tar.gz']), soon);
+  await user.click(within(await row('edge-02')).getByRole('button', { name: 'Download edge-02' }));
+  const texts = await screen.findAllByText('One text, like nginx -T', {}, soon);
+  await user.click(texts.at(-1) as HTMLElement);
+  await waitFor(() => expect(saved).toEqual(['shared-edge-02.tar.gz', 'shared-desired_edge-02.conf']), soon);
+  expect(seen).toEqual(['?of=edge-02&format=tar Bearer secret', '?of=desired:edge-02&format=text Bearer secret']);
 });
 
 test('a fleet without nodes says what to do', async () => {

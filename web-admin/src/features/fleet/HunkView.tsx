@@ -10,6 +10,7 @@ import { UnifiedDiff } from '../../ui/UnifiedDiff';
 import { SettleDialog } from './SettleDialog';
 import type { Side } from './drift';
 import { rows, settlements, unified } from './drift';
+import { desiredOf } from './sides';
 
 const kindTones: Record<NodeHunk['kind'], Tone> = { by_hand: 'warn', outside: 'warn', rendered: 'off' };
 
@@ -106,7 +107,7 @@ function OnNode({ fleet, on: n }: { fleet: string; on: HunkNode }) {
         )}
         {n.asked && <Badge tone="note">{t('drift.asked')}</Badge>}
         <span className="list-side">
-          <Link to="/fleet/$fleet/diff" params={{ fleet }} search={{ node: n.node }}>
+          <Link to="/fleet/$fleet/diff" params={{ fleet }} search={{ from: desiredOf(n.node), to: n.node }}>
             {t('drift.wholeFile')}
           </Link>
         </span>

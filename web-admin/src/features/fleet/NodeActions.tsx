@@ -1,20 +1,16 @@
-import { DiffOutlined, DownloadOutlined } from '@ant-design/icons';
+import { DiffOutlined } from '@ant-design/icons';
 import { useNavigate } from '@tanstack/react-router';
-import { App, Button, Dropdown } from 'antd';
+import { Button, Dropdown } from 'antd';
 import { useTranslation } from 'react-i18next';
-import type { Node, TreeKind } from '../../api/types';
-import { useDownload } from './queries';
+import type { Node } from '../../api/types';
+import { DownloadButton } from './DownloadButton';
+import { desiredOf } from './sides';
 
 /** Compare and download, for a row and for the details. */
 export function NodeActions({ node: n, all }: { node: Node; all: Node[] }) {
   const { t } = useTranslation();
-  const { message } = App.useApp();
   const navigate = useNavigate();
-  const download = useDownload();
-  const compare = (other?: string) =>
-    void navigate({ to: '/fleet/$fleet/diff', params: { fleet: n.fleet }, search: other === undefined ? { node: n.node } : { node: n.node, other } });
-  const save = (which: TreeKind) =>
-    download.mutate({ node: n, which }, { onError: (e) => void message.error(t('fleet.downloadFailed', { message: e.message })) });
+  const compare = (from: string) => void navigate({ to: '/fleet/$fleet/diff', params: { fleet: n.fleet }, search: { from, to: n.node } });
   const others = all.filter((o) => o.node !== n.node);
   return (
     // Inside a row that opens the details on a click.
@@ -23,7 +19,7 @@ export function NodeActions({ node: n, all }: { node: Node; all: Node[] }) {
         trigger={['click']}
         menu={{
           items: [
-            { key: 'desired', label: t('fleet.compareDesired'), onClick: () => compare() },
+            { key: 'desired', label: t('fleet.compareDesired'), onClick: () => compare(desiredOf(n.node)) },
             ...(others.length > 0 ? [{ type: 'divider' as const }] : []),
             ...others.map((o) => ({ key: `node ${o.node}`, label: o.node, onClick: () => compare(o.node) })),
           ],
@@ -34,17 +30,7 @@ export function NodeActions({ node: n, all }: { node: Node; all: Node[] }) {
           {t('fleet.compare')}
         </Button>
       </Dropdown>
-      <Dropdown
-        trigger={['click']}
-        menu={{
-          items: [
-            { key: 'disk', label: t('fleet.downloadDisk'), onClick: () => save('disk') },
-            { key: 'desired', label: t('fleet.downloadDesired'), onClick: () => save('desired') },
-          ],
-        }}
-      >
-        <Button size="small" icon={<DownloadOutlined />} loading={download.isPending} aria-label={`${t('fleet.download')} ${n.node}`} title={t('fleet.download')} />
-      </Dropdown>
+      <DownloadButton fleet={n.fleet} of={[n.node, desiredOf(n.node)]} name={n.node} />
     </span>
   );
 }

@@ -8,8 +8,10 @@ import { Facts } from '../../ui/Page';
 import { Nothing } from '../../ui/States';
 import { Clock, Since } from '../../ui/Time';
 import { UnifiedDiff } from '../../ui/UnifiedDiff';
+import { NodeLeave } from './NodeLeave';
 import { Reason, ReloadDebt, Warnings } from './NodeNotes';
 import { Digests, FailedAt, StateBadge } from './NodeTable';
+import { desiredOf } from './sides';
 
 interface NodeDrawerProps {
   node: Node | undefined;
@@ -23,19 +25,19 @@ export function NodeDrawer({ node: n, name, onClose }: NodeDrawerProps) {
   const { t } = useTranslation();
   return (
     <Drawer open={name !== undefined} onClose={onClose} size={720} title={t('fleet.details', { node: name })} closable={{ 'aria-label': t('common.close') }}>
-      {n ? <Details node={n} /> : <Nothing title={t('fleet.gone')} />}
+      {n ? <Details node={n} onForgotten={onClose} /> : <Nothing title={t('fleet.gone')} />}
     </Drawer>
   );
 }
 
-function Details({ node: n }: { node: Node }) {
+function Details({ node: n, onForgotten }: { node: Node; onForgotten: () => void }) {
   const { t } = useTranslation();
   const drift = n.drift ?? [];
   return (
     <div className="node-details">
       <p className="row">
         <StateBadge node={n} /> {t(`nodeStateHint.${n.state}`)}
-        <Link to="/fleet/$fleet/diff" params={{ fleet: n.fleet }} search={{ node: n.node }}>
+        <Link to="/fleet/$fleet/diff" params={{ fleet: n.fleet }} search={{ from: desiredOf(n.node), to: n.node }}>
           {t('fleet.compareDesired')}
         </Link>
       </p>
@@ -48,6 +50,8 @@ function Details({ node: n }: { node: Node }) {
       {drift.length === 0 ? <p className="muted">{t('fleet.noDrift')}</p> : drift.map((d) => <Drift key={d.path} drift={d} />)}
       <h3>{t('fleet.facts')}</h3>
       <NginxFacts node={n} />
+      <h3>{t('leave.title')}</h3>
+      <NodeLeave node={n} onForgotten={onForgotten} />
     </div>
   );
 }

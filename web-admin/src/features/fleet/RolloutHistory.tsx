@@ -4,7 +4,7 @@ import { span } from '../../i18n/time';
 import { Nothing, QueryView } from '../../ui/States';
 import { Clock, parseTime } from '../../ui/Time';
 import { Figures } from './RolloutFigures';
-import { About, RolloutBadge } from './RolloutPanel';
+import { About, RolloutBadge, RolloutReason } from './RolloutPanel';
 import { Waves } from './RolloutWaves';
 import { isActive, useRollouts } from './rollouts';
 
@@ -20,7 +20,7 @@ export function RolloutHistory({ fleet, onNode }: { fleet: string; onNode: (node
         return (
           <ul className="panel list" aria-label={t('rollout.history')}>
             {over.map((r) => (
-              <li key={`${r.revision} ${r.startedAt}`} className="stack">
+              <li key={`${r.revision} ${r.startedAt}`} className="stack rollout">
                 <Entry rollout={r} onNode={onNode} />
               </li>
             ))}
@@ -45,7 +45,11 @@ function Entry({ rollout: r, onNode }: { rollout: Rollout; onNode: (node: string
           {ended && <span className="muted"> {t('rollout.took', { span: span(ended.getTime() - Date.parse(r.startedAt), t) })}</span>}
         </span>
       </div>
-      {r.reason && <div className={r.state === 'failed' ? 'text-bad break' : 'break'}>{r.reason}</div>}
+      {r.reason && (
+        <div className={r.state === 'failed' ? 'text-bad break' : 'break'}>
+          <RolloutReason rollout={r} />
+        </div>
+      )}
       <About rollout={r} />
       <details>
         <summary>{t('rollout.how', { count: r.waves.length })}</summary>

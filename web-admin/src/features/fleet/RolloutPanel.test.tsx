@@ -2,7 +2,7 @@ import { screen, waitFor, within } from '@testing-library/react';
 import { http, HttpResponse } from 'msw';
 import { expect, test } from 'vitest';
 import type { Rollout } from '../../api/types';
-import { renderAt } from '../../test/render';
+import { renderAt, streaming } from '../../test/render';
 import { sampleNode, sampleRollout } from '../../test/samples';
 import { answer, eventStream, refuse, server } from '../../test/server';
 
@@ -59,9 +59,9 @@ test('shows waves with their nodes, the bake and the figures of the gate', async
 
 test('a rollout goes on by the stream', async () => {
   const stream = serve(sampleRollout());
-  renderAt('/fleet');
+  const { cache } = renderAt('/fleet');
   await waves();
-  await screen.findByText('live', {}, soon);
+  await streaming(cache);
   stream.send('rollout', sampleRollout({ state: 'rolling', paused: true, reason: 'Paused by bob.' }));
   expect(await screen.findByText('Paused by bob.', {}, soon)).toBeTruthy();
   expect(buttons()).toEqual(['Resume', 'Abort']);

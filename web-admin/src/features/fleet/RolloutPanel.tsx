@@ -1,14 +1,18 @@
+import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { rolloutTones } from '../../api/tones';
 import type { Node, Ref, Rollout } from '../../api/types';
 import { Badge } from '../../ui/Badge';
 import { Panel } from '../../ui/Page';
+import { Said } from '../../ui/Said';
 import { QueryView } from '../../ui/States';
 import { Since, Until } from '../../ui/Time';
 import { Figures } from './RolloutFigures';
 import { RolloutButtons } from './RolloutButtons';
 import { Waves } from './RolloutWaves';
+import { useBundles } from './queries';
 import { isActive, useRollouts } from './rollouts';
+import { bundleOf, bundlesOf } from './sides';
 
 interface RolloutPanelProps {
   fleet: string;
@@ -42,7 +46,11 @@ function Present({ rollout: r, nodes, onNode }: PresentProps) {
   return (
     <div className="stack rollout">
       <Headline rollout={r} />
-      {r.reason && <p className={r.state === 'failed' ? 'message' : 'break'}>{r.reason}</p>}
+      {r.reason && (
+        <p className={r.state === 'failed' ? 'message' : 'break'}>
+          <RolloutReason rollout={r} />
+        </p>
+      )}
       <About rollout={r} />
       {/* How a rollout that went well got there is in the history. */}
       {r.state !== 'done' && <Waves rollout={r} nodes={nodes} onNode={onNode} />}
@@ -76,6 +84,11 @@ function Headline({ rollout: r }: { rollout: Rollout }) {
   );
 }
 
+/** Why it is in its state: the API's words, of which the state is the code. */
+export function RolloutReason({ rollout: r }: { rollout: Rollout }) {
+  return <Said of="rollout" code={isActive(r) ? (r.paused ? 'paused' : undefined) : r.state} text={r.reason} />;
+}
+
 export function RolloutBadge({ rollout: r }: { rollout: Rollout }) {
   const { t } = useTranslation();
   return (
@@ -85,11 +98,12 @@ export function RolloutBadge({ rollout: r }: { rollout: Rollout }) {
   );
 }
 
-/** Whose change it is, and of what. */
+/** Whose change it is, of what, and in which lines while both revisions are known. */
 export function About({ rollout: r }: { rollout: Rollout }) {
   const { t } = useTranslation();
   const objects = r.objects ?? [];
-  if (objects.length === 0 && !r.authors?.length) return null;
+  const sides = bundlesOf(r.from, r.revision, useBundles(r.fleet).data ?? []);
+  if (objects.length === 0 && !r.authors?.length && !sides) return null;
   return (
     <p className="break">
       {objects.length > 0 && (
@@ -97,7 +111,12 @@ export function About({ rollout: r }: { rollout: Rollout }) {
           <span className="muted">{t('rollout.changes')}</span> <span className="mono">{objects.map(refText).join(', ')}</span>
         </>
       )}{' '}
-      {r.authors && r.authors.length > 0 && <span className="muted">{t('rollout.by', { who: r.authors.join(', ') })}</span>}
+      {r.authors && r.authors.length > 0 && <span className="muted">{t('rollout.by', { who: r.authors.join(', ') })}</span>}{' '}
+      {sides && (
+        <Link to="/fleet/$fleet/diff" params={{ fleet: r.fleet }} search={{ from: bundleOf(sides[0].digest), to: bundleOf(sides[1].digest) }}>
+          {t('diff.compareRevisions')}
+        </Link>
+      )}
     </p>
   );
 }

@@ -17,7 +17,7 @@ const waveTones: Record<WaveState, Tone> = {
   waiting: 'off',
 };
 
-const nodeTones: Record<Progress, Tone> = { running: 'good', applying: 'note', failed: 'bad', silent: 'bad', unknown: 'off' };
+const nodeTones: Record<Progress, Tone> = { running: 'good', applying: 'note', failed: 'bad', silent: 'bad', back: 'off', unknown: 'off' };
 
 const shown = 20;
 
@@ -71,7 +71,7 @@ function WaveNodes({ rollout: r, wave: w, nodes, onNode }: WaveNodesProps) {
     return { name, node, is: progress(r, node) };
   });
   // Those with trouble first: of a large wave only some are shown.
-  const order: Progress[] = ['failed', 'silent', 'applying', 'unknown', 'running'];
+  const order: Progress[] = ['failed', 'silent', 'applying', 'unknown', 'back', 'running'];
   all.sort((a, b) => order.indexOf(a.is) - order.indexOf(b.is));
   return (
     <div className="wave-nodes">

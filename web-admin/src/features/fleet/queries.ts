@@ -1,7 +1,7 @@
 import { keepPreviousData, queryOptions, useMutation, useQuery } from '@tanstack/react-query';
 import { api, unwrap } from '../../api/client';
-import { fleetsQuery, nodesQuery } from '../../api/reads';
-import type { Node, TreeDiff, TreeKind } from '../../api/types';
+import { bundlesQuery, fleetsQuery, nodesQuery } from '../../api/reads';
+import type { Node, TreeDiff } from '../../api/types';
 import { nodeStates } from '../../api/types';
 import type { FleetSearch } from './search';
 
@@ -10,18 +10,18 @@ export const useFleets = () => useQuery(fleetsQuery());
 /** The nodes of a fleet. Silence sends no event, so they are also read now and then. */
 export const useNodes = (fleet: string) => useQuery({ ...nodesQuery(fleet), refetchInterval: 15_000 });
 
-const diffQuery = (fleet: string, node: string, other: string | undefined) =>
+/** The bundles that nodes should run, or should have run lately. */
+export const useBundles = (fleet: string) => useQuery({ ...bundlesQuery(fleet), refetchInterval: 15_000 });
+
+const diffQuery = (fleet: string, from: string, to: string) =>
   queryOptions({
-    queryKey: ['diff', fleet, node, other ?? ''],
-    queryFn: ({ signal }): Promise<TreeDiff> => {
-      const query = other === undefined ? { node } : { node, other };
-      return unwrap(api.GET('/fleets/{fleet}/diff', { params: { path: { fleet }, query }, signal }));
-    },
+    queryKey: ['diff', fleet, from, to],
+    queryFn: ({ signal }): Promise<TreeDiff> => unwrap(api.GET('/fleets/{fleet}/diff', { params: { path: { fleet }, query: { from, to } }, signal })),
     placeholderData: keepPreviousData,
   });
 
-/** How node (right) differs from other, or from what it should have (left). */
-export const useDiff = (fleet: string, node: string, other: string | undefined) => useQuery(diffQuery(fleet, node, other));
+/** How one side differs from the other. */
+export const useDiff = (fleet: string, from: string, to: string) => useQuery(diffQuery(fleet, from, to));
 
 /** Nodes that fit every word, the worst state first. */
 export function filterNodes(nodes: Node[], s: FleetSearch): Node[] {
@@ -35,18 +35,21 @@ export function filterNodes(nodes: Node[], s: FleetSearch): Node[] {
     .sort((a, b) => nodeStates.indexOf(a.state) - nodeStates.indexOf(b.state) || (a.node < b.node ? -1 : 1));
 }
 
+export type TreeFormat = 'tar' | 'text';
+
 export interface Download {
-  node: Node;
-  which: TreeKind;
+  /** NODE, desired:NODE or revision:DIGEST */
+  of: string;
+  format: TreeFormat;
 }
 
-/** Saves a node's tree as a file. A plain link could not send the token. */
-export const useDownload = () =>
+/** Saves the files of a side. A plain link could not send the token. */
+export const useDownload = (fleet: string) =>
   useMutation({
-    mutationFn: async ({ node: n, which }: Download) => {
-      const path = { fleet: n.fleet, node: n.node };
-      const call = api.GET('/fleets/{fleet}/nodes/{node}/tree.tar.gz', { params: { path, query: { which } }, parseAs: 'blob' });
-      saveAs(await unwrap(call), `${n.fleet}-${n.node}-${which}.tar.gz`);
+    mutationFn: async ({ of, format }: Download) => {
+      const call = api.GET('/fleets/{fleet}/tree', { params: { path: { fleet }, query: { of, format } }, parseAs: 'blob' });
+      const blob: unknown = await unwrap<unknown>(call);
+      saveAs(blob as Blob, `${fleet}-${of}`.replace(/[^\w.-]/g, '_') + (format === 'tar' ? '.tar.gz' : '.conf'));
     },
   });
 

@@ -25,7 +25,7 @@ export function useAct(fleet: string) {
   return useMutation({
     mutationFn: (action: RolloutAction) => unwrap(api.POST('/fleets/{fleet}/rollouts/current/{action}', { params: { path: { fleet, action } } })),
     // Also after a refusal: most often the rollout has moved on.
-    onSettled: () => Promise.all(['rollouts', 'nodes'].map((noun) => cache.invalidateQueries({ queryKey: [noun, fleet] }))),
+    onSettled: () => Promise.all(['rollouts', 'nodes', 'bundles'].map((noun) => cache.invalidateQueries({ queryKey: [noun, fleet] }))),
   });
 }
 
@@ -42,12 +42,13 @@ export function waveState(r: Rollout, index: number): WaveState {
 /** How many nodes have the change now, or had it when the rollout ended. */
 export const changedNodes = (r: Rollout) => r.waves.reduce((sum, w) => sum + w.count, 0);
 
-export type Progress = 'running' | 'applying' | 'failed' | 'silent' | 'unknown';
+export type Progress = 'running' | 'applying' | 'failed' | 'silent' | 'back' | 'unknown';
 
 /** How far a node of the wave under way is with the revision. */
 export function progress(r: Rollout, n: Node | undefined): Progress {
   if (!n) return 'unknown';
   if (n.state === 'silent' || n.state === 'failed') return n.state;
+  if (!isActive(r) && n.revision !== r.revision) return 'back';
   return n.revision === r.revision && n.running === n.desired ? 'running' : 'applying';
 }
 

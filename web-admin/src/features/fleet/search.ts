@@ -15,10 +15,10 @@ export interface FleetSearch {
 }
 
 export interface DiffSearch {
-  /** The node on the right side. */
-  node?: string;
-  /** The node on the left side; without it, what `node` should have. */
-  other?: string;
+  /** The left side: NODE, desired:NODE or revision:DIGEST. Without it, what the node on the right should have. */
+  from?: string;
+  /** The right side. */
+  to?: string;
   file?: string;
   view?: 'split' | 'unified';
 }
@@ -34,5 +34,5 @@ export function fleetSearch(s: Record<string, unknown>): FleetSearch {
 
 export function diffSearch(s: Record<string, unknown>): DiffSearch {
   const view = s.view === 'split' || s.view === 'unified' ? s.view : undefined;
-  return { node: text(s.node), other: text(s.other), file: text(s.file), view };
+  return { from: text(s.from), to: text(s.to), file: text(s.file), view };
 }

@@ -1,6 +1,6 @@
 import { screen, within } from '@testing-library/react';
 import { expect, test } from 'vitest';
-import { renderAt } from '../../test/render';
+import { renderAt, streaming } from '../../test/render';
 import { sampleEndpoint, sampleNode, sampleStatus, sampleUpstream } from '../../test/samples';
 import { answer, eventStream, hang, refuse, server } from '../../test/server';
 
@@ -33,6 +33,16 @@ test('shows who this is, what is wrong and where it leads', async () => {
   expect(within(suspect as HTMLElement).getByText('10.0.0.5:8080').closest('a')?.getAttribute('href')).toContain('endpoint=');
   expect(screen.getByRole('link', { name: '1 ejected' }).getAttribute('href')).toBe('/upstreams?state=ejected');
   expect((await screen.findByRole('link', { name: '1 failed' }, soon)).getAttribute('href')).toBe('/fleet?fleet=shared&state=failed');
+});
+
+test('tells the listener for agents from those for requests', async () => {
+  serve();
+  server.use(answer('get', '/status', { ...sampleStatus, listeners: [{ name: 'http', address: '[::]:8080' }, { name: 'agents', address: '[::]:9443', tls: true, agents: true }] }));
+  renderAt('/');
+  const agents = (await screen.findByText('[::]:9443', {}, soon)).closest('li') as HTMLElement;
+  expect(within(agents).getByText('for agents')).toBeTruthy();
+  expect(within(agents).getByText('TLS')).toBeTruthy();
+  expect(within(screen.getByText('[::]:8080').closest('li') as HTMLElement).queryByText('for agents')).toBeNull();
 });
 
 test('shows alerts, and receivers that can not be told', async () => {
@@ -70,9 +80,9 @@ test('says how bundles are checked, and what is missing', async () => {
 
 test('takes new problems from the stream', async () => {
   const stream = serve();
-  renderAt('/');
+  const { cache } = renderAt('/');
   await screen.findByText('Not IP:port.', {}, soon);
-  await screen.findByText('live', {}, soon);
+  await streaming(cache);
   stream.send('problems', { problems: [{ object: { kind: 'Tenant', name: 'initech' }, code: 'host_taken', message: 'Host is taken.' }] });
   expect(await screen.findByText('Host is taken.', {}, soon)).toBeTruthy();
   expect(screen.queryByText('Not IP:port.')).toBeNull();

@@ -43,17 +43,23 @@ export function SourceList({ sources }: { sources: SourceStatus[] }) {
   );
 }
 
-/** Where this process takes traffic. */
+/** Where this process takes traffic, and agents. */
 export function ListenerList({ listeners }: { listeners: Status['listeners'] }) {
   const { t } = useTranslation();
   if (listeners.length === 0) return <Nothing title={t('overview.noListeners')} />;
   return (
     <ul className="list">
       {listeners.map((l) => (
-        <li key={l.name}>
+        // A listener for requests may have the name, too.
+        <li key={`${l.agents ? 'agents' : 'requests'} ${l.name}`}>
           <div className="list-head">
             <strong>{l.name}</strong>
             {l.tls && <Badge tone="note">TLS</Badge>}
+            {l.agents && (
+              <Badge tone="off" title={t('overview.forAgentsHint')}>
+                {t('overview.forAgents')}
+              </Badge>
+            )}
             <span className="list-side mono">{l.address}</span>
           </div>
         </li>

@@ -2,6 +2,7 @@ import { Link } from '@tanstack/react-router';
 import { useTranslation } from 'react-i18next';
 import { verdictTones } from '../../api/tones';
 import { Badge } from '../../ui/Badge';
+import { Said } from '../../ui/Said';
 import { Nothing } from '../../ui/States';
 import { Since, Until } from '../../ui/Time';
 import type { Suspect } from './queries';
@@ -31,7 +32,7 @@ export function SuspectList({ suspects }: { suspects: Suspect[] }) {
             </span>
           </div>
           <div>
-            {e.verdict.reason}
+            <Said of="rule" code={e.verdict.rule} text={e.verdict.reason} />
             {e.verdict.state === 'ejected' && e.verdict.until && (
               <>
                 {' · '}

@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next';
 import type { Problem, Route } from '../../api/types';
 import { Derived } from '../../parts/Derived';
 import { Badge } from '../../ui/Badge';
+import { Said } from '../../ui/Said';
 import { Nothing } from '../../ui/States';
 import type { RouteRow } from './queries';
 import { pathTexts, rowKey } from './queries';
@@ -120,7 +121,7 @@ function Problems({ problems }: { problems: Problem[] }) {
           <Badge tone="warn" plain>
             <code>{p.code}</code>
           </Badge>{' '}
-          {p.message}
+          <Said of="problem" code={p.code} text={p.message} />
         </span>
       ))}
     </span>

@@ -3,6 +3,7 @@ import type { Effect, Problem } from '../../api/types';
 import { keyText } from '../../api/types';
 import { Badge } from '../../ui/Badge';
 import { Digest } from '../../ui/Digest';
+import { Said } from '../../ui/Said';
 
 /** What a change would do to what is served. */
 export function EffectView({ effect: e }: { effect: Effect }) {
@@ -57,7 +58,7 @@ function Problems({ title, problems, tone }: { title: string; problems: Problem[
           <Badge tone={tone} plain>
             <code>{p.code}</code>
           </Badge>{' '}
-          {p.message}
+          <Said of="problem" code={p.code} text={p.message} />
         </div>
       ))}
     </li>

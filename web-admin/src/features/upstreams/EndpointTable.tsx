@@ -6,6 +6,7 @@ import type { EffectiveUpstream, Endpoint } from '../../api/types';
 import { healthStates } from '../../api/types';
 import { Badge } from '../../ui/Badge';
 import { Filters } from '../../ui/Filters';
+import { Said } from '../../ui/Said';
 import { Nothing } from '../../ui/States';
 import { Since, Until } from '../../ui/Time';
 import { PinMenu, PinNote } from './PinMenu';
@@ -152,7 +153,11 @@ function VerdictCell({ endpoint: { verdict: v, pin } }: { endpoint: Endpoint }) 
         {v.state === 'ejected' && <Until at={v.until} />}
       </span>
       {pin && <PinNote pin={pin} />}
-      {v.reason && v.rule !== 'by_hand' && <div className={v.state === 'healthy' ? 'muted' : undefined}>{v.reason}</div>}
+      {v.reason && v.rule !== 'by_hand' && (
+        <div className={v.state === 'healthy' ? 'muted' : undefined}>
+          <Said of="rule" code={v.rule} text={v.reason} />
+        </div>
+      )}
     </div>
   );
 }

@@ -5,6 +5,7 @@ import { eventTones, verdictTones } from '../../api/tones';
 import type { EffectiveUpstream, HealthEvent } from '../../api/types';
 import { Badge } from '../../ui/Badge';
 import { Facts, Panel } from '../../ui/Page';
+import { Said } from '../../ui/Said';
 import { Nothing, QueryView } from '../../ui/States';
 import { Clock, Until, parseTime } from '../../ui/Time';
 import { Samples } from './Samples';
@@ -85,7 +86,9 @@ function Event({ event: e }: { event: HealthEvent }) {
           {e.shadow && <Badge tone="off" title={t('event.shadowHint')}>{t('event.shadow')}</Badge>}
           <span className="mono">{e.address ?? t('event.whole')}</span>
         </span>
-        <span className="event-reason">{e.reason}</span>
+        <span className="event-reason">
+          <Said of="rule" code={e.rule} text={e.reason} />
+        </span>
       </summary>
       {open && <EventEvidence event={e} />}
     </details>

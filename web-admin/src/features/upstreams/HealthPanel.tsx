@@ -2,6 +2,7 @@ import { useTranslation } from 'react-i18next';
 import type { UpstreamHealth, UpstreamKey } from '../../api/types';
 import { Badge } from '../../ui/Badge';
 import { Facts, Panel } from '../../ui/Page';
+import { Said } from '../../ui/Said';
 import { QueryView } from '../../ui/States';
 import { Since } from '../../ui/Time';
 import { useUpstreamHealth } from './health';
@@ -41,7 +42,7 @@ function HealthFacts({ health: h }: { health: UpstreamHealth }) {
   );
 }
 
-function Service({ health: { service: s, panic } }: { health: UpstreamHealth }) {
+function Service({ health: { service: s, serviceStanding: all, panic } }: { health: UpstreamHealth }) {
   const { t } = useTranslation();
   return (
     <>
@@ -57,8 +58,13 @@ function Service({ health: { service: s, panic } }: { health: UpstreamHealth }) 
           </Badge>
         )}
       </span>
-      {s.bad && s.reason && <div>{s.reason}</div>}
+      {s.bad && s.reason && (
+        <div>
+          <Said of="rule" code={s.rule} text={s.reason} />
+        </div>
+      )}
       {s.bad && <div className="muted">{t('health.badHint')}</div>}
+      {all && all.observers > 1 && <div className="break">{t('standing.service', { bad: all.bad.length, observers: all.observers, list: all.bad.join(', ') })}</div>}
     </>
   );
 }

@@ -42,9 +42,9 @@ export function RemoveDialog({ upstream: u, endpoint: e, onClose }: RemoveDialog
       {last && <Alert type="error" showIcon title={t('edit.last')} />}
       {others.length > 0 && <Alert type="info" showIcon title={t('edit.staysDiscovered', { sources: others.map((s) => t(`source.${s}`)).join(', ') })} />}
       {!data && !error && (
-        <p className="row muted">
+        <div className="row muted">
           <Spin size="small" /> {t('edit.checking')}
-        </p>
+        </div>
       )}
       {data && <EffectView effect={data.effect} />}
       <Failure error={error ?? save.error} />

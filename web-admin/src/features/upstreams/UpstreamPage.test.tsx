@@ -1,8 +1,9 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import { expect, test } from 'vitest';
 import type { ManualEndpoint } from '../../api/types';
+import { setLanguage } from '../../i18n';
 import { renderAt } from '../../test/render';
-import { sampleEndpoint, sampleResult, sampleUpstream } from '../../test/samples';
+import { sampleEndpoint, sampleHealth, sampleResult, sampleUpstream } from '../../test/samples';
 import { answer, eventStream, refuse, server } from '../../test/server';
 
 const soon = { timeout: 30_000 };
@@ -57,6 +58,49 @@ test('evidence opens by URL, newest sample first', async () => {
   expect(samples[0]?.textContent).toContain('connection refused');
   expect(samples[1]?.textContent).toContain('502');
   expect(router.state.location.search).toEqual({ endpoint: '10.0.0.5:8080' });
+});
+
+test('says who sees what of an endpoint, and what its nginx nodes say', async () => {
+  serve();
+  const key = { tenant: 'acme', name: 'api' };
+  const of = { upstream: key, address: '10.0.0.5:8080' };
+  server.use(
+    answer('get', '/tenants/{tenant}/upstreams/{upstream}/health', sampleHealth({
+      standings: [
+        {
+          ...of, scope: 'path_bad', observers: 3, bad: 1, well: 2, unknown: 0,
+          sights: [
+            { ...of, observer: 'edge-7', state: 'ejected', since: '2026-11-20T23:00:00Z', rule: 'error_ratio', reason: '12 of 20 requests failed' },
+            { ...of, observer: 'edge-8', state: 'healthy' },
+          ],
+        },
+      ],
+      serviceStanding: { upstream: key, observers: 3, bad: ['edge-7'] },
+      fleets: [{ fleet: 'shared', service: { bad: false }, verdicts: [{ ...of, state: 'down', reason: '9 of 9 connections failed' }] }],
+    })),
+  );
+  renderAt(`${address}?endpoint=10.0.0.5:8080`);
+  const drawer = await screen.findByRole('dialog', {}, soon);
+  const list = await within(drawer).findByRole('list', { name: 'Who sees what' }, soon);
+  const items = within(list).getAllByRole('listitem').map((i) => i.textContent ?? '');
+  expect(items[0]).toMatch(/edge-7.*ejected.*12 of 20 requests failed/);
+  expect(items[1]).toMatch(/edge-8.*healthy/);
+  expect(items[2]).toBe('1 observer has not said anything and counts for it.');
+  expect(within(drawer).getByText('path bad')).toBeTruthy();
+  expect(drawer.textContent).toContain('1 find it bad, 2 well, 0 know nothing of it.');
+  expect(within(within(drawer).getByRole('list', { name: 'What the logs of nginx nodes say' })).getByText('9 of 9 connections failed')).toBeTruthy();
+  expect(await screen.findByText('bad for 1 of 3 observers: edge-7', {}, soon)).toBeTruthy();
+});
+
+test('says by code in Chinese what the server says in English', async () => {
+  setLanguage('zh-CN');
+  server.use(
+    answer('get', '/upstreams', { generation: 1, items: [{ ...api, problems: [{ object: { kind: 'Upstream', tenant: 'acme', name: 'api' }, code: 'limit_missing', message: 'Give a limit.' }] }] }),
+    eventStream().handler,
+  );
+  renderAt(address);
+  expect((await row('10.0.0.5:8080')).textContent).toContain('连续的网关错误 5 gateway errors in a row (502)');
+  expect((await screen.findByText('Give a limit.', {}, soon)).parentElement?.textContent).toContain('缺少上限 Give a limit.');
 });
 
 test('adds an endpoint only after its effect was shown', async () => {

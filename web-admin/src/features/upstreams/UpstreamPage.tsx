@@ -8,6 +8,7 @@ import { keyText } from '../../api/types';
 import { derivedText } from '../../parts/Derived';
 import { ShrinkAlarms } from '../../parts/ShrinkAlarm';
 import { Page } from '../../ui/Page';
+import { Said } from '../../ui/Said';
 import { Nothing, QueryView } from '../../ui/States';
 import { DiscoverDialog } from './DiscoverDialog';
 import { EndpointDialog } from './EndpointDialog';
@@ -126,7 +127,7 @@ function ProblemText({ problem: p }: { problem: Problem }) {
   const { t } = useTranslation();
   return (
     <>
-      {p.message}
+      <Said of="problem" code={p.code} text={p.message} />
       <span className="row muted problem-note">
         <code>{p.code}</code>
         {p.field && <code>{p.field}</code>}

@@ -1,6 +1,6 @@
 import { screen, waitFor, within } from '@testing-library/react';
 import { expect, test } from 'vitest';
-import { renderAt } from '../../test/render';
+import { renderAt, streaming } from '../../test/render';
 import { sampleEndpoint, sampleUpstream } from '../../test/samples';
 import { answer, eventStream, refuse, server } from '../../test/server';
 
@@ -53,9 +53,9 @@ test('what is typed goes to the URL, and can be cleared', async () => {
 
 test('a verdict from the stream changes the counts', async () => {
   const stream = serve();
-  renderAt('/upstreams?state=ejected');
+  const { cache } = renderAt('/upstreams?state=ejected');
   await waitFor(() => expect(rows()).toEqual(['acme/api']), soon);
-  await screen.findByText('live', {}, soon);
+  await streaming(cache);
   stream.send('verdict', { upstream: web.upstream.key, address: '10.0.1.4:3000', state: 'ejected' });
   await waitFor(() => expect(rows()).toEqual(['acme/api', 'acme/web']), soon);
 });
