@@ -318,9 +318,9 @@ func raisedCodes(t *testing.T) []string {
 	}
 	codes := map[string]bool{}
 	for _, name := range files {
-		// These have tables of their own: certificate_test.go, limits_test.go, respond_test.go, ip_access_test.go, pin_test.go,
+		// These have tables of their own: certificate_test.go, limits_test.go, respond_test.go, ip_access_test.go, those of limits and mirrors, pin_test.go,
 		// balance_test.go and stream_test.go.
-		own := []string{"build_certificate.go", "upstream_tls.go", "limits.go", "respond.go", "ip_access.go", "pin.go", "balance.go", "stream.go"}
+		own := []string{"build_certificate.go", "upstream_tls.go", "limits.go", "respond.go", "ip_access.go", "rate_limit.go", "connection_limit.go", "mirror.go", "pin.go", "balance.go", "stream.go"}
 		if strings.HasSuffix(name, "_test.go") || slices.Contains(own, name) {
 			continue
 		}

@@ -62,6 +62,9 @@ func TestDigests(t *testing.T) {
 		{name: "the kind of a path", digest: true, edit: func(s *site) { s.apiRoute.Spec.Match[0].Path = gateway.PathMatch{Exact: "/api"} }},
 		{name: "a route's timeout", digest: true, edit: func(s *site) { s.shopRoute.Spec.Timeout = second }},
 		{name: "a route's body size", digest: true, edit: func(s *site) { s.shopRoute.Spec.MaxBodySize = 1 }},
+		{name: "a rate limit", digest: true, edit: func(s *site) {
+			s.shopRoute.Spec.Filters = []gateway.Filter{{RateLimit: &gateway.RateLimit{Requests: 5}}}
+		}},
 		{name: "a route's name", digest: true, edit: func(s *site) { s.shopRoute.Name = "renamed" }},
 		{name: "a target's weight", digest: true, edit: func(s *site) { s.shopRoute.Spec.To[0].Weight = ptr(2) }},
 		{name: "a target", digest: true, edit: func(s *site) { s.shopRoute.Spec.To[0].Upstream = "api" }},

@@ -13,6 +13,18 @@ type Filter struct {
 	Respond *Respond `json:"respond,omitempty"`
 	// IPAccess refuses clients by their addresses, before anything else is done.
 	IPAccess *IPAccess `json:"ipAccess,omitempty"`
+	// RateLimit refuses requests that come too fast.
+	RateLimit *RateLimit `json:"rateLimit,omitempty"`
+}
+
+// named counts the filters of an entry.
+func (f *Filter) named() (n int) {
+	for _, is := range []bool{f.Respond != nil, f.IPAccess != nil, f.RateLimit != nil} {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 // Respond is a fixed answer, with which a path is denied, for example.
@@ -47,14 +59,16 @@ func (b *builder) respond(r *Route) *Respond {
 	for i, f := range r.Spec.Filters {
 		field := index("spec.filters", i)
 		switch {
-		case f.Respond == nil && f.IPAccess != nil: // see ipAccess
-		case f.Respond == nil:
+		case f.named() == 0:
 			b.report(Problem{Object: r.Ref(), Field: field, Code: "filter_invalid",
-				Message: "The entry names no filter that is known, so it does nothing: this version has respond and ipAccess."})
-		case f.IPAccess != nil:
+				Message: "The entry names no filter that is known, so it does nothing: this version has respond, ipAccess and rateLimit."})
+		case f.named() > 1:
 			b.report(Problem{Object: r.Ref(), Field: field, Code: "filter_invalid",
-				Message: "The entry names two filters, and both are in force: give each an entry of its own."})
-			out = b.usableRespond(r, field+".respond.", f.Respond)
+				Message: "The entry names several filters, and all are in force: give each an entry of its own."})
+			if f.Respond != nil {
+				out = b.usableRespond(r, field+".respond.", f.Respond)
+			}
+		case f.Respond == nil: // see ipAccess and the others
 		case out != nil:
 			b.report(Problem{Object: r.Ref(), Field: field, Code: "filter_twice",
 				Message: "The route has a respond filter already, so this one is left out: keep one of them."})

@@ -35,7 +35,11 @@ func (h *Host) alike(o *Host) bool {
 func (e *EffectiveRoute) alike(o *EffectiveRoute) bool {
 	return e.Tenant == o.Tenant && e.Name == o.Name && e.SingleLabel == o.SingleLabel && e.Timeout == o.Timeout && e.MaxBodySize == o.MaxBodySize &&
 		slices.Equal(e.Targets, o.Targets) && slices.Equal(e.Nginx, o.Nginx) && slices.Equal(e.Origins, o.Origins) &&
-		(e.Respond == o.Respond || reflect.DeepEqual(e.Respond, o.Respond)) && (e.IPAccess == o.IPAccess || reflect.DeepEqual(e.IPAccess, o.IPAccess))
+		(e.Respond == o.Respond || reflect.DeepEqual(e.Respond, o.Respond)) && (e.IPAccess == o.IPAccess || reflect.DeepEqual(e.IPAccess, o.IPAccess)) && e.limitsAlike(o)
+}
+
+func (e *EffectiveRoute) limitsAlike(o *EffectiveRoute) bool {
+	return e.RateLimit == o.RateLimit || reflect.DeepEqual(e.RateLimit, o.RateLimit)
 }
 
 // alike compares what the same pair is used for: it was parsed once for both.

@@ -114,6 +114,8 @@ type EffectiveRoute struct {
 	Respond *Respond `json:"respond,omitempty"`
 	// IPAccess refuses clients by their addresses. Its networks are canonical.
 	IPAccess *IPAccess `json:"ipAccess,omitempty"`
+	// RateLimit refuses requests that come too fast. All its fields are set.
+	RateLimit *RateLimit `json:"rateLimit,omitempty"`
 	// Nginx is what overrides add to the location blocks, strongest last.
 	Nginx []NginxText `json:"nginx,omitempty"`
 	// Origins says of each changed field who set it, sorted by field.

@@ -48,6 +48,7 @@ type exchange struct {
 	slot                *limiter // where the exchange has a place; nil: nowhere
 	queued              int64    // nanoseconds that it waited for one
 	late                bool     // startedAt is some time ago
+	retryIn             int64    // seconds after which a refused client may come again; 0: it is not told
 
 	// The way back.
 	resp         http1.Response
@@ -165,6 +166,11 @@ func (x *exchange) find() *http1.Error {
 	if x.route.access != nil && !x.route.access.admits(x.client()) {
 		x.target = x.route.refused
 		return errRefusedClient
+	}
+	if x.route.limited {
+		if e := x.withinLimits(); e != nil {
+			return e
+		}
 	}
 	if x.route.respond != nil {
 		x.target = x.route.respond.target

@@ -93,6 +93,7 @@ func (r *renderer) body(route *gateway.EffectiveRoute) locationBody {
 		b.add("return", "503")
 		return b
 	}
+	addLimits(&b, route)
 	b.module = pass.module
 	name := func(s string) string { return pass.module + "_" + s }
 	t, attempts := r.limits(route)

@@ -44,12 +44,16 @@ func newPortable(t *testing.T) *portable {
 	first, second, fixed := routeTo("/", "api"), routeTo("/safe", "safe"), gateway.Rule{Path: gateway.PathMatch{Exact: "/fixed"}}
 	fixed.Route = &gateway.EffectiveRoute{Tenant: "acme", Name: "fixed", Respond: &gateway.Respond{Status: 403, Body: "no"}}
 	p.route, p.fixed = first.Route, fixed.Route
+	p.route.RateLimit = &gateway.RateLimit{Requests: 5, Per: 1e9, Burst: new(4), Key: gateway.LimitKey{By: "client"}, Status: 429}
 	p.host = &gateway.Host{Name: "*.shop.test", Tenant: "acme", Rules: []gateway.Rule{fixed, second, first}}
 	p.cert = effective(t, "shop", pair, &gateway.ClientAuth{Mode: "request", CA: pair.Chain}, "*.shop.test")
 	p.snapshot = &gateway.Snapshot{Tenants: tenantAcme(), Hosts: []*gateway.Host{p.host}, Upstreams: []*gateway.EffectiveUpstream{p.upstream, p.secure},
 		Certificates: []*gateway.EffectiveCertificate{p.cert}, NginxDirectives: []string{"gzip"}}
 	return p
 }
+
+// limit is what a case changes; the route has a limit before as well.
+func (p *portable) limit() *gateway.RateLimit { return p.route.RateLimit }
 
 // fates is the table. A field of the model that is not in it fails TestEveryFieldHasAFate: say
 // what becomes of it, and show it.
@@ -74,6 +78,12 @@ var fates = []fate{
 	{"EffectiveRoute.Respond.Body", isRendered, func(p *portable) { p.fixed.Respond.Body = "never" }},
 	{"EffectiveRoute.IPAccess.Allow", isRendered, func(p *portable) { p.route.IPAccess = &gateway.IPAccess{Allow: []string{"10.0.0.0/8"}} }},
 	{"EffectiveRoute.IPAccess.Deny", isRendered, func(p *portable) { p.fixed.IPAccess = &gateway.IPAccess{Deny: []string{"10.0.0.0/8"}} }},
+	{"EffectiveRoute.RateLimit.Requests", isRendered, func(p *portable) { p.limit().Requests = 7 }},
+	{"EffectiveRoute.RateLimit.Per", isRendered, func(p *portable) { p.limit().Per = 60e9 }},
+	{"EffectiveRoute.RateLimit.Burst", isRendered, func(p *portable) { p.limit().Burst = new(7) }},
+	{"EffectiveRoute.RateLimit.Key.By", isRendered, func(p *portable) { p.limit().Key.By = "route" }},
+	{"EffectiveRoute.RateLimit.Key.Header", isRendered, func(p *portable) { p.limit().Key = gateway.LimitKey{By: "header", Header: "x-api-key"} }},
+	{"EffectiveRoute.RateLimit.Status", isRendered, func(p *portable) { p.limit().Status = 503 }},
 	{"EffectiveRoute.Nginx.Override", isRendered, func(p *portable) {
 		p.route.Nginx = []gateway.NginxText{{Override: gateway.Ref{Kind: gateway.KindOverride, Name: "o"}, Text: "gzip on;"}}
 	}},

@@ -28,8 +28,9 @@ type edge struct {
 	ca  *certtest.CA
 }
 
-// newEdge renders s as it is for a node of the installed nginx and starts that.
-func newEdge(t *testing.T, ca *certtest.CA, s *gateway.Snapshot) (*edge, []gateway.Problem) {
+// newEdge renders s as it is for a node of the installed nginx and starts that,
+// with more lines in the block http.
+func newEdge(t *testing.T, ca *certtest.CA, s *gateway.Snapshot, http ...string) (*edge, []gateway.Problem) {
 	t.Helper()
 	e := &edge{Nginx: agenttest.New(t), tls: agenttest.FreeAddress(t), ca: ca}
 	current := filepath.Join(e.TreeDir, "current")
@@ -43,6 +44,7 @@ func newEdge(t *testing.T, ca *certtest.CA, s *gateway.Snapshot) (*edge, []gatew
 			t.Fatal(err)
 		}
 	}
+	e.WriteConf(t, strings.Join(http, "\n"))
 	e.Start(t)
 	return e, problems
 }

@@ -26,6 +26,7 @@ func (r *renderer) server(h *gateway.Host, bound []binding) {
 	r.serverFor(h, own)
 	r.splits(h)
 	r.accesses(h)
+	r.routeLimits(h)
 }
 
 // serverFor writes the server of one name with the rules of a host.

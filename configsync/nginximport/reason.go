@@ -61,7 +61,7 @@ var reasons = map[string][2]string{
 	"ssl_certificate_key":         {"certificates and their keys are never read", "Write a Certificate with the contents of the certificate and of this file"},
 	"ssl_protocols":               {"Sluice's servers have TLS settings of their own", "See docs/tls.md"},
 	"ssl_ciphers":                 {"Sluice's servers have TLS settings of their own", "See docs/tls.md"},
-	"limit_req":                   {"routes have no limits of rates", "Keep the endpoints' own limits, or set spec.limits of the Upstream, which bounds what is under way"},
+	"limit_req":                   {"its zone may count for others as well", "Write a rateLimit filter for the Route"},
 	"limit_conn":                  {"routes have no limits of clients", "Set spec.limits of the Upstream, which bounds what is under way"},
 	"mirror":                      {"routes mirror nothing", byHand},
 	"access_log":                  {"Sluice's servers log as nginx.conf says", "Use the log format sluice in nginx.conf"},

@@ -1861,6 +1861,7 @@ export interface components {
         Filter: {
             respond?: components["schemas"]["Respond"];
             ipAccess?: components["schemas"]["IPAccess"];
+            rateLimit?: components["schemas"]["RateLimit"];
         };
         /** @description A fixed answer, given instead of asking an upstream. It denies a path, for example. */
         Respond: {
@@ -1878,6 +1879,28 @@ export interface components {
             allow?: string[];
             /** @description Addresses and networks whose clients are refused. */
             deny?: string[];
+        };
+        /** @description Bounds how many requests a route takes of one key. Every edge node counts by itself. */
+        RateLimit: {
+            /** @description Requests within `per`. */
+            requests: number;
+            /** @description From 1s (default) to 1h. */
+            per?: components["schemas"]["Duration"];
+            /** @description How many requests beyond the first may come at once after a silence. Default `requests` - 1. */
+            burst?: number;
+            key?: components["schemas"]["LimitKey"];
+            /**
+             * @description What is answered to what is too much. Default 429.
+             * @enum {integer}
+             */
+            status?: 429 | 503;
+        };
+        /**
+         * @description Whose requests a limit counts together: of one client (an address, or a /64 of IPv6; default), of one host
+         *     name, of the whole route, or of one value of a header. A request without the header counts by its client.
+         */
+        LimitKey: ("client" | "host" | "route") | {
+            header: string;
         };
         /** @description Compares the normalised path. At most one key is set; none is prefix `/`. */
         PathMatch: {
@@ -2399,6 +2422,7 @@ export interface components {
             singleLabel?: boolean;
             respond?: components["schemas"]["Respond"];
             ipAccess?: components["schemas"]["IPAccess"];
+            rateLimit?: components["schemas"]["RateLimit"];
             nginx?: {
                 override: components["schemas"]["Ref"];
                 text: string;
