@@ -15,11 +15,13 @@ type Filter struct {
 	IPAccess *IPAccess `json:"ipAccess,omitempty"`
 	// RateLimit refuses requests that come too fast.
 	RateLimit *RateLimit `json:"rateLimit,omitempty"`
+	// ConnectionLimit refuses requests while too many are in progress.
+	ConnectionLimit *ConnectionLimit `json:"connectionLimit,omitempty"`
 }
 
 // named counts the filters of an entry.
 func (f *Filter) named() (n int) {
-	for _, is := range []bool{f.Respond != nil, f.IPAccess != nil, f.RateLimit != nil} {
+	for _, is := range []bool{f.Respond != nil, f.IPAccess != nil, f.RateLimit != nil, f.ConnectionLimit != nil} {
 		if is {
 			n++
 		}
@@ -61,7 +63,7 @@ func (b *builder) respond(r *Route) *Respond {
 		switch {
 		case f.named() == 0:
 			b.report(Problem{Object: r.Ref(), Field: field, Code: "filter_invalid",
-				Message: "The entry names no filter that is known, so it does nothing: this version has respond, ipAccess and rateLimit."})
+				Message: "The entry names no filter that is known, so it does nothing: this version has respond, ipAccess, rateLimit and connectionLimit."})
 		case f.named() > 1:
 			b.report(Problem{Object: r.Ref(), Field: field, Code: "filter_invalid",
 				Message: "The entry names several filters, and all are in force: give each an entry of its own."})

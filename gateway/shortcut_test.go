@@ -264,7 +264,7 @@ func (m *mutable) addUpstream(r *rand.Rand, tenant string) {
 func (m *mutable) route(r *rand.Rand, tenant string) *gateway.Route {
 	rt := route(m.next(), tenant, fmt.Sprint("r", m.revision), fmt.Sprintf("h%d.t%d.example", r.IntN(20), r.IntN(3)), fmt.Sprintf("/p%d", r.IntN(3)), fmt.Sprint("u", 1+r.IntN(330)))
 	if r.IntN(4) == 0 {
-		rt.Spec.Filters = []gateway.Filter{{RateLimit: &gateway.RateLimit{Requests: 1 + r.IntN(2)}}, {IPAccess: &gateway.IPAccess{Deny: []string{fmt.Sprintf("10.%d.0.0/16", r.IntN(2))}}}, {Respond: &gateway.Respond{Status: 403, Headers: map[string]string{"x-a": "b"}, Body: fmt.Sprint(r.IntN(2))}}}
+		rt.Spec.Filters = []gateway.Filter{{RateLimit: &gateway.RateLimit{Requests: 1 + r.IntN(2)}}, {ConnectionLimit: &gateway.ConnectionLimit{Max: 1 + r.IntN(2)}}, {IPAccess: &gateway.IPAccess{Deny: []string{fmt.Sprintf("10.%d.0.0/16", r.IntN(2))}}}, {Respond: &gateway.Respond{Status: 403, Headers: map[string]string{"x-a": "b"}, Body: fmt.Sprint(r.IntN(2))}}}
 	}
 	return rt
 }

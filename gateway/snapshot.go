@@ -116,6 +116,8 @@ type EffectiveRoute struct {
 	IPAccess *IPAccess `json:"ipAccess,omitempty"`
 	// RateLimit refuses requests that come too fast. All its fields are set.
 	RateLimit *RateLimit `json:"rateLimit,omitempty"`
+	// ConnectionLimit refuses requests while too many are in progress. All its fields are set.
+	ConnectionLimit *ConnectionLimit `json:"connectionLimit,omitempty"`
 	// Nginx is what overrides add to the location blocks, strongest last.
 	Nginx []NginxText `json:"nginx,omitempty"`
 	// Origins says of each changed field who set it, sorted by field.

@@ -45,10 +45,12 @@ type exchange struct {
 	block               []byte  // the head for an endpoint that speaks HTTP/2
 	upload              *upload // nil unless the body is streamed
 	replayed            bool
-	slot                *limiter // where the exchange has a place; nil: nowhere
-	queued              int64    // nanoseconds that it waited for one
-	late                bool     // startedAt is some time ago
-	retryIn             int64    // seconds after which a refused client may come again; 0: it is not told
+	slot                *limiter  // where the exchange has a place; nil: nowhere
+	queued              int64     // nanoseconds that it waited for one
+	late                bool      // startedAt is some time ago
+	progress            *progress // where the exchange is counted under progressKey; nil: nowhere
+	progressKey         uint64
+	retryIn             int64 // seconds after which a refused client may come again; 0: it is not told
 
 	// The way back.
 	resp         http1.Response
@@ -88,6 +90,7 @@ func newExchange(c *conn, f front, startedAt int64) *exchange {
 
 // release gives the memory back. Slices keep their room, unless it grew out of hand.
 func (x *exchange) release() {
+	x.endProgress()
 	x.up.release()
 	clear(x.tried)
 	x.resp.Reset()
@@ -278,6 +281,7 @@ func (x *exchange) abandon() {
 		x.drop()
 	}
 	x.letGo()
+	x.endProgress()
 }
 
 // drop closes the upstream connection, which can not be used again.

@@ -11,12 +11,13 @@ import (
 
 // routeLimits is what the limits of a route count. It outlives snapshots that have the route.
 type routeLimits struct {
-	buckets buckets
+	buckets  buckets
+	progress progress
 }
 
 // limitsOf returns those of that route, or nil where it has no limit.
 func (r *registry) limitsOf(e *gateway.EffectiveRoute) *routeLimits {
-	if e.RateLimit == nil {
+	if e.RateLimit == nil && e.ConnectionLimit == nil {
 		return nil
 	}
 	k := routeKey(e)
@@ -38,6 +39,9 @@ func (r *registry) limit(out *route, e *gateway.EffectiveRoute) {
 	if e.RateLimit != nil {
 		out.rate = newRateLimit(e.RateLimit, &l.buckets)
 	}
+	if e.ConnectionLimit != nil {
+		out.conns = newConnectionLimit(e.ConnectionLimit, &l.progress)
+	}
 	out.limited = true
 	out.refused = &target{stats: r.counters(routeKey(e))}
 }
@@ -45,6 +49,12 @@ func (r *registry) limit(out *route, e *gateway.EffectiveRoute) {
 // withinLimits counts the request among those of its route, or says why it is refused.
 func (x *exchange) withinLimits() *http1.Error {
 	if l := x.route.rate; l != nil {
+		if e := l.takes(x); e != nil {
+			x.target = x.route.refused
+			return e
+		}
+	}
+	if l := x.route.conns; l != nil {
 		if e := l.takes(x); e != nil {
 			x.target = x.route.refused
 			return e
@@ -66,14 +76,18 @@ var (
 	descLimited = prometheus.NewDesc("sluice_route_limited_total",
 		"Requests that were refused for a limit of their route.", []string{"tenant", "route", "limit"}, nil)
 	descLimitKeys = prometheus.NewDesc("sluice_route_limit_keys",
-		"Keys (clients, hosts, values of a header) that a limit of a route remembers.", []string{"tenant", "route", "limit"}, nil)
+		"Keys (clients, hosts, values of a header) that a limit of a route remembers, or that have requests in progress.", []string{"tenant", "route", "limit"}, nil)
 )
 
 var routeDescs = []*prometheus.Desc{descLimited, descLimitKeys}
 
 func (l *routeLimits) collect(ch chan<- prometheus.Metric, k statsKey) {
-	if n := l.buckets.keys(); n > 0 {
-		ch <- prometheus.MustNewConstMetric(descLimitKeys, prometheus.GaugeValue, float64(n), k.tenant, k.route, "rate")
-		ch <- prometheus.MustNewConstMetric(descLimited, prometheus.CounterValue, float64(l.buckets.refused.Load()), k.tenant, k.route, "rate")
+	report := func(limit string, keys int, refused uint64) {
+		if keys > 0 || refused > 0 {
+			ch <- prometheus.MustNewConstMetric(descLimitKeys, prometheus.GaugeValue, float64(keys), k.tenant, k.route, limit)
+			ch <- prometheus.MustNewConstMetric(descLimited, prometheus.CounterValue, float64(refused), k.tenant, k.route, limit)
+		}
 	}
+	report("rate", l.buckets.keys(), l.buckets.refused.Load())
+	report("connections", l.progress.keys(), l.progress.refused.Load())
 }

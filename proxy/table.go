@@ -39,6 +39,7 @@ type route struct {
 	access  *access // nil: everybody may ask
 	limited bool    // by one of the limits below
 	rate    *rateLimit
+	conns   *connectionLimit
 	refused *target // without an upstream: the counters of those who may not
 }
 

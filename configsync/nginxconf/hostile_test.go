@@ -66,6 +66,7 @@ func (h *hostile) render(t testing.TB) (Tree, []gateway.Problem) {
 	fixed.IPAccess = &gateway.IPAccess{Allow: []string{h.network}, Deny: []string{"10.1.0.0/16"}}
 	limited := route("", "a", "b")
 	limited.RateLimit = &gateway.RateLimit{Requests: 5, Per: 1e9, Burst: new(4), Key: gateway.LimitKey{By: "header", Header: h.key}, Status: 429}
+	limited.ConnectionLimit = &gateway.ConnectionLimit{Max: 5, Key: limited.RateLimit.Key, Status: 429}
 	prefix := func(p string) gateway.PathMatch { return gateway.PathMatch{Prefix: p} }
 	s := &gateway.Snapshot{
 		Tenants: []*gateway.Tenant{{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: h.tenant}, Spec: gateway.TenantSpec{Fleets: []string{"shared"}}}},

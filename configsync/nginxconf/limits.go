@@ -26,7 +26,9 @@ func (r *renderer) routeLimits(h *gateway.Host) {
 	}
 }
 
-func hasLimits(route *gateway.EffectiveRoute) bool { return route.RateLimit != nil }
+func hasLimits(route *gateway.EffectiveRoute) bool {
+	return route.RateLimit != nil || route.ConnectionLimit != nil
+}
 
 func (r *renderer) limitsOf(route *gateway.EffectiveRoute) {
 	ref := routeRef(route)
@@ -42,6 +44,14 @@ func (r *renderer) limitsOf(route *gateway.EffectiveRoute) {
 		w.open("map", "$limit_req_status", limitVariable("late", route))
 		w.stmt("default", "")
 		w.stmt("REJECTED", itoa(seconds(l.Interval())))
+		w.close()
+	}
+	if l := route.ConnectionLimit; l != nil {
+		r.limitKey(w, l.Key, "conn", route)
+		w.stmt("limit_conn_zone", limitVariable("conn", route), "zone=conn."+routeName(route)+":"+zoneFor(l.Key))
+		w.open("map", "$limit_conn_status", limitVariable("full", route))
+		w.stmt("default", "")
+		w.stmt("REJECTED", "1")
 		w.close()
 	}
 	r.add(w)
@@ -118,5 +128,10 @@ func addLimits(b *locationBody, route *gateway.EffectiveRoute) {
 		b.add(append(words, "nodelay")...)
 		b.add("limit_req_status", itoa(l.Status))
 		b.add("add_header", "Retry-After", limitVariable("late", route), "always")
+	}
+	if l := route.ConnectionLimit; l != nil {
+		b.add("limit_conn", "conn."+routeName(route), itoa(l.Max))
+		b.add("limit_conn_status", itoa(l.Status))
+		b.add("add_header", "Retry-After", limitVariable("full", route), "always")
 	}
 }

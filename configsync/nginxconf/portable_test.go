@@ -45,6 +45,7 @@ func newPortable(t *testing.T) *portable {
 	fixed.Route = &gateway.EffectiveRoute{Tenant: "acme", Name: "fixed", Respond: &gateway.Respond{Status: 403, Body: "no"}}
 	p.route, p.fixed = first.Route, fixed.Route
 	p.route.RateLimit = &gateway.RateLimit{Requests: 5, Per: 1e9, Burst: new(4), Key: gateway.LimitKey{By: "client"}, Status: 429}
+	p.route.ConnectionLimit = &gateway.ConnectionLimit{Max: 5, Key: gateway.LimitKey{By: "client"}, Status: 429}
 	p.host = &gateway.Host{Name: "*.shop.test", Tenant: "acme", Rules: []gateway.Rule{fixed, second, first}}
 	p.cert = effective(t, "shop", pair, &gateway.ClientAuth{Mode: "request", CA: pair.Chain}, "*.shop.test")
 	p.snapshot = &gateway.Snapshot{Tenants: tenantAcme(), Hosts: []*gateway.Host{p.host}, Upstreams: []*gateway.EffectiveUpstream{p.upstream, p.secure},
@@ -84,6 +85,12 @@ var fates = []fate{
 	{"EffectiveRoute.RateLimit.Key.By", isRendered, func(p *portable) { p.limit().Key.By = "route" }},
 	{"EffectiveRoute.RateLimit.Key.Header", isRendered, func(p *portable) { p.limit().Key = gateway.LimitKey{By: "header", Header: "x-api-key"} }},
 	{"EffectiveRoute.RateLimit.Status", isRendered, func(p *portable) { p.limit().Status = 503 }},
+	{"EffectiveRoute.ConnectionLimit.Max", isRendered, func(p *portable) { p.route.ConnectionLimit.Max = 7 }},
+	{"EffectiveRoute.ConnectionLimit.Key.By", isRendered, func(p *portable) { p.route.ConnectionLimit.Key.By = "host" }},
+	{"EffectiveRoute.ConnectionLimit.Key.Header", isRendered, func(p *portable) {
+		p.route.ConnectionLimit.Key = gateway.LimitKey{By: "header", Header: "x-api-key"}
+	}},
+	{"EffectiveRoute.ConnectionLimit.Status", isRendered, func(p *portable) { p.route.ConnectionLimit.Status = 503 }},
 	{"EffectiveRoute.Nginx.Override", isRendered, func(p *portable) {
 		p.route.Nginx = []gateway.NginxText{{Override: gateway.Ref{Kind: gateway.KindOverride, Name: "o"}, Text: "gzip on;"}}
 	}},

@@ -2,6 +2,7 @@ package nginxconf
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -80,4 +81,49 @@ func TestServesBurst(t *testing.T) {
 	if taken != 4 {
 		t.Errorf("%d of 8 were taken, want 4", taken)
 	}
+}
+
+// Requests in progress are counted by client, also those on one connection of HTTP/2.
+func TestServesConnectionLimit(t *testing.T) {
+	ca := certtest.NewCA(t, "ca", time.Now())
+	began, answer := make(chan struct{}, 10), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		began <- struct{}{}
+		<-answer
+	}))
+	t.Cleanup(slow.Close)
+	rule := routeTo("/", "api")
+	rule.Route.ConnectionLimit = &gateway.ConnectionLimit{Max: 2, Key: gateway.LimitKey{By: "client"}, Status: 503}
+	pair := ca.Issue(t, time.Now(), "shop.test")
+	s := &gateway.Snapshot{Tenants: tenantAcme(), Hosts: []*gateway.Host{{Name: "shop.test", Tenant: "acme", Rules: []gateway.Rule{rule}}},
+		Certificates: []*gateway.EffectiveCertificate{{Key: gateway.CertificateKey{Tenant: "acme", Name: "shop"}, Hosts: []string{"shop.test"}, Chain: pair.Chain, PrivateKey: gateway.Secret(pair.Key)}},
+		Upstreams:    []*gateway.EffectiveUpstream{upstreamAt("api", "http", slow.Listener.Addr().String(), nil)}}
+	e, problems := newEdge(t, ca, s)
+	if len(problems) > 0 {
+		t.Errorf("problems: %s", problemText(problems))
+	}
+	client, done := e.client(true, true), make(chan string)
+	for range 2 {
+		go func() {
+			res, err := client.Get("https://shop.test/")
+			if err != nil {
+				done <- err.Error()
+				return
+			}
+			_ = res.Body.Close()
+			done <- res.Status
+		}()
+		<-began
+	}
+	got, res := ask(t, e.client(false, false), http.MethodGet, "http://shop.test/", "")
+	if !strings.HasPrefix(got, "503") || res.Header.Get("Retry-After") != "1" {
+		t.Errorf("a third request: %s %v", got, res)
+	}
+	close(answer)
+	for range 2 {
+		if got := <-done; !strings.HasPrefix(got, "200") {
+			t.Error(got)
+		}
+	}
+	client.CloseIdleConnections()
 }

@@ -62,7 +62,7 @@ var reasons = map[string][2]string{
 	"ssl_protocols":               {"Sluice's servers have TLS settings of their own", "See docs/tls.md"},
 	"ssl_ciphers":                 {"Sluice's servers have TLS settings of their own", "See docs/tls.md"},
 	"limit_req":                   {"its zone may count for others as well", "Write a rateLimit filter for the Route"},
-	"limit_conn":                  {"routes have no limits of clients", "Set spec.limits of the Upstream, which bounds what is under way"},
+	"limit_conn":                  {"its zone may count for others as well", "Write a connectionLimit filter for the Route"},
 	"mirror":                      {"routes mirror nothing", byHand},
 	"access_log":                  {"Sluice's servers log as nginx.conf says", "Use the log format sluice in nginx.conf"},
 	"error_log":                   {"Sluice's servers log as nginx.conf says", byHand},

@@ -1862,6 +1862,7 @@ export interface components {
             respond?: components["schemas"]["Respond"];
             ipAccess?: components["schemas"]["IPAccess"];
             rateLimit?: components["schemas"]["RateLimit"];
+            connectionLimit?: components["schemas"]["ConnectionLimit"];
         };
         /** @description A fixed answer, given instead of asking an upstream. It denies a path, for example. */
         Respond: {
@@ -1888,6 +1889,16 @@ export interface components {
             per?: components["schemas"]["Duration"];
             /** @description How many requests beyond the first may come at once after a silence. Default `requests` - 1. */
             burst?: number;
+            key?: components["schemas"]["LimitKey"];
+            /**
+             * @description What is answered to what is too much. Default 429.
+             * @enum {integer}
+             */
+            status?: 429 | 503;
+        };
+        /** @description Bounds how many requests of one key are in progress at a time. Every edge node counts by itself. */
+        ConnectionLimit: {
+            max: number;
             key?: components["schemas"]["LimitKey"];
             /**
              * @description What is answered to what is too much. Default 429.
@@ -2423,6 +2434,7 @@ export interface components {
             respond?: components["schemas"]["Respond"];
             ipAccess?: components["schemas"]["IPAccess"];
             rateLimit?: components["schemas"]["RateLimit"];
+            connectionLimit?: components["schemas"]["ConnectionLimit"];
             nginx?: {
                 override: components["schemas"]["Ref"];
                 text: string;
