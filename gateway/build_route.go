@@ -162,7 +162,7 @@ func checkPath(p string) error {
 func (b *builder) effectiveRoute(r *Route, overrides []*Override) *EffectiveRoute {
 	respond := b.respond(r)
 	e := &EffectiveRoute{Tenant: r.Tenant, Name: r.Name, Respond: respond, IPAccess: b.ipAccess(r), RateLimit: b.rateLimit(r), ConnectionLimit: b.connectionLimit(r),
-		Targets: b.targets(r, respond), Timeout: r.Spec.Timeout,
+		Mirror: b.mirror(r, respond), Targets: b.targets(r, respond), Timeout: r.Spec.Timeout,
 		MaxBodySize: cmp.Or(r.Spec.MaxBodySize, DefaultMaxBodySize), SingleLabel: r.Spec.SingleLabel}
 	slices.SortFunc(overrides, func(x, y *Override) int {
 		return cmp.Or(cmp.Compare(x.Spec.Precedence, y.Spec.Precedence), cmp.Compare(x.Name, y.Name))

@@ -68,6 +68,9 @@ func TestDigests(t *testing.T) {
 		{name: "a limit of connections", digest: true, edit: func(s *site) {
 			s.shopRoute.Spec.Filters = []gateway.Filter{{ConnectionLimit: &gateway.ConnectionLimit{Max: 5}}}
 		}},
+		{name: "a mirror", digest: true, edit: func(s *site) {
+			s.shopRoute.Spec.Filters = []gateway.Filter{{Mirror: &gateway.Mirror{Upstream: "api"}}}
+		}},
 		{name: "a route's name", digest: true, edit: func(s *site) { s.shopRoute.Name = "renamed" }},
 		{name: "a target's weight", digest: true, edit: func(s *site) { s.shopRoute.Spec.To[0].Weight = ptr(2) }},
 		{name: "a target", digest: true, edit: func(s *site) { s.shopRoute.Spec.To[0].Upstream = "api" }},

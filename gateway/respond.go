@@ -17,11 +17,13 @@ type Filter struct {
 	RateLimit *RateLimit `json:"rateLimit,omitempty"`
 	// ConnectionLimit refuses requests while too many are in progress.
 	ConnectionLimit *ConnectionLimit `json:"connectionLimit,omitempty"`
+	// Mirror copies requests to another upstream.
+	Mirror *Mirror `json:"mirror,omitempty"`
 }
 
 // named counts the filters of an entry.
 func (f *Filter) named() (n int) {
-	for _, is := range []bool{f.Respond != nil, f.IPAccess != nil, f.RateLimit != nil, f.ConnectionLimit != nil} {
+	for _, is := range []bool{f.Respond != nil, f.IPAccess != nil, f.RateLimit != nil, f.ConnectionLimit != nil, f.Mirror != nil} {
 		if is {
 			n++
 		}
@@ -63,7 +65,7 @@ func (b *builder) respond(r *Route) *Respond {
 		switch {
 		case f.named() == 0:
 			b.report(Problem{Object: r.Ref(), Field: field, Code: "filter_invalid",
-				Message: "The entry names no filter that is known, so it does nothing: this version has respond, ipAccess, rateLimit and connectionLimit."})
+				Message: "The entry names no filter that is known, so it does nothing: this version has respond, ipAccess, rateLimit, connectionLimit and mirror."})
 		case f.named() > 1:
 			b.report(Problem{Object: r.Ref(), Field: field, Code: "filter_invalid",
 				Message: "The entry names several filters, and all are in force: give each an entry of its own."})

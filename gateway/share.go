@@ -40,7 +40,8 @@ func (e *EffectiveRoute) alike(o *EffectiveRoute) bool {
 
 func (e *EffectiveRoute) limitsAlike(o *EffectiveRoute) bool {
 	return (e.RateLimit == o.RateLimit || reflect.DeepEqual(e.RateLimit, o.RateLimit)) &&
-		(e.ConnectionLimit == o.ConnectionLimit || reflect.DeepEqual(e.ConnectionLimit, o.ConnectionLimit))
+		(e.ConnectionLimit == o.ConnectionLimit || reflect.DeepEqual(e.ConnectionLimit, o.ConnectionLimit)) &&
+		(e.Mirror == o.Mirror || reflect.DeepEqual(e.Mirror, o.Mirror))
 }
 
 // alike compares what the same pair is used for: it was parsed once for both.

@@ -266,6 +266,9 @@ func (m *mutable) route(r *rand.Rand, tenant string) *gateway.Route {
 	if r.IntN(4) == 0 {
 		rt.Spec.Filters = []gateway.Filter{{RateLimit: &gateway.RateLimit{Requests: 1 + r.IntN(2)}}, {ConnectionLimit: &gateway.ConnectionLimit{Max: 1 + r.IntN(2)}}, {IPAccess: &gateway.IPAccess{Deny: []string{fmt.Sprintf("10.%d.0.0/16", r.IntN(2))}}}, {Respond: &gateway.Respond{Status: 403, Headers: map[string]string{"x-a": "b"}, Body: fmt.Sprint(r.IntN(2))}}}
 	}
+	if r.IntN(4) == 1 {
+		rt.Spec.Filters = []gateway.Filter{{Mirror: &gateway.Mirror{Upstream: rt.Spec.To[0].Upstream, Percent: ptr(r.IntN(3))}}}
+	}
 	return rt
 }
 

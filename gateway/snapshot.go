@@ -118,6 +118,8 @@ type EffectiveRoute struct {
 	RateLimit *RateLimit `json:"rateLimit,omitempty"`
 	// ConnectionLimit refuses requests while too many are in progress. All its fields are set.
 	ConnectionLimit *ConnectionLimit `json:"connectionLimit,omitempty"`
+	// Mirror gets copies of requests.
+	Mirror *EffectiveMirror `json:"mirror,omitempty"`
 	// Nginx is what overrides add to the location blocks, strongest last.
 	Nginx []NginxText `json:"nginx,omitempty"`
 	// Origins says of each changed field who set it, sorted by field.

@@ -67,6 +67,8 @@ func TestProgressTogether(t *testing.T) {
 // and across changes of the configuration.
 func TestConnectionLimit(t *testing.T) {
 	answer := make(chan struct{})
+	release := sync.OnceFunc(func() { close(answer) })
+	t.Cleanup(release)
 	o := startOrigin(t, func(o *origin, c net.Conn) {
 		for br := bufio.NewReader(c); ; {
 			if _, err := o.readHead(br); err != nil {
@@ -127,7 +129,7 @@ func TestConnectionLimit(t *testing.T) {
 		done <- resp.StatusCode
 	}()
 	eventually(t, "a third request with a higher limit", func() bool { return len(o.seen()) == 3 })
-	close(answer)
+	release()
 	for _, c := range []*client{first, second} {
 		if resp, _ := c.answer("GET"); resp.StatusCode != http.StatusOK {
 			t.Error(resp.Status)

@@ -45,10 +45,12 @@ type exchange struct {
 	block               []byte  // the head for an endpoint that speaks HTTP/2
 	upload              *upload // nil unless the body is streamed
 	replayed            bool
-	slot                *limiter  // where the exchange has a place; nil: nowhere
-	queued              int64     // nanoseconds that it waited for one
-	late                bool      // startedAt is some time ago
-	progress            *progress // where the exchange is counted under progressKey; nil: nowhere
+	slot                *limiter   // where the exchange has a place; nil: nowhere
+	queued              int64      // nanoseconds that it waited for one
+	late                bool       // startedAt is some time ago
+	copy                *duplicate // for the route's mirror; nil: there is none
+	duplicate           bool       // this is such a copy: nobody counts or logs it
+	progress            *progress  // where the exchange is counted under progressKey; nil: nowhere
 	progressKey         uint64
 	retryIn             int64 // seconds after which a refused client may come again; 0: it is not told
 
@@ -91,6 +93,7 @@ func newExchange(c *conn, f front, startedAt int64) *exchange {
 // release gives the memory back. Slices keep their room, unless it grew out of hand.
 func (x *exchange) release() {
 	x.endProgress()
+	x.endCopy()
 	x.up.release()
 	clear(x.tried)
 	x.resp.Reset()
@@ -125,6 +128,9 @@ func (x *exchange) run() bool {
 	}
 	if x.route.respond != nil {
 		return x.respond()
+	}
+	if x.route.mirror != nil {
+		x.route.mirror.duplicate(x)
 	}
 	if err := x.prepare(); err != nil {
 		return x.fail(err)
@@ -282,6 +288,7 @@ func (x *exchange) abandon() {
 	}
 	x.letGo()
 	x.endProgress()
+	x.endCopy()
 }
 
 // drop closes the upstream connection, which can not be used again.

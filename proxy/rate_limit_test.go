@@ -180,6 +180,9 @@ func TestRateLimit(t *testing.T) {
 	if resp.StatusCode != 429 || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("over HTTP/2, after another change: %s %v", resp.Status, resp.Header)
 	}
+	eventually(t, "counts", func() bool { // a request is counted when its answer has been sent
+		return gather(t, reg)["sluice_requests_total code=429 listener=test route=all tenant=acme upstream="] == 3
+	})
 	figures := gather(t, reg)
 	for name, want := range map[string]float64{
 		"sluice_route_limited_total limit=rate route=all tenant=acme": 3, "sluice_route_limit_keys limit=rate route=all tenant=acme": 1,

@@ -9,15 +9,16 @@ import (
 	"github.com/sluice-gateway/sluice/proxy/http1"
 )
 
-// routeLimits is what the limits of a route count. It outlives snapshots that have the route.
+// routeLimits is what the limits and the mirror of a route count. It outlives snapshots that have the route.
 type routeLimits struct {
 	buckets  buckets
 	progress progress
+	mirrored mirrorCounts
 }
 
-// limitsOf returns those of that route, or nil where it has no limit.
+// limitsOf returns those of that route, or nil where it has none of them.
 func (r *registry) limitsOf(e *gateway.EffectiveRoute) *routeLimits {
-	if e.RateLimit == nil && e.ConnectionLimit == nil {
+	if e.RateLimit == nil && e.ConnectionLimit == nil && e.Mirror == nil {
 		return nil
 	}
 	k := routeKey(e)
@@ -30,7 +31,7 @@ func (r *registry) limitsOf(e *gateway.EffectiveRoute) *routeLimits {
 // routeKey names a route and no upstream.
 func routeKey(e *gateway.EffectiveRoute) statsKey { return statsKey{tenant: e.Tenant, route: e.Name} }
 
-// limit compiles the limits of a route.
+// limit compiles the limits and the mirror of a route.
 func (r *registry) limit(out *route, e *gateway.EffectiveRoute) {
 	l := r.limitsOf(e)
 	if l == nil {
@@ -42,7 +43,8 @@ func (r *registry) limit(out *route, e *gateway.EffectiveRoute) {
 	if e.ConnectionLimit != nil {
 		out.conns = newConnectionLimit(e.ConnectionLimit, &l.progress)
 	}
-	out.limited = true
+	out.mirror = r.mirror(e, l)
+	out.limited = out.rate != nil || out.conns != nil
 	out.refused = &target{stats: r.counters(routeKey(e))}
 }
 
@@ -79,7 +81,7 @@ var (
 		"Keys (clients, hosts, values of a header) that a limit of a route remembers, or that have requests in progress.", []string{"tenant", "route", "limit"}, nil)
 )
 
-var routeDescs = []*prometheus.Desc{descLimited, descLimitKeys}
+var routeDescs = []*prometheus.Desc{descLimited, descLimitKeys, descMirrored}
 
 func (l *routeLimits) collect(ch chan<- prometheus.Metric, k statsKey) {
 	report := func(limit string, keys int, refused uint64) {
@@ -90,4 +92,5 @@ func (l *routeLimits) collect(ch chan<- prometheus.Metric, k statsKey) {
 	}
 	report("rate", l.buckets.keys(), l.buckets.refused.Load())
 	report("connections", l.progress.keys(), l.progress.refused.Load())
+	l.mirrored.collect(ch, k)
 }

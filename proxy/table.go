@@ -40,6 +40,7 @@ type route struct {
 	limited bool    // by one of the limits below
 	rate    *rateLimit
 	conns   *connectionLimit
+	mirror  *mirror // nil: nothing is copied
 	refused *target // without an upstream: the counters of those who may not
 }
 
@@ -142,6 +143,9 @@ func (r *registry) mention(s *gateway.Snapshot) {
 			}
 			if r.limitsOf(rt) != nil {
 				r.limited[routeKey(rt)] = true
+			}
+			if rt.Mirror != nil {
+				r.pointed[rt.Mirror.Upstream] = true
 			}
 			for _, t := range rt.Targets {
 				r.pointed[t.Upstream] = true

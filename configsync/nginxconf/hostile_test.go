@@ -67,6 +67,7 @@ func (h *hostile) render(t testing.TB) (Tree, []gateway.Problem) {
 	limited := route("", "a", "b")
 	limited.RateLimit = &gateway.RateLimit{Requests: 5, Per: 1e9, Burst: new(4), Key: gateway.LimitKey{By: "header", Header: h.key}, Status: 429}
 	limited.ConnectionLimit = &gateway.ConnectionLimit{Max: 5, Key: limited.RateLimit.Key, Status: 429}
+	limited.Mirror = &gateway.EffectiveMirror{Upstream: key("c"), Percent: 10}
 	prefix := func(p string) gateway.PathMatch { return gateway.PathMatch{Prefix: p} }
 	s := &gateway.Snapshot{
 		Tenants: []*gateway.Tenant{{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: h.tenant}, Spec: gateway.TenantSpec{Fleets: []string{"shared"}}}},

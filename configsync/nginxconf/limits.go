@@ -39,20 +39,12 @@ func (r *renderer) limitsOf(route *gateway.EffectiveRoute) {
 	w := newWriter("limits/"+routeName(route)+".conf", ref)
 	w.comment(commentName(ref))
 	if l := route.RateLimit; l != nil {
-		r.limitKey(w, l.Key, "rate", route)
-		w.stmt("limit_req_zone", limitVariable("rate", route), "zone=rate."+routeName(route)+":"+zoneFor(l.Key), "rate="+r.rate(route))
-		w.open("map", "$limit_req_status", limitVariable("late", route))
-		w.stmt("default", "")
-		w.stmt("REJECTED", itoa(seconds(l.Interval())))
-		w.close()
+		w.stmt("limit_req_zone", r.limitKey(w, l.Key), "zone="+zoneName("rate", l.Key, route)+":"+zoneFor(l.Key), "rate="+r.rate(route))
+		retryAfter(w, "$limit_req_status", lateVariable(l), itoa(seconds(l.Interval())))
 	}
 	if l := route.ConnectionLimit; l != nil {
-		r.limitKey(w, l.Key, "conn", route)
-		w.stmt("limit_conn_zone", limitVariable("conn", route), "zone=conn."+routeName(route)+":"+zoneFor(l.Key))
-		w.open("map", "$limit_conn_status", limitVariable("full", route))
-		w.stmt("default", "")
-		w.stmt("REJECTED", "1")
-		w.close()
+		w.stmt("limit_conn_zone", r.limitKey(w, l.Key), "zone="+zoneName("conn", l.Key, route)+":"+zoneFor(l.Key))
+		retryAfter(w, "$limit_conn_status", fullVariable, "1")
 	}
 	r.add(w)
 }
@@ -62,11 +54,35 @@ func routeName(route *gateway.EffectiveRoute) string {
 	return upstreamName(gateway.UpstreamKey{Tenant: route.Tenant, Name: route.Name})
 }
 
-// limitVariable is the variable of a limit: "rate" and "conn" hold the key, "late" and "full"
-// what a client is told that is refused. nginx refuses to reload a zone whose key reads
-// otherwise, so that the key is always this one variable.
-func limitVariable(kind string, route *gateway.EffectiveRoute) string {
-	return variable("sluice_"+kind+"_", route.Tenant, route.Name)
+// zoneName tells whose requests are counted: nginx refuses to reload a zone with another key.
+func zoneName(kind string, k gateway.LimitKey, route *gateway.EffectiveRoute) string {
+	by := gateway.KeyClient
+	switch {
+	case k.By == gateway.KeyHost, k.By == gateway.KeyRoute:
+		by = k.By
+	case countsHeader(k):
+		by = "header-" + k.Header
+	}
+	return kind + "." + by + "." + routeName(route)
+}
+
+// The variables of limits are few, and the same for all routes that count alike: each file
+// says again what they are. nginx has room for some hundred in its hash.
+const (
+	clientVariable = "$sluice_client"
+	fullVariable   = "$sluice_full"
+)
+
+func lateVariable(l *gateway.RateLimit) string {
+	return "$sluice_late_" + itoa(seconds(l.Interval()))
+}
+
+// retryAfter writes what a client is told that is refused.
+func retryAfter(w *writer, status, name, after string) {
+	w.open("map", status, name)
+	w.stmt("default", "")
+	w.stmt("REJECTED", after)
+	w.close()
 }
 
 func zoneFor(k gateway.LimitKey) string {
@@ -76,30 +92,44 @@ func zoneFor(k gateway.LimitKey) string {
 	return zoneOfKeys
 }
 
-// limitKey writes the map that finds out whose request it is, as the Go edge does. A header's
-// value is never taken for an address, whose bytes are four, or eight of IPv6.
-func (r *renderer) limitKey(w *writer, k gateway.LimitKey, kind string, route *gateway.EffectiveRoute) {
-	name := limitVariable(kind, route)
-	switch by := k.By; {
-	case by == gateway.KeyHost:
-		w.open("map", "$host", name)
-		w.stmt("default", "$host")
-	case by == gateway.KeyRoute:
-		w.open("map", "", name)
-		w.stmt("default", "route")
-	case by == gateway.KeyHeader && k.Header != "" && len(k.Header) <= gateway.MaxKeyHeader && strings.Trim(k.Header, "abcdefghijklmnopqrstuvwxyz0123456789-") == "":
-		client, header := limitVariable(kind+"c", route), "$http_"+strings.ReplaceAll(k.Header, "-", "_")
-		r.limitKey(w, gateway.LimitKey{By: gateway.KeyClient}, kind+"c", route)
-		w.open("map", header, name)
-		w.stmt("default", "header:"+header)
-		w.stmt("", client)
-	default:
-		w.open("map", "$binary_remote_addr", name)
-		w.stmt("default", "$binary_remote_addr")
-		w.stmt(`~(?s)^\x00{10}\xff\xff(?<sluice_v4>.{4})`, "$sluice_v4")
-		w.stmt(`~(?s)^(?<sluice_v6>.{8}).{8}`, "$sluice_v6")
+// countsHeader: what is no name of a header, Build lets not through.
+func countsHeader(k gateway.LimitKey) bool {
+	return k.By == gateway.KeyHeader && k.Header != "" && len(k.Header) <= gateway.MaxKeyHeader && strings.Trim(k.Header, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+// limitKey returns what stands for whose request it is, as on the Go edge, and writes the maps that
+// find it out. A header's value is never taken for an address, whose bytes are four, or eight of
+// IPv6.
+func (r *renderer) limitKey(w *writer, k gateway.LimitKey) string {
+	switch {
+	case k.By == gateway.KeyHost:
+		return "$host"
+	case k.By == gateway.KeyRoute:
+		return gateway.KeyRoute
 	}
+	w.open("map", "$binary_remote_addr", clientVariable)
+	w.stmt("default", "$binary_remote_addr")
+	w.stmt(`~(?s)^\x00{10}\xff\xff(?<sluice_v4>.{4})`, "$sluice_v4")
+	w.stmt(`~(?s)^(?<sluice_v6>.{8}).{8}`, "$sluice_v6")
 	w.close()
+	if !countsHeader(k) {
+		return clientVariable
+	}
+	header := "$http_" + strings.ReplaceAll(k.Header, "-", "_")
+	name := headerVariable(k.Header)
+	w.open("map", header, name)
+	w.stmt("default", "header:"+header)
+	w.stmt("", clientVariable)
+	w.close()
+	return name
+}
+
+// headerVariable is short: of long names two do not fit into one bucket of nginx's hash.
+func headerVariable(header string) string {
+	if len(header) > 20 {
+		return "$sluice_key_h" + shortHash(header)
+	}
+	return "$sluice_key_" + strings.ReplaceAll(header, "-", "_") // the names of headers that count have no "_"
 }
 
 // rate is in whole requests a second, or a minute. What is neither is rounded down.
@@ -121,17 +151,17 @@ func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Seco
 // addLimits lists the limits of a location.
 func addLimits(b *locationBody, route *gateway.EffectiveRoute) {
 	if l := route.RateLimit; l != nil {
-		words := []string{"limit_req", "zone=rate." + routeName(route)}
+		words := []string{"limit_req", "zone=" + zoneName("rate", l.Key, route)}
 		if l.Burst != nil && *l.Burst > 0 {
 			words = append(words, "burst="+itoa(*l.Burst))
 		}
 		b.add(append(words, "nodelay")...)
 		b.add("limit_req_status", itoa(l.Status))
-		b.add("add_header", "Retry-After", limitVariable("late", route), "always")
+		b.add("add_header", "Retry-After", lateVariable(l), "always")
 	}
 	if l := route.ConnectionLimit; l != nil {
-		b.add("limit_conn", "conn."+routeName(route), itoa(l.Max))
+		b.add("limit_conn", zoneName("conn", l.Key, route), itoa(l.Max))
 		b.add("limit_conn_status", itoa(l.Status))
-		b.add("add_header", "Retry-After", limitVariable("full", route), "always")
+		b.add("add_header", "Retry-After", fullVariable, "always")
 	}
 }

@@ -94,6 +94,7 @@ func (r *renderer) body(route *gateway.EffectiveRoute) locationBody {
 		return b
 	}
 	addLimits(&b, route)
+	r.addMirror(&b, route)
 	b.module = pass.module
 	name := func(s string) string { return pass.module + "_" + s }
 	t, attempts := r.limits(route)

@@ -45,6 +45,7 @@ func newPortable(t *testing.T) *portable {
 	fixed.Route = &gateway.EffectiveRoute{Tenant: "acme", Name: "fixed", Respond: &gateway.Respond{Status: 403, Body: "no"}}
 	p.route, p.fixed = first.Route, fixed.Route
 	p.route.RateLimit = &gateway.RateLimit{Requests: 5, Per: 1e9, Burst: new(4), Key: gateway.LimitKey{By: "client"}, Status: 429}
+	p.route.Mirror = &gateway.EffectiveMirror{Upstream: p.secure.Key, Percent: 50}
 	p.route.ConnectionLimit = &gateway.ConnectionLimit{Max: 5, Key: gateway.LimitKey{By: "client"}, Status: 429}
 	p.host = &gateway.Host{Name: "*.shop.test", Tenant: "acme", Rules: []gateway.Rule{fixed, second, first}}
 	p.cert = effective(t, "shop", pair, &gateway.ClientAuth{Mode: "request", CA: pair.Chain}, "*.shop.test")
@@ -91,6 +92,9 @@ var fates = []fate{
 		p.route.ConnectionLimit.Key = gateway.LimitKey{By: "header", Header: "x-api-key"}
 	}},
 	{"EffectiveRoute.ConnectionLimit.Status", isRendered, func(p *portable) { p.route.ConnectionLimit.Status = 503 }},
+	{"EffectiveRoute.Mirror.Upstream.Tenant", isRendered, func(p *portable) { p.route.Mirror.Upstream.Tenant = "beta" }},
+	{"EffectiveRoute.Mirror.Upstream.Name", isRendered, func(p *portable) { p.route.Mirror.Upstream.Name = "api" }},
+	{"EffectiveRoute.Mirror.Percent", isRendered, func(p *portable) { p.route.Mirror.Percent = 7 }},
 	{"EffectiveRoute.Nginx.Override", isRendered, func(p *portable) {
 		p.route.Nginx = []gateway.NginxText{{Override: gateway.Ref{Kind: gateway.KindOverride, Name: "o"}, Text: "gzip on;"}}
 	}},

@@ -30,7 +30,8 @@ type renderer struct {
 	tenants  map[string]bool // those that the fleet mirrors
 	traits   map[gateway.UpstreamKey]traits
 	out      part
-	host     string // whose server is being written
+	host     string                    // whose server is being written
+	copied   []*gateway.EffectiveRoute // those of it with locations that copy requests
 }
 
 // withDefaults fills in what an agent may leave out.

@@ -63,7 +63,7 @@ var reasons = map[string][2]string{
 	"ssl_ciphers":                 {"Sluice's servers have TLS settings of their own", "See docs/tls.md"},
 	"limit_req":                   {"its zone may count for others as well", "Write a rateLimit filter for the Route"},
 	"limit_conn":                  {"its zone may count for others as well", "Write a connectionLimit filter for the Route"},
-	"mirror":                      {"routes mirror nothing", byHand},
+	"mirror":                      {"its location may do anything", "Write a mirror filter for the Route"},
 	"access_log":                  {"Sluice's servers log as nginx.conf says", "Use the log format sluice in nginx.conf"},
 	"error_log":                   {"Sluice's servers log as nginx.conf says", byHand},
 	"proxy_cache":                 {"routes cache nothing", byHand},

@@ -1863,6 +1863,7 @@ export interface components {
             ipAccess?: components["schemas"]["IPAccess"];
             rateLimit?: components["schemas"]["RateLimit"];
             connectionLimit?: components["schemas"]["ConnectionLimit"];
+            mirror?: components["schemas"]["Mirror"];
         };
         /** @description A fixed answer, given instead of asking an upstream. It denies a path, for example. */
         Respond: {
@@ -1905,6 +1906,15 @@ export interface components {
              * @enum {integer}
              */
             status?: 429 | 503;
+        };
+        /**
+         * @description Copies requests to another upstream of the tenant. Answers to copies are thrown away, and clients notice nothing
+         *     of them. A copy has the header `X-Sluice-Mirror: 1`.
+         */
+        Mirror: {
+            upstream: string;
+            /** @description Of the requests. Default 100. */
+            percent?: number;
         };
         /**
          * @description Whose requests a limit counts together: of one client (an address, or a /64 of IPv6; default), of one host
@@ -2435,6 +2445,11 @@ export interface components {
             ipAccess?: components["schemas"]["IPAccess"];
             rateLimit?: components["schemas"]["RateLimit"];
             connectionLimit?: components["schemas"]["ConnectionLimit"];
+            /** @description Gets copies of requests. */
+            mirror?: {
+                upstream: components["schemas"]["UpstreamKey"];
+                percent: number;
+            };
             nginx?: {
                 override: components["schemas"]["Ref"];
                 text: string;
