@@ -83,6 +83,9 @@ func TestDigests(t *testing.T) {
 
 		// What changes an upstream changes what its verdicts are about, so both change.
 		{name: "an address", digest: true, verdicts: true, edit: func(s *site) { s.apiFromKV.Endpoints[0].Address = "10.0.0.6:80" }},
+		{name: "an address that a policy denies", digest: true, verdicts: true, edit: func(s *site) {
+			s.ceiling.Spec.Endpoints = &gateway.EndpointPolicy{Deny: []string{"10.0.0.4"}}
+		}},
 		{name: "a weight", digest: true, verdicts: true, edit: func(s *site) { s.apiByHand.Endpoints[0].Weight = 2 }},
 		{name: "a priority", digest: true, verdicts: true, edit: func(s *site) { s.apiByHand.Endpoints[0].Priority = 1 }},
 		{name: "a zone", digest: true, verdicts: true, edit: func(s *site) { s.apiByHand.Endpoints[0].Zone = "b" }},

@@ -301,6 +301,7 @@ func (m *mutable) changeSomething(r *rand.Rand) *gateway.Upstream {
 		return nil
 	case 9:
 		m.Policies = []*gateway.Policy{policy("p", gateway.Duration(r.IntN(3))*second, 1<<30)}
+		m.Policies[0].Spec.Endpoints = []*gateway.EndpointPolicy{nil, {Deny: []string{"10.0.0.0/30"}}, {}}[r.IntN(3)]
 		return nil
 	case 10:
 		m.Overrides = nil

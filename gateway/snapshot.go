@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -36,9 +37,10 @@ type Snapshot struct {
 	// Build, if nothing else changes. Zero: never.
 	Next time.Time `json:"-"`
 
-	runs          []run     // of Upstreams
-	otherDigest   digest    // of everything but the upstreams
-	otherProblems []Problem // of everything but the upstreams
+	denied        []netip.Prefix // addresses that no upstream may have
+	runs          []run          // of Upstreams
+	otherDigest   digest         // of everything but the upstreams
+	otherProblems []Problem      // of everything but the upstreams
 }
 
 // Upstream finds an upstream by key, or returns nil.

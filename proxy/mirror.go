@@ -110,7 +110,7 @@ type copying struct {
 
 func (c *copying) take() ([]byte, error) {
 	piece, err := c.source.take()
-	if err == nil && c.d.add(piece) && c.source.over() {
+	if err == nil && c.d.add(piece) && c.over() {
 		c.d.send()
 	}
 	return piece, err

@@ -101,10 +101,10 @@ func countsHeader(k gateway.LimitKey) bool {
 // find it out. A header's value is never taken for an address, whose bytes are four, or eight of
 // IPv6.
 func (r *renderer) limitKey(w *writer, k gateway.LimitKey) string {
-	switch {
-	case k.By == gateway.KeyHost:
+	switch k.By {
+	case gateway.KeyHost:
 		return "$host"
-	case k.By == gateway.KeyRoute:
+	case gateway.KeyRoute:
 		return gateway.KeyRoute
 	}
 	w.open("map", "$binary_remote_addr", clientVariable)

@@ -84,12 +84,12 @@ func (r *renderer) mirrorLocation(w *writer, route *gateway.EffectiveRoute) {
 	out.owner, out.module = body.owner, body.module
 	out.add(body.module+"_set_header", gateway.MirrorHeader, "1")
 	for _, s := range body.stmts {
-		switch {
-		case s.words[0] == "set", s.words[0] == "client_max_body_size":
+		switch s.words[0] {
+		case "set", "client_max_body_size":
 			continue
-		case s.words[0] == "proxy_pass":
+		case "proxy_pass":
 			s.words[1] += "$request_uri"
-		case s.words[0] == "grpc_pass":
+		case "grpc_pass":
 			out.add("rewrite", "^", "$sluice_uri", "break")
 		}
 		out.stmts = append(out.stmts, s)

@@ -1462,6 +1462,14 @@ export interface components {
             locks?: string[];
             /** @description The directives that an override's `nginx` may use. */
             nginxDirectives?: string[];
+            /**
+             * @description Which addresses no upstream may have, by hand or from any source. Of several policies the lists add up.
+             *     Default is the addresses of cloud metadata, 169.254.169.254 and fd00:ec2::254.
+             */
+            endpoints?: {
+                /** @description Addresses and networks, such as 169.254.0.0/16. They take the place of the default; an empty list allows every address. */
+                deny: string[];
+            };
         };
         /**
          * @description Proves who a tenant's hosts are, to clients, or who Sluice is, to endpoints that ask for a client
