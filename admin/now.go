@@ -88,16 +88,22 @@ func problemsByRef(list []gateway.Problem) map[gateway.Ref][]gateway.Problem {
 	return m
 }
 
-// routesByUpstream names the routes that send requests to each upstream, sorted.
+// routesByUpstream names the routes that send requests, or copies of them, to each upstream, sorted.
 func routesByUpstream(s *gateway.Snapshot) map[gateway.UpstreamKey][]string {
 	sets := map[gateway.UpstreamKey]map[string]bool{}
+	add := func(k gateway.UpstreamKey, route string) {
+		if sets[k] == nil {
+			sets[k] = map[string]bool{}
+		}
+		sets[k][route] = true
+	}
 	for _, h := range s.Hosts {
 		for _, r := range h.Rules {
 			for _, t := range r.Route.Targets {
-				if sets[t.Upstream] == nil {
-					sets[t.Upstream] = map[string]bool{}
-				}
-				sets[t.Upstream][r.Route.Name] = true
+				add(t.Upstream, r.Route.Name)
+			}
+			if m := r.Route.Mirror; m != nil {
+				add(m.Upstream, r.Route.Name)
 			}
 		}
 	}

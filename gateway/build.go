@@ -3,6 +3,7 @@ package gateway
 import (
 	"cmp"
 	"crypto/sha256"
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -17,6 +18,7 @@ func Build(in Inputs, generation uint64) *Snapshot {
 	b.checkFleets()
 	b.checkAlerts()
 	b.buildCertificates()
+	b.denied = b.deniedNetworks()
 	b.buildUpstreams()
 	b.checkPins()
 	b.buildStreams()
@@ -30,6 +32,7 @@ type builder struct {
 	in          Inputs
 	tenants     map[string]*Tenant
 	limits      limits
+	denied      []netip.Prefix    // addresses that no upstream may have
 	claims      map[string]string // host to tenant
 	hosts       map[string]*Host
 	place       map[UpstreamKey]int  // of an upstream, in in.Upstreams and in the next
@@ -118,7 +121,7 @@ func (b *builder) buildUpstreams() {
 			b.reportOrphan(&u.Meta)
 			continue
 		}
-		b.upstreams[i] = buildUpstream(u, sets[i], pins[i], verdicts[i], before[i])
+		b.upstreams[i] = buildUpstream(u, sets[i], pins[i], verdicts[i], b.denied, before[i])
 	}
 }
 
@@ -184,6 +187,7 @@ func (b *builder) snapshot(generation uint64) *Snapshot {
 		Streams:         b.streams,
 		Certificates:    sortedCertificates(b.certs),
 		Next:            b.next,
+		denied:          b.denied,
 		Hosts:           make([]*Host, 0, len(b.hosts)),
 		Upstreams:       make([]*EffectiveUpstream, 0, len(b.upstreams)),
 		otherProblems:   b.problems,
@@ -264,7 +268,7 @@ func ReplaceUpstreams(prev *Snapshot, replacements []Replacement, generation uin
 	for _, r := range replacements {
 		i, ok := slices.BinarySearchFunc(prev.Upstreams, r.Upstream.Key(), func(e *EffectiveUpstream, k UpstreamKey) int { return e.Key.Compare(k) })
 		if ok {
-			next.Upstreams[i] = buildUpstream(r.Upstream, r.Sets, r.Pins, r.Verdicts, prev.Upstreams[i])
+			next.Upstreams[i] = buildUpstream(r.Upstream, r.Sets, r.Pins, r.Verdicts, prev.denied, prev.Upstreams[i])
 			touched[i/runLength] = true
 		}
 	}

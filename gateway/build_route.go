@@ -172,8 +172,10 @@ func (b *builder) effectiveRoute(r *Route, overrides []*Override) *EffectiveRout
 	b.checkFilters(r)
 	e := &EffectiveRoute{Tenant: r.Tenant, Name: r.Name, Respond: b.respond(r), IPAccess: b.ipAccess(r), Rewrite: b.rewrite(r), Redirect: b.redirect(r), Timeout: r.Spec.Timeout,
 		MaxBodySize: cmp.Or(r.Spec.MaxBodySize, DefaultMaxBodySize), SingleLabel: r.Spec.SingleLabel,
-		RequestHeaders: b.headerEdit(r, towardsUpstream), ResponseHeaders: b.headerEdit(r, towardsClient)}
+		RequestHeaders: b.headerEdit(r, towardsUpstream), ResponseHeaders: b.headerEdit(r, towardsClient),
+		RateLimit: b.rateLimit(r), ConnectionLimit: b.connectionLimit(r)}
 	b.settle(r, e)
+	e.Mirror = b.mirror(r, e)
 	e.Targets = b.targets(r, e)
 	slices.SortFunc(overrides, func(x, y *Override) int {
 		return cmp.Or(cmp.Compare(x.Spec.Precedence, y.Spec.Precedence), cmp.Compare(x.Name, y.Name))
@@ -210,7 +212,7 @@ func (b *builder) effectiveRoute(r *Route, overrides []*Override) *EffectiveRout
 // and answers 503, so that its requests do not fall to a broader route.
 func (b *builder) targets(r *Route, e *EffectiveRoute) []Target {
 	out := []Target{}
-	if e.Respond != nil || e.Redirect != nil && e.Redirect.Always() {
+	if e.AnswersItself() {
 		if len(r.Spec.To) > 0 {
 			b.report(Problem{Object: r.Ref(), Field: "spec.to", Code: "target_unused",
 				Message: "A filter answers every request of this route, so nothing is sent to its upstreams: take out spec.to or the filter."})

@@ -207,6 +207,9 @@ var problemCases = []problemCase{
 	{name: "a discovered address that is none", edit: func(s *site) {
 		s.apiFromKV.Endpoints = append(s.apiFromKV.Endpoints, gateway.SourceEndpoint{Address: "10.0.0.6:0", Weight: 1})
 	}, want: "Upstream acme/api: spec.discover: address_invalid, found by etcd", says: "has port 0"},
+	{name: "a discovered address that is denied", edit: func(s *site) {
+		s.apiFromKV.Endpoints = append(s.apiFromKV.Endpoints, gateway.SourceEndpoint{Address: "169.254.169.254:80", Weight: 1})
+	}, want: "Upstream acme/api: spec.discover: address_denied, found by etcd", says: "169.254.169.254:80 is inside 169.254.169.254/32, which is denied"},
 }
 
 func follow(d gateway.DNSDiscover) func(*site) {
@@ -321,9 +324,10 @@ func raisedCodes(t *testing.T) []string {
 	}
 	codes := map[string]bool{}
 	for _, name := range files {
-		// These have tables of their own: certificate_test.go, limits_test.go, respond_test.go, header_edit_test.go, redirect_test.go, ip_access_test.go, pin_test.go,
-		// balance_test.go and stream_test.go.
-		own := []string{"build_certificate.go", "upstream_tls.go", "limits.go", "filters.go", "conditions.go", "header_edit.go", "rewrite.go", "redirect.go", "respond.go", "ip_access.go", "pin.go", "balance.go", "stream.go"}
+		// These have tables of their own: certificate_test.go, limits_test.go, respond_test.go, header_edit_test.go, redirect_test.go, ip_access_test.go, those of
+		// limits and mirrors, pin_test.go, balance_test.go and stream_test.go.
+		own := []string{"build_certificate.go", "upstream_tls.go", "limits.go", "filters.go", "conditions.go", "header_edit.go", "rewrite.go", "redirect.go", "respond.go", "ip_access.go",
+			"rate_limit.go", "connection_limit.go", "mirror.go", "endpoint_policy.go", "pin.go", "balance.go", "stream.go"}
 		if strings.HasSuffix(name, "_test.go") || slices.Contains(own, name) {
 			continue
 		}

@@ -14,15 +14,15 @@ import (
 // in rotation. It depends on nothing but its arguments, which is what makes
 // ReplaceUpstreams possible. before is what was decided earlier, or nil: it is returned when
 // it was decided from the same.
-func buildUpstream(u *Upstream, sets []EndpointSet, pins []*Pin, verdicts []Verdict, before *EffectiveUpstream) *EffectiveUpstream {
+func buildUpstream(u *Upstream, sets []EndpointSet, pins []*Pin, verdicts []Verdict, denied []netip.Prefix, before *EffectiveUpstream) *EffectiveUpstream {
 	traits := traitsOf(u)
 	sets = wanted(u, sets, traits)
-	d := decisionOf(u, sets, pins)
+	d := decisionOf(u, sets, pins, denied)
 	if before != nil && before.decision == d && before.sees(verdicts) {
 		return before
 	}
 	e := &EffectiveUpstream{Key: u.Key(), decision: d}
-	c := &upstreamChecker{ref: u.Ref(), out: e}
+	c := &upstreamChecker{ref: u.Ref(), out: e, denied: denied}
 	c.protocol(u.Spec)
 	c.health(u.Spec.Health)
 	c.timing(u.Spec)
@@ -39,8 +39,9 @@ func buildUpstream(u *Upstream, sets []EndpointSet, pins []*Pin, verdicts []Verd
 
 // upstreamChecker fills in an effective upstream and notes what it can't use.
 type upstreamChecker struct {
-	ref Ref
-	out *EffectiveUpstream
+	ref    Ref
+	out    *EffectiveUpstream
+	denied []netip.Prefix
 }
 
 func (c *upstreamChecker) problem(field, code, format string, args ...any) {
@@ -191,6 +192,13 @@ func (c *upstreamChecker) endpoint(s EndpointSet, i int, raw SourceEndpoint) (e 
 	if err != nil {
 		c.endpointProblem(s, i, "address", Problem{Code: "address_invalid", Message: sentence(err)})
 		return e, false
+	}
+	if ap, err := netip.ParseAddrPort(e.Address); err == nil {
+		if by, denied := deniedBy(c.denied, ap.Addr()); denied {
+			c.endpointProblem(s, i, "address", Problem{Code: "address_denied",
+				Message: fmt.Sprintf("Endpoint %s is inside %s, which is denied, so it is left out: name another address, or ask an administrator to change a Policy's endpoints.", e.Address, by)})
+			return e, false
+		}
 	}
 	if e.Weight < 0 || e.Weight > maxWeight {
 		c.endpointProblem(s, i, "weight", Problem{Code: "weight_invalid",

@@ -72,6 +72,15 @@ func TestDigests(t *testing.T) {
 		}},
 		{name: "a route's timeout", digest: true, edit: func(s *site) { s.shopRoute.Spec.Timeout = second }},
 		{name: "a route's body size", digest: true, edit: func(s *site) { s.shopRoute.Spec.MaxBodySize = 1 }},
+		{name: "a rate limit", digest: true, edit: func(s *site) {
+			s.shopRoute.Spec.Filters = []gateway.Filter{{RateLimit: &gateway.RateLimit{Requests: 5}}}
+		}},
+		{name: "a limit of connections", digest: true, edit: func(s *site) {
+			s.shopRoute.Spec.Filters = []gateway.Filter{{ConnectionLimit: &gateway.ConnectionLimit{Max: 5}}}
+		}},
+		{name: "a mirror", digest: true, edit: func(s *site) {
+			s.shopRoute.Spec.Filters = []gateway.Filter{{Mirror: &gateway.Mirror{Upstream: "api"}}}
+		}},
 		{name: "a route's name", digest: true, edit: func(s *site) { s.shopRoute.Name = "renamed" }},
 		{name: "a target's weight", digest: true, edit: func(s *site) { s.shopRoute.Spec.To[0].Weight = ptr(2) }},
 		{name: "a target", digest: true, edit: func(s *site) { s.shopRoute.Spec.To[0].Upstream = "api" }},
@@ -84,6 +93,9 @@ func TestDigests(t *testing.T) {
 
 		// What changes an upstream changes what its verdicts are about, so both change.
 		{name: "an address", digest: true, verdicts: true, edit: func(s *site) { s.apiFromKV.Endpoints[0].Address = "10.0.0.6:80" }},
+		{name: "an address that a policy denies", digest: true, verdicts: true, edit: func(s *site) {
+			s.ceiling.Spec.Endpoints = &gateway.EndpointPolicy{Deny: []string{"10.0.0.4"}}
+		}},
 		{name: "a weight", digest: true, verdicts: true, edit: func(s *site) { s.apiByHand.Endpoints[0].Weight = 2 }},
 		{name: "a priority", digest: true, verdicts: true, edit: func(s *site) { s.apiByHand.Endpoints[0].Priority = 1 }},
 		{name: "a zone", digest: true, verdicts: true, edit: func(s *site) { s.apiByHand.Endpoints[0].Zone = "b" }},

@@ -16,6 +16,9 @@ var filterKinds = []struct {
 	{"responseHeaders", func(f *Filter) bool { return f.ResponseHeaders != nil }},
 	{"rewrite", func(f *Filter) bool { return f.Rewrite != nil }},
 	{"redirect", func(f *Filter) bool { return f.Redirect != nil }},
+	{"rateLimit", func(f *Filter) bool { return f.RateLimit != nil }},
+	{"connectionLimit", func(f *Filter) bool { return f.ConnectionLimit != nil }},
+	{"mirror", func(f *Filter) bool { return f.Mirror != nil }},
 }
 
 // kinds names the filters of an entry.
@@ -85,12 +88,18 @@ func article(word string) string {
 	return "a " + word
 }
 
+// AnswersItself says that the edge answers every request of the route, and asks no upstream.
+func (e *EffectiveRoute) AnswersItself() bool {
+	return e.Respond != nil || e.Redirect != nil && e.Redirect.Always()
+}
+
 // sameFilters says whether two routes have filters that say the same.
 func (e *EffectiveRoute) sameFilters(o *EffectiveRoute) bool {
 	return same(e.Respond, o.Respond) &&
 		same(e.IPAccess, o.IPAccess) &&
 		same(e.RequestHeaders, o.RequestHeaders) && same(e.ResponseHeaders, o.ResponseHeaders) &&
-		same(e.Rewrite, o.Rewrite) && same(e.Redirect, o.Redirect)
+		same(e.Rewrite, o.Rewrite) && same(e.Redirect, o.Redirect) &&
+		same(e.RateLimit, o.RateLimit) && same(e.ConnectionLimit, o.ConnectionLimit) && same(e.Mirror, o.Mirror)
 }
 
 func same[T any](a, b *T) bool { return a == b || reflect.DeepEqual(a, b) }

@@ -22,6 +22,12 @@ type Filter struct {
 	Rewrite *Rewrite `json:"rewrite,omitempty"`
 	// Redirect sends clients elsewhere.
 	Redirect *Redirect `json:"redirect,omitempty"`
+	// RateLimit refuses requests that come too fast.
+	RateLimit *RateLimit `json:"rateLimit,omitempty"`
+	// ConnectionLimit refuses requests while too many are in progress.
+	ConnectionLimit *ConnectionLimit `json:"connectionLimit,omitempty"`
+	// Mirror copies requests to another upstream.
+	Mirror *Mirror `json:"mirror,omitempty"`
 }
 
 // Respond is a fixed answer, with which a path is denied, for example.

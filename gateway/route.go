@@ -92,6 +92,8 @@ type PolicySpec struct {
 	Locks []string `json:"locks,omitempty"`
 	// NginxDirectives are the directives that Override.nginx may use.
 	NginxDirectives []string `json:"nginxDirectives,omitempty"`
+	// Endpoints says which addresses no upstream may have. Default: those of cloud metadata.
+	Endpoints *EndpointPolicy `json:"endpoints,omitempty"`
 }
 
 // SizeRange bounds a size; zero means no bound.

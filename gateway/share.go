@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"net/netip"
 	"reflect"
 	"slices"
 )
@@ -47,10 +48,10 @@ func (e *EffectiveCertificate) alike(o *EffectiveCertificate) bool {
 // decision is what an upstream was decided from, besides verdicts, which its endpoints show.
 type decision struct {
 	from *Upstream // never changed: another spec is another object
-	sets digest    // of those that it wants, and of the pins
+	sets digest    // of those that it wants, of the pins, and of what is denied
 }
 
-func decisionOf(u *Upstream, wanted []EndpointSet, pins []*Pin) decision {
+func decisionOf(u *Upstream, wanted []EndpointSet, pins []*Pin, denied []netip.Prefix) decision {
 	b := make([]byte, 0, 512)
 	for i := range wanted {
 		b = wanted[i].appendTo(b)
@@ -58,6 +59,9 @@ func decisionOf(u *Upstream, wanted []EndpointSet, pins []*Pin) decision {
 	if len(pins) > 0 {
 		d := digestOf(slices.SortedFunc(slices.Values(pins), func(x, y *Pin) int { return x.Ref().Compare(y.Ref()) }))
 		b = append(b, d[:]...)
+	}
+	for _, n := range denied {
+		b = n.AppendTo(append(b, ' '))
 	}
 	return decision{from: u, sets: sha256.Sum256(b)}
 }

@@ -15,14 +15,14 @@ func TestAlikeLooksAtEveryField(t *testing.T) {
 	each(t, func(a, b *Verdict) bool { return a.alike(b) })
 	each(t, func(a, b *Evidence) bool { return (&Verdict{Evidence: *a}).alike(&Verdict{Evidence: *b}) })
 	each(t, func(a, b *EndpointSet) bool {
-		return decisionOf(nil, []EndpointSet{*a}, nil) == decisionOf(nil, []EndpointSet{*b}, nil)
+		return decisionOf(nil, []EndpointSet{*a}, nil, nil) == decisionOf(nil, []EndpointSet{*b}, nil, nil)
 	},
 		"SetKey.Upstream") // it is that of the upstream
 	each(t, func(a, b *SourceEndpoint) bool {
-		return decisionOf(nil, []EndpointSet{{Endpoints: []SourceEndpoint{*a}}}, nil) == decisionOf(nil, []EndpointSet{{Endpoints: []SourceEndpoint{*b}}}, nil)
+		return decisionOf(nil, []EndpointSet{{Endpoints: []SourceEndpoint{*a}}}, nil, nil) == decisionOf(nil, []EndpointSet{{Endpoints: []SourceEndpoint{*b}}}, nil, nil)
 	})
 	each(t, func(a, b *PinSpec) bool {
-		return decisionOf(nil, nil, []*Pin{{Spec: *a}}) == decisionOf(nil, nil, []*Pin{{Spec: *b}})
+		return decisionOf(nil, nil, []*Pin{{Spec: *a}}, nil) == decisionOf(nil, nil, []*Pin{{Spec: *b}}, nil)
 	})
 	// What is worked out from the pair alone, and the names of the pair, is left out.
 	each(t, func(a, b *EffectiveCertificate) bool { return a.alike(b) }, "Key", "Status", "Chain", "PrivateKey")

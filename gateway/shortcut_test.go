@@ -264,7 +264,10 @@ func (m *mutable) addUpstream(r *rand.Rand, tenant string) {
 func (m *mutable) route(r *rand.Rand, tenant string) *gateway.Route {
 	rt := route(m.next(), tenant, fmt.Sprint("r", m.revision), fmt.Sprintf("h%d.t%d.example", r.IntN(20), r.IntN(3)), fmt.Sprintf("/p%d", r.IntN(3)), fmt.Sprint("u", 1+r.IntN(330)))
 	if r.IntN(4) == 0 {
-		rt.Spec.Filters = []gateway.Filter{{IPAccess: &gateway.IPAccess{Deny: []string{fmt.Sprintf("10.%d.0.0/16", r.IntN(2))}}}, {Respond: &gateway.Respond{Status: 403, Headers: map[string]string{"x-a": "b"}, Body: fmt.Sprint(r.IntN(2))}}}
+		rt.Spec.Filters = []gateway.Filter{{RateLimit: &gateway.RateLimit{Requests: 1 + r.IntN(2)}}, {ConnectionLimit: &gateway.ConnectionLimit{Max: 1 + r.IntN(2)}}, {IPAccess: &gateway.IPAccess{Deny: []string{fmt.Sprintf("10.%d.0.0/16", r.IntN(2))}}}, {Respond: &gateway.Respond{Status: 403, Headers: map[string]string{"x-a": "b"}, Body: fmt.Sprint(r.IntN(2))}}}
+	}
+	if r.IntN(4) == 1 {
+		rt.Spec.Filters = []gateway.Filter{{Mirror: &gateway.Mirror{Upstream: rt.Spec.To[0].Upstream, Percent: ptr(r.IntN(3))}}}
 	}
 	switch r.IntN(4) {
 	case 0:
@@ -305,6 +308,7 @@ func (m *mutable) changeSomething(r *rand.Rand) *gateway.Upstream {
 		return nil
 	case 9:
 		m.Policies = []*gateway.Policy{policy("p", gateway.Duration(r.IntN(3))*second, 1<<30)}
+		m.Policies[0].Spec.Endpoints = []*gateway.EndpointPolicy{nil, {Deny: []string{"10.0.0.0/30"}}, {}}[r.IntN(3)]
 		return nil
 	case 10:
 		m.Overrides = nil

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -36,9 +37,10 @@ type Snapshot struct {
 	// Build, if nothing else changes. Zero: never.
 	Next time.Time `json:"-"`
 
-	runs          []run     // of Upstreams
-	otherDigest   digest    // of everything but the upstreams
-	otherProblems []Problem // of everything but the upstreams
+	denied        []netip.Prefix // addresses that no upstream may have
+	runs          []run          // of Upstreams
+	otherDigest   digest         // of everything but the upstreams
+	otherProblems []Problem      // of everything but the upstreams
 }
 
 // Upstream finds an upstream by key, or returns nil.
@@ -122,6 +124,12 @@ type EffectiveRoute struct {
 	// Rewrite and Redirect have names, paths and statuses in normal form.
 	Rewrite  *Rewrite  `json:"rewrite,omitempty"`
 	Redirect *Redirect `json:"redirect,omitempty"`
+	// RateLimit refuses requests that come too fast. All its fields are set.
+	RateLimit *RateLimit `json:"rateLimit,omitempty"`
+	// ConnectionLimit refuses requests while too many are in progress. All its fields are set.
+	ConnectionLimit *ConnectionLimit `json:"connectionLimit,omitempty"`
+	// Mirror gets copies of requests.
+	Mirror *EffectiveMirror `json:"mirror,omitempty"`
 	// Nginx is what overrides add to the location blocks, strongest last.
 	Nginx []NginxText `json:"nginx,omitempty"`
 	// Origins says of each changed field who set it, sorted by field.

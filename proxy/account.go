@@ -3,6 +3,9 @@ package proxy
 // account counts and logs an exchange that ended at now. It is called once for each.
 func (x *exchange) account(now int64) {
 	x.endedAt = now
+	if x.duplicate {
+		return
+	}
 	st := x.c.p.unmatched
 	if x.target != nil {
 		st = x.target.stats

@@ -75,6 +75,8 @@ func statusText(status int) string {
 		return "Expectation Failed"
 	case 421:
 		return "Misdirected Request"
+	case 429:
+		return "Too Many Requests"
 	case 431:
 		return "Request Header Fields Too Large"
 	case 501:

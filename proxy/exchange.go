@@ -47,9 +47,14 @@ type exchange struct {
 	block               []byte  // the head for an endpoint that speaks HTTP/2
 	upload              *upload // nil unless the body is streamed
 	replayed            bool
-	slot                *limiter // where the exchange has a place; nil: nowhere
-	queued              int64    // nanoseconds that it waited for one
-	late                bool     // startedAt is some time ago
+	slot                *limiter   // where the exchange has a place; nil: nowhere
+	queued              int64      // nanoseconds that it waited for one
+	late                bool       // startedAt is some time ago
+	copy                *duplicate // for the route's mirror; nil: there is none
+	duplicate           bool       // this is such a copy: nobody counts or logs it
+	progress            *progress  // where the exchange is counted under progressKey; nil: nowhere
+	progressKey         uint64
+	retryIn             int64 // seconds after which a refused client may come again; 0: it is not told
 
 	// The way back.
 	resp         http1.Response
@@ -100,6 +105,8 @@ func (x *exchange) release() {
 
 // reset forgets the request. Slices keep their room, unless it grew out of hand.
 func (x *exchange) reset() {
+	x.endProgress()
+	x.endCopy()
 	x.up.keep(sizeSmall)
 	clear(x.tried)
 	tried, up, fields, scratch := x.tried[:0], x.up, x.resp.Fields[:0], x.scratch
@@ -134,6 +141,9 @@ func (x *exchange) run() bool {
 	}
 	if x.answer != nil {
 		return x.respond()
+	}
+	if x.route.mirror != nil {
+		x.route.mirror.duplicate(x)
 	}
 	if err := x.prepare(); err != nil {
 		return x.fail(err)
@@ -182,6 +192,11 @@ func (x *exchange) find() *http1.Error {
 	if x.route.access != nil && !x.route.access.admits(x.client()) {
 		x.target = x.route.refused
 		return errRefusedClient
+	}
+	if x.route.limited {
+		if e := x.withinLimits(); e != nil {
+			return e
+		}
 	}
 	if answered, e := x.answers(); answered {
 		return e
@@ -306,6 +321,8 @@ func (x *exchange) abandon() {
 		x.drop()
 	}
 	x.letGo()
+	x.endProgress()
+	x.endCopy()
 }
 
 // drop closes the upstream connection, which can not be used again.

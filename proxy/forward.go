@@ -3,7 +3,9 @@ package proxy
 import (
 	"bytes"
 	"net/netip"
+	"strings"
 
+	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/proxy/http1"
 )
 
@@ -64,6 +66,8 @@ func appendNode(dst []byte, peer netip.Addr, scheme string) []byte {
 	return append(append(dst, ";proto="...), scheme...)
 }
 
+var mirrorHeader = []byte(strings.ToLower(gateway.MirrorHeader))
+
 // requestHead appends the head that the endpoint gets.
 func (x *exchange) requestHead(dst []byte) []byte {
 	r, b := x.req(), x.head()
@@ -116,12 +120,18 @@ func (x *exchange) forwards(i int) bool {
 	if x.route.request.drops(r.Fields[i].Name.Of(b)) {
 		return false
 	}
+	if x.duplicate && k == http1.KeyOther && http1.EqualFold(r.Fields[i].Name.Of(b), mirrorHeader) {
+		return false // it is ours to say
+	}
 	return !r.Options.Named || k == http1.KeyContentLength || !r.Fields.NamedBy(b, r.Fields[i].Name.Of(b))
 }
 
 // appendForwarded tells the endpoint whom the request came from.
 func (x *exchange) appendForwarded(dst []byte) []byte {
 	host := x.req().Authority.Of(x.head())
+	if x.duplicate {
+		dst = append(dst, gateway.MirrorHeader+": 1\r\n"...)
+	}
 	if x.c.trusted {
 		return x.appendTrusted(dst, host)
 	}

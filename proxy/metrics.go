@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,7 +41,7 @@ func (p *Proxy) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range streamDescs {
 		ch <- d
 	}
-	for _, d := range upstreamDescs {
+	for _, d := range slices.Concat(upstreamDescs, routeDescs) {
 		ch <- d
 	}
 }
@@ -74,6 +75,9 @@ func (p *Proxy) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, up := range p.compiled.upstreams {
 		up.collect(ch)
+	}
+	for k, l := range p.compiled.limits {
+		l.collect(ch, k)
 	}
 	p.apply.Unlock()
 	collectRequests(ch, all, listeners)

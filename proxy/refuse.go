@@ -89,7 +89,7 @@ func (x *exchange) ownFields(b []byte, e *http1.Error, n int) []byte {
 	if e.Status == 405 {
 		b = append(b, "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"...)
 	}
-	b = append(b, retryAfter(e)...)
+	b = x.appendRetryAfter(append(b, retryAfter(e)...))
 	b = append(b, "X-Request-Id: "...)
 	b = append(appendID(b, x.requestID()), '\r', '\n')
 	if x.route == nil {

@@ -37,6 +37,10 @@ type route struct {
 	maxBody int64
 	respond *fixed  // nil: requests go to a target
 	access  *access // nil: everybody may ask
+	limited bool    // by one of the limits below
+	rate    *rateLimit
+	conns   *connectionLimit
+	mirror  *mirror // nil: nothing is copied
 	refused *target // without an upstream: the counters of those who may not
 	// request and response change heads; nil: as they come.
 	request, response *edits
@@ -68,9 +72,11 @@ type registry struct {
 	upstreams map[gateway.UpstreamKey]*upstream
 	endpoints map[gateway.EndpointKey]*endpoint
 	stats     map[statsKey]*stats
-	// pointed and counted are what the hosts of the last table point at.
+	limits    map[statsKey]*routeLimits
+	// pointed, counted and limited are what the hosts of the last table point at.
 	pointed map[gateway.UpstreamKey]bool
 	counted map[statsKey]bool
+	limited map[statsKey]bool
 
 	// What release has to do: upstreams and endpoints that the last table does not have, and
 	// whether its hosts are others than those of the one before.
@@ -85,6 +91,7 @@ func newRegistry(maxIdle int) *registry {
 		upstreams: map[gateway.UpstreamKey]*upstream{},
 		endpoints: map[gateway.EndpointKey]*endpoint{},
 		stats:     map[statsKey]*stats{},
+		limits:    map[statsKey]*routeLimits{},
 	}
 }
 
@@ -132,11 +139,18 @@ func (r *registry) compile(s *gateway.Snapshot, before *table) *table {
 func (r *registry) mention(s *gateway.Snapshot) {
 	r.pointed = make(map[gateway.UpstreamKey]bool, len(s.Upstreams))
 	r.counted = make(map[statsKey]bool, len(s.Hosts))
+	r.limited = map[statsKey]bool{}
 	for _, h := range s.Hosts {
 		for i := range h.Rules {
 			rt := h.Rules[i].Route
-			if rt.Respond != nil || rt.Redirect != nil || rt.IPAccess != nil {
-				r.counted[statsKey{tenant: rt.Tenant, route: rt.Name}] = true
+			if rt.Respond != nil || rt.Redirect != nil || rt.IPAccess != nil || r.limitsOf(rt) != nil {
+				r.counted[routeKey(rt)] = true
+			}
+			if r.limitsOf(rt) != nil {
+				r.limited[routeKey(rt)] = true
+			}
+			if rt.Mirror != nil {
+				r.pointed[rt.Mirror.Upstream] = true
 			}
 			for _, t := range rt.Targets {
 				r.pointed[t.Upstream] = true
@@ -245,6 +259,7 @@ func (r *registry) route(e *gateway.EffectiveRoute) *route {
 	if out.access = newAccess(e.IPAccess); out.access != nil {
 		out.refused = &target{stats: r.counters(statsKey{tenant: e.Tenant, route: e.Name})}
 	}
+	r.limit(out, e)
 	var weights []int
 	for _, t := range e.Targets {
 		if t.Weight <= 0 {
@@ -283,6 +298,7 @@ func (r *registry) release() {
 			r.forget(up)
 		}
 		maps.DeleteFunc(r.stats, func(k statsKey, _ *stats) bool { return !r.counted[k] })
+		maps.DeleteFunc(r.limits, func(k statsKey, _ *routeLimits) bool { return !r.limited[k] })
 	}
 	r.gone, r.left, r.moved = r.gone[:0], r.left[:0], false
 	clear(r.gone[:cap(r.gone)])

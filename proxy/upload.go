@@ -44,6 +44,9 @@ func (x *exchange) prepare() error {
 	} else if err := x.front.gather(x); err != nil {
 		return err
 	}
+	if x.copy != nil {
+		x.copyBody()
+	}
 	if !x.rot.http2 {
 		x.joinBody()
 	}
@@ -112,7 +115,10 @@ func (x *exchange) startUpload() error {
 
 // stream is the upload's goroutine.
 func (x *exchange) stream() {
-	u, to := x.upload, sink(&x.toUp)
+	u, to, from := x.upload, sink(&x.toUp), x.body
+	if x.copy != nil {
+		from = &copying{from, x.copy}
+	}
 	if x.link.stream != nil {
 		to = &x.toUpStream
 	}
@@ -124,7 +130,7 @@ func (x *exchange) stream() {
 		}
 		close(u.done)
 	}()
-	u.side, u.err = pipe(to, x.body,
+	u.side, u.err = pipe(to, from,
 		func(err error, _ int64) error { return clientFault(err) },
 		func() { u.progress.Store(socket.Now()); u.readAll.Store(true) },
 		func() { u.progress.Store(socket.Now()) })

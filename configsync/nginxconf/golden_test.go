@@ -205,9 +205,9 @@ func checkRoundTrip(t *testing.T, tree Tree) {
 }
 
 // nginxTest checks that the real nginx takes the tree.
-func nginxTest(t *testing.T, tree Tree) {
+func nginxTest(t *testing.T, tree Tree, http ...string) {
 	t.Helper()
-	out, err := nginxSays(t, tree)
+	out, err := nginxSays(t, tree, http...)
 	if err != nil {
 		t.Errorf("nginx refuses the tree: %v\n%s", err, out)
 	} else if strings.Contains(out, "[warn]") && !strings.Contains(out, `the "user" directive`) {

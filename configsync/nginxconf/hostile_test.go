@@ -17,7 +17,7 @@ type hostile struct {
 	override, body, header, value, location      string // texts of a tenant
 	editName, editValue                          string // of changes to heads
 	toPath, toPrefix, toHost, toScheme           string // of rewrites and redirects
-	network                                      string
+	network, key                                 string
 	serverName, ca, certificate, policy, proto   string // of an upstream
 	chain, clientCA, mode, certHost              string // of a certificate
 	treePath, listen, trustedCA, version, socket string // of a node's agent
@@ -28,7 +28,7 @@ func harmlessText(t testing.TB) hostile {
 	t.Helper()
 	pair := testCertificate(t, "shop.test")
 	return hostile{tenant: "acme", name: "shop", host: "shop.test", path: "/api", address: "10.0.0.4:80", zone: "a",
-		override: "add_header X-A b;", body: "no", header: "x-a", value: "b", location: "/other", editName: "x-edit", editValue: "c$d", toPath: "/x", toPrefix: "/y", toHost: "in.test", toScheme: "https", network: "10.0.0.0/8",
+		override: "add_header X-A b;", body: "no", header: "x-a", value: "b", location: "/other", editName: "x-edit", editValue: "c$d", toPath: "/x", toPrefix: "/y", toHost: "in.test", toScheme: "https", network: "10.0.0.0/8", key: "x-api-key",
 		serverName: "api.internal", ca: pair.Chain, certificate: "shop", policy: "least_request", proto: "http",
 		chain: pair.Chain, clientCA: pair.Chain, mode: "require", certHost: "shop.test",
 		treePath: "/var/lib/sluice/tree/current", listen: "127.0.0.1:8080", trustedCA: "/etc/ssl/certs/ca-certificates.crt", version: "1.24.0", socket: "unix:/run/o.sock"}
@@ -38,7 +38,7 @@ func harmlessText(t testing.TB) hostile {
 func (h *hostile) fields() map[string]*string {
 	return map[string]*string{"tenant": &h.tenant, "name": &h.name, "host": &h.host, "path": &h.path, "address": &h.address, "zone": &h.zone,
 		"override": &h.override, "body": &h.body, "header": &h.header, "value": &h.value, "location": &h.location, "editName": &h.editName, "editValue": &h.editValue,
-		"toPath": &h.toPath, "toPrefix": &h.toPrefix, "toHost": &h.toHost, "toScheme": &h.toScheme, "network": &h.network,
+		"toPath": &h.toPath, "toPrefix": &h.toPrefix, "toHost": &h.toHost, "toScheme": &h.toScheme, "network": &h.network, "key": &h.key,
 		"serverName": &h.serverName, "ca": &h.ca, "certificate": &h.certificate, "policy": &h.policy, "proto": &h.proto,
 		"chain": &h.chain, "clientCA": &h.clientCA, "mode": &h.mode, "certHost": &h.certHost,
 		"treePath": &h.treePath, "trustedCA": &h.trustedCA, "version": &h.version, "socket": &h.socket}
@@ -80,10 +80,14 @@ func (h *hostile) render(t testing.TB) (Tree, []gateway.Problem) {
 	fixed.Respond = &gateway.Respond{Status: 403, Body: h.body, Headers: map[string]string{h.header: h.value}}
 	redirect.Respond = &gateway.Respond{Status: 302, Headers: map[string]string{"location": h.location}}
 	fixed.IPAccess = &gateway.IPAccess{Allow: []string{h.network}, Deny: []string{"10.1.0.0/16"}}
+	limited := route("-limited", "a", "b")
+	limited.RateLimit = &gateway.RateLimit{Requests: 5, Per: 1e9, Burst: new(4), Key: gateway.LimitKey{By: "header", Header: h.key}, Status: 429}
+	limited.ConnectionLimit = &gateway.ConnectionLimit{Max: 5, Key: limited.RateLimit.Key, Status: 429}
+	limited.Mirror = &gateway.EffectiveMirror{Upstream: key("c"), Percent: 10}
 	prefix := func(p string) gateway.PathMatch { return gateway.PathMatch{Prefix: p} }
 	s := &gateway.Snapshot{
 		Tenants: []*gateway.Tenant{{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: h.tenant}, Spec: gateway.TenantSpec{Fleets: []string{"shared"}}}},
-		Hosts: []*gateway.Host{{Name: h.host, Tenant: h.tenant, Rules: []gateway.Rule{{Path: gateway.PathMatch{Exact: h.path}, Route: route("", "a", "b")},
+		Hosts: []*gateway.Host{{Name: h.host, Tenant: h.tenant, Rules: []gateway.Rule{{Path: gateway.PathMatch{Exact: h.path}, Route: route("", "a", "b")}, {Path: prefix(h.path + "/limited"), Route: limited},
 			{Path: prefix("/fixed"), Route: fixed}, {Path: prefix("/redirect"), Route: redirect}, {Path: prefix("/grpc"), Route: route("-c", "c")},
 			{Path: prefix(h.path + "/path"), Route: route("-path", "b")}, {Path: prefix(h.path + "/to"), Route: route("-to")}}}},
 		Upstreams: []*gateway.EffectiveUpstream{upstream("a", h.proto, nil), upstream("b", "https", &gateway.UpstreamTLS{CA: h.ca, ServerName: h.serverName, Certificate: h.certificate}),
@@ -202,7 +206,7 @@ func TestEvilValues(t *testing.T) {
 				if name == "chain" || name == "clientCA" || name == "version" {
 					continue // Build lets none of these through; nginx knows no such files and directives
 				}
-				nginxTest(t, tree)
+				nginxTest(t, tree, "variables_hash_max_size 8192; variables_hash_bucket_size 256;") // as docs/nginx.md has it for long names
 				if t.Failed() {
 					t.Fatalf("with %q as %s", value, name)
 				}

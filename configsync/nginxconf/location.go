@@ -137,6 +137,8 @@ func (r *renderer) answer(route *gateway.EffectiveRoute) locationBody {
 		b.add("return", "503")
 		return b
 	}
+	addLimits(&b, route)
+	r.addMirror(&b, route)
 	b.module = pass.module
 	name := func(s string) string { return pass.module + "_" + s }
 	t, attempts := r.limits(route)

@@ -31,6 +31,7 @@ type portable struct {
 	host     *gateway.Host
 	route    *gateway.EffectiveRoute // to upstream, under host
 	fixed    *gateway.EffectiveRoute // with a fixed answer
+	limited  *gateway.EffectiveRoute // with limits and a mirror
 	upstream *gateway.EffectiveUpstream
 	secure   *gateway.EffectiveUpstream
 	cert     *gateway.EffectiveCertificate
@@ -43,13 +44,19 @@ func newPortable(t *testing.T) *portable {
 	p.upstream.Endpoints = append(p.upstream.Endpoints, gateway.Endpoint{Address: "10.0.0.6:80", Weight: 1, InRotation: true})
 	first, second, fixed := routeTo("/", "api"), routeTo("/safe", "safe"), gateway.Rule{Path: gateway.PathMatch{Exact: "/fixed"}}
 	fixed.Route = &gateway.EffectiveRoute{Tenant: "acme", Name: "fixed", Respond: &gateway.Respond{Status: 403, Body: "no"}}
-	p.route, p.fixed = first.Route, fixed.Route
+	p.route, p.fixed, p.limited = first.Route, fixed.Route, second.Route
+	p.limited.RateLimit = &gateway.RateLimit{Requests: 5, Per: 1e9, Burst: new(4), Key: gateway.LimitKey{By: "client"}, Status: 429}
+	p.limited.Mirror = &gateway.EffectiveMirror{Upstream: p.upstream.Key, Percent: 50}
+	p.limited.ConnectionLimit = &gateway.ConnectionLimit{Max: 5, Key: gateway.LimitKey{By: "client"}, Status: 429}
 	p.host = &gateway.Host{Name: "*.shop.test", Tenant: "acme", Rules: []gateway.Rule{fixed, second, first}}
 	p.cert = effective(t, "shop", pair, &gateway.ClientAuth{Mode: "request", CA: pair.Chain}, "*.shop.test")
 	p.snapshot = &gateway.Snapshot{Tenants: tenantAcme(), Hosts: []*gateway.Host{p.host}, Upstreams: []*gateway.EffectiveUpstream{p.upstream, p.secure},
 		Certificates: []*gateway.EffectiveCertificate{p.cert}, NginxDirectives: []string{"gzip"}}
 	return p
 }
+
+// limit is what a case changes; the route has a limit before as well.
+func (p *portable) limit() *gateway.RateLimit { return p.limited.RateLimit }
 
 // fates is the table. A field of the model that is not in it fails TestEveryFieldHasAFate: say
 // what becomes of it, and show it.
@@ -104,6 +111,21 @@ var fates = []fate{
 	{"EffectiveRoute.Redirect.Path", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Path: "/x", Status: 302} }},
 	{"EffectiveRoute.Redirect.Prefix", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Prefix: "/x", Status: 302} }},
 	{"EffectiveRoute.Redirect.Status", isRendered, func(p *portable) { p.route.Redirect = &gateway.Redirect{Path: "/x", Status: 307} }},
+	{"EffectiveRoute.RateLimit.Requests", isRendered, func(p *portable) { p.limit().Requests = 7 }},
+	{"EffectiveRoute.RateLimit.Per", isRendered, func(p *portable) { p.limit().Per = 60e9 }},
+	{"EffectiveRoute.RateLimit.Burst", isRendered, func(p *portable) { p.limit().Burst = new(7) }},
+	{"EffectiveRoute.RateLimit.Key.By", isRendered, func(p *portable) { p.limit().Key.By = "route" }},
+	{"EffectiveRoute.RateLimit.Key.Header", isRendered, func(p *portable) { p.limit().Key = gateway.LimitKey{By: "header", Header: "x-api-key"} }},
+	{"EffectiveRoute.RateLimit.Status", isRendered, func(p *portable) { p.limit().Status = 503 }},
+	{"EffectiveRoute.ConnectionLimit.Max", isRendered, func(p *portable) { p.limited.ConnectionLimit.Max = 7 }},
+	{"EffectiveRoute.ConnectionLimit.Key.By", isRendered, func(p *portable) { p.limited.ConnectionLimit.Key.By = "host" }},
+	{"EffectiveRoute.ConnectionLimit.Key.Header", isRendered, func(p *portable) {
+		p.limited.ConnectionLimit.Key = gateway.LimitKey{By: "header", Header: "x-api-key"}
+	}},
+	{"EffectiveRoute.ConnectionLimit.Status", isRendered, func(p *portable) { p.limited.ConnectionLimit.Status = 503 }},
+	{"EffectiveRoute.Mirror.Upstream.Tenant", isRendered, func(p *portable) { p.limited.Mirror.Upstream.Tenant = "beta" }},
+	{"EffectiveRoute.Mirror.Upstream.Name", isRendered, func(p *portable) { p.limited.Mirror.Upstream.Name = "safe" }},
+	{"EffectiveRoute.Mirror.Percent", isRendered, func(p *portable) { p.limited.Mirror.Percent = 7 }},
 	{"EffectiveRoute.Nginx.Override", isRendered, func(p *portable) {
 		p.route.Nginx = []gateway.NginxText{{Override: gateway.Ref{Kind: gateway.KindOverride, Name: "o"}, Text: "gzip on;"}}
 	}},

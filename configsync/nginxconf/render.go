@@ -30,9 +30,10 @@ type renderer struct {
 	tenants  map[string]bool // those that the fleet mirrors
 	traits   map[gateway.UpstreamKey]traits
 	out      part
-	host     string // whose server is being written
-	claim    string // the host whose rules it has
-	path     string // whose location is being written, without a slash at its end
+	host     string                    // whose server is being written
+	claim    string                    // the host whose rules it has
+	path     string                    // whose location is being written, without a slash at its end
+	copied   []*gateway.EffectiveRoute // those of it with locations that copy requests
 }
 
 // withDefaults fills in what an agent may leave out.

@@ -180,8 +180,9 @@ func checkBlocks(t *testing.T, f File) {
 	allowed := map[string][]string{
 		"base":      {"map", "log_format", "server", "server_names_hash_bucket_size"},
 		"upstreams": {"upstream"}, "splits": {"split_clients"}, "access": {"geo"}, "servers": {"server"},
+		"mirrors": {"split_clients"}, "limits": {"map", "limit_req_zone", "limit_conn_zone"},
 	}[strings.SplitN(f.Path, "/", 2)[0]]
-	if n := len(c.Directives); n > 1 && !strings.HasPrefix(f.Path, "base/") {
+	if n := len(c.Directives); n > 1 && !strings.HasPrefix(f.Path, "base/") && !strings.HasPrefix(f.Path, "limits/") {
 		t.Fatalf("%s has %d blocks:\n%s", f.Path, n, f.Data)
 	}
 	c.Walk(func(parents []*Directive, d *Directive) {

@@ -207,6 +207,9 @@ func targetsOf(h *gateway.Host) []gateway.UpstreamKey {
 		for _, t := range rule.Route.Targets {
 			list = append(list, t.Upstream)
 		}
+		if m := rule.Route.Mirror; m != nil {
+			list = append(list, m.Upstream)
+		}
 	}
 	return list
 }

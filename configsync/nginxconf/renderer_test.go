@@ -127,6 +127,12 @@ func (w *changing) change() {
 			o.Spec.To = []gateway.RouteTarget{{Upstream: fmt.Sprint("u", n(4))}, {Upstream: "u1"}}[:1+n(2)]
 			o.Spec.MaxBodySize = gateway.Size(1024 * n(3))
 			o.Spec.Filters = nil
+			if n(3) == 0 {
+				o.Spec.Filters = []gateway.Filter{{RateLimit: &gateway.RateLimit{Requests: 1 + n(2)}}}
+			}
+			if n(5) == 0 {
+				o.Spec.Filters = []gateway.Filter{{Mirror: &gateway.Mirror{Upstream: fmt.Sprint("u", n(4)), Percent: []*int{nil, new(50)}[n(2)]}}}
+			}
 			if n(4) == 0 {
 				o.Spec.Filters = []gateway.Filter{{IPAccess: &gateway.IPAccess{Allow: []string{fmt.Sprintf("10.%d.0.0/16", n(3))}}}}
 			}

@@ -28,14 +28,15 @@ type edge struct {
 	ca  *certtest.CA
 }
 
-// newEdge renders s as it is for a node of the installed nginx and starts that.
-func newEdge(t *testing.T, ca *certtest.CA, s *gateway.Snapshot) (*edge, []gateway.Problem) {
+// newEdge renders s as it is for a node of the installed nginx and starts that,
+// with more lines in the block http.
+func newEdge(t *testing.T, ca *certtest.CA, s *gateway.Snapshot, lines ...string) (*edge, []gateway.Problem) {
 	t.Helper()
-	return newEdgeOf(t, ca, s, "1.22.1")
+	return newEdgeOf(t, ca, s, "1.22.1", lines...)
 }
 
 // newEdgeOf renders s as for another version.
-func newEdgeOf(t *testing.T, ca *certtest.CA, s *gateway.Snapshot, version string) (*edge, []gateway.Problem) {
+func newEdgeOf(t *testing.T, ca *certtest.CA, s *gateway.Snapshot, version string, lines ...string) (*edge, []gateway.Problem) {
 	t.Helper()
 	e := &edge{Nginx: agenttest.New(t), tls: agenttest.FreeAddress(t), ca: ca}
 	current := filepath.Join(e.TreeDir, "current")
@@ -49,6 +50,7 @@ func newEdgeOf(t *testing.T, ca *certtest.CA, s *gateway.Snapshot, version strin
 			t.Fatal(err)
 		}
 	}
+	e.WriteConf(t, strings.Join(lines, "\n"))
 	e.Start(t)
 	return e, problems
 }

@@ -29,6 +29,8 @@ func (r *renderer) server(h *gateway.Host, bound []binding) {
 	r.accesses(h)
 	r.routeFiles(h)
 	r.uris(h)
+	r.routeLimits(h)
+	r.mirrorShares(h)
 }
 
 // serverFor writes the server of one name with the rules of a host.
@@ -45,9 +47,13 @@ func (r *renderer) serverFor(h *gateway.Host, b binding) {
 	w.stmt("proxy_redirect", "off")
 	forwardHeaders(w, "proxy", nil)
 	taken := map[string]bool{}
+	r.takeMirrors(h, taken)
 	r.host = b.name
 	for _, rule := range h.Rules {
 		r.rule(w, rule, taken)
+	}
+	for _, route := range r.copied {
+		r.mirrorLocation(w, route)
 	}
 	w.owner = ref
 	if !taken["/"] {

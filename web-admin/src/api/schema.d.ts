@@ -1485,6 +1485,14 @@ export interface components {
             locks?: string[];
             /** @description The directives that an override's `nginx` may use. */
             nginxDirectives?: string[];
+            /**
+             * @description Which addresses no upstream may have, by hand or from any source. Of several policies the lists add up.
+             *     Default is the addresses of cloud metadata, 169.254.169.254 and fd00:ec2::254.
+             */
+            endpoints?: {
+                /** @description Addresses and networks, such as 169.254.0.0/16. They take the place of the default; an empty list allows every address. */
+                deny: string[];
+            };
         };
         /**
          * @description Proves who a tenant's hosts are, to clients, or who Sluice is, to endpoints that ask for a client
@@ -1894,6 +1902,9 @@ export interface components {
             responseHeaders?: components["schemas"]["HeaderEdit"];
             rewrite?: components["schemas"]["Rewrite"];
             redirect?: components["schemas"]["Redirect"];
+            rateLimit?: components["schemas"]["RateLimit"];
+            connectionLimit?: components["schemas"]["ConnectionLimit"];
+            mirror?: components["schemas"]["Mirror"];
         };
         /** @description A fixed answer, given instead of asking an upstream. It denies a path, for example. */
         Respond: {
@@ -1963,6 +1974,47 @@ export interface components {
         QueryMatch: {
             name: string;
             exact: string;
+        };
+        /** @description Bounds how many requests a route takes of one key. Every edge node counts by itself. */
+        RateLimit: {
+            /** @description Requests within `per`. */
+            requests: number;
+            /** @description From 1s (default) to 1h. */
+            per?: components["schemas"]["Duration"];
+            /** @description How many requests beyond the first may come at once after a silence. Default `requests` - 1. */
+            burst?: number;
+            key?: components["schemas"]["LimitKey"];
+            /**
+             * @description What is answered to what is too much. Default 429.
+             * @enum {integer}
+             */
+            status?: 429 | 503;
+        };
+        /** @description Bounds how many requests of one key are in progress at a time. Every edge node counts by itself. */
+        ConnectionLimit: {
+            max: number;
+            key?: components["schemas"]["LimitKey"];
+            /**
+             * @description What is answered to what is too much. Default 429.
+             * @enum {integer}
+             */
+            status?: 429 | 503;
+        };
+        /**
+         * @description Copies requests to another upstream of the tenant. Answers to copies are thrown away, and clients notice nothing
+         *     of them. A copy has the header `X-Sluice-Mirror: 1`.
+         */
+        Mirror: {
+            upstream: string;
+            /** @description Of the requests. Default 100. */
+            percent?: number;
+        };
+        /**
+         * @description Whose requests a limit counts together: of one client (an address, or a /64 of IPv6; default), of one host
+         *     name, of the whole route, or of one value of a header. A request without the header counts by its client.
+         */
+        LimitKey: ("client" | "host" | "route") | {
+            header: string;
         };
         /** @description Compares the normalised path. At most one key is set; none is prefix `/`. */
         PathMatch: {
@@ -2488,6 +2540,13 @@ export interface components {
             responseHeaders?: components["schemas"]["HeaderEdit"];
             rewrite?: components["schemas"]["Rewrite"];
             redirect?: components["schemas"]["Redirect"];
+            rateLimit?: components["schemas"]["RateLimit"];
+            connectionLimit?: components["schemas"]["ConnectionLimit"];
+            /** @description Gets copies of requests. */
+            mirror?: {
+                upstream: components["schemas"]["UpstreamKey"];
+                percent: number;
+            };
             nginx?: {
                 override: components["schemas"]["Ref"];
                 text: string;
