@@ -170,5 +170,14 @@ func summary(d gateway.FleetDrift) string {
 	if len(parts) == 0 {
 		return "no nodes"
 	}
-	return strings.Join(parts, ", ")
+	text := strings.Join(parts, ", ")
+	if len(d.Groups) > 1 && !slices.ContainsFunc(d.Groups, foreign) {
+		text += " (they are rendered so, nobody edited them)"
+	}
+	return text
+}
+
+// foreign says whether nodes of the group have anything that they should not.
+func foreign(g gateway.NodeGroup) bool {
+	return slices.ContainsFunc(g.Hunks, func(h gateway.NodeHunk) bool { return h.Kind != gateway.HunkRendered })
 }

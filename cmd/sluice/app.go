@@ -272,5 +272,8 @@ func (a *App) listenerStatus() []api.ListenerStatus {
 	for _, e := range a.edges {
 		out = append(out, api.ListenerStatus{Name: e.cfg.Name, Address: e.ln.Addr().String()})
 	}
+	if a.agents != nil {
+		out = append(out, api.ListenerStatus{Name: "agents", Address: a.agents.ln.Addr().String()})
+	}
 	return out
 }

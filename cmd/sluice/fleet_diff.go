@@ -107,7 +107,7 @@ func fleetDownload() *cobra.Command {
 					}
 				}
 			default:
-				return fmt.Errorf("name a node, or --fleet and --revision")
+				return fmt.Errorf("name a node, or a bundle with --fleet FLEET --revision DIGEST and no node")
 			}
 			if desired {
 				of = "desired:" + of
