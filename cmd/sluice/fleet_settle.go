@@ -100,16 +100,23 @@ func (f *settleFlags) run(cmd *cobra.Command, fleet string, ids []string) error 
 		ids = slices.Sorted(maps.Keys(on))
 	}
 	var failed []error
+	asked := map[string][]string{}
 	for _, id := range ids {
 		if nodes := on[id]; nodes != nil {
 			request.Nodes = &nodes
 		}
-		if err := f.settle(cmd, c, fleet, id, request); err != nil {
+		nodes, err := f.settle(cmd, c, fleet, id, request)
+		if err != nil {
 			if !strings.Contains(err.Error(), id) {
 				err = fmt.Errorf("hunk %s: %w", id, err)
 			}
 			failed = append(failed, err)
+			continue
 		}
+		asked[id] = nodes
+	}
+	if f.revert && !f.dryRun && f.wait > 0 && len(asked) > 0 {
+		failed = append(failed, f.await(cmd, c, fleet, asked))
 	}
 	return errors.Join(failed...)
 }
@@ -138,7 +145,7 @@ func (f *settleFlags) handMade(cmd *cobra.Command, c *client, fleet string) (map
 }
 
 // request is what the flags ask for; exactly one action has to be named.
-func (f settleFlags) request() (api.SettleRequest, error) {
+func (f *settleFlags) request() (api.SettleRequest, error) {
 	var r api.SettleRequest
 	actions := 0
 	for _, a := range []struct {
@@ -173,14 +180,15 @@ func (f settleFlags) request() (api.SettleRequest, error) {
 	return r, nil
 }
 
-func (f settleFlags) settle(cmd *cobra.Command, c *client, fleet, id string, request api.SettleRequest) error {
+// settle settles one hunk, and returns the nodes that it is about.
+func (f *settleFlags) settle(cmd *cobra.Command, c *client, fleet, id string, request api.SettleRequest) ([]string, error) {
 	p := path("fleets", fleet, "drift", id)
 	if f.dryRun {
 		p += "?dryRun=true"
 	}
 	var out api.Settled
 	if err := c.call(cmd.Context(), http.MethodPost, p, request, &out); err != nil {
-		return err
+		return nil, err
 	}
 	w := cmd.OutOrStdout()
 	dry, done := "", map[api.SettleAction]string{api.Revert: "to be taken back on", api.Adopt: "adopted from", api.Allow: "allowed on"}
@@ -191,35 +199,32 @@ func (f settleFlags) settle(cmd *cobra.Command, c *client, fleet, id string, req
 		_, _ = fmt.Fprintf(w, "%s %s%s\n", o.Object, o.Action, dry)
 	}
 	_, _ = fmt.Fprintf(w, "%s: %s %s\n", id, done[request.Action], strings.Join(out.Nodes, ", "))
-	if request.Action != api.Revert || f.dryRun || f.wait <= 0 {
-		return nil
-	}
-	return f.await(cmd, c, fleet, id, out.Nodes)
+	return out.Nodes, nil
 }
 
-// await looks until no node has the edit any more.
-func (f settleFlags) await(cmd *cobra.Command, c *client, fleet, id string, asked []string) error {
+// await looks until no node that was asked has the edits any more, and tells of each hunk once.
+func (f *settleFlags) await(cmd *cobra.Command, c *client, fleet string, asked map[string][]string) error {
 	for deadline := time.Now().Add(f.wait); ; {
 		drift, err := groups(cmd, c, fleet)
 		if err != nil {
 			return err
 		}
-		left, failed := []string{}, ""
-		for _, g := range drift.Groups {
-			for _, h := range g.Hunks {
-				for _, on := range h.On {
-					if h.ID == id && slices.Contains(asked, on.Node) {
-						left, failed = append(left, on.Node), failed+whyNot(on)
-					}
-				}
+		left := stillThere(drift, asked)
+		for _, id := range slices.Sorted(maps.Keys(asked)) {
+			if left[id] == nil {
+				_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%s: gone\n", id)
+				delete(asked, id)
 			}
 		}
 		switch {
-		case len(left) == 0:
-			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%s: gone\n", id)
+		case len(asked) == 0:
 			return nil
 		case time.Now().After(deadline):
-			return fmt.Errorf("still on %s after %s%s", strings.Join(left, ", "), f.wait, failed)
+			var failed []error
+			for _, id := range slices.Sorted(maps.Keys(left)) {
+				failed = append(failed, fmt.Errorf("hunk %s is still on %s after %s", id, strings.Join(left[id], "; "), f.wait))
+			}
+			return errors.Join(failed...)
 		}
 		select {
 		case <-cmd.Context().Done():
@@ -229,9 +234,25 @@ func (f settleFlags) await(cmd *cobra.Command, c *client, fleet, id string, aske
 	}
 }
 
+// stillThere are the nodes that still have the hunks they were asked to take back, by hunk, with
+// what went wrong.
+func stillThere(drift gateway.FleetDrift, asked map[string][]string) map[string][]string {
+	left := map[string][]string{}
+	for _, g := range drift.Groups {
+		for _, h := range g.Hunks {
+			for _, on := range h.On {
+				if slices.Contains(asked[h.ID], on.Node) {
+					left[h.ID] = append(left[h.ID], on.Node+whyNot(on))
+				}
+			}
+		}
+	}
+	return left
+}
+
 func whyNot(on gateway.HunkNode) string {
 	if on.Failed == "" {
 		return ""
 	}
-	return "; " + on.Node + ": " + on.Failed
+	return " (" + on.Failed + ")"
 }

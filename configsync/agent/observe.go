@@ -65,6 +65,9 @@ func (a *agent) observe(ctx context.Context) {
 	seen.running, seen.answer, _ = a.applier.running(ctx) // an nginx that does not answer runs nothing of ours
 	a.live.expect(seen.running, seen.running != "" && seen.running == seen.onDisk && a.hasSets())
 	if seen.onDisk != before.onDisk {
+		if seen.onDisk == "" {
+			a.cfg.Log.Warn("the tree that nginx would load was removed by hand; it is applied again as soon as the control plane answers", "digest", before.onDisk)
+		}
 		seen.onDiskSince = now
 	}
 	if seen.running != before.running {

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,7 +25,8 @@ type rewrite struct {
 	before []byte
 	gone   bool // there was no file before
 	after  []byte
-	remove bool // there shall be none after
+	remove bool        // there shall be none after
+	perm   os.FileMode // of a file that holds a private key; 0: as it is
 	hunks  []string
 }
 
@@ -87,9 +89,15 @@ func (a *agent) treeRewrites(revert []string) ([]rewrite, error) {
 		if r.gone = errors.Is(err, os.ErrNotExist); err != nil && !r.gone {
 			return nil, err
 		}
-		base := nginxconf.NewSide(d.Path, textOf(tree, d.Path), places)
-		text, _ := nginxconf.Splice(d.Path, base, base, nginxconf.NewSide(d.Path, string(r.before), places), func(h gateway.Hunk) bool { return !slices.Contains(revert, h.ID) })
-		r.after, r.remove = []byte(text), text == "" && tree.File(d.Path) == nil
+		text, file := textOf(tree, d.Path), tree.File(d.Path)
+		if file != nil && file.Mode != 0 {
+			r.perm = file.Perm()
+		}
+		if r.perm == 0 && !nginxconf.HasSecret(string(r.before)) { // hunks of secrets are those of fingerprints: such a file comes back as a whole
+			base := nginxconf.NewSide(d.Path, text, places)
+			text, _ = nginxconf.Splice(d.Path, base, base, nginxconf.NewSide(d.Path, string(r.before), places), func(h gateway.Hunk) bool { return !slices.Contains(revert, h.ID) })
+		}
+		r.after, r.remove = []byte(text), text == "" && file == nil
 		list = append(list, r)
 	}
 	return list, nil
@@ -117,7 +125,7 @@ func (a *agent) rewriteAll(ctx context.Context, list []rewrite) error {
 	var err error
 	for _, r := range list {
 		if err == nil {
-			err = replaceFile(r.path, r.after, r.remove)
+			err = replaceFile(r.path, r.after, r.remove, r.perm)
 		}
 	}
 	if err == nil {
@@ -129,26 +137,33 @@ func (a *agent) rewriteAll(ctx context.Context, list []rewrite) error {
 		err = fmt.Errorf("nginx refuses the files without the edit, so they are left as they were: %s", e.message)
 	}
 	for _, r := range list {
-		err = errors.Join(err, replaceFile(r.path, r.before, r.gone))
+		err = errors.Join(err, replaceFile(r.path, r.before, r.gone, r.perm))
 	}
 	return err
 }
 
-// replaceFile writes a file in one step and keeps its owner and mode, or removes it. A
-// symlink stays one.
-func replaceFile(path string, data []byte, remove bool) error {
+// replaceFile writes a file in one step and keeps its owner and, with perm 0, its mode, or
+// removes it. A symlink stays one. Folders that are gone come back.
+func replaceFile(path string, data []byte, remove bool, perm os.FileMode) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
 	if remove {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		err := os.Remove(path)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			return nil
+		case err != nil:
 			return err
 		}
 		return syncDir(filepath.Dir(path))
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return writeFile(path, data, nil)
+		if err := makeDir(filepath.Dir(path)); err != nil {
+			return err
+		}
+		return writeAs(path, data, cmp.Or(perm, 0o644), nil)
 	}
 	if err != nil {
 		return err
@@ -161,12 +176,26 @@ func replaceFile(path string, data []byte, remove bool) error {
 	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
 		err = errors.Join(err, tmp.Chown(int(owner.Uid), int(owner.Gid)))
 	}
-	err = errors.Join(err, tmp.Chmod(info.Mode().Perm()), tmp.Sync(), tmp.Close())
+	err = errors.Join(err, tmp.Chmod(cmp.Or(perm, info.Mode().Perm())), tmp.Sync(), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(tmp.Name()))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// makeDir makes a folder that somebody has removed, with those above it.
+func makeDir(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := makeDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o755); err != nil {
+		return err
 	}
 	return syncDir(filepath.Dir(path))
 }
