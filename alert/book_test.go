@@ -159,6 +159,7 @@ func TestConditions(t *testing.T) {
 			}),
 			node("n6", gateway.NodeDrifted, func(n *gateway.Node) { n.Reason = gateway.ReasonNotLoaded }),
 			node("n4", gateway.NodeSilent, func(n *gateway.Node) { n.ReportedAt = start }),
+			node("n7", gateway.NodeSilent, func(n *gateway.Node) { n.Revoked = true }),
 		},
 		Problems: []gateway.Problem{
 			{Object: override, Code: "nginx_check_failed", Source: "node n5", Message: "unknown directive."},
@@ -166,7 +167,8 @@ func TestConditions(t *testing.T) {
 			{Object: override, Code: "nginx_value_refused", Source: "fleet shared"},
 			{Object: gateway.Ref{Kind: gateway.KindUpstream, Tenant: "acme", Name: "api"}, Code: "shrink_held", Message: "3 of 4."},
 			{Object: gateway.Ref{Kind: gateway.KindTenant, Name: "acme"}, Code: "host_taken"},
-			{Object: override, Code: "nginx_refused", Source: "fleet shared"},
+			{Object: gateway.Ref{Kind: gateway.KindOverride, Tenant: "acme", Name: "typo"}, Code: "nginx_refused", Source: "fleet shared", Message: "Invalid value."},
+			{Object: gateway.Ref{Kind: gateway.KindFleet, Name: "old"}, Code: "fleet_missing", Source: "fleet old", Message: "2 nodes."},
 			{Object: gateway.Ref{Kind: gateway.KindFleet, Name: "eu"}, Code: "nginx_refused", Source: "fleet eu", Message: "Bind failed."},
 			{Object: gateway.Ref{Kind: gateway.KindFleet, Name: "shared"}, Code: "rollout_failed", Source: "fleet shared", Message: "Revision 7 was taken back."},
 		},
@@ -184,6 +186,8 @@ func TestConditions(t *testing.T) {
 		`node_silent/shared/n4 warning "node n4 of fleet shared is silent" "Its agent does not report: what nginx runs there is not known."`,
 		`rollout_failed/Override/acme/big critical "override acme/big was refused by nginx" "unknown directive. (and 1 more like it)"`,
 		`shrink_held/Upstream/acme/api warning "upstream acme/api has lost endpoints all at once" "3 of 4."`,
+		`rollout_failed/Override/acme/typo warning "override acme/typo is left out of nginx nodes" "Invalid value."`,
+		`node_silent/Fleet/old warning "fleet old is gone, and nodes still run its files" "2 nodes."`,
 		`rollout_failed/Fleet/eu critical "fleet eu gets no new configuration" "Bind failed."`,
 		`rollout_failed/Fleet/shared critical "fleet shared took a change back" "Revision 7 was taken back."`,
 	}

@@ -64,6 +64,8 @@ func nodeConditions(n *gateway.Node) []gateway.Alert {
 	subject := "node " + n.Node + " of fleet " + n.Fleet
 	a := gateway.Alert{Severity: gateway.SeverityWarning, Subject: subject}
 	switch {
+	case n.State == gateway.NodeSilent && n.Revoked:
+		return nil // somebody wants it so
 	case n.State == gateway.NodeSilent:
 		a.Kind, a.Since = gateway.AlertNodeSilent, n.ReportedAt
 		a.Summary, a.Detail = subject+" is silent", "Its agent does not report: what nginx runs there is not known."
@@ -132,11 +134,16 @@ func kindOf(p gateway.Problem) (gateway.AlertKind, gateway.AlertSeverity, string
 		return gateway.AlertCertificate, gateway.SeverityCritical, "has expired"
 	case "shrink_held":
 		return gateway.AlertShrinkHeld, gateway.SeverityWarning, "has lost endpoints all at once"
+	case "fleet_missing":
+		return gateway.AlertNodeSilent, gateway.SeverityWarning, "is gone, and nodes still run its files"
 	case "rollout_failed":
 		return gateway.AlertRolloutFailed, gateway.SeverityCritical, "took a change back"
 	}
-	if p.Code == "nginx_refused" && p.Object.Kind == gateway.KindFleet { // else it is what a tenant has just written
+	if p.Code == "nginx_refused" && p.Object.Kind == gateway.KindFleet {
 		return gateway.AlertRolloutFailed, gateway.SeverityCritical, "gets no new configuration"
+	}
+	if p.Code == "nginx_refused" { // found when the write has been answered, so its author may never see the problem
+		return gateway.AlertRolloutFailed, gateway.SeverityWarning, "is left out of nginx nodes"
 	}
 	if strings.HasPrefix(p.Code, "nginx_") && strings.HasSuffix(p.Code, "_failed") && strings.HasPrefix(p.Source, "node ") {
 		return gateway.AlertRolloutFailed, gateway.SeverityCritical, "was refused by nginx"

@@ -277,6 +277,13 @@ sluice_fleet_nodes{fleet="shared",state="silent"} 0
 sluice_nginx_reloads_total{node="edge-1",result="failed"} 1
 sluice_nginx_reloads_total{node="edge-1",result="ok"} 3
 `
+	if got := metricsOf(t, c); got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
+func metricsOf(t *testing.T, c *Controller) string {
+	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(c)
 	families, err := registry.Gather()
@@ -289,7 +296,5 @@ sluice_nginx_reloads_total{node="edge-1",result="ok"} 3
 			t.Fatal(err)
 		}
 	}
-	if got.String() != want {
-		t.Errorf("got %s", got.String())
-	}
+	return got.String()
 }

@@ -129,4 +129,7 @@ type Node struct {
 	Mismatch Mismatch `json:"mismatch,omitempty"`
 	// Allowed counts the edits by hand that may stay. A node with no others is in sync.
 	Allowed int `json:"allowed,omitempty"`
+	// Revoked says that its certificates are refused: its agent can't report, and nginx goes on
+	// with what it has.
+	Revoked bool `json:"revoked,omitempty"`
 }

@@ -2689,6 +2689,8 @@ export interface components {
             failed?: components["schemas"]["ApplyFailure"];
             /** @description Files that differ from the bundle the node was told to run. */
             drift?: components["schemas"]["FileDrift"][];
+            /** @description Its certificates are refused, so its agent can not report. A new enrolment token takes it back. */
+            revoked?: boolean;
             /** @description Edits by hand that a later bundle has replaced. */
             overwritten?: components["schemas"]["FileDrift"][];
             /** @description What nginx says when the files on disk would not load: a restart would fail now. */
