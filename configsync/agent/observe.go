@@ -60,7 +60,7 @@ func (a *agent) observe(ctx context.Context) {
 		if err != nil {
 			a.cfg.Log.Warn("look for edits by hand", "error", err)
 		}
-		seen.drift = a.owners.fill(ctx, list, a.disk.tree(seen.onDisk))
+		seen.drift = a.owners.fill(ctx, list, func(path string) string { return a.applier.place(seen.onDisk, path) })
 	}
 	seen.running, seen.answer, _ = a.applier.running(ctx) // an nginx that does not answer runs nothing of ours
 	a.live.expect(seen.running, seen.running != "" && seen.running == seen.onDisk && a.hasSets())

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sluice-gateway/sluice/configsync/agent/agenttest"
+	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 	"github.com/sluice-gateway/sluice/configsync/protocol"
 	"github.com/sluice-gateway/sluice/gateway/certtest"
 )
@@ -167,4 +169,37 @@ func TestRevertKey(t *testing.T) {
 			t.Errorf("%s: mode %v", name, info.Mode())
 		}
 	}
+}
+
+// TestRevertMain: in mode full, what somebody has put in the place of the link to nginx.conf is an
+// edit like any other, and the link comes back.
+func TestRevertMain(t *testing.T) {
+	s := newSite(t, true)
+	own, err := os.ReadFile(s.Conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := s.tree("a.test", "")
+	tree.Files = append(tree.Files, nginxconf.File{Path: nginxconf.MainFile, Data: string(own)})
+	slices.SortFunc(tree.Files, func(a, b nginxconf.File) int { return strings.Compare(a.Path, b.Path) })
+	tree.Seal()
+	s.mustApply(tree)
+	a := s.agent()
+	if !s.nginx.owned(s.disk) || len(s.hunks()) != 0 {
+		t.Fatalf("nginx.conf is no link, or has %+v", s.hunks())
+	}
+	edited := strings.Replace(string(own), "worker_connections", "multi_accept on; worker_connections", 1)
+	if err := errors.Join(os.Remove(s.Conf), os.WriteFile(s.Conf, []byte(edited), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	hunks := s.hunks()
+	if len(hunks) != 1 || hunks[0].Path != nginxconf.MainFile || hunks[0].Directive != "multi_accept" {
+		t.Fatalf("hunks %+v", hunks)
+	}
+	a.settle(context.Background(), protocol.Settle{Revert: []string{hunks[0].ID}})
+	if left := s.hunks(); len(left) != 0 || !s.nginx.owned(s.disk) {
+		t.Errorf("left %+v, results %+v, owned %v", left, a.results, s.nginx.owned(s.disk))
+	}
+	s.restartable()
+	s.runs(tree.Digest)
 }

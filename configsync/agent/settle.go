@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -52,6 +53,9 @@ func (a *agent) settle(ctx context.Context, s protocol.Settle) {
 	if err == nil {
 		err = a.rewriteAll(ctx, list)
 	}
+	if err == nil {
+		err = a.relink()
+	}
 	for _, r := range list {
 		a.settled(r.hunks, err)
 	}
@@ -76,7 +80,7 @@ func (a *agent) treeRewrites(revert []string) ([]rewrite, error) {
 	var list []rewrite
 	places := a.applier.places(digest)
 	for _, d := range files {
-		r := rewrite{path: filepath.Join(a.disk.tree(digest), filepath.FromSlash(d.Path))}
+		r := rewrite{path: a.applier.place(digest, d.Path)}
 		for _, h := range d.Hunks {
 			if slices.Contains(revert, h.ID) {
 				r.hunks = append(r.hunks, h.ID)
@@ -184,6 +188,21 @@ func replaceFile(path string, data []byte, remove bool, perm os.FileMode) error 
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(tmp.Name()))
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// relink makes nginx.conf the link again when it says what the tree's own does.
+func (a *agent) relink() error {
+	if !a.applier.unlinked(a.disk.current()) {
+		return nil
+	}
+	is, err := os.ReadFile(a.nginx.conf)
+	if err != nil {
+		return err
+	}
+	if want, err := os.ReadFile(a.disk.main()); err != nil || !bytes.Equal(is, want) {
+		return err
+	}
+	return a.nginx.replaceMain(func(tmp string) error { return os.Symlink(a.disk.main(), tmp) })
 }
 
 // makeDir makes a folder that somebody has removed, with those above it.
