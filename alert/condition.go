@@ -39,6 +39,7 @@ const (
 var graces = map[gateway.AlertKind]time.Duration{
 	gateway.AlertSourceDown: 15 * time.Second,
 	gateway.AlertStoreDown:  15 * time.Second,
+	gateway.AlertNginxDown:  10 * time.Second, // somebody starts it anew
 }
 
 // Conditions lists what holds according to the facts. Since is zero where nobody knows.
@@ -69,6 +70,15 @@ func nodeConditions(n *gateway.Node) []gateway.Alert {
 	case n.State == gateway.NodeSilent:
 		a.Kind, a.Since = gateway.AlertNodeSilent, n.ReportedAt
 		a.Summary, a.Detail = subject+" is silent", "Its agent does not report: what nginx runs there is not known."
+	case n.Reason == gateway.ReasonNotRunning || n.Reason == gateway.ReasonOrphans:
+		a.Kind, a.Severity = gateway.AlertNginxDown, gateway.SeverityCritical
+		a.Summary, a.Detail = "nginx does not run on "+subject, "Start it: the files on disk were accepted by nginx -t."
+		if n.CheckError != "" {
+			a.Detail = "It would not start: " + n.CheckError
+		}
+		if n.Reason == gateway.ReasonOrphans {
+			a.Summary, a.Detail = "nginx has no master on "+subject, "Its workers serve on with what they have, and nothing reaches them. Start nginx: the agent ends them then."
+		}
 	case n.CheckError != "": // also when files were changed by hand: that is why, and this is worse
 		a.Kind, a.Severity = gateway.AlertDrift, gateway.SeverityCritical
 		a.Summary, a.Detail = subject+" has files that nginx refuses", "A restart of nginx would fail: "+n.CheckError

@@ -144,6 +144,7 @@ func TestStates(t *testing.T) {
 		want   gateway.NodeState
 	}{
 		{"new", func(*gateway.NodeReport) {}, gateway.NodeRolling},
+		{"nginx stopped", func(r *gateway.NodeReport) { r.OnDisk, r.Reason = d, gateway.ReasonNotRunning }, gateway.NodeFailed},
 		{"on disk only", func(r *gateway.NodeReport) { r.OnDisk = d }, gateway.NodeRolling},
 		{"done", func(r *gateway.NodeReport) { r.OnDisk, r.Running = d, d }, gateway.NodeInSync},
 		{"edited", func(r *gateway.NodeReport) { r.OnDisk, r.Running, r.Drift = d, d, drift }, gateway.NodeDrifted},

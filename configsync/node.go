@@ -103,6 +103,8 @@ func (n *node) state(now time.Time, edited bool) gateway.NodeState {
 		return gateway.NodeSilent
 	case r.Failed != nil && r.Failed.Digest == desired:
 		return gateway.NodeFailed
+	case r.Reason == gateway.ReasonNotRunning:
+		return gateway.NodeFailed
 	case edited || r.CheckError != "" || r.Reason == gateway.ReasonNotLoaded:
 		return gateway.NodeDrifted
 	case r.OnDisk == desired && r.Running == desired:

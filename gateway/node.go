@@ -109,7 +109,7 @@ type NodeState string
 // The states of a node, worst first.
 const (
 	NodeSilent  NodeState = "silent"  // no report for a while
-	NodeFailed  NodeState = "failed"  // the desired bundle was refused by the node
+	NodeFailed  NodeState = "failed"  // the node refused the desired bundle, or its nginx does not run
 	NodeDrifted NodeState = "drifted" // files were changed by hand
 	NodeRolling NodeState = "rolling" // desired is not running yet
 	NodeInSync  NodeState = "in_sync" // desired, on disk and running are the same

@@ -1334,7 +1334,7 @@ export interface components {
             /** @description Names the condition, and is the same as long as it lasts and when it comes again. */
             id: string;
             /** @enum {string} */
-            kind: "endpoint_out" | "service_bad" | "panic" | "source_down" | "store_down" | "drift" | "rollout_failed" | "node_silent" | "certificate" | "shrink_held" | "sample";
+            kind: "endpoint_out" | "service_bad" | "panic" | "source_down" | "store_down" | "drift" | "rollout_failed" | "node_silent" | "nginx_down" | "certificate" | "shrink_held" | "sample";
             /** @enum {string} */
             severity: "warning" | "critical";
             resolved: boolean;
