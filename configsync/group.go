@@ -171,13 +171,18 @@ func summary(d gateway.FleetDrift) string {
 		return "no nodes"
 	}
 	text := strings.Join(parts, ", ")
-	if len(d.Groups) > 1 && !slices.ContainsFunc(d.Groups, foreign) {
+	if rendered, others := kinds(d); rendered && !others {
 		text += " (they are rendered so, nobody edited them)"
 	}
 	return text
 }
 
-// foreign says whether nodes of the group have anything that they should not.
-func foreign(g gateway.NodeGroup) bool {
-	return slices.ContainsFunc(g.Hunks, func(h gateway.NodeHunk) bool { return h.Kind != gateway.HunkRendered })
+// kinds says whether there are hunks that are rendered so, and others.
+func kinds(d gateway.FleetDrift) (rendered, others bool) {
+	for _, g := range d.Groups {
+		for _, h := range g.Hunks {
+			rendered, others = rendered || h.Kind == gateway.HunkRendered, others || h.Kind != gateway.HunkRendered
+		}
+	}
+	return rendered, others
 }
