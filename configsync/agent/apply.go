@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
@@ -32,6 +33,7 @@ type applier struct {
 	lastReload                            time.Time
 	// overwritten are the edits that the last replaced tree held.
 	overwritten []gateway.FileDrift
+	edits       map[string]string // what the files of overwritten meant, by path
 	recovered   *gateway.Recovery
 	// loaded says whether nginx runs exactly the files on disk; nil for don't know.
 	loaded func() bool
@@ -108,6 +110,11 @@ func (a *applier) refuse(f *gateway.ApplyFailure) *gateway.ApplyFailure {
 // noteOverwritten looks for edits that nobody has seen yet, since this is the last moment
 // at which nginx would load them.
 func (a *applier) noteOverwritten(previous, digest string) {
+	// Of two edits of a file that are adopted one after the other, the second is lost to the first
+	// bundle and comes back with the next one.
+	a.overwritten = slices.DeleteFunc(slices.Clone(a.overwritten), func(d gateway.FileDrift) bool {
+		return a.edits[d.Path] == a.normal(digest, d.Path)
+	})
 	tree := a.disk.pristine(previous)
 	if tree == nil {
 		return
@@ -119,8 +126,9 @@ func (a *applier) noteOverwritten(previous, digest string) {
 	if list = a.lost(list, previous, digest); len(list) == 0 {
 		return
 	}
-	a.overwritten = list
+	a.overwritten, a.edits = list, map[string]string{}
 	for _, d := range list {
+		a.edits[d.Path] = a.normal(previous, d.Path)
 		a.cfg.Log.Warn("an edit by hand is overwritten by a new bundle; the edited file stays in its old tree",
 			"file", d.Path, "change", d.Change, "tree", a.disk.tree(previous))
 	}
