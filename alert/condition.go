@@ -39,6 +39,7 @@ const (
 var graces = map[gateway.AlertKind]time.Duration{
 	gateway.AlertSourceDown: 15 * time.Second,
 	gateway.AlertStoreDown:  15 * time.Second,
+	gateway.AlertNginxDown:  10 * time.Second, // somebody starts it anew
 }
 
 // Conditions lists what holds according to the facts. Since is zero where nobody knows.
@@ -64,9 +65,20 @@ func nodeConditions(n *gateway.Node) []gateway.Alert {
 	subject := "node " + n.Node + " of fleet " + n.Fleet
 	a := gateway.Alert{Severity: gateway.SeverityWarning, Subject: subject}
 	switch {
+	case n.State == gateway.NodeSilent && n.Revoked:
+		return nil // somebody wants it so
 	case n.State == gateway.NodeSilent:
 		a.Kind, a.Since = gateway.AlertNodeSilent, n.ReportedAt
 		a.Summary, a.Detail = subject+" is silent", "Its agent does not report: what nginx runs there is not known."
+	case n.Reason == gateway.ReasonNotRunning || n.Reason == gateway.ReasonOrphans:
+		a.Kind, a.Severity = gateway.AlertNginxDown, gateway.SeverityCritical
+		a.Summary, a.Detail = "nginx does not run on "+subject, "Start it: the files on disk were accepted by nginx -t."
+		if n.CheckError != "" {
+			a.Detail = "It would not start: " + n.CheckError
+		}
+		if n.Reason == gateway.ReasonOrphans {
+			a.Summary, a.Detail = "nginx has no master on "+subject, "Its workers serve on with what they have, and nothing reaches them. Start nginx: the agent ends them then."
+		}
 	case n.CheckError != "": // also when files were changed by hand: that is why, and this is worse
 		a.Kind, a.Severity = gateway.AlertDrift, gateway.SeverityCritical
 		a.Summary, a.Detail = subject+" has files that nginx refuses", "A restart of nginx would fail: "+n.CheckError
@@ -132,11 +144,16 @@ func kindOf(p gateway.Problem) (gateway.AlertKind, gateway.AlertSeverity, string
 		return gateway.AlertCertificate, gateway.SeverityCritical, "has expired"
 	case "shrink_held":
 		return gateway.AlertShrinkHeld, gateway.SeverityWarning, "has lost endpoints all at once"
+	case "fleet_missing":
+		return gateway.AlertNodeSilent, gateway.SeverityWarning, "is gone, and nodes still run its files"
 	case "rollout_failed":
 		return gateway.AlertRolloutFailed, gateway.SeverityCritical, "took a change back"
 	}
-	if p.Code == "nginx_refused" && p.Object.Kind == gateway.KindFleet { // else it is what a tenant has just written
+	if p.Code == "nginx_refused" && p.Object.Kind == gateway.KindFleet {
 		return gateway.AlertRolloutFailed, gateway.SeverityCritical, "gets no new configuration"
+	}
+	if p.Code == "nginx_refused" { // found when the write has been answered, so its author may never see the problem
+		return gateway.AlertRolloutFailed, gateway.SeverityWarning, "is left out of nginx nodes"
 	}
 	if strings.HasPrefix(p.Code, "nginx_") && strings.HasSuffix(p.Code, "_failed") && strings.HasPrefix(p.Source, "node ") {
 		return gateway.AlertRolloutFailed, gateway.SeverityCritical, "was refused by nginx"

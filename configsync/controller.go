@@ -70,6 +70,7 @@ type Controller struct {
 	fleets   map[string]*fleetState
 	book     book
 	moving   moves
+	roster   roster
 }
 
 // fleetState is a fleet of the snapshot, or one that was removed while nodes still report for it.
@@ -109,7 +110,7 @@ func New(cfg Config) *Controller {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	c := &Controller{cfg: cfg, closed: make(chan struct{}), fleets: map[string]*fleetState{}, book: newBook(cfg.Rollouts), moving: moves{}}
+	c := &Controller{cfg: cfg, closed: make(chan struct{}), fleets: map[string]*fleetState{}, book: newBook(cfg.Rollouts), moving: moves{}, roster: roster{since: cfg.Now()}}
 	c.judge = newJudge(cfg, c.Refresh, c.closed)
 	return c
 }
@@ -204,7 +205,7 @@ func (c *Controller) findNode(fleet, name string) (*fleetState, *node, error) {
 	}
 	n := f.nodes[name]
 	if n == nil {
-		return nil, nil, fmt.Errorf("node %q of fleet %q: %w: the nodes that have reported are %q", name, fleet, gateway.ErrNotFound, slices.Sorted(maps.Keys(f.nodes)))
+		return f, nil, fmt.Errorf("node %q of fleet %q: %w: the nodes that have reported are %q", name, fleet, gateway.ErrNotFound, slices.Sorted(maps.Keys(f.nodes)))
 	}
 	return f, n, nil
 }

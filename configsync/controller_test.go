@@ -144,6 +144,7 @@ func TestStates(t *testing.T) {
 		want   gateway.NodeState
 	}{
 		{"new", func(*gateway.NodeReport) {}, gateway.NodeRolling},
+		{"nginx stopped", func(r *gateway.NodeReport) { r.OnDisk, r.Reason = d, gateway.ReasonNotRunning }, gateway.NodeFailed},
 		{"on disk only", func(r *gateway.NodeReport) { r.OnDisk = d }, gateway.NodeRolling},
 		{"done", func(r *gateway.NodeReport) { r.OnDisk, r.Running = d, d }, gateway.NodeInSync},
 		{"edited", func(r *gateway.NodeReport) { r.OnDisk, r.Running, r.Drift = d, d, drift }, gateway.NodeDrifted},
@@ -277,6 +278,13 @@ sluice_fleet_nodes{fleet="shared",state="silent"} 0
 sluice_nginx_reloads_total{node="edge-1",result="failed"} 1
 sluice_nginx_reloads_total{node="edge-1",result="ok"} 3
 `
+	if got := metricsOf(t, c); got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
+func metricsOf(t *testing.T, c *Controller) string {
+	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(c)
 	families, err := registry.Gather()
@@ -289,7 +297,5 @@ sluice_nginx_reloads_total{node="edge-1",result="ok"} 3
 			t.Fatal(err)
 		}
 	}
-	if got.String() != want {
-		t.Errorf("got %s", got.String())
-	}
+	return got.String()
 }

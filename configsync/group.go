@@ -170,5 +170,19 @@ func summary(d gateway.FleetDrift) string {
 	if len(parts) == 0 {
 		return "no nodes"
 	}
-	return strings.Join(parts, ", ")
+	text := strings.Join(parts, ", ")
+	if rendered, others := kinds(d); rendered && !others {
+		text += " (they are rendered so, nobody edited them)"
+	}
+	return text
+}
+
+// kinds says whether there are hunks that are rendered so, and others.
+func kinds(d gateway.FleetDrift) (rendered, others bool) {
+	for _, g := range d.Groups {
+		for _, h := range g.Hunks {
+			rendered, others = rendered || h.Kind == gateway.HunkRendered, others || h.Kind != gateway.HunkRendered
+		}
+	}
+	return rendered, others
 }

@@ -122,13 +122,13 @@ func TestTwoAgentsOnOneFolder(t *testing.T) {
 
 func TestAgentConfig(t *testing.T) {
 	for want, cfg := range map[string]agent.Config{
-		`server "x" is not a URL`:        {Server: "x", Fleet: "f", TreeDir: "/t"},
-		`server "http://x" is not a URL`: {Server: "http://x", Fleet: "f", TreeDir: "/t"},
-		"fleet is not set":               {Server: "https://x", TreeDir: "/t"},
-		"write an absolute path":         {Server: "https://x", Fleet: "f", TreeDir: "t"},
-		"such as /var/lib/sluice-agent":  {Server: "https://x", Fleet: "f", TreeDir: "/t", StateDir: "s"},
-		"no such file or directory":      {Server: "https://x", Fleet: "f", TreeDir: t.TempDir(), NginxConf: "/nowhere/nginx.conf"},
-		"ask /nowhere for its version":   {Server: "https://x", Fleet: "f", TreeDir: t.TempDir(), NginxBinary: "/nowhere"},
+		`server "x" is not where agents are served`:        {Server: "x", Fleet: "f", TreeDir: "/t"},
+		`server "http://x" is not where agents are served`: {Server: "http://x", Fleet: "f", TreeDir: "/t"},
+		"fleet is not set":              {Server: "https://x", TreeDir: "/t"},
+		"write an absolute path":        {Server: "https://x", Fleet: "f", TreeDir: "t"},
+		"such as /var/lib/sluice-agent": {Server: "https://x", Fleet: "f", TreeDir: "/t", StateDir: "s"},
+		"no such file or directory":     {Server: "https://x", Fleet: "f", TreeDir: t.TempDir(), NginxConf: "/nowhere/nginx.conf"},
+		"ask /nowhere for its version":  {Server: "https://x", Fleet: "f", TreeDir: t.TempDir(), NginxBinary: "/nowhere"},
 	} {
 		if err := agent.Run(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)

@@ -43,6 +43,11 @@ func (c *Controller) Collect(ch chan<- prometheus.Metric) {
 			done[node] += n.report.Reloads
 			failed[node] += n.report.ReloadsFailed
 		}
+		for _, n := range c.absent(f) {
+			if !c.Awaited(&n) {
+				count[n.State]++
+			}
+		}
 		for _, s := range nodeStates {
 			ch <- prometheus.MustNewConstMetric(nodesDesc, prometheus.GaugeValue, float64(count[s]), name, string(s))
 		}

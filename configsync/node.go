@@ -3,6 +3,7 @@ package configsync
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sluice-gateway/sluice/configsync/protocol"
@@ -27,7 +28,8 @@ type node struct {
 	awake   chan struct{}                   // closed when its agent should hear more; nil: it does not wait
 }
 
-// Nodes lists the nodes of a fleet that have reported, by name.
+// Nodes lists the nodes of a fleet that have reported, and those that have enrolled and are silent
+// since this control plane was started, by name.
 func (c *Controller) Nodes(fleet string) ([]gateway.Node, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -37,8 +39,10 @@ func (c *Controller) Nodes(fleet string) ([]gateway.Node, error) {
 	}
 	now, list := c.cfg.Now(), make([]gateway.Node, 0, len(f.nodes))
 	for _, name := range slices.Sorted(maps.Keys(f.nodes)) {
-		list = append(list, f.view(f.nodes[name], now, c.snapshot.Allowances))
+		list = append(list, c.view(f, f.nodes[name], now))
 	}
+	list = append(list, c.absent(f)...)
+	slices.SortFunc(list, func(a, b gateway.Node) int { return strings.Compare(a.Node, b.Node) })
 	return list, nil
 }
 
@@ -47,10 +51,22 @@ func (c *Controller) Node(fleet, name string) (gateway.Node, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f, n, err := c.findNode(fleet, name)
+	if p := (protocol.Peer{Fleet: fleet, Node: name}); n == nil && f != nil {
+		if _, enrolled := c.roster.revoked[p]; enrolled {
+			return c.absentee(p), nil
+		}
+	}
 	if err != nil {
 		return gateway.Node{}, err
 	}
-	return f.view(n, c.cfg.Now(), c.snapshot.Allowances), nil
+	return c.view(f, n, c.cfg.Now()), nil
+}
+
+// view is a node as people see it. mu is held.
+func (c *Controller) view(f *fleetState, n *node, now time.Time) gateway.Node {
+	out := f.view(n, now, c.snapshot.Allowances)
+	out.Revoked = c.roster.revoked[protocol.Peer{Fleet: f.name, Node: n.report.Node}]
+	return out
 }
 
 // Forget drops a node that is gone for good. One that still reports comes back.
@@ -86,6 +102,8 @@ func (n *node) state(now time.Time, edited bool) gateway.NodeState {
 	case now.Sub(r.ReportedAt) > silentAfter:
 		return gateway.NodeSilent
 	case r.Failed != nil && r.Failed.Digest == desired:
+		return gateway.NodeFailed
+	case r.Reason == gateway.ReasonNotRunning:
 		return gateway.NodeFailed
 	case edited || r.CheckError != "" || r.Reason == gateway.ReasonNotLoaded:
 		return gateway.NodeDrifted

@@ -32,6 +32,7 @@ func (c *Controller) Problems() []gateway.Problem {
 		}
 	}
 	list = append(list, c.moveProblems()...)
+	list = append(list, c.orphanProblems()...)
 	slices.SortFunc(list, gateway.Problem.Compare)
 	return slices.Compact(list)
 }

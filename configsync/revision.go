@@ -69,23 +69,24 @@ func changedObjects(old, newer *nginxconf.Tree) []gateway.Ref {
 	return list[:min(len(list), keepObjects)]
 }
 
-// changedIn are the owners of the lines of a file that its other version does not have.
+// changedIn are the owners of the passages of a file that its other version does not have. What
+// counts are whole passages, since routes have most of their lines in common.
 func changedIn(t *nginxconf.Tree, f nginxconf.File, other *nginxconf.File) (list []gateway.Ref) {
-	have := map[string]int{}
-	if other != nil {
-		for line := range strings.Lines(other.Data) {
-			have[line]++
+	text, owner, owned := "", gateway.Ref{}, false
+	note := func() {
+		if owned && (other == nil || !strings.Contains(other.Data, text)) {
+			list = append(list, owner)
 		}
 	}
 	n := 0
 	for line := range strings.Lines(f.Data) {
 		n++
-		if have[line]--; have[line] >= 0 {
-			continue
+		if o, ok := t.Owner(f.Path, n); o != owner || ok != owned {
+			note()
+			text, owner, owned = "", o, ok
 		}
-		if owner, ok := t.Owner(f.Path, n); ok && (len(list) == 0 || list[len(list)-1] != owner) {
-			list = append(list, owner)
-		}
+		text += line
 	}
+	note()
 	return list
 }

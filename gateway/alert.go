@@ -46,6 +46,7 @@ const (
 	AlertDrift         AlertKind = "drift"          // files of a node were changed by hand
 	AlertRolloutFailed AlertKind = "rollout_failed" // nodes have refused a configuration
 	AlertNodeSilent    AlertKind = "node_silent"    // a node does not report
+	AlertNginxDown     AlertKind = "nginx_down"     // a node reports that its nginx does not run
 	AlertCertificate   AlertKind = "certificate"    // a certificate expires, or has expired
 	AlertShrinkHeld    AlertKind = "shrink_held"    // a source has lost endpoints that are kept
 	AlertSample        AlertKind = "sample"         // a person tries a receiver
@@ -53,7 +54,7 @@ const (
 
 // AlertKinds are all that can happen by itself.
 var AlertKinds = []AlertKind{AlertEndpointOut, AlertServiceBad, AlertPanic, AlertSourceDown, AlertStoreDown, AlertDrift,
-	AlertRolloutFailed, AlertNodeSilent, AlertCertificate, AlertShrinkHeld}
+	AlertRolloutFailed, AlertNodeSilent, AlertNginxDown, AlertCertificate, AlertShrinkHeld}
 
 // AlertSeverity says how soon somebody should look.
 type AlertSeverity string

@@ -109,7 +109,7 @@ type NodeState string
 // The states of a node, worst first.
 const (
 	NodeSilent  NodeState = "silent"  // no report for a while
-	NodeFailed  NodeState = "failed"  // the desired bundle was refused by the node
+	NodeFailed  NodeState = "failed"  // the node refused the desired bundle, or its nginx does not run
 	NodeDrifted NodeState = "drifted" // files were changed by hand
 	NodeRolling NodeState = "rolling" // desired is not running yet
 	NodeInSync  NodeState = "in_sync" // desired, on disk and running are the same
@@ -129,4 +129,7 @@ type Node struct {
 	Mismatch Mismatch `json:"mismatch,omitempty"`
 	// Allowed counts the edits by hand that may stay. A node with no others is in sync.
 	Allowed int `json:"allowed,omitempty"`
+	// Revoked says that its certificates are refused: its agent can't report, and nginx goes on
+	// with what it has.
+	Revoked bool `json:"revoked,omitempty"`
 }

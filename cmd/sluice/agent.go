@@ -39,7 +39,7 @@ func agentCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&cfg.Server, "server", cmp.Or(os.Getenv("SLUICE_SERVER"), "https://127.0.0.1:9443"), "URL of the control plane's listener for agents (SLUICE_SERVER)")
-	f.StringVar(&cfg.EnrolTokenFile, "enrol-token-file", "", "file with the one-time token of `sluice fleet token`, for a node without a certificate (else SLUICE_ENROL_TOKEN)")
+	f.StringVar(&cfg.EnrolTokenFile, "enrol-token-file", "", "file with the one-time token of sluice fleet token, for a node without a certificate (else SLUICE_ENROL_TOKEN)")
 	f.StringVar(&cfg.StateDir, "state", "", "folder for the node's key and certificate (default: the tree folder with -agent at the end)")
 	f.StringVar(&cfg.Fleet, "fleet", "", "fleet that this nginx belongs to")
 	f.StringVar(&cfg.Node, "node", "", "name of this node (default: host name)")

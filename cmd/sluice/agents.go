@@ -81,6 +81,39 @@ func (a *App) authorise(ctx context.Context) error {
 	return err
 }
 
+// rosterEvery is how often the list of enrolled nodes is read; what is revoked or forgotten here
+// is read at once.
+const rosterEvery = 10 * time.Second
+
+// keepRoster tells the fleets which nodes there are, also of those that do not report.
+func (a *App) keepRoster(ctx context.Context) error {
+	tick := time.NewTicker(rosterEvery)
+	defer tick.Stop()
+	for {
+		if err := a.readRoster(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("the list of enrolled nodes stays as it is", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (a *App) readRoster(ctx context.Context) error {
+	members, err := a.authority.Members(ctx)
+	if err != nil {
+		return err
+	}
+	revoked := make(map[protocol.Peer]bool, len(members))
+	for _, m := range members {
+		revoked[m.Peer] = m.Revoked
+	}
+	a.fleets.Enrolled(revoked)
+	return nil
+}
+
 // voucher numbers and signs bundles, once the store is there: agents are not served before.
 type voucher struct{ app *App }
 
@@ -165,7 +198,10 @@ func (e enrolment) Revoke(ctx context.Context, fleet, node string) error {
 	if err := e.known(ctx, fleet, node); err != nil {
 		return err
 	}
-	return e.app.authority.Revoke(ctx, fleet, node)
+	if err := e.app.authority.Revoke(ctx, fleet, node); err != nil {
+		return err
+	}
+	return e.app.readRoster(ctx)
 }
 
 // Forget implements [admin.Enrolment].
@@ -176,10 +212,10 @@ func (e enrolment) Forget(ctx context.Context, fleet, node string) error {
 	if err := e.app.authority.Forget(ctx, fleet, node); err != nil {
 		return err
 	}
-	if err := e.app.fleets.Forget(fleet, node); !errors.Is(err, gateway.ErrNotFound) {
+	if err := e.app.fleets.Forget(fleet, node); err != nil && !errors.Is(err, gateway.ErrNotFound) { // it has enrolled and never reported here
 		return err
 	}
-	return nil // it has enrolled and never reported here
+	return e.app.readRoster(ctx)
 }
 
 // known finds out whether there is such a node: one that has enrolled, or reports.

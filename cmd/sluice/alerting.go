@@ -104,7 +104,7 @@ func (a *App) alertFacts() func() alert.Facts {
 			if err != nil {
 				continue // the controller does not know the fleet yet
 			}
-			f.Nodes = append(f.Nodes, slices.DeleteFunc(nodes, func(n gateway.Node) bool { return a.fleets.Elsewhere(&n) })...)
+			f.Nodes = append(f.Nodes, slices.DeleteFunc(nodes, func(n gateway.Node) bool { return a.fleets.Elsewhere(&n) || a.fleets.Awaited(&n) })...)
 		}
 		switch {
 		case a.away():

@@ -56,6 +56,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(a.ops.serve)
 	if a.agents != nil {
 		run(a.whenStored(a.authorise))
+		run(a.whenStored(a.keepRoster))
 		g.Go(a.agents.serve)
 	}
 	a.log.Info("sluice serves", "node", a.cfg.Node, "version", version, "http", a.edges[0].ln.Addr().String(),

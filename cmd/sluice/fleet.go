@@ -16,7 +16,7 @@ import (
 
 func fleetCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "fleet", Short: "Show nginx fleets: what nodes should run, hold and run, and what differs"}
-	cmd.AddCommand(fleetList(), fleetNodes(), fleetDrift(), fleetSettle(), fleetDiff(), fleetDownload())
+	cmd.AddCommand(fleetList(), fleetNodes(), fleetDrift(), fleetSettle(), fleetAdopt(), fleetRevert(), fleetDiff(), fleetDownload())
 	cmd.AddCommand(fleetToken(), fleetRevoke(), fleetForget(), rolloutCommand(), fleetImport())
 	return cmd
 }
@@ -93,6 +93,10 @@ func fleetNodes() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if form, _ := cmd.Flags().GetString("output"); len(list) == 0 && form == "table" {
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "fleet %s has no nodes: make a token with `sluice fleet token %s` and start `sluice agent` beside an nginx\n", args[0], args[0])
+				return err
+			}
 			return show(cmd, list, func(row func(...any)) {
 				row("NODE", "STATE", "DESIRED", "ON DISK", "RUNNING", "ENDPOINTS", "NGINX", "REPORTED", "NOTE")
 				for _, n := range list {
@@ -123,7 +127,10 @@ func fleetOf(cmd *cobra.Command, c *client, node string) (string, error) {
 			}
 		}
 	}
-	if len(owners) != 1 {
+	if len(owners) == 0 {
+		return "", fmt.Errorf("no fleet has a node %q: `sluice fleet nodes FLEET` lists them; or say its fleet with --fleet", node)
+	}
+	if len(owners) > 1 {
 		return "", fmt.Errorf("%d fleets have a node %q (%s): say which with --fleet", len(owners), node, strings.Join(owners, ", "))
 	}
 	return owners[0], nil

@@ -37,6 +37,10 @@ func fleetDiff() *cobra.Command {
 					return err
 				}
 				for _, n := range list {
+					if n.Desired == "" && n.ReportedAt.IsZero() {
+						_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "%s: left out: not heard since the control plane was started\n", n.Node)
+						continue
+					}
 					queries = append(queries, url.Values{"node": {n.Node}})
 				}
 			}
@@ -107,7 +111,7 @@ func fleetDownload() *cobra.Command {
 					}
 				}
 			default:
-				return fmt.Errorf("name a node, or --fleet and --revision")
+				return fmt.Errorf("name a node, or a bundle with --fleet FLEET --revision DIGEST and no node")
 			}
 			if desired {
 				of = "desired:" + of

@@ -19,10 +19,12 @@ func groups(cmd *cobra.Command, c *client, fleet string) (gateway.FleetDrift, er
 }
 
 func fleetDrift() *cobra.Command {
+	var all bool
 	cmd := &cobra.Command{Use: "drift FLEET", Short: "Show which nodes are alike, and what was changed by hand on the others", Args: cobra.ExactArgs(1),
 		Long: "Show which nodes are alike in everything that their nginx loads, and what was changed by hand on\n" +
 			"the others, with the id of every hunk and who may have done it.\n\n" +
-			"Settle a hunk with sluice fleet settle.",
+			"Settle a hunk with sluice fleet settle. Differences that are rendered so, since the nodes have\n" +
+			"another nginx or a rollout is under way, are counted only; --all shows them.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := newClient(cmd)
 			if err != nil {
@@ -39,15 +41,16 @@ func fleetDrift() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			printDrift(cmd.OutOrStdout(), drift, list)
+			printDrift(cmd.OutOrStdout(), drift, list, all)
 			return nil
 		}}
+	cmd.Flags().BoolVar(&all, "all", false, "also what is rendered so")
 	outputFlag(cmd)
 	return cmd
 }
 
 // printDrift writes the report for people. Nothing that it writes to fails but the terminal.
-func printDrift(w io.Writer, d gateway.FleetDrift, list []gateway.Node) {
+func printDrift(w io.Writer, d gateway.FleetDrift, list []gateway.Node, all bool) {
 	_, _ = fmt.Fprintln(w, d.Summary)
 	for _, n := range list {
 		if text := mismatchText(n.Mismatch); text != "" {
@@ -64,13 +67,30 @@ func printDrift(w io.Writer, d gateway.FleetDrift, list []gateway.Node) {
 		}
 	}
 	for _, g := range d.Groups {
+		rendered := 0
 		for _, h := range g.Hunks {
+			if h.Kind == gateway.HunkRendered && !all {
+				rendered++
+				continue
+			}
 			printHunk(w, h)
+		}
+		if rendered > 0 {
+			_, _ = fmt.Fprintf(w, "\n%s: %d differences are rendered so, for another nginx or by a rollout; --all shows them\n", some(g.Nodes), rendered)
 		}
 	}
 	for _, n := range d.Unknown {
 		_, _ = fmt.Fprintf(w, "%s: its files have not arrived yet\n", n)
 	}
+}
+
+// some names the first nodes of many.
+func some(nodes []string) string {
+	const most = 5
+	if more := len(nodes) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(nodes[:most], ", "), more)
+	}
+	return strings.Join(nodes, ", ")
 }
 
 func printHunk(w io.Writer, h gateway.NodeHunk) {

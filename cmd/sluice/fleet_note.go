@@ -11,6 +11,12 @@ import (
 // nodeNote says in words what is wrong with a node, and what its agent went through.
 func nodeNote(n gateway.Node, now time.Time) string {
 	var notes []string
+	if n.Revoked {
+		notes = append(notes, "its certificates are revoked; `sluice fleet token "+n.Fleet+" --node "+n.Node+"` takes it back")
+	}
+	if n.State == gateway.NodeSilent && n.ReportedAt.IsZero() {
+		notes = append(notes, "not heard since the control plane was started")
+	}
 	switch n.Reason {
 	case gateway.ReasonNotLoaded:
 		notes = append(notes, "edited on disk, not loaded by nginx")

@@ -17,6 +17,7 @@ func TestNodeNote(t *testing.T) {
 	broken := load(gateway.NodeLoad{Reason: gateway.ReasonWouldNotStart})
 	broken.CheckError = "unknown directive"
 	for want, n := range map[string]gateway.Node{
+		"its certificates are revoked; `sluice fleet token f --node n` takes it back; not heard since the control plane was started": {State: gateway.NodeSilent, Revoked: true, NodeReport: gateway.NodeReport{Fleet: "f", Node: "n"}},
 		"":                                    {},
 		"edited on disk, not loaded by nginx": load(gateway.NodeLoad{Reason: gateway.ReasonNotLoaded}),
 		"edited by hand, and nginx has loaded it": load(gateway.NodeLoad{Reason: gateway.ReasonHandEdit}),

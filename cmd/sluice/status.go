@@ -79,6 +79,13 @@ func statusTable(row func(...any), s api.Status, problems []gateway.Problem) {
 		}
 		row("fleet check", text)
 	}
+	states := map[gateway.NodeState]int{}
+	for state, n := range s.Counts.Nodes {
+		states[gateway.NodeState(state)] = n
+	}
+	if len(states) > 0 {
+		row("nginx nodes", fleetSummary{States: states}.text())
+	}
 	row("problems", len(problems))
 	for _, p := range problems {
 		row("  "+p.Object.String(), strings.TrimSpace(p.Field+" "+p.Message))

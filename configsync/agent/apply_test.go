@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
@@ -233,4 +234,25 @@ func TestPrune(t *testing.T) {
 		t.Errorf("%d trees are kept, %v", len(trees), err)
 	}
 	s.restartable()
+}
+
+// TestOverwrittenEditComesBack: an edit that a later bundle has is not lost any more, as when two
+// edits are adopted one after the other.
+func TestOverwrittenEditComesBack(t *testing.T) {
+	s := newSite(t, true)
+	with := func(timeout string) *nginxconf.Tree { return s.tree("a.test", "proxy_read_timeout "+timeout+";") }
+	s.mustApply(with("7s"))
+	s.put(serverFile, []byte(with("9s").File(serverFile).Data))
+	s.mustApply(with("8s"))
+	if len(s.overwritten) != 1 {
+		t.Errorf("overwritten: %+v", s.overwritten)
+	}
+	s.mustApply(with("6s"))
+	if len(s.overwritten) != 1 {
+		t.Errorf("still overwritten: %+v", s.overwritten)
+	}
+	s.mustApply(with("9s"))
+	if len(s.overwritten) != 0 {
+		t.Errorf("the edit is back, and overwritten: %+v", s.overwritten)
+	}
 }

@@ -45,7 +45,7 @@ func (a *applier) carry(ctx context.Context, previous string, tree *nginxconf.Tr
 
 // carryFile brings the allowed edits of one file over and says whether there were any.
 func (a *applier) carryFile(previous string, before, tree *nginxconf.Tree, d gateway.FileDrift) (bool, error) {
-	edited, err := os.ReadFile(filepath.Join(a.disk.tree(previous), filepath.FromSlash(d.Path)))
+	edited, err := os.ReadFile(a.place(previous, d.Path))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return false, err
 	}
@@ -88,7 +88,7 @@ func (a *applier) lost(list []gateway.FileDrift, previous, digest string) []gate
 
 // normal is what a file of a tree means, and something else when it is not there.
 func (a *applier) normal(digest, path string) string {
-	b, err := os.ReadFile(filepath.Join(a.disk.tree(digest), filepath.FromSlash(path)))
+	b, err := os.ReadFile(a.place(digest, path))
 	if err != nil {
 		return "}"
 	}

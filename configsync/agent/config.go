@@ -84,7 +84,7 @@ type Config struct {
 // complete fills in defaults and checks what can't be guessed.
 func (c Config) complete() (Config, error) {
 	if u, err := url.Parse(c.Server); err != nil || u.Host == "" || u.Scheme != "https" {
-		return c, fmt.Errorf("server %q is not a URL: write it as https://HOST:PORT", c.Server)
+		return c, fmt.Errorf("server %q is not where agents are served: write https://HOST:PORT with the port of agents.address in the control plane's sluice.yaml, such as 9443. The port of the admin API, which SLUICE_SERVER means to other commands, is another one", c.Server)
 	}
 	c.Server = strings.TrimRight(c.Server, "/")
 	if c.Fleet == "" {

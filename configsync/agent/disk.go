@@ -73,7 +73,9 @@ func (d disk) sweep(conf string) error {
 	return err
 }
 
-// current is the digest of the tree that nginx would load, or "".
+// current is the digest of the tree that nginx would load, or "". One that somebody has removed
+// is none: nginx's include finds no files then, which is no error to nginx, and its next start
+// would serve nothing. So the bundle is applied again.
 func (d disk) current() string {
 	target, err := os.Readlink(d.link())
 	if err != nil {
@@ -82,6 +84,9 @@ func (d disk) current() string {
 	digest := filepath.Base(target)
 	if under(d.root, target) != d.tree(digest) {
 		return "" // pointed elsewhere by hand
+	}
+	if info, err := os.Stat(d.tree(digest)); err != nil || !info.IsDir() {
+		return ""
 	}
 	return digest
 }
@@ -108,6 +113,9 @@ func (d disk) readBundle(digest string) *nginxconf.Tree {
 func (d disk) stage(tree *nginxconf.Tree) error {
 	b, err := json.Marshal(tree)
 	if err != nil {
+		return err
+	}
+	if err := d.prepare(); err != nil { // somebody may have cleaned up
 		return err
 	}
 	if err := writeSecret(d.bundle(tree.Digest), b, d.half(atBundleHalf)); err != nil { // it may hold private keys

@@ -70,12 +70,40 @@ func (a *applier) places(digest string) nginxconf.Places {
 	return nginxconf.PlacesOf(gateway.NodeFacts{ConfPath: a.nginx.conf, TreePath: a.disk.link(), Listen: a.cfg.Listen, DigestListen: a.cfg.DigestListen}, digest)
 }
 
-// drifted compares the tree with the digest with its bundle. Without a bundle nothing is
+// drifted compares the tree with the digest with its bundle, and in mode full the file that
+// somebody has put in the place of the link to its nginx.conf. Without a bundle nothing is
 // known.
 func (a *applier) drifted(digest string, tree *nginxconf.Tree) ([]gateway.FileDrift, error) {
-	list, err := a.disk.drift(a.disk.tree(digest), tree, a.places(digest))
+	places := a.places(digest)
+	list, err := a.disk.drift(a.disk.tree(digest), tree, places)
 	if err != nil {
 		return nil, fmt.Errorf("compare tree %s with its bundle: %w", digest, err)
 	}
+	if !a.unlinked(digest) {
+		return list, nil
+	}
+	b, err := os.ReadFile(a.nginx.conf)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(d gateway.FileDrift) bool { return d.Path == nginxconf.MainFile }) // nginx does not load that one
+	if want := textOf(tree, nginxconf.MainFile); want != string(b) {
+		list = append(list, fileDrift(nginxconf.MainFile, "modified", want, string(b), places))
+		slices.SortFunc(list, func(a, b gateway.FileDrift) int { return strings.Compare(a.Path, b.Path) })
+	}
 	return list, nil
+}
+
+// unlinked says whether the tree on disk brings its own nginx.conf and nginx is started with
+// another one: sed -i, for one, puts a file in the place of a link.
+func (a *applier) unlinked(digest string) bool {
+	return digest != "" && digest == a.disk.current() && a.disk.full(digest) && !a.nginx.owned(a.disk)
+}
+
+// place is where nginx finds a file of a tree.
+func (a *applier) place(digest, path string) string {
+	if path == nginxconf.MainFile && a.unlinked(digest) {
+		return a.nginx.conf
+	}
+	return filepath.Join(a.disk.tree(digest), filepath.FromSlash(path))
 }

@@ -76,8 +76,19 @@ func TestModes(t *testing.T) {
 	if err := os.WriteFile(f.Conf, theirs, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	f.becomes(gateway.NodeDrifted, gateway.ReasonNotLoaded, func(n gateway.Node) error {
+		if len(n.Drift) != 1 || n.Drift[0].Path != nginxconf.MainFile || !strings.Contains(n.Drift[0].Diff, "+# theirs") {
+			return fmt.Errorf("drift %+v", n.Drift)
+		}
+		return nil
+	})
 	host = f.want()
-	f.settles(host, nil)
+	f.settles(host, func(n gateway.Node) error {
+		if !slices.ContainsFunc(n.Overwritten, func(d gateway.FileDrift) bool { return d.Path == nginxconf.MainFile }) {
+			return fmt.Errorf("nobody is told that a file was replaced: %+v", n.Overwritten)
+		}
+		return nil
+	})
 	if kept, err := os.ReadFile(d.kept()); err != nil || string(kept) != string(theirs) {
 		t.Errorf("kept is %q: %v", kept, err)
 	}

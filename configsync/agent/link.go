@@ -1,10 +1,13 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -116,12 +119,30 @@ func (l *link) sync(ctx context.Context, have protocol.SyncRequest) (protocol.Sy
 func (l *link) deliver(answer protocol.SyncResponse) {
 	select {
 	case older := <-l.out: // nobody took it
-		if answer.Settle == nil {
-			answer.Settle = older.Settle // it is said once
-		}
+		answer.Settle = both(older.Settle, answer.Settle)
 	default:
 	}
 	l.out <- answer
+}
+
+// both is what is to be settled after two answers of which nobody has taken the first: each edit
+// is said once, so what the newer one leaves out has not been carried out, but forgotten.
+func both(older, newer *protocol.Settle) *protocol.Settle {
+	if older == nil || newer == nil {
+		return cmp.Or(older, newer)
+	}
+	out := *newer
+	out.Revert = slices.Concat(older.Revert, newer.Revert)
+	slices.Sort(out.Revert)
+	out.Revert = slices.Compact(out.Revert)
+	out.Files = nil
+	for _, f := range older.Files {
+		if !slices.ContainsFunc(newer.Files, func(n protocol.SettleFile) bool { return reflect.DeepEqual(n, f) }) {
+			out.Files = append(out.Files, f)
+		}
+	}
+	out.Files = append(out.Files, newer.Files...)
+	return &out
 }
 
 func (l *link) upload(ctx context.Context) {

@@ -48,13 +48,16 @@ func (a *agent) observe(ctx context.Context) {
 		if err != nil {
 			a.cfg.Log.Warn("look for edits by hand", "error", err)
 		}
-		if seen.drift = a.owners.fill(ctx, list, a.disk.tree(seen.onDisk)); err == nil && len(list) == 0 {
+		if seen.drift = a.owners.fill(ctx, list, func(path string) string { return a.applier.place(seen.onDisk, path) }); err == nil && len(list) == 0 {
 			seen.files = files
 		}
 	}
 	seen.running, seen.answer, _ = a.applier.running(ctx) // an nginx that does not answer runs nothing of ours
 	a.live.expect(seen.running, seen.running != "" && seen.running == seen.onDisk && a.hasSets())
 	if seen.onDisk != before.onDisk {
+		if seen.onDisk == "" {
+			a.cfg.Log.Warn("the tree that nginx would load was removed by hand; it is applied again as soon as the control plane answers", "digest", before.onDisk)
+		}
 		seen.onDiskSince = now
 	}
 	if seen.running != before.running {

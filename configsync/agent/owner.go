@@ -37,13 +37,13 @@ type hostLogs struct {
 }
 
 // fill adds the owners to the files of a tree.
-func (o *owners) fill(ctx context.Context, list []gateway.FileDrift, dir string) []gateway.FileDrift {
+func (o *owners) fill(ctx context.Context, list []gateway.FileDrift, place func(string) string) []gateway.FileDrift {
 	if o.known == nil {
 		o.known = map[string]gateway.FileOwner{}
 	}
 	used := map[string]gateway.FileOwner{}
 	for i, d := range list {
-		path := filepath.Join(dir, filepath.FromSlash(d.Path))
+		path := place(d.Path)
 		info, err := os.Stat(path)
 		if err != nil {
 			continue // it is gone, and nobody is left to ask

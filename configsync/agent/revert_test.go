@@ -4,12 +4,18 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/sluice-gateway/sluice/configsync/agent/agenttest"
+	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 	"github.com/sluice-gateway/sluice/configsync/protocol"
+	"github.com/sluice-gateway/sluice/gateway/certtest"
 )
 
 func (s *site) agent() *agent {
@@ -54,6 +60,15 @@ func TestRevert(t *testing.T) {
 	}
 	if len(a.results) != len(ids) || a.results[0].Error != "" {
 		t.Errorf("results %+v", a.results)
+	}
+
+	if err := os.RemoveAll(filepath.Join(s.disk.tree(digest), "servers")); err != nil {
+		t.Fatal(err)
+	}
+	ids = all()
+	a.settle(context.Background(), protocol.Settle{Revert: ids})
+	if left := s.hunks(); len(ids) == 0 || len(left) != 0 {
+		t.Errorf("a folder was removed: of %v are left %+v, %+v", ids, left, a.results)
 	}
 
 	hunks := s.edit(serverFile, "return 503;", "return 418;\n        default_type text/plain;")
@@ -120,4 +135,71 @@ func TestForeign(t *testing.T) {
 		t.Errorf("the mode is %v %v", info.Mode(), err)
 	}
 	s.restartable()
+}
+
+// TestRevertKey: a private key comes back as a whole, for its owner's eyes only, whatever was
+// done to it.
+func TestRevertKey(t *testing.T) {
+	s := newSite(t, true)
+	ca := certtest.NewCA(t, "ca", time.Now())
+	pair, other := ca.Issue(t, time.Now(), "shop.test"), ca.Issue(t, time.Now(), "shop.test")
+	s.mustApply(s.secureTree(agenttest.FreeAddress(t), pair))
+	a := s.agent()
+	key := filepath.Join(s.disk.link(), "certs", "acme.shop.key")
+	for name, damage := range map[string]func() error{
+		"removed":        func() error { return os.Remove(key) },
+		"mode":           func() error { return os.Chmod(key, 0o644) },
+		"another":        func() error { return os.WriteFile(key, []byte(other.Key), 0o600) },
+		"another's mode": func() error { return errors.Join(os.WriteFile(key, []byte("x"), 0o600), os.Chmod(key, 0o666)) },
+	} {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, h := range s.hunks() {
+			ids = append(ids, h.ID)
+		}
+		a.settle(context.Background(), protocol.Settle{Revert: ids})
+		if left := s.hunks(); len(ids) == 0 || len(left) != 0 {
+			t.Errorf("%s: of %v are left %+v, %+v", name, ids, left, a.results)
+		}
+		if info, err := os.Stat(key); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		} else if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: mode %v", name, info.Mode())
+		}
+	}
+}
+
+// TestRevertMain: in mode full, what somebody has put in the place of the link to nginx.conf is an
+// edit like any other, and the link comes back.
+func TestRevertMain(t *testing.T) {
+	s := newSite(t, true)
+	own, err := os.ReadFile(s.Conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := s.tree("a.test", "")
+	tree.Files = append(tree.Files, nginxconf.File{Path: nginxconf.MainFile, Data: string(own)})
+	slices.SortFunc(tree.Files, func(a, b nginxconf.File) int { return strings.Compare(a.Path, b.Path) })
+	tree.Seal()
+	s.mustApply(tree)
+	a := s.agent()
+	if !s.nginx.owned(s.disk) || len(s.hunks()) != 0 {
+		t.Fatalf("nginx.conf is no link, or has %+v", s.hunks())
+	}
+	edited := strings.Replace(string(own), "worker_connections", "multi_accept on; worker_connections", 1)
+	if err := errors.Join(os.Remove(s.Conf), os.WriteFile(s.Conf, []byte(edited), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	hunks := s.hunks()
+	if len(hunks) != 1 || hunks[0].Path != nginxconf.MainFile || hunks[0].Directive != "multi_accept" {
+		t.Fatalf("hunks %+v", hunks)
+	}
+	a.settle(context.Background(), protocol.Settle{Revert: []string{hunks[0].ID}})
+	if left := s.hunks(); len(left) != 0 || !s.nginx.owned(s.disk) {
+		t.Errorf("left %+v, results %+v, owned %v", left, a.results, s.nginx.owned(s.disk))
+	}
+	s.restartable()
+	s.runs(tree.Digest)
 }

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -24,7 +26,8 @@ type rewrite struct {
 	before []byte
 	gone   bool // there was no file before
 	after  []byte
-	remove bool // there shall be none after
+	remove bool        // there shall be none after
+	perm   os.FileMode // of a file that holds a private key; 0: as it is
 	hunks  []string
 }
 
@@ -50,6 +53,9 @@ func (a *agent) settle(ctx context.Context, s protocol.Settle) {
 	if err == nil {
 		err = a.rewriteAll(ctx, list)
 	}
+	if err == nil {
+		err = a.relink()
+	}
 	for _, r := range list {
 		a.settled(r.hunks, err)
 	}
@@ -74,7 +80,7 @@ func (a *agent) treeRewrites(revert []string) ([]rewrite, error) {
 	var list []rewrite
 	places := a.applier.places(digest)
 	for _, d := range files {
-		r := rewrite{path: filepath.Join(a.disk.tree(digest), filepath.FromSlash(d.Path))}
+		r := rewrite{path: a.applier.place(digest, d.Path)}
 		for _, h := range d.Hunks {
 			if slices.Contains(revert, h.ID) {
 				r.hunks = append(r.hunks, h.ID)
@@ -87,9 +93,15 @@ func (a *agent) treeRewrites(revert []string) ([]rewrite, error) {
 		if r.gone = errors.Is(err, os.ErrNotExist); err != nil && !r.gone {
 			return nil, err
 		}
-		base := nginxconf.NewSide(d.Path, textOf(tree, d.Path), places)
-		text, _ := nginxconf.Splice(d.Path, base, base, nginxconf.NewSide(d.Path, string(r.before), places), func(h gateway.Hunk) bool { return !slices.Contains(revert, h.ID) })
-		r.after, r.remove = []byte(text), text == "" && tree.File(d.Path) == nil
+		text, file := textOf(tree, d.Path), tree.File(d.Path)
+		if file != nil && file.Mode != 0 {
+			r.perm = file.Perm()
+		}
+		if r.perm == 0 && !nginxconf.HasSecret(string(r.before)) { // hunks of secrets are those of fingerprints: such a file comes back as a whole
+			base := nginxconf.NewSide(d.Path, text, places)
+			text, _ = nginxconf.Splice(d.Path, base, base, nginxconf.NewSide(d.Path, string(r.before), places), func(h gateway.Hunk) bool { return !slices.Contains(revert, h.ID) })
+		}
+		r.after, r.remove = []byte(text), text == "" && file == nil
 		list = append(list, r)
 	}
 	return list, nil
@@ -117,7 +129,7 @@ func (a *agent) rewriteAll(ctx context.Context, list []rewrite) error {
 	var err error
 	for _, r := range list {
 		if err == nil {
-			err = replaceFile(r.path, r.after, r.remove)
+			err = replaceFile(r.path, r.after, r.remove, r.perm)
 		}
 	}
 	if err == nil {
@@ -129,26 +141,33 @@ func (a *agent) rewriteAll(ctx context.Context, list []rewrite) error {
 		err = fmt.Errorf("nginx refuses the files without the edit, so they are left as they were: %s", e.message)
 	}
 	for _, r := range list {
-		err = errors.Join(err, replaceFile(r.path, r.before, r.gone))
+		err = errors.Join(err, replaceFile(r.path, r.before, r.gone, r.perm))
 	}
 	return err
 }
 
-// replaceFile writes a file in one step and keeps its owner and mode, or removes it. A
-// symlink stays one.
-func replaceFile(path string, data []byte, remove bool) error {
+// replaceFile writes a file in one step and keeps its owner and, with perm 0, its mode, or
+// removes it. A symlink stays one. Folders that are gone come back.
+func replaceFile(path string, data []byte, remove bool, perm os.FileMode) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
 	if remove {
-		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		err := os.Remove(path)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			return nil
+		case err != nil:
 			return err
 		}
 		return syncDir(filepath.Dir(path))
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return writeFile(path, data, nil)
+		if err := makeDir(filepath.Dir(path)); err != nil {
+			return err
+		}
+		return writeAs(path, data, cmp.Or(perm, 0o644), nil)
 	}
 	if err != nil {
 		return err
@@ -161,12 +180,41 @@ func replaceFile(path string, data []byte, remove bool) error {
 	if owner, ok := info.Sys().(*syscall.Stat_t); ok {
 		err = errors.Join(err, tmp.Chown(int(owner.Uid), int(owner.Gid)))
 	}
-	err = errors.Join(err, tmp.Chmod(info.Mode().Perm()), tmp.Sync(), tmp.Close())
+	err = errors.Join(err, tmp.Chmod(cmp.Or(perm, info.Mode().Perm())), tmp.Sync(), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(tmp.Name()))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// relink makes nginx.conf the link again when it says what the tree's own does.
+func (a *agent) relink() error {
+	if !a.applier.unlinked(a.disk.current()) {
+		return nil
+	}
+	is, err := os.ReadFile(a.nginx.conf)
+	if err != nil {
+		return err
+	}
+	if want, err := os.ReadFile(a.disk.main()); err != nil || !bytes.Equal(is, want) {
+		return err
+	}
+	return a.nginx.replaceMain(func(tmp string) error { return os.Symlink(a.disk.main(), tmp) })
+}
+
+// makeDir makes a folder that somebody has removed, with those above it.
+func makeDir(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := makeDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o755); err != nil {
+		return err
 	}
 	return syncDir(filepath.Dir(path))
 }

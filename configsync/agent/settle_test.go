@@ -154,7 +154,7 @@ func TestOwner(t *testing.T) {
 			t.Fatal(err)
 		}
 		o := owners{logs: hostLogs{authLog: log, run: c.run}}
-		got := o.fill(context.Background(), []gateway.FileDrift{{Path: "shop.conf"}, {Path: "gone.conf"}}, dir)
+		got := o.fill(context.Background(), []gateway.FileDrift{{Path: "shop.conf"}, {Path: "gone.conf"}}, func(path string) string { return filepath.Join(dir, path) })
 		if got[0].Owner == nil || got[0].Owner.Hint != c.want || !got[0].Owner.Modified.Equal(at) || got[0].Owner.UID != os.Getuid() || got[1].Owner != nil {
 			t.Errorf("%s: got %+v, want the hint %q", c.name, got[0].Owner, c.want)
 		}

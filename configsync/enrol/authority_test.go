@@ -302,6 +302,26 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+func TestMembers(t *testing.T) {
+	s := newSite(t)
+	for _, name := range []string{"n1", "n2", "n3"} {
+		if _, err := s.apply(s.token("shared", name), node("shared", name), newApplicant(t)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(s.Revoke(t.Context(), "shared", "n2"), s.Forget(t.Context(), "shared", "n3")); err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.Members(t.Context())
+	got := map[Member]bool{}
+	for _, m := range list {
+		got[m] = true
+	}
+	if err != nil || len(list) != 2 || !got[Member{node("shared", "n1"), false}] || !got[Member{node("shared", "n2"), true}] {
+		t.Errorf("%v %+v", err, list)
+	}
+}
+
 // Certificates that don't count, each with its reason.
 func TestGuard(t *testing.T) {
 	s := newSite(t)

@@ -65,6 +65,10 @@ func (b *locationBody) write(w *writer) {
 func (r *renderer) override(b *locationBody, route *gateway.EffectiveRoute) {
 	for _, text := range route.Nginx {
 		for _, d := range r.accepted(text) {
+			if why := b.idle(d.Name()); why != "" {
+				r.problem(text.Override, "spec.nginx", "nginx_no_effect", "Line %d: %s", d.Line(), why)
+				continue
+			}
 			words := append([]string{d.Name()}, d.Args()...)
 			b.set(ownedStmt{words: words, owner: text.Override})
 		}

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 )
 
 // Files is where configuration is read from.
@@ -96,7 +98,7 @@ func Archive(r io.Reader, main, treePath string) (Files, error) {
 	if err != nil {
 		return Files{}, fmt.Errorf("read the node's files: %w", err)
 	}
-	files, total := map[string][]byte{}, 0
+	files, total, rendered := map[string][]byte{}, 0, false
 	for t := tar.NewReader(zip); ; {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
@@ -110,12 +112,16 @@ func Archive(r io.Reader, main, treePath string) (Files, error) {
 			return Files{}, fmt.Errorf("read %s of the node: %w", h.Name, err)
 		}
 		// The rendered tree is left aside, whatever its size.
+		rendered = rendered || h.Name == "tree/"+nginxconf.MainFile
 		if rest, own := strings.CutPrefix(h.Name, "root/"); own {
 			if total += len(data); total > maxBytes {
 				return Files{}, errTooLarge
 			}
 			files["/"+rest] = data
 		}
+	}
+	if files[main] == nil && rendered {
+		return Files{}, fmt.Errorf("everything that nginx loads there is rendered from objects already (mode full): to import what stood there before, run sluice fleet import --from %s on the node", path.Join(path.Dir(treePath), "nginx.conf.kept"))
 	}
 	out := Memory(main, files)
 	out.Skip = treePath

@@ -49,7 +49,10 @@ type Note struct {
 func (n Note) String() string {
 	var b strings.Builder
 	if n.File != "" {
-		fmt.Fprintf(&b, "%s:%d: ", n.File, n.Line)
+		if b.WriteString(n.File); n.Line > 0 {
+			fmt.Fprintf(&b, ":%d", n.Line)
+		}
+		b.WriteString(": ")
 	}
 	fmt.Fprintf(&b, "%s: %s: %s.", n.Kind, n.Text, n.Why)
 	if n.Do != "" {

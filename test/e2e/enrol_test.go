@@ -223,6 +223,15 @@ func (s *instance) revokes(m mirror, next string, cmd *exec.Cmd) {
 	if err := again.Wait(); err != nil {
 		t.Errorf("the agent ended with %v", err)
 	}
+	s.kill()
+	s.launch()
+	until(t, 30*time.Second, "a node that did not report to the new process in the list", func() error {
+		out, err := s.command("fleet", "nodes", "shared")
+		if err == nil && (!strings.Contains(out, m.name) || !strings.Contains(out, "silent") || !strings.Contains(out, "not heard since the control plane was started")) {
+			err = errors.New(out)
+		}
+		return err
+	})
 	if out, err := s.command("fleet", "forget", m.name); err != nil {
 		t.Errorf("sluice fleet forget: %v %s", err, out)
 	}

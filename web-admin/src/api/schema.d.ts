@@ -1357,7 +1357,7 @@ export interface components {
             /** @description Names the condition, and is the same as long as it lasts and when it comes again. */
             id: string;
             /** @enum {string} */
-            kind: "endpoint_out" | "service_bad" | "panic" | "source_down" | "store_down" | "drift" | "rollout_failed" | "node_silent" | "certificate" | "shrink_held" | "sample";
+            kind: "endpoint_out" | "service_bad" | "panic" | "source_down" | "store_down" | "drift" | "rollout_failed" | "node_silent" | "nginx_down" | "certificate" | "shrink_held" | "sample";
             /** @enum {string} */
             severity: "warning" | "critical";
             resolved: boolean;
@@ -2847,6 +2847,8 @@ export interface components {
             failed?: components["schemas"]["ApplyFailure"];
             /** @description Files that differ from the bundle the node was told to run. */
             drift?: components["schemas"]["FileDrift"][];
+            /** @description Its certificates are refused, so its agent can not report. A new enrolment token takes it back. */
+            revoked?: boolean;
             /** @description Edits by hand that a later bundle has replaced. */
             overwritten?: components["schemas"]["FileDrift"][];
             /** @description What nginx says when the files on disk would not load: a restart would fail now. */

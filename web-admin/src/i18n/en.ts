@@ -128,6 +128,7 @@ export const en = {
     drift: 'drift',
     rollout_failed: 'rollout failed',
     node_silent: 'node silent',
+    nginx_down: 'nginx down',
     certificate: 'certificate',
     shrink_held: 'endpoints lost',
     sample: 'sample',

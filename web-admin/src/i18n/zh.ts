@@ -130,6 +130,7 @@ export const zh: typeof en = {
     drift: '配置漂移',
     rollout_failed: '下发失败',
     node_silent: '节点失联',
+    nginx_down: 'nginx 未运行',
     certificate: '证书到期',
     shrink_held: '端点骤减',
     sample: '示例',
