@@ -180,7 +180,7 @@ func TestClusterWithTLSAndPassword(t *testing.T) {
 		edit func(*store.EtcdConfig)
 		want []string
 	}{
-		"wrong password": {func(e *store.EtcdConfig) { e.PasswordFile = password("wrong") }, []string{"log in to etcd at https://127.0.0.1:", "check store.etcd username and passwordFile"}},
+		"wrong password": {func(e *store.EtcdConfig) { e.PasswordFile = password("wrong") }, []string{"log in to etcd at https://127.", "check store.etcd username and passwordFile"}},
 		"empty password": {func(e *store.EtcdConfig) { e.PasswordFile = password("") }, []string{"passwordFile", "is empty"}},
 		"no password":    {func(e *store.EtcdConfig) { e.Username, e.PasswordFile = "", "" }, []string{"check store.etcd username and passwordFile"}},
 		"no permission":  {func(e *store.EtcdConfig) { e.Username, e.PasswordFile = "guest", password("guest") }, []string{"permission denied", `grant user "guest" read and write on the prefix /sluice/`}},

@@ -157,11 +157,15 @@ func (c *Cluster) Restart(t testing.TB, members ...int) {
 	c.await(t, started...)
 }
 
+// ownIP is an address of this process in 127/8: a connection that somebody opens has one of the
+// ports of 127.0.0.1, and would keep a member from coming back to its own.
+var ownIP = fmt.Sprintf("127.%d.%d.254", 1+os.Getpid()/250%250, 1+os.Getpid()%250)
+
 // freeURL reserves a loopback port for a moment. etcd has to know the ports of all members
 // before the first one starts, so it cannot choose them itself.
 func freeURL(t testing.TB, scheme string) url.URL {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := net.Listen("tcp", ownIP+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
