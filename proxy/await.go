@@ -66,10 +66,8 @@ func (x *exchange) acceptable() *http1.Error {
 
 // readUp reads more of the answer's head.
 func (x *exchange) readUp() error {
-	first := x.up.n == 0
 	for by := x.slice(x.sentAt); ; by = x.slice(socket.Now()) {
-		n, err := x.link.readHead(x.up.free(), by, first)
-		first = false
+		n, err := x.link.readHead(x.up.free(), by)
 		if err == nil {
 			x.up.n += n
 			return nil
@@ -77,7 +75,7 @@ func (x *exchange) readUp() error {
 		if err = x.waitOn(err, x.sentAt); errors.Is(err, errSlowUpstream) {
 			// Time may have passed while this process was stopped, and the answer be there.
 			var late error
-			if n, late = x.link.readHead(x.up.free(), socket.Now()+lastLook, false); late == nil {
+			if n, late = x.link.readHead(x.up.free(), socket.Now()+lastLook); late == nil {
 				x.up.n += n
 				return nil
 			}
@@ -113,6 +111,8 @@ func (x *exchange) waitOn(err error, since int64) error {
 		since = max(since, x.upload.progress.Load())
 	}
 	switch {
+	case errors.Is(err, socket.ErrUnsent):
+		return errNoAnswer
 	case !errors.Is(err, socket.ErrTimeout):
 		switch {
 		case errors.Is(err, socket.ErrInterrupted) && x.front.gone():

@@ -85,7 +85,7 @@ func (c *conn) serve() {
 			c.serveHTTP2(first)
 			return
 		}
-		if !c.readHead() || !c.exchange() {
+		if !c.readHead() || !c.exchange(false) {
 			return
 		}
 	}
@@ -164,7 +164,7 @@ func (c *conn) await() bool {
 	c.rest(c.readyAt)
 	err := socket.ErrInterrupted
 	for end := c.readyAt + c.p.times.idle; !c.p.closing.Load(); { // else drain may have come by before rest
-		if err = c.s.Serve(c); !errors.Is(err, socket.ErrTimeout) {
+		if err = c.s.ServeAlone(c); !errors.Is(err, socket.ErrTimeout) {
 			break
 		}
 		end = max(end, c.endedAt+c.p.times.idle)
@@ -220,7 +220,7 @@ func (c *conn) Take(n int) (more bool) {
 	if bad != nil || !done || r.WebSocket || r.Framing != http1.NoBody && (r.Framing != http1.Length || r.Length > int64(c.in.buf.n-r.Size)) {
 		return false
 	}
-	if !c.exchange() {
+	if !c.exchange(true) {
 		c.over = true
 		return false
 	}
@@ -290,13 +290,14 @@ func (c *conn) readHead() bool {
 }
 
 // exchange serves the request whose head has been parsed. It reports whether the
-// connection can take another one.
-func (c *conn) exchange() bool {
+// connection can take another one. prompt: the head did not take its time.
+func (c *conn) exchange(prompt bool) bool {
 	x := c.in.spare
 	if c.in.spare = nil; x == nil {
 		x = exchanges.Get().(*exchange)
 	}
 	x.begin(c, c, c.readyAt)
+	x.prompt = prompt
 	x.toClient.s, x.toClient.stall = c.s, c.p.times.write
 	c.s.SetWriteDeadline(x.startedAt + c.p.times.write)
 	c.x = x

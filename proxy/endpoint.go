@@ -32,7 +32,7 @@ type endpoint struct {
 }
 
 func newEndpoint(k gateway.EndpointKey, maxIdle int) *endpoint {
-	return &endpoint{key: k, label: k.Upstream.String(), pool: pool.New[*socket.Conn](maxIdle)}
+	return &endpoint{key: k, label: k.Upstream.String(), pool: pool.New(maxIdle, socket.Quiet)}
 }
 
 // close closes the connections that wait, and the others when they come back. What is under way

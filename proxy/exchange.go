@@ -50,6 +50,7 @@ type exchange struct {
 	slot                *limiter   // where the exchange has a place; nil: nowhere
 	queued              int64      // nanoseconds that it waited for one
 	late                bool       // startedAt is some time ago
+	prompt              bool       // startedAt is when the whole head was there
 	copy                *duplicate // for the route's mirror; nil: there is none
 	duplicate           bool       // this is such a copy: nobody counts or logs it
 	progress            *progress  // where the exchange is counted under progressKey; nil: nowhere
@@ -267,10 +268,12 @@ func (x *exchange) ask() error {
 		x.hold()
 		n, err := x.send()
 		if err == nil {
-			err = x.awaitHead()
-		}
-		if err == nil {
-			return nil
+			if err = x.awaitHead(); err == nil {
+				return nil
+			}
+			if x.whole && x.link.conn != nil {
+				n = max(n, x.link.conn.Asked())
+			}
 		}
 		x.letGo()
 		again := x.whole && !x.replayed && x.rot.attempts > 1 && (errors.Is(err, errRefused) ||
@@ -348,7 +351,7 @@ func (x *exchange) send() (int, error) {
 	if !x.whole {
 		return 1, x.startUpload()
 	}
-	n, err := uc.Write2(x.toUp.out, x.small)
+	n, err := uc.Ask(x.toUp.out, x.small)
 	if err != nil && n > 0 && !errors.Is(err, socket.ErrTimeout) {
 		return n, nil // the answer may have come early; reading tells
 	}

@@ -54,6 +54,7 @@ func (c *conn) serveStream(st *http2.Stream) {
 		runtime.Gosched() // what came behind the head may be the whole body
 	}
 	x := newExchange(c, f, socket.Now())
+	x.prompt = true
 	defer func() {
 		if c.survived(recover()) {
 			x.abandon() // and nothing of it is used again

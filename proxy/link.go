@@ -33,16 +33,12 @@ func (l *link) interruptWrite() {
 	}
 }
 
-// readHead reads bytes of the answer's head until the deadline. first: nothing of it was
-// waited for yet.
-func (l *link) readHead(p []byte, by int64, first bool) (int, error) {
+// readHead reads bytes of the answer's head until the deadline.
+func (l *link) readHead(p []byte, by int64) (int, error) {
 	if l.stream != nil {
 		return l.stream.ReadHead(p, by)
 	}
 	l.conn.SetReadDeadline(by)
-	if first {
-		return l.conn.ReadSoon(p)
-	}
 	return l.conn.Read(p)
 }
 

@@ -12,27 +12,44 @@ type Conn interface {
 // Pool holds idle connections, the one used last on top, so that the others grow old and a
 // quiet time closes them.
 type Pool[C Conn] struct {
-	max int
+	max  int
+	look func(conns []C, quiet []bool)
 
 	mu     sync.Mutex
-	idle   []entry[C] // guarded by mu; oldest first
-	closed bool       // guarded by mu
+	idle   []entry[C]       // guarded by mu; oldest first
+	closed bool             // guarded by mu
+	ahead  int              // guarded by mu: how many are looked at together
+	looked int64            // guarded by mu: when that was done last
+	conns  [MostAtOnce]C    // guarded by mu: for look
+	quiet  [MostAtOnce]bool // guarded by mu: for look
 }
 
 type entry[C Conn] struct {
 	conn C
 	at   int64
+	seen int64 // when it was looked at; 0: not since it came back
 }
 
-// New makes a pool that keeps at most limit idle connections.
-func New[C Conn](limit int) *Pool[C] { return &Pool[C]{max: limit} }
+// MostAtOnce is how many connections are looked at together at the most.
+const MostAtOnce = 16
+
+// freshFor is how long a look is good for, nanoseconds: much less than a request and its answer take.
+const freshFor = 50_000
+
+// New makes a pool that keeps at most limit idle connections. look says of several connections, of
+// MostAtOnce at the most and without waiting, that they are open and nothing has arrived; a false
+// is looked into by Alive. nil: there is no such thing.
+func New[C Conn](limit int, look func(conns []C, quiet []bool)) *Pool[C] {
+	return &Pool[C]{max: limit, look: look, ahead: 1}
+}
 
 // Get takes the connection that was used last. Those that turn out to be dead are closed, and
 // those on which something has arrived that nobody asked for: it would be read as the next
-// answer. The look is a system call that every reuse pays, since a stray answer may come at
-// any moment.
-// now and idle (how long a connection may have waited) are nanoseconds.
-func (p *Pool[C]) Get(now, idle int64) (c C, ok bool) {
+// answer. The look is a system call, and a stray answer may come at any moment: so every reuse
+// pays for one, or for its share of one at several connections, at most 50 us before.
+// now and idle (how long a connection may have waited) are nanoseconds. prompt: now is the time, and
+// the request can be sent again.
+func (p *Pool[C]) Get(now, idle int64, prompt bool) (c C, ok bool) {
 	for {
 		p.mu.Lock()
 		n := len(p.idle)
@@ -40,16 +57,54 @@ func (p *Pool[C]) Get(now, idle int64) (c C, ok bool) {
 			p.mu.Unlock()
 			return c, false
 		}
+		quiet := false
+		if prompt && p.look != nil {
+			if quiet = p.idle[n-1].fresh(now); !quiet {
+				quiet = p.lookAhead(now)
+			}
+		}
 		e := p.idle[n-1]
 		p.idle[n-1] = entry[C]{}
 		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
-		waited := now - e.at
-		if waited < idle && e.conn.Alive() {
+		if now-e.at < idle && (quiet || e.conn.Alive()) {
 			return e.conn, true
 		}
 		_ = e.conn.Close() // its failure has no one to tell
 	}
+}
+
+// fresh says that a look was good and is not long ago.
+func (e *entry[C]) fresh(now int64) bool {
+	since := now - e.seen
+	return e.seen != 0 && since >= 0 && since < freshFor
+}
+
+// lookAhead looks at the connections that will be wanted next, as many as were wanted lately while
+// a look was good, and says whether the first of them is quiet. mu is held.
+func (p *Pool[C]) lookAhead(now int64) bool {
+	if since := now - p.looked; since >= 0 && since < freshFor {
+		p.ahead = min(2*p.ahead, MostAtOnce)
+	} else {
+		p.ahead = max(p.ahead/2, 1)
+	}
+	p.looked = now
+	k := min(p.ahead, len(p.idle))
+	if k == 1 {
+		return false // Alive costs the same
+	}
+	top := p.idle[len(p.idle)-k:]
+	for i := range top {
+		p.conns[i], p.quiet[i] = top[i].conn, false
+	}
+	p.look(p.conns[:k], p.quiet[:k])
+	for i := range top {
+		if top[i].seen = 0; p.quiet[i] {
+			top[i].seen = now
+		}
+	}
+	clear(p.conns[:k])
+	return p.quiet[k-1]
 }
 
 // Put gives a connection back. It is closed when the pool is full or closed.
@@ -60,7 +115,7 @@ func (p *Pool[C]) Put(c C, now int64) {
 		_ = c.Close()
 		return
 	}
-	p.idle = append(p.idle, entry[C]{c, now})
+	p.idle = append(p.idle, entry[C]{conn: c, at: now})
 	p.mu.Unlock()
 }
 

@@ -39,8 +39,8 @@ type Conn struct {
 	queue   int32            // of them, those that the peer had not taken at the last look
 	held    int32            // the descriptor, as long as it is known to stay open; else none
 	one     [1]byte
-	soon    soon
-	waited  bool // the last read had to wait
+	asking  bool // the next read writes src first
+	alone   bool // see ServeAlone
 	done    bool // handler wants no more, or err has come
 	cut     bool // Close resets
 }

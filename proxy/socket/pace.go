@@ -82,7 +82,6 @@ func (c *Conn) PaceWrites(p *Pace) {
 
 // waitRead begins a wait for bytes.
 func (c *Conn) waitRead() {
-	c.waited = true
 	if c.in.pace.counts() {
 		c.in.pace.begin(Now())
 	}

@@ -29,6 +29,21 @@ func rawPeekInto(fd uintptr, b []byte) (int, syscall.Errno) {
 	return int(n), errno
 }
 
+// pollfd is struct pollfd of poll(2).
+type pollfd struct {
+	fd              int32
+	events, revents int16
+}
+
+const pollIn, pollHangUp = 0x1, 0x2000 // POLLIN, POLLRDHUP; errors are told unasked
+
+// rawPoll says without waiting what there is of the descriptors' events.
+func rawPoll(list []pollfd) syscall.Errno {
+	var now syscall.Timespec
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&list[0])), uintptr(len(list)), uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+	return errno
+}
+
 // halfClosed says whether the peer has sent its FIN, read or not.
 func halfClosed(fd uintptr) bool {
 	const timeWait = 6 // of the kernel's TCP states; this one and those after it have seen a FIN or a reset

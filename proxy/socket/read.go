@@ -65,21 +65,33 @@ func (c *Conn) Serve(h Handler) error {
 		}
 	}
 	c.handler = h
-	var err error
+	defer func() { c.handler, c.alone = nil, false }()
 	if c.low != nil {
-		err = c.serveTLS()
-	} else {
-		_, err = c.readSocket()
+		return c.serveTLS()
 	}
-	c.handler = nil
+	_, err := c.readSocket()
 	return err
+}
+
+// ServeAlone is Serve where nobody but h, within Take, writes to the connection: such writes are
+// cheaper.
+func (c *Conn) ServeAlone(h Handler) error {
+	c.alone = true
+	return c.Serve(h)
 }
 
 // readSocket reads below TLS, into dst.
 func (c *Conn) readSocket() (n int, err error) {
 	for {
 		if c.raw != nil {
-			if err = c.raw.Read(c.readFn); err == nil {
+			err = c.raw.Read(c.readFn)
+			if err == nil && c.asking {
+				if err = c.askOn(); err == nil {
+					continue
+				}
+				return 0, err
+			}
+			if err == nil {
 				n, err = c.n, c.err
 			}
 		} else {
@@ -129,6 +141,9 @@ func (c *Conn) armRead() {
 // tryRead is called by the runtime with the descriptor, first at once and then whenever it
 // may be readable. It returns false to wait.
 func (c *Conn) tryRead(fd uintptr) bool {
+	if c.asking {
+		return c.tryAsk(fd)
+	}
 	if c.handler != nil {
 		c.dst = c.handler.Borrow()
 	}
@@ -147,10 +162,7 @@ func (c *Conn) tryRead(fd uintptr) bool {
 				return true
 			}
 			short := n < len(c.dst)
-			c.held = int32(fd) // RawConn keeps it open until this returns
-			more := c.handler.Take(n)
-			c.held = none
-			if !more {
+			if !c.take(fd, n) {
 				c.n, c.err = 0, nil
 				return true
 			}
@@ -169,6 +181,17 @@ func (c *Conn) tryRead(fd uintptr) bool {
 		c.n, c.err = 0, os.NewSyscallError("read", errno)
 		return true
 	}
+}
+
+// take hands n bytes to the handler. RawConn keeps the descriptor open meanwhile.
+func (c *Conn) take(fd uintptr, n int) bool {
+	if !c.alone {
+		return c.handler.Take(n)
+	}
+	c.held = int32(fd)
+	more := c.handler.Take(n)
+	c.held = none
+	return more
 }
 
 // wait begins a wait, without the buffer if it was borrowed.
@@ -265,9 +288,13 @@ func (c *Conn) tryAhead(fd uintptr) bool {
 			return true
 		}
 		l.from, l.to = 0, n
-		c.held = int32(fd)
+		if c.alone {
+			c.held = int32(fd)
+		}
 		more := c.pump(never)
-		c.held = none
+		if c.alone {
+			c.held = none
+		}
 		if !more {
 			return true
 		}
