@@ -43,7 +43,7 @@ func (r *renderer) choices(p gateway.Place) []choice {
 		path, ok := r.locationPath(rule.Route, rule.Path.Exact+rule.Path.Prefix)
 		tests, unsure := r.testsOf(&rule.Conditions)
 		if unsure != "" {
-			r.problem(routeRef(rule.Route), "spec.match", "not_portable", "nginx can't tell whether a request meets the conditions of %s%s of %s, and answers 503 where it may: %s", rule.Path, clip(rule.Conditions.String()), r.claim, unsure)
+			r.problem(routeRef(rule.Route), "spec.match", "not_portable", "nginx can't tell whether a request meets the conditions of %s%s of %s, and answers 503 where it may: %s", rule.Path, clip(rule.String()), r.claim, unsure)
 		}
 		c := choice{tests: tests, to: jump{route: rule.Route, path: strings.TrimRight(path, "/"), closed: unsure != "" || !ok}}
 		if list = append(list, c); len(tests) == 0 {
@@ -103,6 +103,9 @@ func (g *group) with(tests []test) []test {
 
 // picks writes a file for a host with the maps of its places.
 func (r *renderer) picks(h *gateway.Host) {
+	if !slices.ContainsFunc(h.Rules, func(rule gateway.Rule) bool { return rule.Any() }) {
+		return
+	}
 	w := newWriter("matches/"+encodeName(h.Tenant, "-")+"."+encodeName(h.Name, "-.")+".conf", tenantRef(h.Tenant))
 	w.comment(commentName(tenantRef(h.Tenant)) + ", host " + h.Name)
 	empty, seen := w.line, map[test]bool{}

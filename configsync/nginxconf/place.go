@@ -102,7 +102,8 @@ func (r *renderer) picker(w *writer, groups []group, taken map[string]bool, word
 }
 
 func (r *renderer) jumpTo(j jump) {
-	if !slices.ContainsFunc(r.jumps, func(o jump) bool { return o.name() == j.name() }) {
+	if name := j.name(); !r.jumped[name] {
+		r.jumped[name] = true
 		r.jumps = append(r.jumps, j)
 	}
 }

@@ -49,7 +49,7 @@ func (r *renderer) serverFor(h *gateway.Host, b binding) {
 	forwardHeaders(w, "proxy", nil)
 	taken := map[string]bool{}
 	r.takeMirrors(h, taken)
-	r.host, r.jumps = b.name, nil
+	r.host, r.jumps, r.jumped = b.name, nil, map[string]bool{}
 	for _, p := range h.Places() {
 		r.place(w, p, taken)
 	}
