@@ -18,6 +18,7 @@ type hostile struct {
 	editName, editValue                          string // of changes to heads
 	toPath, toPrefix, toHost, toScheme           string // of rewrites and redirects
 	network, key                                 string
+	method, condName, condValue, query, queryVal string // of conditions
 	serverName, ca, certificate, policy, proto   string // of an upstream
 	chain, clientCA, mode, certHost              string // of a certificate
 	treePath, listen, trustedCA, version, socket string // of a node's agent
@@ -29,6 +30,7 @@ func harmlessText(t testing.TB) hostile {
 	pair := testCertificate(t, "shop.test")
 	return hostile{tenant: "acme", name: "shop", host: "shop.test", path: "/api", address: "10.0.0.4:80", zone: "a",
 		override: "add_header X-A b;", body: "no", header: "x-a", value: "b", location: "/other", editName: "x-edit", editValue: "c$d", toPath: "/x", toPrefix: "/y", toHost: "in.test", toScheme: "https", network: "10.0.0.0/8", key: "x-api-key",
+		method: "GET", condName: "x-cond", condValue: "a b", query: "q", queryVal: "a b",
 		serverName: "api.internal", ca: pair.Chain, certificate: "shop", policy: "least_request", proto: "http",
 		chain: pair.Chain, clientCA: pair.Chain, mode: "require", certHost: "shop.test",
 		treePath: "/var/lib/sluice/tree/current", listen: "127.0.0.1:8080", trustedCA: "/etc/ssl/certs/ca-certificates.crt", version: "1.24.0", socket: "unix:/run/o.sock"}
@@ -39,6 +41,7 @@ func (h *hostile) fields() map[string]*string {
 	return map[string]*string{"tenant": &h.tenant, "name": &h.name, "host": &h.host, "path": &h.path, "address": &h.address, "zone": &h.zone,
 		"override": &h.override, "body": &h.body, "header": &h.header, "value": &h.value, "location": &h.location, "editName": &h.editName, "editValue": &h.editValue,
 		"toPath": &h.toPath, "toPrefix": &h.toPrefix, "toHost": &h.toHost, "toScheme": &h.toScheme, "network": &h.network, "key": &h.key,
+		"method": &h.method, "condName": &h.condName, "condValue": &h.condValue, "query": &h.query, "queryVal": &h.queryVal,
 		"serverName": &h.serverName, "ca": &h.ca, "certificate": &h.certificate, "policy": &h.policy, "proto": &h.proto,
 		"chain": &h.chain, "clientCA": &h.clientCA, "mode": &h.mode, "certHost": &h.certHost,
 		"treePath": &h.treePath, "trustedCA": &h.trustedCA, "version": &h.version, "socket": &h.socket}
@@ -89,7 +92,9 @@ func (h *hostile) render(t testing.TB) (Tree, []gateway.Problem) {
 		Tenants: []*gateway.Tenant{{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: h.tenant}, Spec: gateway.TenantSpec{Fleets: []string{"shared"}}}},
 		Hosts: []*gateway.Host{{Name: h.host, Tenant: h.tenant, Rules: []gateway.Rule{{Path: gateway.PathMatch{Exact: h.path}, Route: route("", "a", "b")}, {Path: prefix(h.path + "/limited"), Route: limited},
 			{Path: prefix("/fixed"), Route: fixed}, {Path: prefix("/redirect"), Route: redirect}, {Path: prefix("/grpc"), Route: route("-c", "c")},
-			{Path: prefix(h.path + "/path"), Route: route("-path", "b")}, {Path: prefix(h.path + "/to"), Route: route("-to")}}}},
+			{Path: prefix(h.path + "/path"), Route: route("-path", "b")}, {Path: prefix(h.path + "/to"), Route: route("-to")},
+			{Path: prefix("/if"), Conditions: gateway.Conditions{Methods: []string{h.method}, Headers: []gateway.HeaderMatch{{Name: h.condName, Exact: h.condValue}}}, Route: route("", "a", "b")},
+			{Path: prefix("/if"), Conditions: gateway.Conditions{Headers: []gateway.HeaderMatch{{Name: h.condName, Present: true}}, Query: []gateway.QueryMatch{{Name: h.query, Exact: h.queryVal}}}, Route: fixed}}}},
 		Upstreams: []*gateway.EffectiveUpstream{upstream("a", h.proto, nil), upstream("b", "https", &gateway.UpstreamTLS{CA: h.ca, ServerName: h.serverName, Certificate: h.certificate}),
 			upstream("c", "h2", &gateway.UpstreamTLS{ServerName: h.serverName})},
 		Certificates: []*gateway.EffectiveCertificate{{Key: gateway.CertificateKey{Tenant: h.tenant, Name: h.certificate}, Hosts: []string{h.certHost},

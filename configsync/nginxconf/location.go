@@ -7,53 +7,6 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
-// rule writes the locations of one path. taken remembers which locations the server has: of
-// two rules with the same path the first one counts, as in the Go edge.
-func (r *renderer) rule(w *writer, rule gateway.Rule, taken map[string]bool) {
-	exact := rule.Path.Exact != ""
-	text := rule.Path.Prefix
-	if exact {
-		text = rule.Path.Exact
-	}
-	p, ok := r.locationPath(rule.Route, text)
-	if !ok {
-		return
-	}
-	w.owner = routeRef(rule.Route)
-	r.path = strings.TrimRight(p, "/")
-	write := r.location
-	if rule.Any() {
-		r.problem(w.owner, "spec.match", "not_portable", "nginx compares nothing but the path, so everything under %s of %s is answered 503 there: methods, headers and queries can be told apart by the Go edge alone", rule.Path, r.claim)
-		write = r.closedLocation
-	}
-	if exact {
-		write(w, rule.Route, taken, "=", p)
-		return
-	}
-	p = strings.TrimRight(p, "/")
-	if p != "" {
-		write(w, rule.Route, taken, "=", p)
-	}
-	write(w, rule.Route, taken, p+"/")
-}
-
-// closedLocation answers 503 under a path that has rules with conditions, those without
-// included: they would take what the others keep for themselves. Of one path the rules with
-// conditions come first, so the path is taken then.
-func (r *renderer) closedLocation(w *writer, route *gateway.EffectiveRoute, taken map[string]bool, words ...string) {
-	key := strings.Join(words, "")
-	if taken[key] {
-		return
-	}
-	taken[key] = true
-	w.put("")
-	w.comment(commentName(routeRef(route)))
-	w.open(append([]string{"location"}, words...)...)
-	body := closed(route)
-	body.write(w)
-	w.close()
-}
-
 // locationPath is the path as nginx compares it: with escapes resolved.
 func (r *renderer) locationPath(route *gateway.EffectiveRoute, text string) (string, bool) {
 	p, err := url.PathUnescape(text)
@@ -77,6 +30,17 @@ func (r *renderer) location(w *writer, route *gateway.EffectiveRoute, taken map[
 	w.put("")
 	w.comment(commentName(routeRef(route)))
 	w.open(append([]string{"location"}, words...)...)
+	r.inside(w, route, false)
+	w.close()
+}
+
+// inside writes what a location of the route holds. jumped says that it is a named one.
+func (r *renderer) inside(w *writer, route *gateway.EffectiveRoute, jumped bool) {
+	body := r.body(route)
+	r.override(&body, route)
+	if jumped {
+		refuseSize(w, &body)
+	}
 	r.singleLabel(w, route)
 	if route.IPAccess != nil {
 		r.admit(w, route)
@@ -84,10 +48,7 @@ func (r *renderer) location(w *writer, route *gateway.EffectiveRoute, taken map[
 	r.readable(w, route)
 	r.redirect(w, route)
 	r.liveGuard(w, route)
-	body := r.body(route)
-	r.override(&body, route)
 	body.write(w)
-	w.close()
 }
 
 // singleLabel refuses what a wildcard of nginx takes besides: hosts with more labels.

@@ -66,12 +66,12 @@ var fates = []fate{
 	{"Host.Rules.Path.Prefix", isRendered, func(p *portable) { p.host.Rules[1].Path.Prefix = "/x" }},
 	{"Host.Rules.Path.Exact", isRendered, func(p *portable) { p.host.Rules[0].Path.Exact = "/x" }},
 
-	{"Host.Rules.Conditions.Methods", isNotPortable, func(p *portable) { p.host.Rules[0].Methods = []string{"GET"} }},
+	{"Host.Rules.Conditions.Methods", isRendered, func(p *portable) { p.host.Rules[0].Methods = []string{"GET"} }},
 	{"Host.Rules.Conditions.Headers.Name", isNotPortable, func(p *portable) { p.host.Rules[0].Headers = []gateway.HeaderMatch{{Name: "x"}} }},
-	{"Host.Rules.Conditions.Headers.Exact", isNotPortable, func(p *portable) { p.host.Rules[0].Headers = []gateway.HeaderMatch{{Exact: "x"}} }},
-	{"Host.Rules.Conditions.Headers.Present", isNotPortable, func(p *portable) { p.host.Rules[0].Headers = []gateway.HeaderMatch{{Present: true}} }},
-	{"Host.Rules.Conditions.Query.Name", isNotPortable, func(p *portable) { p.host.Rules[0].Query = []gateway.QueryMatch{{Name: "x"}} }},
-	{"Host.Rules.Conditions.Query.Exact", isNotPortable, func(p *portable) { p.host.Rules[0].Query = []gateway.QueryMatch{{Exact: "x"}} }},
+	{"Host.Rules.Conditions.Headers.Exact", isNotPortable, func(p *portable) { p.host.Rules[0].Headers = []gateway.HeaderMatch{{Name: "x", Exact: "x"}} }},
+	{"Host.Rules.Conditions.Headers.Present", isNotPortable, func(p *portable) { p.host.Rules[0].Headers = []gateway.HeaderMatch{{Name: "x", Present: true}} }},
+	{"Host.Rules.Conditions.Query.Name", isRendered, func(p *portable) { p.host.Rules[0].Query = []gateway.QueryMatch{{Name: "x"}} }},
+	{"Host.Rules.Conditions.Query.Exact", isRendered, func(p *portable) { p.host.Rules[0].Query = []gateway.QueryMatch{{Name: "x", Exact: "x"}} }},
 
 	{"EffectiveRoute.Tenant", isRendered, func(p *portable) { p.fixed.Tenant = "beta" }},
 	{"EffectiveRoute.Name", isRendered, func(p *portable) { p.route.Name = "other" }},

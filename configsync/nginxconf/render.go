@@ -34,6 +34,8 @@ type renderer struct {
 	claim    string                    // the host whose rules it has
 	path     string                    // whose location is being written, without a slash at its end
 	copied   []*gateway.EffectiveRoute // those of it with locations that copy requests
+	jumps    []jump                    // its locations that others jump to
+	jumped   map[string]bool           // their names
 }
 
 // withDefaults fills in what an agent may leave out.

@@ -28,6 +28,7 @@ func (r *renderer) server(h *gateway.Host, bound []binding) {
 	r.splits(h)
 	r.accesses(h)
 	r.routeFiles(h)
+	r.picks(h)
 	r.uris(h)
 	r.routeLimits(h)
 	r.mirrorShares(h)
@@ -48,10 +49,11 @@ func (r *renderer) serverFor(h *gateway.Host, b binding) {
 	forwardHeaders(w, "proxy", nil)
 	taken := map[string]bool{}
 	r.takeMirrors(h, taken)
-	r.host = b.name
-	for _, rule := range h.Rules {
-		r.rule(w, rule, taken)
+	r.host, r.jumps, r.jumped = b.name, nil, map[string]bool{}
+	for _, p := range h.Places() {
+		r.place(w, p, taken)
 	}
+	r.jumpLocations(w)
 	for _, route := range r.copied {
 		r.mirrorLocation(w, route)
 	}
