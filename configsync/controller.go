@@ -156,7 +156,7 @@ func (c *Controller) renderAll(s *gateway.Snapshot) {
 		}
 		served := c.moving.with(o.Name, s)
 		f.seen, f.plan, f.intent = c.cfg.View(o, served), o.Spec.Plan(), c.intentOf(o.Name, served)
-		f.exists, f.reloadEvery = true, o.Spec.ReloadBudget.Every
+		f.exists, f.reloadEvery = true, o.Spec.ReloadBudget.Bounded()
 		if f.reloadEvery <= 0 {
 			f.reloadEvery = DefaultReloadEvery
 		}
