@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 # How long sources are stopped by the tests of outages; 15 s in `make test`.
 OUTAGE ?= 2m
+# How long the control plane is away from an agent; 3 s in `make test`.
+AGENT_OUTAGE ?= 5m
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
 # What the binary does under load, for the compiler (go build -pgo). make profile takes it anew.
@@ -90,7 +92,7 @@ bench: packages bin/sluice ## compare with nginx, HAProxy and Caddy: CPU per req
 figures: packages ## run the measuring tests and print one line for each figure
 	sh test/kube/build.sh
 	@mkdir -p .cache
-	@set -o pipefail; SLUICE_OUTAGE=$(OUTAGE) SLUICE_PROBE_ENDPOINTS=50000 go test -count=1 -p 1 -timeout 30m -v ./test/e2e/ ./test/hardening/ ./test/faults/ ./discovery/... ./health/ ./configsync/... | tee .cache/figures.log | grep -Eo 'figure .*' || { grep -E -A20 '^ *--- FAIL|^panic|^FAIL' .cache/figures.log; exit 1; }
+	@set -o pipefail; SLUICE_OUTAGE=$(OUTAGE) SLUICE_AGENT_OUTAGE=$(AGENT_OUTAGE) SLUICE_PROBE_ENDPOINTS=50000 go test -count=1 -p 1 -timeout 30m -v ./test/e2e/ ./test/hardening/ ./test/faults/ ./discovery/... ./health/ ./configsync/... | tee .cache/figures.log | grep -Eo 'figure .*' || { grep -E -A20 '^ *--- FAIL|^panic|^FAIL' .cache/figures.log; exit 1; }
 	@set -o pipefail; go test -run '^$$' -bench 'ProxiedRequest(HTTP2)?$$' -benchmem ./proxy | awk '/^Benchmark/ { h2 = $$1 ~ /HTTP2/; print "figure allocations_" (h2 ? "http2 " : "http1 ") $$(NF-1) " per_request goal " (h2 ? 2 : 0) }'
 	@set -o pipefail; $(MAKE) --no-print-directory bench | grep -E '^(figure|missing) '
 

@@ -58,8 +58,9 @@ type Fleets interface {
 	// Groups says which nodes are alike; Hunk finds an edit by its id.
 	Groups(fleet string) (gateway.FleetDrift, error)
 	Hunk(fleet, id string) (gateway.NodeHunk, error)
-	// Revert asks nodes, without nodes all, to take an edit back, and returns which.
-	Revert(fleet, id string, nodes []string) ([]string, error)
+	// Revert asks nodes, without nodes all, to take an edit back, in the name of by, and returns
+	// which.
+	Revert(ctx context.Context, fleet, id string, nodes []string, by string) ([]string, error)
 	// Adoption says what has to be written so that all nodes have an edit.
 	Adoption(fleet, id, reason string) (gateway.Adoption, error)
 	Problems() []gateway.Problem

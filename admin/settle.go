@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/admin/api"
+	"github.com/sluice-gateway/sluice/admin/auth"
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
@@ -68,7 +69,8 @@ func (s *server) revert(ctx context.Context, r api.SettleHunkRequestObject, h ga
 	if deref(r.Params.DryRun) {
 		return nodesOf(h), nil, nil
 	}
-	nodes, err := s.Fleets.Revert(r.Fleet, r.Hunk, deref(r.Body.Nodes))
+	who, _ := auth.From(ctx)
+	nodes, err := s.Fleets.Revert(ctx, r.Fleet, r.Hunk, deref(r.Body.Nodes), who.Name)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -375,7 +375,7 @@ func (f *fleets) Groups(fleet string) (gateway.FleetDrift, error) {
 	return gateway.FleetDrift{Fleet: fleet, Summary: "1 alike, 1 differs in 1 directive", Groups: []gateway.NodeGroup{{Nodes: []string{"edge-2"}}, {Nodes: []string{"edge-1"}, Hunks: []gateway.NodeHunk{h}}}}, err
 }
 
-func (f *fleets) Revert(fleet, id string, nodes []string) ([]string, error) {
+func (f *fleets) Revert(_ context.Context, fleet, id string, nodes []string, _ string) ([]string, error) {
 	if _, err := f.Hunk(fleet, id); err != nil || len(nodes) > 0 {
 		return nodes, err
 	}

@@ -39,6 +39,9 @@ type Config struct {
 	// Rollouts keeps how far rollouts are; see [Controller.Run]. Default: nothing is kept, and
 	// all fleets get changes on all nodes at once.
 	Rollouts Rollouts
+	// Reverts keeps what nodes are asked to take back; see [Controller.Run]. Default: this process
+	// does, and forgets it when it ends.
+	Reverts Reverts
 	// Author says who has written an object, or nothing. Default: nobody knows.
 	Author func(context.Context, gateway.Ref) string
 	// Version of this program. Another one may render other files of the same snapshot.
@@ -71,6 +74,7 @@ type Controller struct {
 	book     book
 	moving   moves
 	roster   roster
+	reverts  reverts
 }
 
 // fleetState is a fleet of the snapshot, or one that was removed while nodes still report for it.
@@ -110,7 +114,7 @@ func New(cfg Config) *Controller {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	c := &Controller{cfg: cfg, closed: make(chan struct{}), fleets: map[string]*fleetState{}, book: newBook(cfg.Rollouts), moving: moves{}, roster: roster{since: cfg.Now()}}
+	c := &Controller{cfg: cfg, closed: make(chan struct{}), fleets: map[string]*fleetState{}, book: newBook(cfg.Rollouts), moving: moves{}, roster: roster{since: cfg.Now()}, reverts: newReverts(cfg.Reverts)}
 	c.judge = newJudge(cfg, c.Refresh, c.closed)
 	return c
 }
@@ -152,7 +156,7 @@ func (c *Controller) renderAll(s *gateway.Snapshot) {
 		}
 		served := c.moving.with(o.Name, s)
 		f.seen, f.plan, f.intent = c.cfg.View(o, served), o.Spec.Plan(), c.intentOf(o.Name, served)
-		f.exists, f.reloadEvery = true, o.Spec.ReloadBudget.Every
+		f.exists, f.reloadEvery = true, o.Spec.ReloadBudget.Bounded()
 		if f.reloadEvery <= 0 {
 			f.reloadEvery = DefaultReloadEvery
 		}

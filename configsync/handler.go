@@ -74,7 +74,7 @@ func (c *Controller) sync(ctx context.Context, in protocol.SyncRequest) (protoco
 	if err := in.Report.Facts.Check(); err != nil {
 		return protocol.SyncResponse{}, err
 	}
-	out, news, err := c.takeReport(in.Report, in.Settled)
+	out, news, err := c.takeReport(in)
 	if err != nil || out.Desired != in.Have || out.LiveVersion != in.HaveLive || out.UploadTree || out.Settle != nil || in.Wait <= 0 {
 		return out, err
 	}
@@ -90,7 +90,7 @@ func (c *Controller) sync(ctx context.Context, in protocol.SyncRequest) (protoco
 	case <-news.live:
 	case <-news.settled:
 	}
-	return c.desired(in.Report, in.Settled)
+	return c.desired(in)
 }
 
 // news are closed when there is something new for a node.
@@ -101,7 +101,8 @@ type news struct {
 }
 
 // takeReport stores a report and says what is desired until there is news.
-func (c *Controller) takeReport(report gateway.NodeReport, settled string) (out protocol.SyncResponse, news news, err error) {
+func (c *Controller) takeReport(in protocol.SyncRequest) (out protocol.SyncResponse, news news, err error) {
+	report := in.Report
 	c.mu.Lock()
 	f, err := c.find(report.Fleet)
 	if err == nil {
@@ -119,8 +120,8 @@ func (c *Controller) takeReport(report gateway.NodeReport, settled string) (out 
 	out.LiveVersion, news.live = c.liveVersion(f, report)
 	n := f.nodes[report.Node]
 	out.Drain = f.drainOf(n)
-	out.Settle = c.settleNews(n, settled)
-	if n.told = settled; n.awake == nil {
+	out.Settle = c.settleNews(n, in.Settled, in.Carried)
+	if n.told = in.Settled; n.awake == nil {
 		n.awake = make(chan struct{})
 	}
 	news.bundle, news.settled = r.changed, n.awake
@@ -135,17 +136,17 @@ func (c *Controller) takeReport(report gateway.NodeReport, settled string) (out 
 }
 
 // desired is the answer at the end of a wait, which is a sign of life too.
-func (c *Controller) desired(report gateway.NodeReport, settled string) (protocol.SyncResponse, error) {
+func (c *Controller) desired(in protocol.SyncRequest) (protocol.SyncResponse, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f, n, err := c.findNode(report.Fleet, report.Node)
+	f, n, err := c.findNode(in.Report.Fleet, in.Report.Node)
 	if err != nil {
 		return protocol.SyncResponse{}, err
 	}
 	n.report.ReportedAt = c.cfg.Now()
 	version, _ := c.liveVersion(f, n.report)
 	return protocol.SyncResponse{Desired: n.rendering.tree.Digest, ReloadEvery: f.reloadEvery, LiveVersion: version, Drain: f.drainOf(n),
-		Settle: c.settleNews(n, settled)}, nil
+		Settle: c.settleNews(n, in.Settled, in.Carried)}, nil
 }
 
 func (c *Controller) serveBundle(w http.ResponseWriter, req *http.Request) {
@@ -180,6 +181,9 @@ func (c *Controller) serveTree(w http.ResponseWriter, req *http.Request) {
 	_, n, err := c.findNode(q.Get("fleet"), q.Get("node"))
 	if err == nil {
 		err = c.keepTree(n, tree)
+	}
+	if err == nil {
+		c.wantFiles(q.Get("fleet"))
 	}
 	c.mu.Unlock()
 	if err != nil {

@@ -22,10 +22,14 @@ type node struct {
 	problem   *gateway.Problem   // of its last failure
 	tally     tally              // what its clients and endpoints answered
 
-	shape   *shape                          // see Controller.members
-	reverts map[string]*protocol.SettleFile // asked for, by hunk; nil for one of the rendered tree
-	told    string                          // digest of what its agent has carried out
-	awake   chan struct{}                   // closed when its agent should hear more; nil: it does not wait
+	shape *shape                        // see Controller.members
+	files map[task]*protocol.SettleFile // to be written outside of the rendered tree; see makeFiles
+	told  string                        // digest of the Settle that its agent has heard
+	awake chan struct{}                 // closed when its agent should hear more; nil: it does not wait
+}
+
+func (n *node) peer() protocol.Peer {
+	return protocol.Peer{Fleet: n.report.Fleet, Node: n.report.Node}
 }
 
 // Nodes lists the nodes of a fleet that have reported, and those that have enrolled and are silent

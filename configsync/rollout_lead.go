@@ -21,15 +21,15 @@ const (
 	noticeEvery = time.Second
 )
 
-// Run follows the record of rollouts, and moves them on in the control plane that leads, until
-// ctx ends. Without Config.Rollouts there is nothing to do.
+// Run follows the records of rollouts and of edits that are to be taken back, and moves rollouts on
+// in the control plane that leads, until ctx ends. Without Config.Rollouts there are none.
 func (c *Controller) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.followReverts(ctx) })
 	store := c.book.store
 	if store == nil {
-		<-ctx.Done()
-		return nil
+		return g.Wait()
 	}
-	g, ctx := errgroup.WithContext(ctx)
 	notices := make(chan []byte)
 	g.Go(func() error {
 		return store.Watch(ctx, func(value []byte, revision int64) { c.takeBook(ctx, value, revision) })

@@ -1,11 +1,10 @@
 package configsync
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
@@ -41,12 +40,18 @@ func (c *Controller) Hunk(fleet, id string) (gateway.NodeHunk, error) {
 	return *found, nil
 }
 
+// on are the nodes that have the hunk.
+func on(h gateway.NodeHunk) []string {
+	list := []string{}
+	for _, n := range h.On {
+		list = append(list, n.Node)
+	}
+	return list
+}
+
 // chosen are the nodes that have the hunk, or those of them that are asked for.
 func chosen(h gateway.NodeHunk, nodes []string) ([]string, error) {
-	have := []string{}
-	for _, on := range h.On {
-		have = append(have, on.Node)
-	}
+	have := on(h)
 	if len(nodes) == 0 {
 		return have, nil
 	}
@@ -60,8 +65,9 @@ func chosen(h gateway.NodeHunk, nodes []string) ([]string, error) {
 
 // Revert asks nodes to take an edit back: one of the rendered tree becomes what the bundle
 // says, one outside of it what most nodes have. Without nodes all that have it are asked. It
-// returns who is asked; what they did stands in their reports.
-func (c *Controller) Revert(fleet, id string, nodes []string) ([]string, error) {
+// returns who is asked; what they did stands in their reports. The question is kept for a node
+// that is away, for a day.
+func (c *Controller) Revert(ctx context.Context, fleet, id string, nodes []string, by string) ([]string, error) {
 	h, err := c.Hunk(fleet, id)
 	if err != nil {
 		return nil, err
@@ -69,33 +75,21 @@ func (c *Controller) Revert(fleet, id string, nodes []string) ([]string, error) 
 	if nodes, err = chosen(h, nodes); err != nil {
 		return nil, err
 	}
-	files := map[string]*protocol.SettleFile{}
 	switch h.Kind {
 	case gateway.HunkRendered:
 		return nil, fmt.Errorf("hunk %s: %w: nobody edited it: the nodes should run different files, because they are different or a rollout is under way", id, gateway.ErrInvalid)
 	case gateway.HunkOutside:
-		if files, err = c.outside(fleet, h, nodes); err != nil {
-			return nil, err
+		if _, err := c.outside(fleet, h, nodes); err != nil {
+			return nil, err // what can't be made now should not come as a surprise later
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f, err := c.find(fleet)
-	if err != nil {
+	if err := c.keepRevert(ctx, revert{Fleet: fleet, Hunk: id, Outside: h.Kind == gateway.HunkOutside, Nodes: nodes, By: by, At: c.cfg.Now().UTC()}); err != nil {
 		return nil, err
 	}
-	for _, name := range nodes {
-		n := f.nodes[name]
-		if n == nil {
-			continue // forgotten meanwhile
-		}
-		if n.reverts == nil {
-			n.reverts = map[string]*protocol.SettleFile{}
-		}
-		n.reverts[id] = files[name]
-		c.cfg.Log.Info("a node is asked to take an edit by hand back", "fleet", fleet, "node", name, "hunk", id, "file", h.Path)
+	c.cfg.Log.Info("nodes are asked to take an edit by hand back", "fleet", fleet, "nodes", nodes, "hunk", id, "file", h.Path, "by", by)
+	if h.Kind == gateway.HunkOutside {
+		c.makeFiles(fleet)
 	}
-	c.wake(f)
 	return nodes, nil
 }
 
@@ -156,9 +150,10 @@ func backToMost(ref, s *shape, name, hunk string) (*protocol.SettleFile, error) 
 	return &protocol.SettleFile{Path: is.path, Have: hex.EncodeToString(sum[:]), Data: []byte(text), Remove: !had && text == "", Hunks: []string{hunk}}, nil
 }
 
-// settleFor is what people decided about edits on a node. mu is held.
-func (c *Controller) settleFor(n *node) *protocol.Settle {
-	s := &protocol.Settle{}
+// settleFor is what people decided about edits on a node, and the digest of it with the files that
+// can't be made yet. mu is held.
+func (c *Controller) settleFor(n *node) (s *protocol.Settle, whole string) {
+	s = &protocol.Settle{}
 	now := c.cfg.Now()
 	for _, a := range c.snapshot.Allowances {
 		if a.Allows(n.report.Fleet, n.report.Node, a.Spec.Hunk, now) {
@@ -166,34 +161,48 @@ func (c *Controller) settleFor(n *node) *protocol.Settle {
 		}
 	}
 	slices.Sort(s.Allowed)
-	for _, id := range slices.Sorted(maps.Keys(n.reverts)) {
-		if file := n.reverts[id]; file != nil {
+	due := c.reverts.due(n.peer(), now)
+	var ready []task
+	for _, t := range due {
+		if file := n.files[t]; file != nil {
 			s.Files = append(s.Files, *file)
+		} else if !t.outside {
+			s.Revert = append(s.Revert, t.hunk)
 		} else {
-			s.Revert = append(s.Revert, id)
+			continue
 		}
+		ready = append(ready, t)
 	}
-	if len(s.Allowed) == 0 && len(s.Revert) == 0 && len(s.Files) == 0 {
-		return s // as an agent that knows nothing has it
-	}
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic("configsync: plain data always marshals: " + err.Error())
-	}
-	sum := sha256.Sum256(b)
-	s.Digest = hex.EncodeToString(sum[:16])
-	return s
+	s.Digest = settleDigest(s.Allowed, ready)
+	return s, settleDigest(s.Allowed, due)
 }
 
-// settleNews is what an agent has to be told that has carried out known, or nil. What it has
-// carried out is not asked for again. mu is held.
-func (c *Controller) settleNews(n *node, known string) *protocol.Settle {
-	s := c.settleFor(n)
-	if s.Digest == known && len(n.reverts) > 0 {
-		n.reverts = nil
-		s = c.settleFor(n)
+// settleDigest covers what was asked for and when. It leaves out what files outside of the tree
+// become, which is made anew by each control plane. That of nothing is what an agent has that
+// knows nothing.
+func settleDigest(allowed []string, tasks []task) string {
+	if len(allowed) == 0 && len(tasks) == 0 {
+		return ""
 	}
-	if s.Digest == known {
+	h := sha256.New()
+	for _, id := range allowed {
+		_, _ = fmt.Fprintf(h, "allowed %s\n", id)
+	}
+	for _, t := range tasks {
+		_, _ = fmt.Fprintf(h, "revert %s %d\n", t.hunk, t.at)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// settleNews is what an agent has to be told that has heard and carried out what these digests are
+// of, or nil. What it has carried out is not asked for again. mu is held.
+func (c *Controller) settleNews(n *node, heard, carried string) *protocol.Settle {
+	s, whole := c.settleFor(n)
+	if due := c.reverts.due(n.peer(), c.cfg.Now()); len(due) > 0 && carried != "" && (carried == whole || carried == s.Digest) {
+		c.reverts.finish(n.peer(), slices.DeleteFunc(due, func(t task) bool { return carried != whole && t.outside && n.files[t] == nil }))
+		s, _ = c.settleFor(n)
+	}
+	if s.Digest == heard {
 		return nil
 	}
 	return s
@@ -202,7 +211,7 @@ func (c *Controller) settleNews(n *node, known string) *protocol.Settle {
 // wake answers the agents that have something new to hear. mu is held.
 func (c *Controller) wake(f *fleetState) {
 	for _, n := range f.nodes {
-		if s := c.settleFor(n); n.awake != nil && s.Digest != n.told {
+		if s, _ := c.settleFor(n); n.awake != nil && s.Digest != n.told {
 			close(n.awake)
 			n.awake = nil
 		}

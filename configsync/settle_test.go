@@ -22,9 +22,11 @@ type desk struct {
 	facts    gateway.NodeFacts
 }
 
-func newDesk(t *testing.T) *desk {
+func newDesk(t *testing.T) *desk { return newDeskWith(t, nil) }
+
+func newDeskWith(t *testing.T, store Reverts) *desk {
 	e := &desk{t: t, now: time.Date(2026, 11, 21, 3, 0, 0, 0, time.UTC), facts: gateway.NodeFacts{TreePath: "/t/current", ConfPath: "/etc/nginx/nginx.conf", PID: 7}}
-	e.Controller = New(Config{Now: func() time.Time { return e.now }})
+	e.Controller = New(Config{Reverts: store, Now: func() time.Time { return e.now }})
 	e.snapshot = testSnapshot([]string{"shared"}, "10.0.0.4:80", "add_header X-A 1;")
 	e.snapshot.NginxDirectives = []string{"proxy_buffering", "proxy_read_timeout", "add_header"}
 	u := e.snapshot.Upstreams[0]
@@ -152,34 +154,47 @@ func TestRevertIsAskedOnce(t *testing.T) {
 	if out.Settle != nil {
 		t.Errorf("nobody asked for %+v", out.Settle)
 	}
-	if _, err := e.Revert("shared", "ffffffffffff", nil); !errors.Is(err, gateway.ErrNotFound) || !strings.Contains(err.Error(), hunks[0].ID) {
+	if _, err := e.Revert(t.Context(), "shared", "ffffffffffff", nil, "alice"); !errors.Is(err, gateway.ErrNotFound) || !strings.Contains(err.Error(), hunks[0].ID) {
 		t.Errorf("no such hunk: %v", err)
 	}
-	if _, err := e.Revert("shared", hunks[0].ID, []string{"edge-2"}); !errors.Is(err, gateway.ErrInvalid) {
+	if _, err := e.Revert(t.Context(), "shared", hunks[0].ID, []string{"edge-2"}, "alice"); !errors.Is(err, gateway.ErrInvalid) {
 		t.Errorf("a node without it: %v", err)
 	}
-	nodes, err := e.Revert("shared", hunks[0].ID, nil)
+	nodes, err := e.Revert(t.Context(), "shared", hunks[0].ID, nil, "alice")
 	if err != nil || !slices.Equal(nodes, []string{"edge-1"}) {
 		t.Fatalf("%v %v", nodes, err)
 	}
 	n := e.fleets["shared"].nodes["edge-1"]
-	ask := func(known string) *protocol.Settle {
+	ask := func(heard, carried string) *protocol.Settle {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		return e.settleNews(n, known)
+		return e.settleNews(n, heard, carried)
 	}
-	s := ask("")
+	s := ask("", "")
 	if s == nil || !slices.Equal(s.Revert, []string{hunks[0].ID}) || s.Digest == "" {
 		t.Fatalf("settle %+v", s)
 	}
-	if again := ask(""); again == nil || again.Digest != s.Digest {
+	if again := ask("", ""); again == nil || again.Digest != s.Digest {
 		t.Errorf("an agent that lost the answer is not told again: %+v", again)
 	}
-	if after := ask(s.Digest); after == nil || after.Digest != "" || len(after.Revert) != 0 {
+	if busy := ask(s.Digest, ""); busy != nil {
+		t.Errorf("an agent that is at it is told again: %+v", busy)
+	}
+	if anew := ask("", ""); anew == nil || anew.Digest != s.Digest {
+		t.Errorf("an agent that was started anew before it was done is not told again: %+v", anew)
+	}
+	if after := ask(s.Digest, s.Digest); after == nil || after.Digest != "" || len(after.Revert) != 0 {
 		t.Errorf("after it was carried out: %+v", after)
 	}
-	if nothing := ask(""); nothing != nil {
+	if nothing := ask("", s.Digest); nothing != nil {
 		t.Errorf("settle %+v", nothing)
+	}
+	e.now = e.now.Add(time.Second)
+	if _, err := e.Revert(t.Context(), "shared", hunks[0].ID, nil, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if second := ask(s.Digest, s.Digest); second == nil || len(second.Revert) != 1 || second.Digest == s.Digest {
+		t.Errorf("asked for again: %+v", second)
 	}
 }
 

@@ -78,8 +78,8 @@ func (c *Controller) members(fleet string) ([]member, error) {
 	now := c.cfg.Now()
 	for name, n := range f.nodes {
 		m := member{node: f.view(n, now, c.snapshot.Allowances), asked: map[string]bool{}}
-		for id := range n.reverts {
-			m.asked[id] = true
+		for _, t := range c.reverts.due(n.peer(), now) {
+			m.asked[t.hunk] = true
 		}
 		if n.tree != nil && n.tree.Fingerprint == n.report.Fingerprint {
 			trees[name] = n.tree

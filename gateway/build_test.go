@@ -32,6 +32,8 @@ var problemCases = []problemCase{
 		want: "Tenant acme: spec.fleets[1]: fleet_unknown, found by build", says: `There is no fleet "nosuch"`},
 	{name: "waves that leave nodes out", edit: func(s *site) { s.shared.Spec.Waves = []gateway.Wave{{Count: 1}, {Percent: 50}} },
 		want: "Fleet shared: spec.waves: waves_invalid, found by build", says: `some nodes would never get a change: end with 100%`},
+	{name: "a drain of days", edit: func(s *site) { s.shared.Spec.Drain = gateway.Duration(360e12) },
+		want: "Fleet shared: spec.drain: span_invalid, found by build", says: `100h can not be used, so 1h is in force: write at most 1h`},
 	{name: "a gate that is none", edit: func(s *site) { s.shared.Spec.Gates.MaxErrorRatioDelta = 5 },
 		want: "Fleet shared: spec.gates.maxErrorRatioDelta: gate_invalid, found by build", says: `0.05 is in force: write a share from 0 to 1`},
 	{name: "endpoints of a fleet in a third way", edit: func(s *site) { s.shared.Spec.Endpoints = "lua" },

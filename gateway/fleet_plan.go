@@ -99,12 +99,12 @@ func (s *FleetSpec) Plan() RolloutPlan {
 	if s.Waves == nil && s.Bake == nil && s.Gates == (Gates{}) && s.Drain == 0 {
 		return RolloutPlan{AtOnce: true, Waves: []Wave{{Percent: 100}}}
 	}
-	p := RolloutPlan{Waves: s.Waves, Bake: DefaultBake, Gates: s.Gates, Drain: s.Drain}
+	p := RolloutPlan{Waves: s.Waves, Bake: DefaultBake, Gates: s.Gates, Drain: min(s.Drain, maxDrain)}
 	if len(p.Waves) == 0 || wavesProblem(p.Waves) != "" {
 		p.Waves = DefaultWaves
 	}
 	if s.Bake != nil {
-		p.Bake = *s.Bake
+		p.Bake = min(*s.Bake, maxBake)
 	}
 	if g := &p.Gates; g.MaxErrorRatioDelta <= 0 || g.MaxErrorRatioDelta > 1 {
 		g.MaxErrorRatioDelta = DefaultMaxErrorRatioDelta
@@ -144,6 +144,7 @@ func (b *builder) checkFleet(f *Fleet) {
 		b.report(Problem{Object: f.Ref(), Field: "spec.endpoints", Code: "endpoints_invalid",
 			Message: "Endpoints " + quote(e) + " is not known, so it counts as auto: write auto or static."})
 	}
+	b.checkFleetSpans(f)
 	g := f.Spec.Gates
 	for _, gate := range []struct {
 		field string

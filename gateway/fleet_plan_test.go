@@ -80,6 +80,39 @@ func TestFleetProblems(t *testing.T) {
 	}
 }
 
+// TestFleetSpans: what is out of bounds is a problem that names them, and the nearest is in force.
+func TestFleetSpans(t *testing.T) {
+	span := func(text string) (d Duration) {
+		if err := d.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	for _, row := range []struct{ every, bake, drain, inForce, want string }{
+		{"0s", "0s", "0s", "0s 0s 0s", ""},
+		{"100ms", "24h", "1h", "100ms 24h 1h", ""},
+		{"1h", "1s", "1s", "1h 1s 1s", ""},
+		{"1ms", "25h", "100h", "100ms 24h 1h", "spec.bake span_invalid 25h can not be used, so 24h is in force: write at most 24h. " +
+			"spec.drain span_invalid 100h can not be used, so 1h is in force: write at most 1h. " +
+			"spec.reloadBudget.every span_invalid 1ms can not be used, so 100ms is in force: write 100ms to 1h. "},
+		{"2h", "0s", "0s", "1h 0s 0s", "spec.reloadBudget.every span_invalid 2h can not be used, so 1h is in force: write 100ms to 1h. "},
+	} {
+		bake := span(row.bake)
+		f := &Fleet{Meta: Meta{Kind: KindFleet, Name: "f"}, Spec: FleetSpec{ReloadBudget: ReloadBudget{Every: span(row.every)}, Bake: &bake, Drain: span(row.drain)}}
+		got := ""
+		for _, p := range Build(Inputs{Fleets: []*Fleet{f}}, 1).Problems {
+			got += p.Field + " " + p.Code + " " + p.Message + " "
+		}
+		if got != row.want {
+			t.Errorf("%+v: got %s", row, got)
+		}
+		plan := f.Spec.Plan()
+		if in := fmt.Sprintf("%s %s %s", f.Spec.ReloadBudget.Bounded(), plan.Bake, plan.Drain); in != row.inForce {
+			t.Errorf("%+v: %s is in force", row, in)
+		}
+	}
+}
+
 func TestIntentOf(t *testing.T) {
 	key := UpstreamKey{Tenant: "acme", Name: "api"}
 	snapshot := func(address, protocol string) *Snapshot {

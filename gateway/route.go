@@ -127,13 +127,13 @@ type FleetSpec struct {
 	// Waves are how many nodes run a change in turn, such as [1, 10%, 100%], which is the
 	// default: counts before percentages, increasing, 100% at the end.
 	Waves []Wave `json:"waves,omitempty"`
-	// Bake is how long each wave runs a change before the next one gets it. Default 30s. Longer
-	// where there are few requests: what fails shows only when somebody asks for it.
+	// Bake is how long each wave runs a change before the next one gets it. Default 30s, at
+	// most 24h. Longer where there are few requests: what fails shows only when somebody asks for it.
 	Bake *Duration `json:"bake,omitempty"`
 	// Gates say when a wave is worse than the nodes that do not have the change.
 	Gates Gates `json:"gates,omitzero"`
 	// Drain is how long the health address of a node answers 503 before a change is applied, so
-	// that LVS takes it out. Default: not at all.
+	// that LVS takes it out. Default: not at all; at most 1h.
 	Drain Duration `json:"drain,omitempty"`
 	// Endpoints: "auto" (default) gives endpoints to nodes whose nginx has the Lua module
 	// without a reload, and writes them into the files of all others. "static" writes them into
@@ -155,7 +155,7 @@ const (
 // ReloadBudget bounds how often one node reloads, since each reload leaves an old worker
 // process behind until its last connection ends.
 type ReloadBudget struct {
-	// Every is the shortest time between two reloads of one node. Default 10s. The first
-	// change after a quiet time is applied at once.
+	// Every is the shortest time between two reloads of one node. Default 10s, from
+	// 100ms to 1h. The first change after a quiet time is applied at once.
 	Every Duration `json:"every,omitempty"`
 }

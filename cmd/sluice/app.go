@@ -136,7 +136,7 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	a.proxy = proxy.New(data)
 	a.logged = newFleetEvidence(func() { a.fleets.Refresh() }, log)
 	fleets := configsync.Config{View: a.fleetView, Observe: a.logged.Observe, Signer: voucher{a}, Numberer: voucher{a},
-		Rollouts: rolloutStore{a}, Author: a.author, Version: version, Log: log}
+		Rollouts: rolloutStore{a}, Reverts: revertStore{a}, Author: a.author, Version: version, Log: log}
 	a.sandbox = cfg.FleetCheck.apply(&fleets, cfg.DataDir)
 	a.fleets = configsync.New(fleets)
 	if a.alerts, err = a.newAlerts(); err != nil {

@@ -229,7 +229,7 @@ func (f *settleFlags) await(cmd *cobra.Command, c *client, fleet string, asked m
 		case time.Now().After(deadline):
 			var failed []error
 			for _, id := range slices.Sorted(maps.Keys(left)) {
-				failed = append(failed, fmt.Errorf("hunk %s is still on %s after %s", id, strings.Join(left[id], "; "), f.wait))
+				failed = append(failed, fmt.Errorf("hunk %s is still on %s after %s; a node that is away is asked when it comes back within a day", id, strings.Join(left[id], "; "), f.wait))
 			}
 			return errors.Join(failed...)
 		}

@@ -110,6 +110,8 @@ func (a *agent) loop(ctx context.Context) {
 			if answer.Settle != nil {
 				a.settle(ctx, *answer.Settle)
 				a.observe(ctx)
+				a.publish() // first: what the control plane forgets next stands in the report
+				a.link.carried(answer.Settle.Digest)
 			}
 		case <-a.watcher.out:
 			if paths := a.watcher.takeWritten(); len(paths) > 0 {

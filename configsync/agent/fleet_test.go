@@ -125,7 +125,7 @@ func (f *fleet) want() (host string) {
 	f.controller.Apply(&gateway.Snapshot{
 		Generation: f.generation,
 		Fleets: []*gateway.Fleet{{Meta: gateway.Meta{Kind: gateway.KindFleet, Name: "shared"},
-			Spec: gateway.FleetSpec{Mode: f.mode, WorkerShutdownTimeout: gateway.Duration(7 * time.Second), ReloadBudget: gateway.ReloadBudget{Every: gateway.Duration(20 * time.Millisecond)}}}},
+			Spec: gateway.FleetSpec{Mode: f.mode, WorkerShutdownTimeout: gateway.Duration(7 * time.Second), ReloadBudget: gateway.ReloadBudget{Every: gateway.Duration(100 * time.Millisecond)}}}},
 		Tenants:   []*gateway.Tenant{{Meta: gateway.Meta{Kind: gateway.KindTenant, Name: "acme"}, Spec: gateway.TenantSpec{Fleets: []string{"shared"}}}},
 		Upstreams: []*gateway.EffectiveUpstream{{Key: key, Protocol: "http", Endpoints: []gateway.Endpoint{{Address: f.endpoint, Weight: 1, InRotation: true}}}},
 		Hosts:     []*gateway.Host{{Name: host, Tenant: "acme", Rules: []gateway.Rule{{Path: gateway.PathMatch{Prefix: "/"}, Route: route}}}},

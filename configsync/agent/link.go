@@ -29,6 +29,7 @@ type link struct {
 	tree   protocol.NodeTree
 	fresh  bool
 	cancel context.CancelFunc // of the open request
+	done   string             // digest of the newest Settle that was carried out
 }
 
 func newLink(c client, live func(version string)) *link {
@@ -40,6 +41,19 @@ func (l *link) publish(report gateway.NodeReport, tree protocol.NodeTree) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.report, l.tree, l.fresh = report, tree, true
+	if l.cancel != nil {
+		l.cancel()
+	}
+}
+
+// carried tells the control plane at once that a Settle is carried out.
+func (l *link) carried(digest string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.done == digest {
+		return
+	}
+	l.done, l.fresh = digest, true
 	if l.cancel != nil {
 		l.cancel()
 	}
@@ -105,10 +119,10 @@ func (l *link) sync(ctx context.Context, have protocol.SyncRequest) (protocol.Sy
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l.mu.Lock()
-	report, wait := l.report, min(protocol.MaxWait, l.client.cfg.identity.untilRenewal())
+	report, carried, wait := l.report, l.done, min(protocol.MaxWait, l.client.cfg.identity.untilRenewal())
 	l.fresh, l.cancel = false, cancel
 	l.mu.Unlock()
-	have.Report, have.Wait = report, gateway.Duration(wait)
+	have.Report, have.Carried, have.Wait = report, carried, gateway.Duration(wait)
 	answer, err := l.client.sync(ctx, have)
 	l.mu.Lock()
 	defer l.mu.Unlock()

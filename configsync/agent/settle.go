@@ -108,7 +108,7 @@ func (a *agent) treeRewrites(revert []string) ([]rewrite, error) {
 }
 
 // foreignRewrite checks that a file outside of the rendered tree is one that nginx loads, and
-// still the one that the decision was about.
+// still the one that the decision was about, or what it shall become: it may be asked for twice.
 func (a *agent) foreignRewrite(f protocol.SettleFile) (rewrite, error) {
 	files, err := a.nginx.files(a.disk)
 	if err != nil {
@@ -118,7 +118,7 @@ func (a *agent) foreignRewrite(f protocol.SettleFile) (rewrite, error) {
 	if i < 0 || !filepath.IsAbs(f.Path) || strings.HasPrefix(f.Path, a.disk.root+"/") {
 		return rewrite{}, fmt.Errorf("%s is not a file outside of Sluice's tree that nginx loads, so it is left alone", f.Path)
 	}
-	if sum := sha256.Sum256(files[i].data); hex.EncodeToString(sum[:]) != f.Have {
+	if sum := sha256.Sum256(files[i].data); hex.EncodeToString(sum[:]) != f.Have && !bytes.Equal(files[i].data, f.Data) {
 		return rewrite{}, fmt.Errorf("%s was changed again in the meantime, so it is left alone: look at the drift again", f.Path)
 	}
 	return rewrite{path: f.Path, before: files[i].data, after: f.Data, remove: f.Remove, hunks: f.Hunks}, nil

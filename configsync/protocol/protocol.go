@@ -30,9 +30,12 @@ type SyncRequest struct {
 	HaveLive string `json:"haveLive,omitempty"`
 	// Wait bounds the waiting, at most MaxWait; 0 answers at once.
 	Wait gateway.Duration `json:"wait,omitempty"`
-	// Settled is the digest of the newest [Settle] that the agent has carried out. The answer
-	// waits while it is still the newest.
+	// Settled is the digest of the newest [Settle] that the agent has heard. The answer waits
+	// while it is still the newest.
 	Settled string `json:"settled,omitempty"`
+	// Carried is that of the newest one that it has carried out: what that asks for is done, or
+	// the report says why not.
+	Carried string `json:"carried,omitempty"`
 }
 
 // SyncResponse is what the node should do.

@@ -3,7 +3,7 @@ package protocol
 // Settle is what people decided about edits by hand on a node. Edits are named by the id of
 // their hunk.
 type Settle struct {
-	// Digest covers everything below.
+	// Digest names what was decided, and when.
 	Digest string `json:"digest"`
 	// Allowed edits are carried on into the next bundles.
 	Allowed []string `json:"allowed,omitempty"`

@@ -99,7 +99,7 @@ func TestTwentyNodes(t *testing.T) {
 		return s.running("one endpoint", members, by)
 	}
 	took := change(two, "two")
-	fmt.Printf("figure fleet_20_endpoint_change s %.2f goal %.0f\n", took.Seconds(), goal)
+	fmt.Printf("figure fleet_20_endpoint_change %.2f s goal %.0f\n", took.Seconds(), goal)
 	if took.Seconds() > 10*goal {
 		t.Errorf("one endpoint took %s to reach %d nodes", took, largeNodes)
 	}

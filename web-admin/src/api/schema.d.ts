@@ -1419,12 +1419,12 @@ export interface components {
         FleetSpec: {
             /** @description How often one node reloads, since each reload leaves an old worker behind until its last connection ends. */
             reloadBudget?: {
-                /** @description The shortest time between two reloads of one node. Default 10s. */
+                /** @description The shortest time between two reloads of one node. Default 10s, from 100ms to 1h. */
                 every?: components["schemas"]["Duration"];
             };
             /** @description How many nodes run a change in turn: counts before percentages, increasing, 100% at the end. A fleet that sets none of waves, bake, gates and drain gets changes on all nodes at once; one that sets any of them has waves 1, 10%, 100% by default. Changes of endpoints always go to all nodes at once. */
             waves?: components["schemas"]["Wave"][];
-            /** @description How long each wave runs a change before the next one gets it. Default 30s. */
+            /** @description How long each wave runs a change before the next one gets it. Default 30s, at most 24h. */
             bake?: components["schemas"]["Duration"];
             /** @description How much worse nodes with a change may be than those without it. When they are worse, the rollout halts and the nodes go back. */
             gates?: {
@@ -1435,7 +1435,7 @@ export interface components {
                 /** @description How many requests it takes to judge. Default 50. */
                 minRequests?: number;
             };
-            /** @description How long the health address of a node answers 503 before a change is applied, so that LVS takes it out. Default not at all. */
+            /** @description How long the health address of a node answers 503 before a change is applied, so that LVS takes it out. Default not at all, at most 1h. */
             drain?: components["schemas"]["Duration"];
             /**
              * @description auto (default) gives endpoints to nodes whose nginx has the Lua module without a reload, and writes them

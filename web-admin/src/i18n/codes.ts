@@ -79,6 +79,7 @@ const problem: Record<string, string> = {
   service_missing: '没有这个 Service',
   shrink_held: '端点突然减少，消失的端点暂时保留',
   source_entry: '数据源中的条目无法使用',
+  span_invalid: '时长超出范围',
   state_unknown: '没有这种状态',
   status_invalid: '状态码无效',
   target_missing: '没有转发目标',

@@ -67,6 +67,18 @@ test('says in words why, how endpoints arrive, and what reloads have cost', asyn
   expect(within(drawer).getByText(/with a reload: nginx does not load/)).toBeTruthy();
 });
 
+test('marks a revoked node, in the list and in its details', async () => {
+  serve();
+  server.use(answer('get', '/fleets/{fleet}/nodes', { items: [sampleNode('edge-01', 'in_sync'), sampleNode('edge-02', 'silent', { revoked: true })] }));
+  renderAt('/fleet?node=edge-02');
+  const drawer = await screen.findByRole('dialog', {}, soon);
+  expect(await within(drawer).findByText('revoked', {}, soon)).toBeTruthy();
+  expect(within(drawer).getByText(/Its certificates are refused/)).toBeTruthy();
+  const cell = (name: string) => screen.getByText(name, { selector: 'tr button' }).closest('tr') as HTMLElement;
+  expect(within(cell('edge-02')).getByText('revoked')).toBeTruthy();
+  expect(within(cell('edge-01')).queryByText('revoked')).toBeNull();
+});
+
 test('filters by the URL', async () => {
   serve();
   renderAt('/fleet?fleet=shared&state=drifted');

@@ -41,6 +41,7 @@ function Details({ node: n, onForgotten }: { node: Node; onForgotten: () => void
           {t('fleet.compareDesired')}
         </Link>
       </p>
+      {n.revoked && <p className="text-bad">{t('fleet.revokedHint')}</p>}
       <Reason node={n} />
       <Warnings node={n} />
       <Digests node={n} />

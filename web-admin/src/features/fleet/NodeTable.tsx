@@ -73,9 +73,19 @@ function OpenButton({ node: n, onOpen }: { node: Node; onOpen: (n: Node) => void
 export function StateBadge({ node: n }: { node: Node }) {
   const { t } = useTranslation();
   return (
-    <Badge tone={nodeTones[n.state]} title={t(`nodeStateHint.${n.state}`)}>
-      {t(`nodeState.${n.state}`)}
-    </Badge>
+    <>
+      <Badge tone={nodeTones[n.state]} title={t(`nodeStateHint.${n.state}`)}>
+        {t(`nodeState.${n.state}`)}
+      </Badge>
+      {n.revoked && (
+        <>
+          {' '}
+          <Badge tone="bad" plain title={t('fleet.revokedHint')}>
+            {t('fleet.revoked')}
+          </Badge>
+        </>
+      )}
+    </>
   );
 }
 

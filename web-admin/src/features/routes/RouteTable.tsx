@@ -8,7 +8,8 @@ import { Badge } from '../../ui/Badge';
 import { Said } from '../../ui/Said';
 import { Nothing } from '../../ui/States';
 import type { RouteRow } from './queries';
-import { pathTexts, rowKey } from './queries';
+import { rowKey } from './queries';
+import { conditionTexts, filterTexts, pathText } from './words';
 
 /** One row per route. */
 export function RouteTable({ rows }: { rows: RouteRow[] }) {
@@ -42,8 +43,9 @@ function useColumns(wide: boolean): ColumnsType<RouteRow> {
       <span className="stack">
         <Name route={route} />
         <Lines items={route.spec.hosts ?? []} none={t('routes.everyHost')} />
-        <Lines items={pathTexts(route)} />
+        <Matches route={route} />
         <Targets route={route} />
+        <Filters route={route} />
         <Origin route={route} />
         <Problems problems={problems} />
       </span>
@@ -52,11 +54,12 @@ function useColumns(wide: boolean): ColumnsType<RouteRow> {
   }
   return [
     name,
-    { title: t('routes.hosts'), key: 'hosts', width: '18%', render: (_, r) => <Lines items={r.route.spec.hosts ?? []} none={t('routes.everyHost')} /> },
-    { title: t('routes.paths'), key: 'paths', width: '12%', render: (_, r) => <Lines items={pathTexts(r.route)} /> },
-    { title: t('routes.to'), key: 'to', width: '18%', render: (_, r) => <Targets route={r.route} /> },
-    { title: t('routes.from'), key: 'from', width: '18%', render: (_, r) => <Origin route={r.route} /> },
-    { title: t('routes.problems'), key: 'problems', width: '18%', sorter: (a, b) => a.problems.length - b.problems.length, render: (_, r) => <Problems problems={r.problems} /> },
+    { title: t('routes.hosts'), key: 'hosts', width: '14%', render: (_, r) => <Lines items={r.route.spec.hosts ?? []} none={t('routes.everyHost')} /> },
+    { title: t('routes.paths'), key: 'paths', width: '15%', render: (_, r) => <Matches route={r.route} /> },
+    { title: t('routes.to'), key: 'to', width: '14%', render: (_, r) => <Targets route={r.route} /> },
+    { title: t('routes.filters'), key: 'filters', width: '18%', render: (_, r) => <Filters route={r.route} /> },
+    { title: t('routes.from'), key: 'from', width: '12%', render: (_, r) => <Origin route={r.route} /> },
+    { title: t('routes.problems'), key: 'problems', width: '15%', sorter: (a, b) => a.problems.length - b.problems.length, render: (_, r) => <Problems problems={r.problems} /> },
   ];
 }
 
@@ -70,6 +73,7 @@ function Name({ route: r }: { route: Route }) {
 }
 
 const firstShown = 4;
+const linesShown = 12;
 
 function Lines({ items, none }: { items: string[]; none?: string }) {
   const { t } = useTranslation();
@@ -82,6 +86,37 @@ function Lines({ items, none }: { items: string[]; none?: string }) {
         </span>
       ))}
       {items.length > firstShown && <span className="muted">{t('overview.more', { count: items.length - firstShown })}</span>}
+    </span>
+  );
+}
+
+/** Each alternative: its path, and what else a request needs. */
+function Matches({ route: r }: { route: Route }) {
+  const { t } = useTranslation();
+  const all = (r.spec.match ?? [{}]).flatMap((m) => [{ text: pathText(m), path: true }, ...conditionTexts(m, t).map((text) => ({ text, path: false }))]);
+  return (
+    <span className="stack" title={all.map((l) => l.text).join('\n')}>
+      {all.slice(0, linesShown).map((l, i) => (
+        <span key={i} className={l.path ? 'mono break' : 'muted break'}>
+          {l.text}
+        </span>
+      ))}
+      {all.length > linesShown && <span className="muted">{t('overview.more', { count: all.length - linesShown })}</span>}
+    </span>
+  );
+}
+
+function Filters({ route: r }: { route: Route }) {
+  const { t } = useTranslation();
+  const lines = filterTexts(r, t);
+  if (lines.length === 0) return <span className="faint">-</span>;
+  return (
+    <span className="stack">
+      {lines.map((text) => (
+        <span key={text} className="break">
+          {text}
+        </span>
+      ))}
     </span>
   );
 }

@@ -42,6 +42,41 @@ test('shows where routes send requests, and where those are from that nobody wro
   for (const text of ['every host of the tenant', 'answers 503', 'from names']) expect(other).toContain(text);
 });
 
+test('says what else a request needs, and what filters do, one line each', async () => {
+  const full: Route = {
+    kind: 'Route', tenant: 'acme', name: 'full',
+    spec: {
+      hosts: ['full.example.com'],
+      match: [
+        { path: { prefix: '/api' }, methods: ['GET', 'POST'], headers: [{ name: 'x-env', exact: 'prod' }, { name: 'x-any', present: true }], query: [{ name: 'v', exact: '2' }] },
+        { path: { exact: '/login' } },
+      ],
+      to: [{ upstream: 'api' }],
+      filters: [
+        { ipAccess: { allow: ['10.0.0.0/8'], deny: ['10.1.0.0/16', '10.2.0.1'] } },
+        { requestHeaders: { set: { 'x-from': 'edge' }, remove: ['x-debug'] } },
+        { responseHeaders: { add: { via: 'sluice' } } },
+        { rewrite: { prefix: '/v2', host: 'api.internal' } },
+        { redirect: { scheme: 'https', port: 8443, status: 302 } },
+        { rateLimit: { requests: 100, key: { header: 'x-api-key' } } },
+        { connectionLimit: { max: 20, key: 'host', status: 503 } },
+        { mirror: { upstream: 'api-next', percent: 10 } },
+      ],
+    },
+  };
+  serve();
+  server.use(answer('get', '/objects', { items: [full, shop] }));
+  renderAt('/routes');
+  const r = await row('full');
+  for (const line of [
+    '/api*', 'method GET, POST', 'header x-env: prod', 'header x-any, any value', 'query v=2', '/login',
+    'addresses: allow 10.0.0.0/8; deny 10.1.0.0/16, 10.2.0.1', 'request headers: set x-from: edge; remove x-debug', 'response headers: add via: sluice',
+    'rewrite: host api.internal, prefix /v2', 'redirect 302: scheme https, port 8443', 'rate: 100 requests in 1s of a value of x-api-key, 99 more at once, else 429',
+    'in progress: 20 requests of a host, else 503', 'copies: 10 % to api-next',
+  ]) expect(within(r).getByText(line)).toBeTruthy();
+  expect((await row('shop')).textContent).not.toContain('method');
+});
+
 test.each([
   ['q=web.example', ['default.shop.web.1234']],
   ['q=ingress+shop%2Fweb', ['default.shop.web.1234']],

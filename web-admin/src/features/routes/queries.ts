@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { problemsQuery, routesQuery } from '../../api/reads';
 import type { Problem, Route } from '../../api/types';
 import type { RoutesSearch } from './search';
+import { pathText } from './words';
 
 export interface RouteRow {
   route: Route;
@@ -21,7 +22,7 @@ export function useRoutes() {
   return { ...routes, data };
 }
 
-export const pathTexts = (r: Route) => (r.spec.match ?? [{ path: { prefix: '/' } }]).map((m) => m.path?.exact ?? `${m.path?.prefix ?? '/'}*`);
+const pathTexts = (r: Route) => (r.spec.match ?? [{}]).map(pathText);
 
 /** Fits when every word is found in the name, a host, a path, an upstream or what it is from. */
 export function filterRoutes(rows: RouteRow[], s: RoutesSearch): RouteRow[] {
