@@ -14,11 +14,11 @@ import (
 	"github.com/sluice-gateway/sluice/test/load"
 )
 
-// changes are made every so often, after a calm time.
+// churnChanges are made one every churnEvery, after a calm time.
 const (
-	calmTime = 4 * time.Second
-	changes  = 1000
-	every    = 10 * time.Millisecond
+	calmTime     = 4 * time.Second
+	churnChanges = 1000
+	churnEvery   = 10 * time.Millisecond
 )
 
 // Endpoints come, go and change weight 100 times a second under load, for clients of HTTP/1.1
@@ -47,9 +47,9 @@ func TestChurnUnderLoad(t *testing.T) {
 			}
 		}
 	}
-	rate, ratio := changes/took.Seconds(), float64(busy.kept.Latency.P99)/float64(calm.kept.Latency.P99)
+	rate, ratio := churnChanges/took.Seconds(), float64(busy.kept.Latency.P99)/float64(calm.kept.Latency.P99)
 	if rate < 10 {
-		t.Errorf("%d changes took %v", changes, took)
+		t.Errorf("%d changes took %v", churnChanges, took)
 	}
 	if slow {
 		t.Errorf("p99 was %v, and %v with changes", calm.kept.Latency.P99, busy.kept.Latency.P99)
@@ -58,7 +58,7 @@ func TestChurnUnderLoad(t *testing.T) {
 	fmt.Printf("figure churn_failed_under_load %d count goal 0\n", busy.failures())
 	fmt.Printf("figure churn_closed_under_load %d count goal 0\n", busy.kept.Closed+busy.fresh.Closed+busy.streams.Closed)
 	fmt.Printf("figure churn_p99_under_load %.2f ratio goal 1.3\n", ratio)
-	t.Logf("%d changes in %v; kept alive: %s; one request each: %s; HTTP/2: %s", changes, took.Round(time.Millisecond), busy.kept, busy.fresh, busy.streams)
+	t.Logf("%d changes in %v; kept alive: %s; one request each: %s; HTTP/2: %s", churnChanges, took.Round(time.Millisecond), busy.kept, busy.fresh, busy.streams)
 }
 
 // churn changes endpoints under load, and measures the same load before.
@@ -71,8 +71,8 @@ func (s *instance) churn(addrs []string) (calm, busy mixed, took time.Duration) 
 	go func() { loaded <- s.mixedLoad(ctx, 3*time.Minute) }()
 
 	begin := time.Now()
-	for i := range changes {
-		time.Sleep(time.Until(begin.Add(time.Duration(i) * every))) // those that are late are made up for
+	for i := range churnChanges {
+		time.Sleep(time.Until(begin.Add(time.Duration(i) * churnEvery))) // those that are late are made up for
 		if err := s.api(http.MethodPut, endpointsPath, churned(addrs, i), nil); err != nil {
 			s.t.Fatalf("change %d: %v", i, err)
 		}
