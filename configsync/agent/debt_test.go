@@ -68,7 +68,7 @@ func TestDebt(t *testing.T) {
 	}
 	f.want()
 	f.becomes(gateway.NodeInSync, "", func(n gateway.Node) error {
-		if n.DrainingWorkers != 3 || n.ReloadEvery.Std() != 40*time.Millisecond {
+		if n.DrainingWorkers != 3 || n.ReloadEvery.Std() != 200*time.Millisecond {
 			return fmt.Errorf("load: %+v", n.NodeLoad)
 		}
 		return running(n)

@@ -166,7 +166,7 @@ func TestRegistryMistakes(t *testing.T) {
 		want   []string
 		mended bool // by writing the right password
 	}{
-		"wrong password": {func(r *Registry) { r.PasswordFile = at("wrong") }, []string{`log in to etcd https://127.0.0.1:`, `as user "reader"`, "authentication failed"}, true},
+		"wrong password": {func(r *Registry) { r.PasswordFile = at("wrong") }, []string{`log in to etcd https://127.`, `as user "reader"`, "authentication failed"}, true},
 		"empty password": {func(r *Registry) { r.PasswordFile = at("empty") }, []string{"passwordFile", "is empty"}, true},
 		"no file yet":    {func(r *Registry) { r.PasswordFile = at("later") }, []string{"read passwordFile", "no such file"}, true},
 		"no certificate": {func(r *Registry) { r.CertFile, r.KeyFile = "", "" }, []string{"no answer within", "check that etcd runs"}, false},
