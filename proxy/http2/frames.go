@@ -73,7 +73,7 @@ func (c *Conn) takeData(f *http2.DataFrame) error {
 // misplaced judges DATA or HEADERS for a stream that is not open for them. mu is held.
 func (c *Conn) misplaced(id uint32, st *Stream) error {
 	switch {
-	case st != nil:
+	case st != nil && !(st.sendEnd && st.recvEnd): // otherwise only its goroutine has not ended yet
 		return http2.StreamError{StreamID: id, Code: streamClosed}
 	case c.isIdle(id):
 		return faultf(Protocol, "a frame for a stream that is not open")

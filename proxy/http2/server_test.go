@@ -50,6 +50,40 @@ func TestServerWithTheReferenceClient(t *testing.T) {
 	}
 }
 
+// A stream is closed once both sides have sent their ends, whether its goroutine has ended or not
+// (RFC 9113 section 5.1).
+func TestFramesAfterBothEnds(t *testing.T) {
+	for name, late := range map[string]func(r *raw) error{
+		"HEADERS": func(r *raw) error { return r.open(1, get("/"), true) },
+		"DATA":    func(r *raw) error { return r.WriteData(1, true, []byte("x")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			judged := make(chan struct{})
+			r := dialRaw(t, serveOn(t, Config{}, func(st *Stream) {
+				echo(st)
+				<-judged
+			}))
+			defer close(judged)
+			if err := r.open(1, get("/"), true); err != nil {
+				t.Fatal(err)
+			}
+			for ended := false; !ended; {
+				f, err := r.ReadFrame()
+				if err != nil {
+					t.Fatal(err)
+				}
+				ended = f.Header().StreamID == 1 && f.Header().Flags.Has(xhttp2.FlagDataEndStream)
+			}
+			if err := late(r); err != nil {
+				t.Fatal(err)
+			}
+			if code, err := r.ending(); code != xhttp2.ErrCodeStreamClosed || err != nil {
+				t.Errorf("the connection ended with %v, %v", code, err)
+			}
+		})
+	}
+}
+
 // Each flood ends its connection with ENHANCE_YOUR_CALM after at most 1,000 frames, and
 // another client is served as before.
 func TestFloodsEndTheirConnection(t *testing.T) {

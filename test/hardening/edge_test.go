@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,8 @@ type edge struct {
 	o      *origin
 	addr   map[string]string // by "plain", "trusted" and "short"
 	blamed blamed
+	from   net.IP // where the clients of a case come from that is not known by its connection alone; nil: 127.0.0.1
+	runs   int
 }
 
 // blamed collects what the proxy holds against the origin.
@@ -118,6 +121,18 @@ func serve(t *testing.T, p *proxy.Proxy, l proxy.Listener) string {
 	return ln.Addr().String()
 }
 
+// begin prepares a run of a case. A request that the origin sees or not may still be on its way when
+// the run is over: those have clients of their own, by which the origin knows them from the next
+// run's.
+func (e *edge) begin(c *rawCase, cut func(string) []string) {
+	e.o.begin(c.script, cut, e.from)
+	e.blamed.take()
+	if e.from = nil; slices.ContainsFunc(c.seen, func(s sight) bool { return s.maybe }) {
+		e.runs++
+		e.from = net.IPv4(127, 64, byte(e.runs>>8), byte(e.runs))
+	}
+}
+
 // user is a client connection.
 type user struct {
 	net.Conn
@@ -134,7 +149,11 @@ func (e *edge) dial(c *rawCase) (*user, error) {
 	case c.short:
 		to = "short"
 	}
-	nc, err := net.Dial("tcp", e.addr[to])
+	var d net.Dialer
+	if e.from != nil {
+		d.LocalAddr = &net.TCPAddr{IP: e.from}
+	}
+	nc, err := d.Dial("tcp", e.addr[to])
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ type origin struct {
 	conns    map[int]*net.TCPConn  // guarded by mu; those that are open
 	last     int                   // guarded by mu; id of the youngest connection
 	accepted map[string]bool       // guarded by mu; by the address of the peer, see barrier
+	over     map[string]bool       // guarded by mu; clients of cases that are over
 	script   []step                // guarded by mu; for /case
 	cut      func(string) []string // guarded by mu
 	told     chan struct{}         // steps "told" and "tell" meet a test here
@@ -40,7 +41,7 @@ type origin struct {
 // startOrigin listens at one address for each name.
 func startOrigin(t testing.TB, names ...string) *origin {
 	t.Helper()
-	o := &origin{addr: map[string]string{}, conns: map[int]*net.TCPConn{}, accepted: map[string]bool{}}
+	o := &origin{addr: map[string]string{}, conns: map[int]*net.TCPConn{}, accepted: map[string]bool{}, over: map[string]bool{}}
 	for _, name := range names {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -90,10 +91,14 @@ func (o *origin) accept(ln net.Listener, name string) {
 	}
 }
 
-// begin makes o ready for a case. split cuts what the script sends.
-func (o *origin) begin(script []step, split func(string) []string) {
+// begin makes o ready for a case. split cuts what the script sends. What still comes from the client
+// before is not noted.
+func (o *origin) begin(script []step, split func(string) []string, before net.IP) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if before != nil {
+		o.over[before.String()] = true
+	}
 	o.seen, o.faults, o.script, o.cut = nil, nil, script, split
 }
 
@@ -108,7 +113,9 @@ func (o *origin) fault(format string, args ...any) {
 func (o *origin) note(s seen) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.seen = append(o.seen, s)
+	if client, _ := s.value("X-Forwarded-For"); !o.over[client] {
+		o.seen = append(o.seen, s)
+	}
 }
 
 func (o *origin) serve(c *net.TCPConn, name string, id int) {

@@ -19,8 +19,7 @@ func (v *verdict) add(format string, args ...any) {
 // run plays a case and returns what is wrong with it.
 func (e *edge) run(c *rawCase, cut func(string) []string) []string {
 	v := &verdict{}
-	e.o.begin(c.script, cut)
-	e.blamed.take()
+	e.begin(c, cut)
 	u, err := e.dial(c)
 	if err != nil {
 		return []string{err.Error()}

@@ -21,8 +21,7 @@ const nextStream = 1001
 // runFrames plays a case over HTTP/2 and returns what is wrong with it.
 func (e *edge) runFrames(c *rawCase, cut func(string) []string) []string {
 	v := &verdict{}
-	e.o.begin(c.script, cut)
-	e.blamed.take()
+	e.begin(c, cut)
 	u, err := e.dial(c)
 	if err != nil {
 		return []string{err.Error()}

@@ -67,7 +67,7 @@ func TestStrayAnswers(t *testing.T) {
 	e.o.begin([]step{
 		{text: "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"}, {do: "told"},
 		{text: "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"}, {do: "tell"},
-	}, whole)
+	}, whole, nil)
 	u, err := e.dial(&rawCase{})
 	if err != nil {
 		t.Fatal(err)
