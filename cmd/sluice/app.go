@@ -275,8 +275,5 @@ func (a *App) listenerStatus() []api.ListenerStatus {
 	if a.agents != nil {
 		out = append(out, api.ListenerStatus{Name: a.agents.name, Address: a.agents.ln.Addr().String(), Tls: true, Agents: true})
 	}
-	if a.agents != nil {
-		out = append(out, api.ListenerStatus{Name: "agents", Address: a.agents.ln.Addr().String()})
-	}
 	return out
 }

@@ -99,8 +99,13 @@ func (f *settleFlags) run(cmd *cobra.Command, fleet string, ids []string) error 
 		}
 		ids = slices.Sorted(maps.Keys(on))
 	}
-	if also := ids[1:]; f.adopt && len(also) > 0 { // one write: no node gets some of the edits without the others
-		request.Also, ids = &also, ids[:1]
+	if f.adopt {
+		if err := f.warnOfOthers(cmd, c, fleet, ids); err != nil {
+			return err
+		}
+		if also := ids[1:]; len(also) > 0 { // one write: no node gets some of the edits without the others
+			request.Also, ids = &also, ids[:1]
+		}
 	}
 	var failed []error
 	asked := map[string][]string{}
@@ -124,6 +129,38 @@ func (f *settleFlags) run(cmd *cobra.Command, fleet string, ids []string) error 
 	return errors.Join(failed...)
 }
 
+// eachEdit goes through the edits of a fleet, node by node.
+func eachEdit(drift gateway.FleetDrift, do func(h gateway.NodeHunk, on gateway.HunkNode)) {
+	for _, g := range drift.Groups {
+		for _, h := range g.Hunks {
+			for _, on := range h.On {
+				do(h, on)
+			}
+		}
+	}
+}
+
+// warnOfOthers names the edits of the same files that are not adopted with ids: the bundle that has
+// the adopted ones overwrites them.
+func (f *settleFlags) warnOfOthers(cmd *cobra.Command, c *client, fleet string, ids []string) error {
+	drift, err := groups(cmd, c, fleet)
+	if err != nil {
+		return err
+	}
+	files := map[string]bool{}
+	eachEdit(drift, func(h gateway.NodeHunk, on gateway.HunkNode) {
+		if slices.Contains(ids, h.ID) {
+			files[on.Node+" "+h.Path] = true
+		}
+	})
+	eachEdit(drift, func(h gateway.NodeHunk, on gateway.HunkNode) {
+		if files[on.Node+" "+h.Path] && !slices.Contains(ids, h.ID) && h.Kind == gateway.HunkByHand && on.Allowed == nil {
+			_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "note: hunk %s of %s on %s is not adopted with the others, and the new bundle overwrites it (the file stays in its old tree)\n", h.ID, h.Path, on.Node)
+		}
+	})
+	return nil
+}
+
 // handMade are the hunks of rendered files that were edited on the nodes that the flags name,
 // each with those of them that have it.
 func (f *settleFlags) handMade(cmd *cobra.Command, c *client, fleet string) (map[string][]string, error) {
@@ -132,15 +169,11 @@ func (f *settleFlags) handMade(cmd *cobra.Command, c *client, fleet string) (map
 		return nil, err
 	}
 	found := map[string][]string{}
-	for _, g := range drift.Groups {
-		for _, h := range g.Hunks {
-			for _, on := range h.On {
-				if h.Kind == gateway.HunkByHand && slices.Contains(f.nodes, on.Node) && on.Allowed == nil {
-					found[h.ID] = append(found[h.ID], on.Node)
-				}
-			}
+	eachEdit(drift, func(h gateway.NodeHunk, on gateway.HunkNode) {
+		if h.Kind == gateway.HunkByHand && slices.Contains(f.nodes, on.Node) && on.Allowed == nil {
+			found[h.ID] = append(found[h.ID], on.Node)
 		}
-	}
+	})
 	if len(found) == 0 {
 		return nil, fmt.Errorf("no rendered file was edited by hand on %s: see `sluice fleet drift %s`", strings.Join(f.nodes, ", "), fleet)
 	}
@@ -245,15 +278,11 @@ func (f *settleFlags) await(cmd *cobra.Command, c *client, fleet string, asked m
 // what went wrong.
 func stillThere(drift gateway.FleetDrift, asked map[string][]string) map[string][]string {
 	left := map[string][]string{}
-	for _, g := range drift.Groups {
-		for _, h := range g.Hunks {
-			for _, on := range h.On {
-				if slices.Contains(asked[h.ID], on.Node) {
-					left[h.ID] = append(left[h.ID], on.Node+whyNot(on))
-				}
-			}
+	eachEdit(drift, func(h gateway.NodeHunk, on gateway.HunkNode) {
+		if slices.Contains(asked[h.ID], on.Node) {
+			left[h.ID] = append(left[h.ID], on.Node+whyNot(on))
 		}
-	}
+	})
 	return left
 }
 

@@ -159,7 +159,14 @@ func (d *drifting) editedThenLoaded() {
 }
 
 func (d *drifting) adopts() {
-	d.settle(hunks(d.drift()), "--adopt", "--reason", "OPS-7 slow answers")
+	two := hunks(d.drift())
+	if out, err := d.command("fleet", "adopt", "shared", two[0], "--dry-run", "--reason", "x"); err != nil || !strings.Contains(out, "note: hunk "+two[1]+" of "+d.location+" on n07 is not adopted") {
+		d.t.Errorf("one of two edits of a file: %v %s", err, out)
+	}
+	if out, err := d.command("fleet", "revert", "shared", "--all", "--node", "n06"); err == nil || !strings.Contains(out, "no rendered file was edited by hand on n06") {
+		d.t.Errorf("all edits of a node without any: %v %s", err, out)
+	}
+	d.settle(two, "--adopt", "--reason", "OPS-7 slow answers")
 	d.eachNode("the adopted edit reaches all", d.members, inSync("one"))
 	until(d.t, rollout, "all have the edit", func() error {
 		return errors.Join(d.have(d.members, "proxy_read_timeout 7s;", true), d.have(d.members, "proxy_buffering off;", true))

@@ -55,6 +55,12 @@ func TestQuickstartEndsOnCtrlC(t *testing.T) {
 		}
 		return nil
 	})
+	status := s.must("status")
+	for _, listener := range []string{s.http, s.agents} {
+		if n := strings.Count(status, listener+"\n"); n != 1 {
+			t.Errorf("sluice status tells listener %s %d times:\n%s", listener, n, status)
+		}
+	}
 	began := time.Now()
 	if err := syscall.Kill(-run.Process.Pid, syscall.SIGINT); err != nil {
 		t.Fatal(err)
