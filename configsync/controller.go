@@ -174,7 +174,10 @@ func (c *Controller) renderAll(s *gateway.Snapshot) {
 			delete(c.fleets, f.name)
 		}
 	}
-	c.judge.drop(func(k stateKey) bool { return c.fleets[k.fleet] != nil && c.fleets[k.fleet].renderings[k.facts] != nil })
+	c.judge.drop(func(k stateKey) bool {
+		f := c.fleets[k.fleet]
+		return f != nil && (k.content == 0 && f.renderings[k.facts] != nil || f.anew.makes(k.content, k.facts))
+	})
 	c.mu.Unlock()
 	c.nudge()
 	for _, name := range slices.Compact(changed) {

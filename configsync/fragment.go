@@ -91,7 +91,7 @@ func newKeeper(path string, log *slog.Logger) *keeper {
 		log.Warn("the last good versions of quarantined files can't be read, so their hosts answer 503 until they are mended", "file", path, "error", err)
 	}
 	for _, s := range list {
-		k.kept[stateKey{s.Fleet, s.Facts}] = s.Files
+		k.kept[stateKey{fleet: s.Fleet, facts: s.Facts}] = s.Files
 	}
 	return k
 }

@@ -47,7 +47,10 @@ type judge struct {
 	telling, tellMore bool
 }
 
-type stateKey struct{ fleet, facts string }
+type stateKey struct {
+	fleet, facts string
+	content      uint64 // of a revision that is made anew, else 0
+}
 
 // judgement is what is known about the trees of one kind of nodes of a fleet.
 type judgement struct {
@@ -75,6 +78,7 @@ type refusal struct {
 // job is a tree to judge.
 type job struct {
 	fleet    string
+	content  uint64 // see stateKey
 	snapshot *gateway.Snapshot
 	facts    gateway.NodeFacts
 	tree     *nginxconf.Tree
@@ -91,7 +95,7 @@ func newJudge(cfg Config, done func(), closed <-chan struct{}) *judge {
 func (j *judge) take(in job) (tree *nginxconf.Tree, problems []gateway.Problem, pending bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	st := j.state(stateKey{in.fleet, factsKey(in.facts)})
+	st := j.state(stateKey{in.fleet, factsKey(in.facts), in.content})
 	st.forget(in.tree)
 	switch {
 	case st.rendered == in.tree.Digest && st.approved != nil:
@@ -115,7 +119,7 @@ func (j *judge) take(in job) (tree *nginxconf.Tree, problems []gateway.Problem, 
 func (j *judge) state(key stateKey) *judgement {
 	st := j.states[key]
 	if st == nil {
-		st = &judgement{key: key, good: j.keep.load(key), probe: fragments{}, refused: map[string]refusal{}, prober: prober{fleet: key.fleet}}
+		st = &judgement{key: key, good: j.keep.load(stateKey{fleet: key.fleet, facts: key.facts}), probe: fragments{}, refused: map[string]refusal{}, prober: prober{fleet: key.fleet}}
 		for path, list := range st.good {
 			st.probe[path] = slices.Clone(list)
 		}
@@ -232,7 +236,9 @@ func (j *judge) finish(st *judgement, in job, v verdict, probe *nginxconf.Tree) 
 		}
 		st.probe.add(probe, v.forms)
 	}
-	j.keep.save(st.key, v.forms, st.good)
+	if st.key.content == 0 {
+		j.keep.save(st.key, v.forms, st.good)
+	}
 	if len(v.forms) > 0 {
 		j.log.Warn("parts of a bundle are left out, because nginx refuses them", "fleet", in.fleet, "digest", out.Digest, "parts", v.named())
 	}
@@ -248,7 +254,7 @@ func (j *judge) refuse(fleet, facts, node string, tree *nginxconf.Tree, failed *
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	st := j.state(stateKey{fleet, facts})
+	st := j.state(stateKey{fleet: fleet, facts: facts})
 	content := sha256.Sum256([]byte(f.Data))
 	if st.refused[f.Path].content == content || st.forms[f.Path] == neutral {
 		return false

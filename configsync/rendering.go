@@ -120,7 +120,7 @@ func (c *Controller) renderingFor(f *fleetState, facts gateway.NodeFacts) *rende
 
 // render brings r up to the snapshot and says whether its bundle changed. mu is held.
 func (c *Controller) render(f *fleetState, r *rendering) bool {
-	tree, problems, pending := c.produce(f, r)
+	tree, problems, pending := c.produce(f, r, f.seen, 0)
 	r.problems, r.pending = problems, pending
 	if !r.set(tree, c.cfg.Now()) {
 		return false
@@ -130,15 +130,15 @@ func (c *Controller) render(f *fleetState, r *rendering) bool {
 	return true
 }
 
-// produce makes what nodes with these facts would run if they ran the newest snapshot, but for
-// what nginx refuses of it. It is pending while that is being found out: until then the tree is
-// the one of before, or without files and a digest. mu is held.
-func (c *Controller) produce(f *fleetState, r *rendering) (tree *nginxconf.Tree, problems []gateway.Problem, pending bool) {
+// produce makes what nodes with these facts would run if they ran s, but for what nginx refuses of
+// it. It is pending while that is being found out: until then the tree is the one of before, or
+// without files and a digest. content is the revision of s, 0 if s is the newest. mu is held.
+func (c *Controller) produce(f *fleetState, r *rendering, s *gateway.Snapshot, content uint64) (tree *nginxconf.Tree, problems []gateway.Problem, pending bool) {
 	if r.renderer == nil {
 		r.renderer = nginxconf.NewRenderer(f.name, r.facts)
 	}
-	rendered, problems := r.renderer.Render(f.seen)
-	tree, more, pending := c.judge.take(job{fleet: f.name, snapshot: f.seen, facts: r.facts, tree: &rendered})
+	rendered, problems := r.renderer.Render(s)
+	tree, more, pending := c.judge.take(job{fleet: f.name, content: content, snapshot: s, facts: r.facts, tree: &rendered})
 	return tree, slices.Concat(problems, more), pending
 }
 

@@ -1,9 +1,11 @@
 package configsync
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -23,10 +25,11 @@ type shelf struct {
 	notices  map[string][]byte
 	news     chan struct{}     // closed at each change
 	ran      map[string]string // what nodes run; one goroutine's
+	paths    map[string]string // the TreePath of nodes that have another than usual; one goroutine's
 }
 
 func newShelf() *shelf {
-	return &shelf{files: map[string]map[string][]byte{}, lead: make(chan struct{}, 1), notices: map[string][]byte{}, news: make(chan struct{}), ran: map[string]string{}}
+	return &shelf{files: map[string]map[string][]byte{}, lead: make(chan struct{}, 1), notices: map[string][]byte{}, news: make(chan struct{}), ran: map[string]string{}, paths: map[string]string{}}
 }
 
 func (s *shelf) changed() {
@@ -150,8 +153,11 @@ type plane struct {
 	stop  func()
 }
 
-func startPlane(s *shelf, name string) plane {
-	c := New(Config{Rollouts: sharer{s, name}, Version: "test"})
+func startPlane(s *shelf, name string) plane { return startChecking(s, name, nil) }
+
+// startChecking starts one that has bundles judged.
+func startChecking(s *shelf, name string, check Checker) plane {
+	c := New(Config{Rollouts: sharer{s, name}, Version: "test", Check: check})
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() { _ = c.Run(ctx) })
@@ -172,6 +178,9 @@ func (p plane) obeys(t *testing.T, fleet, name string) string {
 	t.Helper()
 	r := report(name)
 	r.Fleet, r.OnDisk, r.Running = fleet, p.shelf.ran[name], p.shelf.ran[name]
+	if path := p.shelf.paths[name]; path != "" {
+		r.Facts.TreePath = path
+	}
 	told := mustSync(t, p.Controller, r).Desired
 	r.OnDisk, r.Running = told, told
 	p.shelf.ran[name] = told
@@ -276,6 +285,64 @@ func TestRolloutOfTwoControlPlanes(t *testing.T) {
 			t.Errorf("files of %d revisions stay in the store", len(s.files))
 		}
 		s.mu.Unlock()
+		p.stop()
+		q.stop()
+	})
+}
+
+// A node that joins in the midst of a rollout, or whose facts change then, gets the files that the
+// others of its wave have, made for its facts, wherever it reports, and after a restart.
+func TestFactsChangeInARollout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf()
+		start := func() (p, q plane) {
+			return startChecking(s, "p", &fakeChecker{took: time.Second}), startChecking(s, "q", &fakeChecker{took: time.Second})
+		}
+		p, q := start()
+		synctest.Wait()
+		apply := func(address, override string) {
+			p.Apply(wavedSnapshot(address, override))
+			q.Apply(wavedSnapshot(address, override))
+		}
+		apply("10.0.0.1:80", "")
+		settle(t, 6, map[string]plane{"a": p, "b": p})
+		apply("10.0.0.1:80", "proxy_buffering off;")
+		settle(t, 8, map[string]plane{"a": p, "b": p})
+
+		s.paths["b"], s.paths["new"], s.paths["elsewhere"] = "/upgraded/current", "/new/current", "/elsewhere/current"
+		expect := func(what, endpoint string, who map[string]plane) {
+			t.Helper()
+			for name, c := range who {
+				text := c.text(t, name)
+				if got := strings.Contains(text, "proxy_buffering off;"); got != (name == "a") {
+					t.Errorf("%s: node %s has the change: %v", what, name, got)
+				}
+				if !strings.Contains(text, "server "+endpoint+";") || !strings.Contains(text, "unix:"+path.Dir(cmp.Or(s.paths[name], "/t/current"))+"/") {
+					t.Errorf("%s: node %s has not the endpoint %s, or not its own files:\n%s", what, name, endpoint, text)
+				}
+			}
+		}
+		who := map[string]plane{"a": p, "b": p, "new": p, "elsewhere": q}
+		settle(t, 6, who)
+		expect("at first", "10.0.0.1:80", who)
+		apply("10.0.0.2:80", "proxy_buffering off;")
+		settle(t, 6, who)
+		expect("an endpoint", "10.0.0.2:80", who)
+
+		p.stop()
+		q.stop()
+		p, q = start()
+		synctest.Wait()
+		apply("10.0.0.3:80", "proxy_buffering off;")
+		who = map[string]plane{"a": p, "b": q, "new": q, "elsewhere": p}
+		settle(t, 8, who)
+		expect("after a restart", "10.0.0.3:80", who)
+		settle(t, 90, who)
+		for name, c := range who {
+			if !strings.Contains(c.text(t, name), "proxy_buffering off;") {
+				t.Errorf("the rollout is over, and node %s has not the change", name)
+			}
+		}
 		p.stop()
 		q.stop()
 	})

@@ -23,6 +23,7 @@ type rolloutState struct {
 	// latest revision follow the newest snapshot while that is the same.
 	stored map[uint64]map[string]*nginxconf.Tree
 	tracks map[trackKey]*rendering // what nodes should run, by content and keyID
+	anew   anew
 	// numbers are the revisions that bundles are of, by digest, the newest first.
 	numbers map[string][]uint64
 
@@ -38,7 +39,8 @@ type trackKey struct {
 }
 
 func newRolloutState(stored map[uint64]map[string]*nginxconf.Tree) rolloutState {
-	return rolloutState{stored: stored, tracks: map[trackKey]*rendering{}, lastHeard: map[string]time.Time{}, lastUp: map[string]time.Time{}}
+	return rolloutState{stored: stored, tracks: map[trackKey]*rendering{}, lastHeard: map[string]time.Time{}, lastUp: map[string]time.Time{},
+		anew: anew{map[uint64]*gateway.Snapshot{}, map[trackKey]*rendering{}}}
 }
 
 // intent is the digest of what people want of a fleet, computed when it is asked for.
@@ -99,6 +101,8 @@ func (c *Controller) placeAll(f *fleetState) bool {
 		for key, r := range f.renderings {
 			f.keep(keyID(key), r)
 		}
+		f.remember(f.record.latest().Content())
+		c.makeForPeers(f)
 	}
 	changed := false
 	for _, n := range f.nodes {
@@ -149,11 +153,14 @@ func (c *Controller) place(f *fleetState, n *node) bool {
 // get its endpoints all the same.
 func (c *Controller) track(f *fleetState, n *node, newest *rendering) *rendering {
 	k := trackKey{f.record.assigned(n.report.Node), keyID(n.key)}
-	tree := f.stored[k.content][k.key]
+	tree, pending := f.stored[k.content][k.key], false
+	if tree == nil {
+		tree, pending = c.makeAnew(f, k.content, n.report.Facts)
+	}
 	switch {
 	case tree != nil:
 		tree = tree.WithEndpoints(newest.tree)
-	case n.report.OnDisk == "": // a new node serves nobody yet, so it begins with the newest
+	case n.report.OnDisk == "" && !pending: // a new node serves nobody yet, so it begins with the newest
 		return newest
 	default:
 		return f.holding(n)
@@ -167,8 +174,8 @@ func (c *Controller) track(f *fleetState, n *node, newest *rendering) *rendering
 	return t
 }
 
-// holding keeps a node at what it has: its facts were not known when its revision was made, such
-// as after an upgrade of its nginx during a rollout, and files for them can't be made any more.
+// holding keeps a node at what it has while there are no files of its revision for its facts; see
+// [Controller.makeAnew].
 func (f *fleetState) holding(n *node) *rendering {
 	if r := n.rendering; r != nil && r.hold && r.tree.Digest == n.report.OnDisk {
 		return r
@@ -212,6 +219,16 @@ func (f *fleetState) forgetTracks() {
 	for k := range f.tracks {
 		if !needed[k.content] {
 			delete(f.tracks, k)
+		}
+	}
+	for content := range f.anew.objects {
+		if !needed[content] {
+			delete(f.anew.objects, content)
+		}
+	}
+	for k := range f.anew.making {
+		if !needed[k.content] {
+			delete(f.anew.making, k)
 		}
 	}
 }
