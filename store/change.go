@@ -40,8 +40,8 @@ type step struct {
 	verb     Verb           // empty when the change would change nothing
 	revision int64          // of the stored object; 0: there is none
 	created  int64
+	version  int64 // how often it was written since it was created
 	seen     int64 // the store's revision when it was read
-	entries  int64 // history entries so far
 }
 
 // decide finds out what the change does to the object as it is stored now.

@@ -44,8 +44,9 @@ type historyValue struct {
 	Object  json.RawMessage `json:"object,omitempty"`
 }
 
-// trimSlack is how many entries above the bound are let grow before they are trimmed, so
-// that most writes need no second transaction.
+// trimSlack is how many entries may come before the bound is looked after again. To count them with
+// each write would take longer and longer: etcd goes through those that were trimmed, too, until it
+// compacts.
 const trimSlack = 50
 
 // History returns the states of an object, newest first: at least the last
@@ -123,15 +124,12 @@ func entryOf(ref gateway.Ref, kv *mvccpb.KeyValue) (Entry, error) {
 	return e, err
 }
 
-// trimHistory cuts an object's history back when it has grown past the slack. A failure
-// costs nothing but space: the next write tries again.
-func (s *Store) trimHistory(ctx context.Context, st *step) {
-	if st.entries+1 > int64(s.cfg.HistoryKeep+trimSlack) {
-		s.trim(ctx, historyOf(st.ref), s.cfg.HistoryKeep)
-	}
-}
+// trims says whether the object's history may be longer than its bound after the change. What is
+// deleted is counted anew when it is created again.
+func (st *step) trims() bool { return st.verb == VerbDelete || (st.version+1)%trimSlack == 0 }
 
-// trim deletes the oldest keys of a prefix, those at its end, down to keep.
+// trim deletes the oldest keys of a prefix, those at its end, down to keep. A failure costs nothing
+// but space: a later write tries again.
 func (s *Store) trim(ctx context.Context, prefix string, keep int) {
 	c, cancel := s.call(ctx)
 	defer cancel()

@@ -109,6 +109,20 @@ func TestHistoryAndAuditAreBounded(t *testing.T) {
 			t.Fatalf("entry %d is %+v, want %s", i, e.Object, want)
 		}
 	}
+	for range 100 { // deleted and made again
+		put(t, s, tenant("other"))
+		if err := s.Delete(t.Context(), tenant("other").Ref(), by); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if h, err := s.History(t.Context(), tenant("other").Ref()); err != nil || len(h) < keep || len(h) > keep+50 {
+		t.Errorf("history of what came and went has %d entries, want %d to %d; %v", len(h), keep, keep+50, err)
+	}
+	put(t, s, tenant("acme"))
+	h, err = s.History(t.Context(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
 	a, err := s.Audit(t.Context(), time.Time{}, 0)
 	if err != nil || len(a) < keep || len(a) > keep+256 {
 		t.Errorf("audit has %d records, %v", len(a), err)

@@ -16,7 +16,7 @@ func (s *Store) Get(ctx context.Context, ref gateway.Ref) (gateway.Object, error
 	}
 	c, cancel := s.call(ctx)
 	defer cancel()
-	r, err := s.client.Get(c, objectKey(ref))
+	r, err := s.client.Get(c, objectKey(ref), s.fresh...)
 	if err != nil {
 		return nil, failed(ctx, "get "+ref.String(), err)
 	}

@@ -26,6 +26,9 @@ type Store struct {
 
 	// maxOps and maxRequest bound one transaction.
 	maxOps, maxRequest int
+	// fresh is how an object is read as of its last acknowledged write. The one member of an embedded
+	// etcd need not ask a quorum for that: it has applied what it acknowledges.
+	fresh []clientv3.OpOption
 
 	repair  repair
 	writes  atomic.Int64
@@ -61,6 +64,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	if cfg.Etcd == nil {
 		s.maxOps, s.maxRequest = embeddedTxnOps, embeddedRequest
+		s.fresh = []clientv3.OpOption{clientv3.WithSerializable()}
 		s.engine, err = orNil(startEmbedded(ctx, cfg, s.gate))
 	} else {
 		s.maxOps, s.maxRequest = cfg.Etcd.MaxTxnOps, clusterRequestSize

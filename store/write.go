@@ -172,14 +172,14 @@ func (s *Store) commit(ctx context.Context, ifs []clientv3.Cmp, ops []clientv3.O
 	return 0, false, nil
 }
 
-// look reads the objects, and how long their histories are, at one revision.
+// look reads the objects at one revision.
 func (s *Store) look(ctx context.Context, steps []*step) error {
 	if len(steps) == 0 {
 		return nil
 	}
-	ops := make([]clientv3.Op, 0, 2*len(steps))
+	ops := make([]clientv3.Op, 0, len(steps))
 	for _, st := range steps {
-		ops = append(ops, clientv3.OpGet(objectKey(st.ref)), clientv3.OpGet(historyOf(st.ref), clientv3.WithPrefix(), clientv3.WithCountOnly()))
+		ops = append(ops, clientv3.OpGet(objectKey(st.ref), s.fresh...))
 	}
 	c, cancel := s.call(ctx)
 	defer cancel()
@@ -188,13 +188,13 @@ func (s *Store) look(ctx context.Context, steps []*step) error {
 		return err
 	}
 	for i, st := range steps {
-		st.now, st.stored, st.revision, st.created = nil, nil, 0, 0
-		st.seen, st.entries = r.Header.Revision, r.Responses[2*i+1].GetResponseRange().Count
-		kvs := r.Responses[2*i].GetResponseRange().Kvs
+		st.now, st.stored, st.revision, st.created, st.version = nil, nil, 0, 0, 0
+		st.seen = r.Header.Revision
+		kvs := r.Responses[i].GetResponseRange().Kvs
 		if len(kvs) == 0 {
 			continue
 		}
-		st.stored, st.revision, st.created = kvs[0].Value, kvs[0].ModRevision, kvs[0].CreateRevision
+		st.stored, st.revision, st.created, st.version = kvs[0].Value, kvs[0].ModRevision, kvs[0].CreateRevision, kvs[0].Version
 		// An object that cannot be read is simply replaced.
 		if st.now, err = decodeKV(st.ref, kvs[0]); err != nil {
 			st.now = nil
@@ -213,7 +213,9 @@ func (s *Store) finish(ctx context.Context, steps []*step, revision int64) []gat
 			continue
 		}
 		out[i] = st.result(revision)
-		s.trimHistory(ctx, st)
+		if st.trims() {
+			s.trim(ctx, historyOf(st.ref), s.cfg.HistoryKeep)
+		}
 	}
 	if revision > 0 {
 		s.trimAudit(ctx)
