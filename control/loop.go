@@ -21,7 +21,10 @@ type Config struct {
 	// Static gives the endpoint sets that follow from the specs alone (endpoints by hand).
 	// Default: none.
 	Static func([]*gateway.Upstream) []gateway.EndpointSet
-	Log    *slog.Logger
+	// Between is called before a snapshot is handed to a further subscriber: a place to let more
+	// urgent work go first. Default: nothing is done.
+	Between func()
+	Log     *slog.Logger
 }
 
 // Loop owns the inputs. Its methods may be called from any goroutine; snapshots are made by
@@ -48,6 +51,9 @@ func New(cfg Config) *Loop {
 	cfg.Interval = cmp.Or(cfg.Interval, 20*time.Millisecond)
 	if cfg.Static == nil {
 		cfg.Static = func([]*gateway.Upstream) []gateway.EndpointSet { return nil }
+	}
+	if cfg.Between == nil {
+		cfg.Between = func() {}
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -193,7 +199,7 @@ func (l *Loop) step(now time.Time) bool {
 	l.mu.Lock()
 	l.making = false
 	l.mu.Unlock()
-	l.subs.publish(next)
+	l.subs.publish(next, l.cfg.Between)
 	l.cfg.Log.Debug("snapshot", "generation", next.Generation, "digest", next.Digest, "problems", len(next.Problems), "took", took)
 	return true
 }
@@ -253,10 +259,14 @@ func (l *Loop) Subscribe() (snapshots <-chan *gateway.Snapshot, cancel func()) {
 	}
 }
 
-func (s *subscribers) publish(next *gateway.Snapshot) {
+func (s *subscribers) publish(next *gateway.Snapshot, between func()) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, ch := range s.all {
+	all := slices.Clone(s.all)
+	s.mu.Unlock()
+	for i, ch := range all {
+		if i > 0 {
+			between()
+		}
 		select { // take out an older one that nobody has fetched
 		case <-ch:
 		default:

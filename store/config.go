@@ -51,6 +51,10 @@ type Config struct {
 	// tests only, which are faster with it.
 	UnsafeNoFsync bool
 
+	// Before is called before each call to etcd: a place to let more urgent work go first.
+	// Default: nothing is done.
+	Before func()
+
 	// Log receives what the store and etcd have to say. Default slog.Default().
 	Log *slog.Logger
 }
@@ -83,6 +87,9 @@ type EtcdConfig struct {
 // withDefaults fills in what is unset and refuses what cannot work.
 func (c Config) withDefaults() (Config, error) {
 	c.QuotaBackendBytes = cmp.Or(c.QuotaBackendBytes, defaultQuota)
+	if c.Before == nil {
+		c.Before = func() {}
+	}
 	c.HistoryKeep = cmp.Or(c.HistoryKeep, defaultHistoryKeep)
 	c.AuditKeep = cmp.Or(c.AuditKeep, defaultAuditKeep)
 	c.CallTimeout = cmp.Or(c.CallTimeout, defaultCallTimeout)

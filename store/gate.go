@@ -17,13 +17,16 @@ type gate struct {
 	short    context.Context // done when calls in flight have used up their grace
 	endShort context.CancelFunc
 
+	before func() // every call
+	crew   crew
+
 	mu     sync.Mutex
 	reason error // set when shut
 	inside sync.WaitGroup
 }
 
-func newGate() *gate {
-	g := &gate{}
+func newGate(before func()) *gate {
+	g := &gate{before: before}
 	g.long, g.endLong = context.WithCancel(context.Background())
 	g.short, g.endShort = context.WithCancel(context.Background())
 	return g
@@ -59,6 +62,7 @@ func (g *gate) shut(reason error, grace time.Duration) {
 		g.reason = reason
 	}
 	g.mu.Unlock()
+	g.crew.dismiss()
 	g.endLong()
 	if g.short.Err() != nil {
 		grace = 0 // shut before, because etcd gave up: nobody inside will finish
@@ -98,12 +102,13 @@ func through[T any](ctx context.Context, g *gate, call func(context.Context) (T,
 		err   error
 	}
 	done := make(chan result, 1)
-	go func() {
+	g.before()
+	g.crew.run(func() {
 		defer leave()
 		var r result
 		r.value, r.err = call(inner)
 		done <- r
-	}()
+	})
 	var r result
 	select {
 	case r = <-done:

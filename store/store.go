@@ -56,7 +56,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, log: cfg.Log, gate: newGate()}
+	s := &Store{cfg: cfg, log: cfg.Log, gate: newGate(cfg.Before)}
 	if cfg.DataDir != "" {
 		if s.lock, err = lockDir(cfg.DataDir); err != nil {
 			return nil, err

@@ -26,6 +26,7 @@ func (s adminStore) List(ctx context.Context, kind gateway.Kind, tenant string) 
 }
 
 func (s adminStore) Apply(ctx context.Context, actor string, changes []gateway.Change) ([]gateway.Object, error) {
+	defer giveWay() // the answer is work, too
 	return s.Store.Apply(ctx, changes, store.Write{Actor: actor})
 }
 

@@ -107,7 +107,7 @@ func NewApp(ctx context.Context, cfg Config, log *slog.Logger, notice io.Writer)
 	if err := a.openStore(ctx); err != nil {
 		return nil, err
 	}
-	a.loop = control.New(control.Config{Static: manual.Sets, Log: log})
+	a.loop = control.New(control.Config{Static: manual.Sets, Between: giveWay, Log: log})
 	guard := control.GuardConfig{Out: a.loop.SetEndpoints, Log: log}
 	cfg.ShrinkGuard.apply(&guard)
 	a.guard = control.NewGuard(guard)
@@ -186,7 +186,7 @@ func (a *App) listen() error {
 }
 
 func (c Config) storeConfig(log *slog.Logger) store.Config {
-	out := store.Config{DataDir: c.DataDir, Log: log}
+	out := store.Config{DataDir: c.DataDir, Before: giveWay, Log: log}
 	if e := c.Store.Etcd; e != nil {
 		out.Etcd = &store.EtcdConfig{Endpoints: e.Endpoints, CAFile: e.CAFile, CertFile: e.CertFile, KeyFile: e.KeyFile,
 			Username: e.Username, PasswordFile: e.PasswordFile}

@@ -119,6 +119,7 @@ func (a *App) Close() {
 // follow carries what people write from the store to the loop.
 func (a *App) follow(ctx context.Context) error {
 	err := a.store.Watch(ctx, 0, func(u store.Update) {
+		giveWay()
 		a.version.take(u)
 		if u.Resync {
 			var all []gateway.Object
