@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,6 +42,9 @@ func applyCommand() *cobra.Command {
 			}
 			var out api.WriteResult
 			if err := c.call(cmd.Context(), http.MethodPost, fmt.Sprintf("/apply?dryRun=%t", dry), req, &out); err != nil {
+				if r := (*refusal)(nil); errors.As(err, &r) {
+					r.locate(items)
+				}
 				return err
 			}
 			return showWritten(cmd.OutOrStdout(), out, items...)

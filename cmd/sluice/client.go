@@ -109,32 +109,6 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	return nil
 }
 
-// problem turns an RFC 9457 document into an error.
-func problem(resp *http.Response) error {
-	var p struct {
-		Title  string `json:"title"`
-		Detail string `json:"detail"`
-		Errors []struct {
-			Field   string `json:"field"`
-			Message string `json:"message"`
-		} `json:"errors"`
-	}
-	b, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if json.Unmarshal(b, &p) != nil || p.Title+p.Detail == "" {
-		return fmt.Errorf("%s: %s", resp.Status, strings.TrimSpace(string(b)))
-	}
-	text := cmp.Or(p.Detail, p.Title)
-	for _, e := range p.Errors {
-		if line := e.Field + ": " + e.Message; line != p.Detail { // a single one is the detail
-			text += "\n  " + line
-		}
-	}
-	if resp.StatusCode == http.StatusUnauthorized {
-		text += "\n  the token is not this server's: see <dataDir>/admin.token there"
-	}
-	return errors.New(text)
-}
-
 // path joins escaped elements.
 func path(elements ...string) string {
 	var b strings.Builder
