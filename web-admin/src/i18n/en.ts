@@ -695,6 +695,8 @@ export const en = {
     done: { revert: 'Told to take it back: {{nodes}}', adopt: 'Written. All nodes get it; it was on {{nodes}}', allow: 'Allowed on {{nodes}}' },
     nodes: 'On these nodes',
     nodesMissing: 'Choose a node',
+    also: 'With the other edits of this file',
+    alsoHint: 'Edits of the file that are not adopted go with the next rollout: it writes the file anew.',
     until: 'Until',
     for: { '4h': 'In 4 hours', '24h': 'In a day', '7d': 'In a week', '30d': 'In 30 days' },
     reasonHint: 'Others will ask when they find it. Stands beside it, with the name of your token.',

@@ -697,6 +697,8 @@ export const zh: typeof en = {
     done: { revert: '已要求撤销：{{nodes}}', adopt: '已写入，所有节点都将获得；原在 {{nodes}}', allow: '已在 {{nodes}} 上允许' },
     nodes: '在这些节点上',
     nodesMissing: '请选择节点',
+    also: '连同此文件的其他改动',
+    alsoHint: '未被采纳的改动会在下一次下发时消失，因为文件会被重新写入。',
     until: '截止',
     for: { '4h': '4 小时后', '24h': '一天后', '7d': '一周后', '30d': '30 天后' },
     reasonHint: '别人看到时会问。与你的令牌名称一起显示在旁边。',

@@ -98,6 +98,19 @@ test('adopts after what is written was shown', async () => {
   expect(sent[1]?.body).toEqual({ action: 'adopt', reason: 'OPS-7' });
 });
 
+test('adopts the other edits of the file with it, unless they are left out', async () => {
+  const other = (id: string, directive: string, path = timeout.path): NodeHunk => ({ ...timeout, id, path, directive, old: undefined, new: `${directive};` });
+  const { sent } = serve(timeout, other('cccc09d2c3b4', 'proxy_buffering off'), other('dddd09d2c3b4', 'gzip on'), other('eeee09d2c3b4', 'gzip off', 'servers/other.conf'));
+  const { user } = renderAt('/fleet?tab=drift');
+  const dialog = await ask(user, timeout.id, 'Adopt');
+  expect(within(dialog).getAllByRole('checkbox')).toHaveLength(2);
+  await user.click(within(dialog).getByRole('checkbox', { name: '+ gzip on;' }));
+  await user.type(within(dialog).getByLabelText('Reason'), 'OPS-7');
+  await user.click(within(dialog).getByRole('button', { name: 'Show effect' }));
+  await waitFor(() => expect(sent).toHaveLength(1), soon);
+  expect(sent[0]?.body).toEqual({ action: 'adopt', reason: 'OPS-7', also: ['cccc09d2c3b4'] });
+});
+
 test('allows until a time, with a reason', async () => {
   const { sent } = serve(timeout);
   const { user } = renderAt('/fleet?tab=drift');

@@ -9,7 +9,7 @@ import { Panel } from '../../ui/Page';
 import { Nothing, QueryView } from '../../ui/States';
 import { Clock } from '../../ui/Time';
 import { HunkView } from './HunkView';
-import { answers, hunksOf, useGroups } from './drift';
+import { answers, besides, hunksOf, useGroups } from './drift';
 import { desiredOf } from './sides';
 
 interface DriftPanelProps {
@@ -103,7 +103,7 @@ function Hunks({ drift }: { drift: FleetDrift }) {
         />
       </div>
       {hunks.map((h) => (
-        <HunkView key={h.id} fleet={drift.fleet} hunk={h} view={view} />
+        <HunkView key={h.id} fleet={drift.fleet} hunk={h} others={besides(hunks, h)} view={view} />
       ))}
     </section>
   );

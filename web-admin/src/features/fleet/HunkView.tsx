@@ -17,11 +17,13 @@ const kindTones: Record<NodeHunk['kind'], Tone> = { by_hand: 'warn', outside: 'w
 interface HunkViewProps {
   fleet: string;
   hunk: NodeHunk;
+  /** Other edits of the same files. */
+  others: NodeHunk[];
   view: 'split' | 'unified';
 }
 
 /** One directive that differs: where, how, on which nodes and by whom, and what can be done. */
-export function HunkView({ fleet, hunk: h, view }: HunkViewProps) {
+export function HunkView({ fleet, hunk: h, others, view }: HunkViewProps) {
   const { t } = useTranslation();
   const [asking, setAsking] = useState<SettleAction>();
   const line = h.newLine ?? h.oldLine;
@@ -54,7 +56,7 @@ export function HunkView({ fleet, hunk: h, view }: HunkViewProps) {
           </li>
         ))}
       </ul>
-      {asking && <SettleDialog fleet={fleet} hunk={h} action={asking} onClose={() => setAsking(undefined)} />}
+      {asking && <SettleDialog fleet={fleet} hunk={h} others={others} action={asking} onClose={() => setAsking(undefined)} />}
     </article>
   );
 }

@@ -9,12 +9,16 @@ import { unified, useSettle } from './drift';
 interface SettleDialogProps {
   fleet: string;
   hunk: NodeHunk;
+  /** Other edits of the same files. */
+  others: NodeHunk[];
   action: SettleAction;
   onClose: () => void;
 }
 
 interface FormValues {
   nodes?: string[];
+  /** The other edits that are adopted with this one. */
+  also?: string[];
   reason?: string;
   until?: string;
   /** Local time as the browser's field gives it: 2026-11-21T18:30. */
@@ -29,7 +33,7 @@ type Span = keyof typeof spans;
  * Says what becomes of an edit, asks for what that needs, and does it. What is adopted is written
  * for all nodes, so that is shown first.
  */
-export function SettleDialog({ fleet, hunk: h, action, onClose }: SettleDialogProps) {
+export function SettleDialog({ fleet, hunk: h, others, action, onClose }: SettleDialogProps) {
   const { t } = useTranslation();
   const { message } = App.useApp();
   const [form] = Form.useForm<FormValues>();
@@ -58,7 +62,7 @@ export function SettleDialog({ fleet, hunk: h, action, onClose }: SettleDialogPr
       <p className="mono break">{h.path}</p>
       <UnifiedDiff text={unified(h)} />
       <p className="settle-hint">{t(`settle.hint.${action === 'revert' && h.kind === 'outside' ? 'revertOutside' : action}`)}</p>
-      <SettleForm form={form} hunk={h} action={action} onSubmit={submit} onChange={() => setShown(undefined)} />
+      <SettleForm form={form} hunk={h} others={others} action={action} onSubmit={submit} onChange={() => setShown(undefined)} />
       {shown && <Written settled={shown.result} />}
       <Failure error={settle.error} />
     </Modal>
@@ -69,6 +73,7 @@ function requestOf(action: SettleAction, h: NodeHunk, v: FormValues): SettleRequ
   const r: SettleRequest = { action };
   // All of them is the server's default, and also takes back that the edit was allowed.
   if (action !== 'adopt' && v.nodes && v.nodes.length < h.on.length) r.nodes = v.nodes;
+  if (action === 'adopt' && v.also && v.also.length > 0) r.also = v.also;
   const reason = v.reason?.trim();
   if (action !== 'revert' && reason) r.reason = reason;
   if (action === 'allow') r.until = (v.until === 'at' ? new Date(v.at ?? '') : new Date(Date.now() + spans[v.until as Span])).toISOString();
@@ -96,25 +101,34 @@ function Written({ settled }: { settled: Settled }) {
   );
 }
 
+/** An edit in one line. */
+const edit = (h: NodeHunk) => (h.new ? `+ ${h.new.trim()}` : `- ${(h.old ?? '').trim()}`);
+
 interface SettleFormProps {
   form: ReturnType<typeof Form.useForm<FormValues>>[0];
   hunk: NodeHunk;
+  others: NodeHunk[];
   action: SettleAction;
   onSubmit: (v: FormValues) => void;
   onChange: () => void;
 }
 
-function SettleForm({ form, hunk: h, action, onSubmit, onChange }: SettleFormProps) {
+function SettleForm({ form, hunk: h, others, action, onSubmit, onChange }: SettleFormProps) {
   const { t } = useTranslation();
   const until = Form.useWatch('until', form);
   const nodes = h.on.map((n) => n.node);
   const future = (_: unknown, at?: string) => (at && Date.parse(at) > Date.now() ? Promise.resolve() : Promise.reject(new Error(t('pin.atMissing'))));
   const ends: { value: Span | 'at'; label: string }[] = [...(Object.keys(spans) as Span[]).map((value) => ({ value, label: t(`settle.for.${value}`) })), { value: 'at', label: t('pin.at') }];
   return (
-    <Form<FormValues> form={form} layout="vertical" initialValues={{ nodes, until: '24h', reason: '' }} onFinish={onSubmit} onValuesChange={onChange} requiredMark={false}>
+    <Form<FormValues> form={form} layout="vertical" initialValues={{ nodes, also: others.map((o) => o.id), until: '24h', reason: '' }} onFinish={onSubmit} onValuesChange={onChange} requiredMark={false}>
       {action !== 'adopt' && nodes.length > 1 && (
         <Form.Item name="nodes" label={t('settle.nodes')} rules={[{ required: true, message: t('settle.nodesMissing') }]}>
           <Checkbox.Group options={nodes} />
+        </Form.Item>
+      )}
+      {action === 'adopt' && others.length > 0 && (
+        <Form.Item name="also" label={t('settle.also')} extra={t('settle.alsoHint')}>
+          <Checkbox.Group className="settle-also" options={others.map((o) => ({ value: o.id, label: <span className="mono break">{edit(o)}</span> }))} />
         </Form.Item>
       )}
       {action === 'allow' && (

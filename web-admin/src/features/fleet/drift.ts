@@ -20,6 +20,10 @@ export function hunksOf(drift: FleetDrift): NodeHunk[] {
 /** How many hunks somebody has to look at: not those that are allowed everywhere, nor what the nodes should have. */
 export const openHunks = (drift: FleetDrift) => hunksOf(drift).filter((h) => h.kind !== 'rendered' && h.on.some((n) => !n.allowed)).length;
 
+/** Other edits of the files that h is in: they go with the bundle in which h is adopted, unless they are adopted with it. */
+export const besides = (hunks: NodeHunk[], h: NodeHunk) =>
+  hunks.filter((o) => o.id !== h.id && o.kind === 'by_hand' && o.path === h.path && o.on.some((n) => !n.allowed && h.on.some((m) => m.node === n.node)));
+
 /** What can be done about a hunk. The server gives its reasons when it refuses all the same. */
 export function settlements(h: NodeHunk): SettleAction[] {
   if (h.kind === 'rendered') return [];
