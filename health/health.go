@@ -134,7 +134,7 @@ func (h *Health) Observe(o gateway.Outcome) {
 	}
 	if c.quiet.Load() && o.Failure == "" && o.Status < 500 {
 		if o.Status != 0 || o.Connected {
-			c.succeeded(o.Latency)
+			c.succeeded(&o)
 		}
 		return
 	}
