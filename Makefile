@@ -10,7 +10,7 @@ GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
 # What the binary does under load, for the compiler (go build -pgo). make profile takes it anew.
 PROFILE := benchmarks/sluice.pgo
 OAPI := go tool -modfile=tools/go.mod oapi-codegen
-PACKAGES := nginx haproxy knot libnginx-mod-http-lua chromium fonts-noto-cjk wrk nghttp2-client iproute2 curl openssl redis-server mariadb-server-core
+PACKAGES := nginx haproxy knot libnginx-mod-http-lua chromium fonts-noto-cjk wrk nghttp2-client iproute2 nftables curl openssl redis-server mariadb-server-core
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 .PHONY: help run build ui test test-go test-ui check bench profile figures generate fmt fuzz packages clean

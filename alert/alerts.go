@@ -158,7 +158,6 @@ func (a *Alerts) note(news []gateway.Alert) {
 	var ended []gateway.Alert
 	if s := a.share; s != nil {
 		tell, ended = s.merge(now, own, news)
-		s.post(now, own)
 		active = slices.SortedFunc(maps.Values(s.held), func(a, b gateway.Alert) int { return a.Compare(&b) })
 	}
 	a.mu.Lock()
@@ -167,9 +166,31 @@ func (a *Alerts) note(news []gateway.Alert) {
 	for i := range tell {
 		a.tell(now, &tell[i])
 	}
+	if a.share != nil {
+		a.handOver(now, own, ended)
+	}
+}
+
+// handOver takes on what a node owed that is gone, and shows what this one owes. What is over is
+// told by whoever tells now, so that nothing older is to be told after it.
+func (a *Alerts) handOver(now time.Time, own, ended []gateway.Alert) {
+	s := a.share
 	for i := range ended {
 		delete(a.told, ended[i].ID) // another node may tell of it
+		for _, w := range a.workers {
+			if !s.tells(now) {
+				w.queue.forget(ended[i].ID)
+			}
+		}
 	}
+	for _, o := range s.inherit(now) {
+		for _, w := range a.workers {
+			if slices.Contains(o.Receivers, w.receiver.Name) {
+				w.queue.inherit(waiting{o.Alert, o.Since})
+			}
+		}
+	}
+	s.post(now, own, owes(a.workers))
 }
 
 // tell puts an alert into the queues of those whom it concerns. Who was told that a condition

@@ -11,7 +11,7 @@
 // A receiver that fails is tried again with growing pauses, and told the latest state then.
 //
 // The nodes on one store see what each of them has found by a [Board], and the one that is
-// elected there tells ([Alerts.Share]).
+// elected there tells ([Alerts.Share]), also what one that is gone could not get told.
 //
 // [Rules] writes Prometheus rules for what only a time series tells, such as a share of
 // errors. Who is on call, and when, is left to the receivers.

@@ -27,6 +27,7 @@ type waiting struct {
 type queue struct {
 	mu      sync.Mutex
 	list    []waiting // guarded by mu
+	sending []waiting // guarded by mu; taken out, and not known to be told
 	dropped uint64    // guarded by mu
 	more    chan struct{}
 }
@@ -65,15 +66,51 @@ func (q *queue) take(now time.Time) []waiting {
 	}
 	q.dropped += uint64(n)
 	out := q.list[n:]
-	q.list = nil
+	q.list, q.sending = nil, out
 	return out
+}
+
+// sent notes that the first so many of what was taken are told, or never will be.
+func (q *queue) sent(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.sending = q.sending[n:]
+}
+
+// waiting lists what is not known to be told, the oldest first.
+func (q *queue) waiting() []waiting {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Concat(q.sending, q.list)
+}
+
+// inherit adds what another node did not get told, unless something newer of the same
+// condition waits already.
+func (q *queue) inherit(w waiting) {
+	q.restore([]waiting{w}, false)
+	select {
+	case q.more <- struct{}{}:
+	default:
+	}
+}
+
+// forget takes out what waits of a condition.
+func (q *queue) forget(id string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.list = slices.DeleteFunc(q.list, func(w waiting) bool { return w.ID == id })
 }
 
 // giveBack puts what could not be sent before what has come since, except where that is of the
 // same condition.
-func (q *queue) giveBack(unsent []waiting) {
+func (q *queue) giveBack(unsent []waiting) { q.restore(unsent, true) }
+
+func (q *queue) restore(unsent []waiting, taken bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if taken {
+		q.sending = nil
+	}
 	newer := map[string]bool{}
 	for i := range q.list {
 		newer[q.list[i].ID] = true

@@ -22,8 +22,8 @@ const (
 	// untoldFor is for how long a node that does not tell keeps what the one that does may have
 	// missed: a leader that dies is known to be dead after ten seconds.
 	untoldFor = 30 * time.Second
-	// toldAfter is when a message has left a node, unless its receiver is in trouble, and toldFor
-	// is for how long the others are shown that it has.
+	// toldAfter is when a message has left a node, or is shown as owed, and toldFor is for how
+	// long the others are shown that it has.
 	toldAfter, toldFor = 3 * time.Second, time.Minute
 	// aloneAfter is how long a node waits for the others before it tells for itself.
 	aloneAfter = 15 * time.Second
@@ -41,10 +41,12 @@ type Board interface {
 	Lead(ctx context.Context, work func(context.Context) error) error
 }
 
-// shown is what a node shows the others: what holds, and what it has told of late.
+// shown is what a node shows the others: what holds, what it has told of late, and what still
+// waits for receivers.
 type shown struct {
 	Alerts []gateway.Alert `json:"alerts"`
 	Told   []string        `json:"told,omitempty"` // marks
+	Owed   []owed          `json:"owed,omitempty"`
 }
 
 // mark names a message about an alert.
@@ -69,6 +71,8 @@ type share struct {
 	held    map[string]gateway.Alert // of all nodes, by ID
 	untold  map[string]waiting       // news that this node has not told, by ID
 	told    map[string]time.Time     // when it told what, by mark
+	owedBy  map[string][]owed        // of the others
+	orphans []orphan
 	posted  []byte
 	next    time.Time // when the next notice may be posted
 }
@@ -130,6 +134,7 @@ func (s *share) take(now time.Time, all map[string][]byte) (unread []string) {
 		return nil
 	}
 	s.known, s.others = true, map[string][]gateway.Alert{}
+	owedBy := map[string][]owed{}
 	for key, text := range all {
 		var of shown
 		if key == s.key {
@@ -137,12 +142,19 @@ func (s *share) take(now time.Time, all map[string][]byte) (unread []string) {
 		}
 		if err := json.Unmarshal(text, &of); err != nil {
 			unread = append(unread, key)
+			owedBy[key] = s.owedBy[key]
 			continue
 		}
-		s.others[key] = of.Alerts
+		s.others[key], owedBy[key] = of.Alerts, of.Owed
 		maps.DeleteFunc(s.untold, func(_ string, w waiting) bool { return slices.Contains(of.Told, mark(&w.Alert)) })
 	}
+	s.adopt(now, owedBy)
 	return unread
+}
+
+// tells says whether this node tells: because it leads, or has waited for the others for long.
+func (s *share) tells(now time.Time) bool {
+	return s.leading || !s.known && now.Sub(s.unknown) >= aloneAfter
 }
 
 // merge compares what holds for any node with what did before. It returns what this node has
@@ -168,7 +180,7 @@ func (s *share) merge(now time.Time, own, ownNews []gateway.Alert) (tell, ended 
 		s.untold[id] = waiting{was, now}
 	}
 	s.held = all
-	if !s.leading && (s.known || now.Sub(s.unknown) < aloneAfter) {
+	if !s.tells(now) {
 		if s.known { // whoever leads tells
 			maps.DeleteFunc(s.untold, func(_ string, w waiting) bool { return now.Sub(w.at) > untoldFor })
 		}
@@ -214,12 +226,12 @@ func (s *share) all(own []gateway.Alert) map[string]gateway.Alert {
 	return out
 }
 
-// post shows the others what this node has found, when that has changed.
-func (s *share) post(now time.Time, own []gateway.Alert) {
+// post shows the others what this node has found and owes, when that has changed.
+func (s *share) post(now time.Time, own []gateway.Alert, owes []owed) {
 	if now.Before(s.next) {
 		return // the next look does it
 	}
-	list := shown{Alerts: make([]gateway.Alert, 0, min(len(own), shareRoom))}
+	list := shown{Alerts: make([]gateway.Alert, 0, min(len(own), shareRoom)), Owed: owes}
 	for _, a := range own[:min(len(own), shareRoom)] {
 		a.Detail = clip(a.Detail, shareDetail)
 		list.Alerts = append(list.Alerts, a)

@@ -86,7 +86,7 @@ func TestShareTakesOver(t *testing.T) {
 	exchange := func(at time.Duration, own []gateway.Alert) (told string) {
 		now := start.Add(at)
 		tell, _ := one.merge(now, own, nil)
-		one.post(now, own)
+		one.post(now, own, nil)
 		select {
 		case text := <-one.posts:
 			two.take(now, map[string][]byte{one.key: text})
@@ -112,7 +112,7 @@ func TestShareTakesOver(t *testing.T) {
 	}
 	one.told["a warning"] = start
 	one.next = time.Time{}
-	one.post(start.Add(2*time.Minute), nil)
+	one.post(start.Add(2*time.Minute), nil, nil)
 	if len(one.told) != 0 {
 		t.Errorf("remembered for ever: %v", one.told)
 	}

@@ -109,7 +109,9 @@ func (w *worker) send(ctx context.Context, batch []waiting, room int) (messages 
 		w.note(err)
 		switch refused := (*RefusedError)(nil); {
 		case err == nil:
+			w.queue.sent(len(part))
 		case errors.As(err, &refused):
+			w.queue.sent(len(part))
 			w.queue.drop(len(part))
 			w.log.Error("a receiver refuses alerts", "receiver", w.receiver.Name, "alerts", len(part), "err", err)
 		default:

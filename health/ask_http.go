@@ -52,10 +52,13 @@ func httpAsk(t Target) (askFunc, error) {
 	}
 	after.WriteString("Connection: close\r\n\r\n")
 	return func(conn net.Conn, address string) (int, error) {
-		if _, err := io.WriteString(conn, before+cmp.Or(t.Check.Host, address)+after.String()); err != nil {
+		b := buffers.Get().(*buffer)
+		defer b.back()
+		b.asked = append(append(append(b.asked[:0], before...), cmp.Or(t.Check.Host, address)...), after.String()...)
+		if _, err := conn.Write(b.asked); err != nil {
 			return 0, err
 		}
-		return e.read(conn)
+		return e.read(conn, b)
 	}, nil
 }
 
@@ -75,28 +78,52 @@ func probeFields(c *gateway.ActiveCheck) []field {
 	return out
 }
 
-// readers are lent to probes while they read: most are over within a millisecond.
-var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 2<<10) }}
+// buffers are lent to probes while they ask: most are over within a millisecond.
+var buffers = sync.Pool{New: func() any { return &buffer{answer: bufio.NewReaderSize(nil, 2<<10)} }}
+
+// buffer is the memory of one probe.
+type buffer struct {
+	asked   []byte
+	limited io.LimitedReader
+	answer  *bufio.Reader // of limited
+}
+
+// back gives it to the next one.
+func (b *buffer) back() {
+	b.limited.R = nil
+	b.answer.Reset(nil)
+	buffers.Put(b)
+}
 
 // aGet is what http.ReadResponse has to know of the request.
 var aGet = &http.Request{Method: http.MethodGet}
 
 // read judges the final answer.
-func (e *expectation) read(conn net.Conn) (int, error) {
-	limited := &io.LimitedReader{R: conn, N: maxProbeHead}
-	r := readers.Get().(*bufio.Reader)
-	r.Reset(limited)
-	defer func() {
-		r.Reset(nil)
-		readers.Put(r)
-	}()
+func (e *expectation) read(conn net.Conn, b *buffer) (int, error) {
+	b.limited = io.LimitedReader{R: conn, N: maxProbeHead}
+	b.answer.Reset(&b.limited)
+	if _, err := b.answer.Peek(1); err != nil {
+		return 0, answerError(err, "HTTP/1.1")
+	}
+	if e.body == nil {
+		if status, length, ok := plainHead(b.answer); ok {
+			if length < 0 {
+				length = courtesyBytes
+			}
+			if length > int64(b.answer.Buffered()) {
+				b.limited.N = courtesyBytes
+				courtesy(conn, &io.LimitedReader{R: b.answer, N: length})
+			}
+			return status, e.status(status)
+		}
+	}
 	for {
-		resp, err := http.ReadResponse(r, aGet)
+		resp, err := http.ReadResponse(b.answer, aGet)
 		if err != nil {
 			return 0, answerError(err, "HTTP/1.1")
 		}
 		if resp.StatusCode >= 200 {
-			limited.N = maxProbeBody + courtesyBytes
+			b.limited.N = maxProbeBody + courtesyBytes
 			return resp.StatusCode, e.judge(conn, resp)
 		}
 	}

@@ -58,14 +58,18 @@ func TestMySQLProbe(t *testing.T) {
 
 // A server that is full says so instead of greeting.
 func TestMySQLProbeOfFullServer(t *testing.T) {
-	at := "127.0.0.1:" + startMaria(t, "--max-connections=10", "--extra-port=0")
+	at := "127.0.0.1:" + startMaria(t, "--max-connections=10", "--extra-port=0", "--connect-timeout=600")
 	eventually(t, gateway.ActiveCheck{Type: "mysql"}, at, "")
-	for range 11 { // one more is kept for the administrator
+	greeting := make([]byte, 200)
+	for i := 0; !strings.Contains(string(greeting), "Too many connections"); i++ { // the probe's may still count
 		conn, err := net.Dial("tcp", at)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer closeQuietly(conn)
+		if _, err := conn.Read(greeting); err != nil || i == 30 {
+			t.Fatalf("after %d connections: %v", i, err)
+		}
 	}
 	eventually(t, gateway.ActiveCheck{Type: "mysql"}, at, "error 1040: Too many connections")
 }

@@ -84,8 +84,7 @@ func (c *wire) connect(ctx context.Context, sa syscall.Sockaddr) error {
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { expire(c) })
-	defer stop()
+	defer holdWith(ctx, c)()
 	if waiting := raw.Write(func(fd uintptr) (done bool) {
 		err = syscall.Connect(int(fd), sa)
 		return !isPending(err)

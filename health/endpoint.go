@@ -47,15 +47,27 @@ type cell struct {
 	quiet atomic.Bool
 	// answers counts the outcomes that say something about the endpoint, good or bad.
 	answers atomic.Uint32
+	// began is when the exchange began, in Unix nanoseconds, that is the latest of those which
+	// were answered: what failed and began earlier is older news than that answer.
+	began atomic.Int64
 	// latency is nil where latency is not judged.
 	latency atomic.Pointer[latencies]
 }
 
 // succeeded counts a success that changes nothing else. Anybody may call it.
-func (c *cell) succeeded(latency time.Duration) {
+func (c *cell) succeeded(o *gateway.Outcome) {
 	c.answers.Add(1)
+	c.answered(o)
 	if l := c.latency.Load(); l != nil {
-		l.observe(latency)
+		l.observe(o.Latency)
+	}
+}
+
+// answered notes when an exchange that was answered began. Of two at the same time one may be
+// lost, which is as if it had come a moment later.
+func (c *cell) answered(o *gateway.Outcome) {
+	if began := o.At.UnixNano() - int64(o.Latency); began > c.began.Load() && !o.At.IsZero() {
+		c.began.Store(began)
 	}
 }
 

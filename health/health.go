@@ -119,7 +119,7 @@ func (h *Health) judgedOf(eu *gateway.EffectiveUpstream) *gateway.EffectiveUpstr
 }
 
 // Observe takes in the outcome of an exchange. It never waits for I/O or for Run, drops
-// nothing, and costs a success on a healthy endpoint two lookups and an atomic addition.
+// nothing, and costs a success on a healthy endpoint two lookups, an atomic addition and a store.
 func (h *Health) Observe(o gateway.Outcome) {
 	h.self.listen(&o)
 	u := (*h.live.Load())[o.Upstream]
@@ -134,7 +134,7 @@ func (h *Health) Observe(o gateway.Outcome) {
 	}
 	if c.quiet.Load() && o.Failure == "" && o.Status < 500 {
 		if o.Status != 0 || o.Connected {
-			c.succeeded(o.Latency)
+			c.succeeded(&o)
 		}
 		return
 	}

@@ -22,6 +22,7 @@ func (t *Tracker) judgeRequest(now time.Time, e *endpoint, o gateway.Outcome) {
 			t.judgeErrors(now, e)
 		}
 	default:
+		e.cell.answered(&o)
 		if l := e.cell.latency.Load(); l != nil && !isServerError(&o) {
 			l.observe(o.Latency)
 		}
@@ -38,6 +39,12 @@ func (t *Tracker) judgeRequest(now time.Time, e *endpoint, o gateway.Outcome) {
 
 func (t *Tracker) requestFailed(now time.Time, e *endpoint, o gateway.Outcome) {
 	p, c := &e.passive, t.check.Passive
+	if t.isOlderNews(e, &o) {
+		if p.status, p.failure = o.Status, o.Failure; t.hasRelief(now, e) && t.mayEject(now, e) {
+			t.judgeShare(now, e)
+		}
+		return
+	}
 	p.failing, p.lastError, p.status, p.failure = true, now, o.Status, o.Failure
 	p.trials = 0
 	p.row++

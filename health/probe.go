@@ -73,9 +73,7 @@ func (q *question) probe(ctx context.Context, dial dialFunc, address string) (st
 	if w, ok := conn.(*wire); ok {
 		w.open() // before two goroutines know of it
 	}
-	// A read or write cannot wait for a context, but a deadline in the past ends it.
-	stop := context.AfterFunc(ctx, func() { expire(conn) })
-	defer stop()
+	defer holdWith(ctx, conn)()
 	if len(q.header) > 0 {
 		if _, err := conn.Write(q.header); err != nil {
 			return 0, err

@@ -21,13 +21,16 @@ const (
 	firstGap   = 2 * time.Millisecond
 	// slowAnswer is how long a probe takes at least that counts as one that is not answered.
 	slowAnswer = time.Second
+	// idleWorkers is how many goroutines wait for another probe when theirs is over: their stacks
+	// have grown already to what a probe takes, which those of new ones have to, copy by copy.
+	idleWorkers = 64
 	// maxRoom bounds the probes under way, which are sockets and goroutines.
 	maxRoom = 4096
 )
 
 // Prober probes targets: each one serially, all of them in parallel, so that one that never
 // answers delays no other. One goroutine, that of [Prober.Run], waits for what is due next;
-// a probe under way has a goroutine of its own, and a target between two probes has none.
+// a probe under way has one, and a target between two probes has none.
 type Prober struct {
 	// report takes every result and says whether the endpoint is unsettled. The context is
 	// done as soon as the target is no longer wanted; the result is then out of date.
@@ -43,7 +46,9 @@ type Prober struct {
 	slot   time.Time // when the next first probe may start
 	wheel  *wheel    // nil before Run
 	lanes  lanes
-	sleeps time.Time // when Run looks again; zero: when it is woken
+	work   chan *probing // for workers that are idle, so that it never is full
+	idle   int           // workers that nothing in work is for
+	sleeps time.Time     // when Run looks again; zero: when it is woken
 }
 
 // NewProber returns a prober without targets. See [Prober] for report.
@@ -54,6 +59,7 @@ func NewProber(report func(context.Context, Target, Result) (unsettled bool)) *P
 		wake:   make(chan struct{}, 1),
 		sets:   map[gateway.UpstreamKey]*set{},
 		lanes:  lanes{room: room()},
+		work:   make(chan *probing, idleWorkers),
 	}
 }
 
@@ -88,11 +94,24 @@ func (p *Prober) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 	}
-	p.mu.Lock()
-	p.ended = true
-	p.mu.Unlock()
+	p.end()
 	p.wg.Wait()
 	return nil
+}
+
+// end stops what is under way. Nothing begins after it.
+func (p *Prober) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ended = true
+	close(p.work)
+	for _, s := range p.sets {
+		for _, t := range s.targets {
+			if t.span != nil {
+				t.span.stop()
+			}
+		}
+	}
 }
 
 // turn starts what is due and returns how long there is nothing to do.
@@ -131,8 +150,8 @@ func (p *Prober) Set(upstream gateway.UpstreamKey, targets []Target) {
 	}
 	for _, t := range old {
 		t.stopped = true
-		if t.cancel != nil {
-			t.cancel()
+		if t.span != nil {
+			t.span.stop()
 		}
 	}
 	p.sets[upstream] = s
@@ -175,10 +194,17 @@ func (p *Prober) put(t *probing, due time.Time) {
 
 // startAll starts what there is room for. Holds p.mu.
 func (p *Prober) startAll() {
+	if p.ended {
+		return
+	}
 	for t := p.lanes.start(); t != nil; t = p.lanes.start() {
-		ctx, cancel := context.WithCancel(p.run)
-		t.cancel = cancel
-		p.wg.Go(func() { p.probe(ctx, t) })
+		t.span = new(span)
+		if p.idle > 0 {
+			p.idle--
+			p.work <- t
+			continue
+		}
+		p.wg.Go(func() { p.worker(t) })
 	}
 }
 
@@ -196,17 +222,33 @@ func (p *Prober) firstDelay(now time.Time, interval time.Duration) time.Duration
 	return delay
 }
 
+// worker makes one probe after the other while there are some, and then waits for more, unless
+// enough others do.
+func (p *Prober) worker(t *probing) {
+	for more := true; more; {
+		p.probe(t)
+		p.mu.Lock()
+		more = p.idle < idleWorkers && !p.ended
+		if more {
+			p.idle++
+		}
+		p.mu.Unlock()
+		if more {
+			t, more = <-p.work
+		}
+	}
+}
+
 // probe asks once, reports, and makes the next probe due.
-func (p *Prober) probe(ctx context.Context, t *probing) {
-	start := time.Now()
+func (p *Prober) probe(t *probing) {
+	start, s := time.Now(), t.span
 	check := t.question.check
-	r := p.timed(ctx, t.key.Address, t.question)
-	unsettled := ctx.Err() == nil && p.report(ctx, t.target(), r)
+	r := p.timed(s, t.key.Address, t.question)
+	unsettled := s.Err() == nil && p.report(s, t.target(), r)
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	t.cancel()
-	t.cancel = nil
+	t.span = nil
 	p.lanes.done(t, r.Latency >= min(slowAnswer, check.Timeout.Std()))
 	if p.run.Err() != nil {
 		return
@@ -218,16 +260,16 @@ func (p *Prober) probe(ctx context.Context, t *probing) {
 }
 
 // timed runs one probe within its time. What does not end in time has failed.
-func (p *Prober) timed(ctx context.Context, address string, q *question) Result {
+func (p *Prober) timed(s *span, address string, q *question) Result {
 	timeout := q.check.Timeout.Std()
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	start := time.Now()
-	status, err := q.probe(ctx, p.dial, address)
+	s.begin(start.Add(timeout))
+	defer s.settle()
+	status, err := q.probe(s, p.dial, address)
 	r := Result{Latency: time.Since(start), Status: status}
 	if err != nil {
-		r.Err = probeError(ctx, err, timeout)
-		r.Silent = silence(ctx, err)
+		r.Err = probeError(s, err, timeout)
+		r.Silent = silence(s, err)
 	}
 	return r
 }

@@ -30,7 +30,7 @@ func onceAs(t *testing.T, target Target, address string) Result {
 	t.Helper()
 	target.Check = filled(gateway.EffectiveCheck{Active: target.Check}).Active
 	target.Address = address
-	return NewProber(nil).timed(t.Context(), address, newQuestion(target))
+	return NewProber(nil).timed(new(span), address, newQuestion(target))
 }
 
 func TestHTTPProbe(t *testing.T) {

@@ -39,7 +39,7 @@ func TestHTTPSProbe(t *testing.T) {
 	} {
 		check := *filled(gateway.EffectiveCheck{Active: &gateway.ActiveCheck{}}).Active
 		p := NewProber(nil)
-		r := p.timed(t.Context(), srv.Listener.Addr().String(), newQuestion(Target{EndpointKey: gateway.EndpointKey{Address: srv.Listener.Addr().String()}, Check: &check, Secure: c.secure}))
+		r := p.timed(new(span), srv.Listener.Addr().String(), newQuestion(Target{EndpointKey: gateway.EndpointKey{Address: srv.Listener.Addr().String()}, Check: &check, Secure: c.secure}))
 		if r.Status != c.status || !strings.Contains(r.Err, c.err) || (r.Err == "") != (c.err == "") {
 			t.Errorf("%s: %+v", name, r)
 		}

@@ -1,7 +1,6 @@
 package health
 
 import (
-	"context"
 	"reflect"
 	"slices"
 
@@ -34,8 +33,8 @@ type probing struct {
 	key      gateway.EndpointKey
 	question *question
 	group    *group
-	cancel   context.CancelFunc // while a probe is under way
-	due      int64              // tick of the wheel
+	span     *span // while a probe is under way
+	due      int64 // tick of the wheel
 	lane     uint8
 	slow     bool // the last probe was not answered soon
 	begun    bool

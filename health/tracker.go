@@ -82,8 +82,16 @@ type Result struct {
 
 // Probe takes in the result of an active probe.
 func (t *Tracker) Probe(now time.Time, address string, r Result) []gateway.Verdict {
-	e, c := t.find(address), t.check.Active
-	if e == nil || c == nil {
+	if e := t.find(address); e != nil {
+		return t.probed(now, e, r)
+	}
+	return nil
+}
+
+// probed is Probe for one of the endpoints.
+func (t *Tracker) probed(now time.Time, e *endpoint, r Result) []gateway.Verdict {
+	c := t.check.Active
+	if c == nil {
 		return nil
 	}
 	t.now = now
@@ -199,15 +207,10 @@ func (t *Tracker) Verdicts() []gateway.Verdict {
 // Quiet says that one more successful request could not change anything at the address.
 func (t *Tracker) Quiet(address string) bool {
 	e := t.find(address)
-	return e != nil && e.quiet() && !t.failing.low()
+	return e != nil && t.quiet(e)
 }
 
-// Unsettled says that the last probes of the address contradict its state, so that the
-// next one should come soon.
-func (t *Tracker) Unsettled(address string) bool {
-	e := t.find(address)
-	return e != nil && e.active.unsettled()
-}
+func (t *Tracker) quiet(e *endpoint) bool { return e.quiet() && !t.failing.low() }
 
 // Ejections counts the ejections so far by rule.
 func (t *Tracker) Ejections() map[string]uint64 { return t.ejections }

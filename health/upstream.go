@@ -135,11 +135,15 @@ func (u *upstream) probe(ctx context.Context, now time.Time, address string, r R
 	} else {
 		u.probes.failed++
 	}
-	changed := u.tracker.Probe(now, address, r)
-	u.refresh(address)
+	e := u.tracker.find(address)
+	if e == nil {
+		return false
+	}
+	changed := u.tracker.probed(now, e, r)
+	e.cell.quiet.Store(u.tracker.quiet(e))
 	u.publish(changed, out)
 	u.panicked(now, u.applied != nil && u.applied.Panic) // it may have been awaited
-	return u.tracker.Unsettled(address)
+	return e.active.unsettled()
 }
 
 func (u *upstream) advance(now time.Time, out *outbox) {

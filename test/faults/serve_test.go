@@ -29,6 +29,7 @@ type serving struct {
 	mode  atomic.Value // string; see answer
 	delay atomic.Int64 // nanoseconds before an answer
 	slow  atomic.Int64 // nanoseconds before an answer to a probe
+	close atomic.Bool  // each connection is for one request
 }
 
 // serveEndpoint is main of an endpoint: NAME ADDRESS FILE.
@@ -55,6 +56,9 @@ func serveEndpoint() error {
 func (s *serving) order(w http.ResponseWriter, r *http.Request) {
 	if mode := r.FormValue("mode"); mode != "" {
 		s.mode.Store(mode)
+	}
+	if r.FormValue("close") != "" {
+		s.close.Store(true)
 	}
 	for name, delay := range map[string]*atomic.Int64{"delay": &s.delay, "healthz": &s.slow} {
 		if text := r.FormValue(name); text != "" {
@@ -96,6 +100,9 @@ func (s *serving) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	time.Sleep(time.Duration(s.delay.Load()))
+	if s.close.Load() {
+		w.Header().Set("Connection", "close")
+	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = fmt.Fprint(w, body)
 }
