@@ -50,8 +50,35 @@ func requestOf(raw string, headers []string) request {
 	}
 	_, query, _ := strings.Cut(raw, "?")
 	query, _, _ = strings.Cut(query, "#")
-	out.query, _ = url.ParseQuery(query)
+	out.query = parameters(query)
 	return out
+}
+
+// parameters reads a query as the proxy does, which takes what is no escape as it stands and
+// ";" for a character like others.
+func parameters(query string) url.Values {
+	out := url.Values{}
+	for item := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(item, "=")
+		out.Add(unescaped(name), unescaped(value))
+	}
+	return out
+}
+
+func unescaped(text string) string {
+	text = strings.ReplaceAll(text, "+", " ")
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if i+3 <= len(text) {
+			if c, err := url.PathUnescape(text[i : i+3]); err == nil && len(c) == 1 {
+				b.WriteString(c)
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
 }
 
 func (r request) header(name string) (string, bool) {
@@ -101,35 +128,13 @@ func explain(snap *gateway.Snapshot, normalise func(string) (string, error), met
 	x.HostEntry, x.Tenant, x.HostReason = entry.Name, entry.Tenant, hostReason(entry, host)
 	chosen := explainRules(&x, entry.Rules, normalise, asked)
 	if chosen == nil {
-		x.Answer = api.ExplainedAnswer{Status: http.StatusNotFound, Message: fmt.Sprintf("Sluice answers 404: none of the %d rules of %s takes the path %s.", len(entry.Rules), entry.Name, path)}
+		x.Answer = api.ExplainedAnswer{Status: http.StatusNotFound, Message: fmt.Sprintf("Sluice answers 404: none of the %d rules of %s takes %s %s.", len(entry.Rules), entry.Name, method, path)}
 		return x
 	}
 	x.Route = chosen
 	explainTargets(&x, snap, chosen)
 	explainFilters(&x, chosen)
 	return x
-}
-
-// explainFilters says what of the request changes on its way.
-func explainFilters(x *api.Explanation, route *gateway.EffectiveRoute) {
-	if d := route.Redirect; d != nil && !d.Always() {
-		x.Answer.Message += fmt.Sprintf(" Before that, requests that did not come by %s are sent there with %d.", d.Scheme, d.Status)
-	}
-	w := route.Rewrite
-	if w == nil {
-		return
-	}
-	var asked []string
-	if w.Path != "" {
-		asked = append(asked, "path "+w.Path)
-	}
-	if w.Prefix != "" {
-		asked = append(asked, w.Prefix+" in the place of the rule's prefix")
-	}
-	if w.Host != "" {
-		asked = append(asked, "host "+w.Host)
-	}
-	x.Answer.Message += " The upstream is asked for " + strings.Join(asked, ", ") + "."
 }
 
 func hostReason(entry *gateway.Host, host string) string {

@@ -28,6 +28,9 @@ func TestExplain(t *testing.T) {
 		{"kind":"Route","name":"old","tenant":"moved","spec":{"hosts":["moved.example.com"],"match":[{"path":{"prefix":"/old"}}],"filters":[{"redirect":{"path":"/new","status":308}}]}},
 		{"kind":"Route","name":"all","tenant":"moved","spec":{"hosts":["moved.example.com"],"to":[{"upstream":"api"}],"filters":[{"redirect":{"scheme":"https"}},{"rewrite":{"prefix":"/v2","host":"in.test"}}]}},
 		{"kind":"Route","name":"write","tenant":"moved","spec":{"hosts":["moved.example.com"],"match":[{"methods":["POST"],"headers":[{"name":"x-env","exact":"prod"}],"query":[{"name":"v","exact":"2"}]}],"filters":[{"respond":{"status":204}}]}},
+		{"kind":"Route","name":"odd","tenant":"moved","spec":{"hosts":["moved.example.com"],"match":[{"path":{"prefix":"/odd"},"query":[{"name":"v","exact":"a;b %z"}]}],"to":[{"upstream":"api"}],
+			"filters":[{"ipAccess":{"deny":["10.0.0.0/8"]}},{"rateLimit":{"requests":5,"per":"10s","key":{"header":"x-key"}}},{"connectionLimit":{"max":3,"key":"route","status":503}},
+				{"mirror":{"upstream":"api","percent":10}},{"requestHeaders":{"set":{"x-from":"edge"},"add":{"accept":"a/b"},"remove":["x-debug"]}},{"responseHeaders":{"remove":["server"]}}]}},
 		{"kind":"Override","name":"slow","tenant":"acme","spec":{"route":"api","set":{"timeout":"9s"},"reason":"OPS-1"}}]}`)
 	for _, c := range []struct {
 		url, header   string
@@ -41,7 +44,7 @@ func TestExplain(t *testing.T) {
 		{url: "https://SHOP.example.com.:443/api/v2?x=1", entry: "shop.example.com", route: "api", proxied: true, message: "Those that fall to acme/empty are answered 503", rule: "The path begins with /api."},
 		{url: "shop.example.com/apix", entry: "shop.example.com", status: 404, message: "none of the 3 rules", rule: "whole path elements only"},
 		{url: "shop.example.com/internal/x", entry: "shop.example.com", route: "deny", status: 403, message: "the respond filter of route acme/deny says so", rule: "The path begins with /internal."},
-		{url: "shop.example.com", entry: "shop.example.com", status: 404, message: "takes the path /.", rule: "does not begin with /api"},
+		{url: "shop.example.com", entry: "shop.example.com", status: 404, message: "takes GET /.", rule: "does not begin with /api"},
 		{url: "127.0.0.1:8080/api", header: "Host: shop.example.com", entry: "shop.example.com", route: "api", proxied: true, message: "Route acme/api"},
 		{url: "a.b.acme.example.com/x", entry: "*.acme.example.com", route: "dead", status: 503, message: "no endpoint of acme/empty is in rotation", rule: "The path begins with /."},
 		{url: "a.one.example.com/x", entry: "*.one.example.com", route: "one", status: 200, message: "the respond filter", rule: "The path begins with /."},
@@ -51,6 +54,7 @@ func TestExplain(t *testing.T) {
 		{url: "moved.example.com/x?v=2", header: "x-env: prod", entry: "moved.example.com", route: "all", proxied: true, message: "moved/all", rule: "The path begins with /. The method is none of POST."},
 		{url: "moved.example.com/x?v=2", method: "POST", header: "X-Env: prod", entry: "moved.example.com", route: "write", status: 204, message: "the respond filter", rule: "prefix /, methods POST, header x-env \"prod\", query v=\"2\" is more specific"},
 		{url: "moved.example.com/x?v=3", method: "POST", header: "x-env: prod", entry: "moved.example.com", route: "all", proxied: true, message: "moved/all", rule: "The query has no v=2."},
+		{url: "moved.example.com/odd?w&v=%61;b+%z", entry: "moved.example.com", route: "odd", proxied: true, message: "Clients whom ipAccess does not let in are answered 403. Beyond 5 requests in 10s with one value of x-key the answer is 429. Beyond 3 requests in progress for the route the answer is 503. 10 % of the requests are copied to moved/api. Headers of the request change: accept, x-debug, x-from. Headers of the answer change: server."},
 		{url: "other.example.org/", entry: "*", status: 404, message: "none of the 0 rules of *"},
 		{url: "shop.example.com/a%2f../b", status: 400, message: "Sluice answers 400: a dot segment is hidden in the path."},
 	} {

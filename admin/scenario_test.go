@@ -234,6 +234,9 @@ func TestRefusals(t *testing.T) {
 	upstream := func(spec string) string {
 		return `{"kind":"Upstream","name":"api","tenant":"acme","spec":` + spec + `}`
 	}
+	route := func(filters string) string {
+		return `{"kind":"Route","name":"cart","tenant":"acme","spec":{"hosts":["a.example.com"],"to":[{"upstream":"api"}],"filters":[` + filters + `]}}`
+	}
 	var out bytes.Buffer
 	for _, c := range []scenario{
 		{name: "no token", who: "nobody", what: "GET /api/v1/status", status: 401},
@@ -248,6 +251,8 @@ func TestRefusals(t *testing.T) {
 		{name: "key in the wrong case", what: "PUT /api/v1/tenants/acme/upstreams/api", body: upstream(`{"Protocol":"http"}`), status: 400},
 		{name: "missing key", what: "PUT /api/v1/tenants/acme/upstreams/api", body: upstream(`{"endpoints":[{"weight":2}]}`), status: 400},
 		{name: "bad size", what: "PUT /api/v1/tenants/acme/routes/cart", body: `{"kind":"Route","name":"cart","tenant":"acme","spec":{"hosts":["a.example.com"],"to":[{"upstream":"api"}],"maxBodySize":"10MB"}}`, status: 400},
+		{name: "unknown key of a limit", what: "PUT /api/v1/tenants/acme/routes/cart", body: route(`{"rateLimit":{"requests":5,"key":"clinet"}},{"connectionLimit":{"max":5,"key":{"header":"x y"}}},{"rateLimit":{"requests":5,"key":5}}`), status: 400},
+		{name: "no filter, and two in one entry", what: "PUT /api/v1/tenants/acme/routes/cart", body: route(`{},{"rewrite":{"host":"x"},"redirect":{"host":"y"}}`), status: 400},
 		{name: "wrong kind", what: "PUT /api/v1/tenants/acme", body: `{"kind":"Route","name":"acme","spec":{}}`, status: 400},
 		{name: "another name", what: "PUT /api/v1/tenants/acme", body: `{"kind":"Tenant","name":"globex","spec":{}}`, status: 400},
 		{name: "bad name", what: "PUT /api/v1/tenants/Acme%20Corp", body: `{"kind":"Tenant","name":"Acme Corp","spec":{}}`, status: 400},

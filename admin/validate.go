@@ -83,7 +83,7 @@ func collect(err error, where string, out *[]api.FieldError) {
 		return
 	case *openapi3.SchemaError:
 		if inner := origin(e); inner != nil {
-			collect(inner, where, out)
+			collect(ofItsKind(inner), where, out)
 			return
 		}
 		*out = append(*out, fieldError(e, where))
@@ -107,6 +107,41 @@ func origin(e *openapi3.SchemaError) error {
 		return e.Origin
 	}
 	return nil
+}
+
+// ofItsKind leaves out alternatives of a oneOf that are for another kind of value, if there is one
+// for this kind: that a word is no object either does not help.
+func ofItsKind(err error) error {
+	var all, some openapi3.MultiError
+	if !errors.As(err, &all) {
+		return err
+	}
+	for _, alternative := range all {
+		if s := (*openapi3.SchemaError)(nil); !errors.As(alternative, &s) || isKind(s.Value, s.Schema.Type) {
+			some = append(some, alternative)
+		}
+	}
+	if len(some) == 0 {
+		return err
+	}
+	return some
+}
+
+// isKind says whether a value has one of the types.
+func isKind(value any, of *openapi3.Types) bool {
+	switch value.(type) {
+	case nil:
+		return of.Permits(openapi3.TypeNull)
+	case bool:
+		return of.Permits(openapi3.TypeBoolean)
+	case string:
+		return of.Permits(openapi3.TypeString)
+	case []any:
+		return of.Permits(openapi3.TypeArray)
+	case map[string]any:
+		return of.Permits(openapi3.TypeObject)
+	}
+	return of.Permits(openapi3.TypeNumber) || of.Permits(openapi3.TypeInteger)
 }
 
 func rootCause(err error) string {
@@ -134,6 +169,10 @@ func fieldError(e *openapi3.SchemaError, where string) api.FieldError {
 		f.Message = fmt.Sprintf("%q does not fit here: write %s", fmt.Sprint(e.Value), oneOf(e.Schema.Enum))
 	case "type":
 		f.Message = "here goes " + article(strings.Join(e.Schema.Type.Slice(), " or "))
+	case "minProperties":
+		f.Message = "it names nothing" + known(e.Schema)
+	case "maxProperties":
+		f.Message = fmt.Sprintf("it has more keys than the %d that is possible: give each an entry of its own", *e.Schema.MaxProps)
 	case "discriminator":
 		f.Message = "key \"kind\" is needed, and has to be one of " + strings.Trim(fmt.Sprint(gateway.Kinds), "[]")
 	}

@@ -35,6 +35,7 @@ type builder struct {
 	denied      []netip.Prefix    // addresses that no upstream may have
 	claims      map[string]string // host to tenant
 	hosts       map[string]*Host
+	rules       map[hostPath][]int   // places in Host.Rules
 	place       map[UpstreamKey]int  // of an upstream, in in.Upstreams and in the next
 	upstreams   []*EffectiveUpstream // nil: it is in no snapshot
 	streams     []EffectiveStream
@@ -51,6 +52,7 @@ func newBuilder(in Inputs) *builder {
 		limits:  limitsOf(in.Policies),
 		claims:  map[string]string{},
 		hosts:   make(map[string]*Host, len(in.Routes)),
+		rules:   make(map[hostPath][]int, len(in.Routes)),
 		place:   make(map[UpstreamKey]int, len(in.Upstreams)),
 	}
 	b.in.Tenants = slices.SortedFunc(slices.Values(in.Tenants), func(x, y *Tenant) int { return older(&x.Meta, &y.Meta) })

@@ -70,12 +70,20 @@ func (b *builder) routeHost(r *Route, i int, raw string) *Host {
 	return b.hosts[name]
 }
 
+// hostPath is a path of a host, by which its rules are found while they are added.
+type hostPath struct {
+	host *Host
+	path PathMatch
+}
+
 func (b *builder) addRules(r *Route, h *Host, matches []Match, eff *EffectiveRoute) {
 	for _, m := range matches {
-		i := slices.IndexFunc(h.Rules, func(o Rule) bool { return o.Path == m.Path && o.equal(&m.Conditions) })
+		k := hostPath{h, m.Path}
+		i := slices.IndexFunc(b.rules[k], func(at int) bool { return h.Rules[at].equal(&m.Conditions) })
 		if i < 0 {
+			b.rules[k] = append(b.rules[k], len(h.Rules))
 			h.Rules = append(h.Rules, Rule{Path: m.Path, Conditions: m.Conditions, Route: eff})
-		} else if first := h.Rules[i].Route; first != eff {
+		} else if first := h.Rules[b.rules[k][i]].Route; first != eff {
 			b.report(Problem{Object: r.Ref(), Field: "spec.match", Code: "path_taken",
 				Message: fmt.Sprintf("%s%s on host %q is already taken by route %q, which is older: change the path here, or delete the other route.", m.Path, &m.Conditions, h.Name, first.Name)})
 		}

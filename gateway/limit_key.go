@@ -37,9 +37,9 @@ func (k LimitKey) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what MarshalJSON writes.
 func (k *LimitKey) UnmarshalJSON(b []byte) error {
-	if !bytes.HasPrefix(b, []byte{'{'}) {
-		*k = LimitKey{}
-		return json.Unmarshal(b, &k.By)
+	*k = LimitKey{}
+	if json.Unmarshal(b, &k.By) == nil {
+		return nil
 	}
 	var o struct {
 		Header string `json:"header"`
@@ -47,10 +47,23 @@ func (k *LimitKey) UnmarshalJSON(b []byte) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&o); err != nil || o.Header == "" {
-		return fmt.Errorf("%s is no key of a limit: write client, host, route or {header: x-api-key}", b)
+		return fmt.Errorf("the key of a limit can't be %s: write client, host, route or {header: x-api-key}", b)
 	}
 	*k = LimitKey{By: KeyHeader, Header: o.Header}
 	return nil
+}
+
+// UnmarshalYAML reads the same from object files, whose reader asks for no UnmarshalJSON.
+func (k *LimitKey) UnmarshalYAML(decode func(any) error) error {
+	var v any
+	if err := decode(&v); err != nil {
+		return err
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("read the key of a limit: %w", err)
+	}
+	return k.UnmarshalJSON(b)
 }
 
 // usable returns the key in canonical form, or why there is none.

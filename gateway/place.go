@@ -1,6 +1,9 @@
 package gateway
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Place is one path of a host with the rules that requests for it are tried with, in order: the
 // first whose conditions are met takes it. Only the last one may be without conditions.
@@ -13,6 +16,7 @@ type Place struct {
 // conditions, those of broader paths follow.
 func (h *Host) Places() []Place {
 	var out []Place
+	var prefixes map[string][]int // of rules, by prefix without a slash at its end
 	for i := 0; i < len(h.Rules); {
 		p := Place{Path: h.Rules[i].Path}
 		for ; i < len(h.Rules) && h.Rules[i].Path == p.Path; i++ {
@@ -20,9 +24,14 @@ func (h *Host) Places() []Place {
 				p.Rules = append(p.Rules, &h.Rules[i])
 			}
 		}
-		for j := i; j < len(h.Rules) && !p.settled(); j++ {
-			if h.Rules[j].Path.covers(p.Path) {
-				p.Rules = append(p.Rules, &h.Rules[j])
+		if !p.settled() {
+			if prefixes == nil {
+				prefixes = h.prefixes()
+			}
+			for _, j := range p.Path.broader(prefixes) {
+				if j >= i && !p.settled() {
+					p.Rules = append(p.Rules, &h.Rules[j])
+				}
 			}
 		}
 		out = append(out, p)
@@ -30,17 +39,30 @@ func (h *Host) Places() []Place {
 	return out
 }
 
+func (h *Host) prefixes() map[string][]int {
+	out := map[string][]int{}
+	for i := range h.Rules {
+		if p := h.Rules[i].Path; p.Exact == "" {
+			key := strings.TrimSuffix(p.Prefix, "/")
+			out[key] = append(out[key], i)
+		}
+	}
+	return out
+}
+
+// broader are the rules, in order, whose prefixes take every request that fits p.
+func (p PathMatch) broader(prefixes map[string][]int) (list []int) {
+	path := p.Exact + p.Prefix
+	for k := range len(path) + 1 {
+		if k == len(path) || path[k] == '/' {
+			list = append(list, prefixes[path[:k]]...)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
 // settled says whether the last rule takes everything that comes to it.
 func (p *Place) settled() bool {
 	return len(p.Rules) > 0 && !p.Rules[len(p.Rules)-1].Any()
-}
-
-// covers says whether every request that fits o fits p.
-func (p PathMatch) covers(o PathMatch) bool {
-	if p.Exact != "" {
-		return false
-	}
-	prefix := strings.TrimSuffix(p.Prefix, "/")
-	rest, ok := strings.CutPrefix(o.Exact+o.Prefix, prefix)
-	return ok && (rest == "" || rest[0] == '/')
 }

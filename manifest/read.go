@@ -190,18 +190,22 @@ var keyLine = regexp.MustCompile(`(?m)(-----BEGIN [A-Z ]*PRIVATE KEY-----|^>? *[
 func hideKeys(text string) string { return keyLine.ReplaceAllString(text, "${1}...") }
 
 // pointAt gives a position to an error of a value's own reader (a duration, a size), which
-// begins with the quoted value and knows nothing of the file.
+// begins with the quoted value and knows nothing of the file: that of the value, or else of the
+// document.
 func pointAt(doc *ast.DocumentNode, err error) error {
-	quoted, qerr := strconv.QuotedPrefix(err.Error())
-	if qerr != nil {
+	var placed yaml.Error
+	if errors.As(err, &placed) {
 		return err
 	}
-	value, qerr := strconv.Unquote(quoted)
-	if qerr != nil {
-		return err
+	find := &finder{}
+	if quoted, qerr := strconv.QuotedPrefix(err.Error()); qerr == nil {
+		if find.value, qerr = strconv.Unquote(quoted); qerr == nil {
+			ast.Walk(find, doc.Body)
+		}
 	}
-	find := &finder{value: value}
-	ast.Walk(find, doc.Body)
+	if m, ok := doc.Body.(*ast.MappingNode); ok && find.at == nil && len(m.Values) > 0 {
+		find.at = m.Values[0].Key.GetToken()
+	}
 	if find.at == nil {
 		return err
 	}

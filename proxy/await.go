@@ -121,6 +121,8 @@ func (x *exchange) waitOn(err error, since int64) error {
 			return errRefused
 		case errors.Is(err, http2.ErrMalformed):
 			return errMalformed
+		case x.deadline > 0 && socket.Now() >= x.deadline: // an endpoint that knows it, from grpc-timeout, may give up a moment before
+			return errSlowUpstream
 		}
 		if errors.Is(err, socket.ErrInterrupted) || x.up.n > 0 || x.interims > 0 {
 			return errCut

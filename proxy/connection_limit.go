@@ -32,7 +32,8 @@ func (l *connectionLimit) takes(x *exchange) *http1.Error {
 	return nil
 }
 
-// endProgress undoes what takes did.
+// endProgress undoes what takes did. It comes before the last bytes of the answer are sent: whoever
+// has them may ask again at once, on another connection, which is served by another processor.
 func (x *exchange) endProgress() {
 	if x.progress != nil {
 		x.progress.end(x.progressKey)

@@ -172,3 +172,57 @@ func TestConnectionLimitLeaves(t *testing.T) {
 		_ = c.Close()
 	}
 }
+
+// A client that asks for one thing after the other is never more than one, even where each request
+// comes on a connection of its own: whoever has an answer is not in progress any more.
+func TestConnectionLimitInTurn(t *testing.T) {
+	for name, answer := range map[string]string{
+		"small":   hello,
+		"bare":    crlf("HTTP/1.1 204 No Content\n\n"),
+		"chunked": crlf("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n5\nhello\n0\n\n"),
+		"large":   crlf("HTTP/1.1 200 OK\nContent-Length: 200000\n\n") + strings.Repeat("x", 200_000),
+		"filter":  "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := startOrigin(t, func(o *origin, c net.Conn) {
+				for br := bufio.NewReader(c); ; {
+					if _, err := o.readHead(br); err != nil {
+						return
+					}
+					if _, err := io.WriteString(c, answer); err != nil {
+						return
+					}
+				}
+			})
+			e := start(t, Config{}, Listener{}, snap([]string{o.addr}, func(_ *gateway.EffectiveUpstream, r *gateway.EffectiveRoute) {
+				r.ConnectionLimit = &gateway.ConnectionLimit{Max: 1, Key: gateway.LimitKey{By: "route"}, Status: 429}
+				if answer == "" {
+					r.Respond = &gateway.Respond{Status: 200, Body: "ok"}
+				}
+			}))
+			h1, h2 := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, priorKnowledge(t)
+			refused := 0
+			for i := range 1500 {
+				client := h1
+				if i%5 == 4 {
+					client = h2
+				}
+				resp, err := client.Get("http://" + e.addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+					t.Fatal(err)
+				}
+				_ = resp.Body.Close()
+				if resp.StatusCode == 429 {
+					refused++
+				}
+			}
+			if refused > 0 {
+				t.Errorf("%d of 1500 were refused", refused)
+			}
+		})
+	}
+}

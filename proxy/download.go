@@ -29,6 +29,9 @@ func (x *exchange) interim() error {
 func (x *exchange) deliver() bool {
 	x.status = x.resp.Status
 	from := x.answerBody()
+	if x.resp.Framing == http1.NoBody {
+		x.endProgress()
+	}
 	w, err := x.front.answer(x)
 	s := noSide
 	switch {
@@ -39,7 +42,7 @@ func (x *exchange) deliver() bool {
 			s = writeSide
 		}
 	default:
-		s, err = pipe(w, from, x.silence, nothing, x.keepsUp)
+		s, err = pipe(w, from, x.silence, x.endProgress, x.keepsUp)
 	}
 	if w != nil {
 		x.toClient.sent = w.count() // also of a stream, for the log
@@ -57,8 +60,6 @@ func (x *exchange) answerBody() source {
 	x.fromUp.start(x.link.conn, &x.up, x.resp.Size, x.resp.Framing, x.resp.Length, 0, quiet)
 	return &x.fromUp
 }
-
-func nothing() {}
 
 // keepsUp ends a body that never pauses when its endpoint's drain time is over.
 func (x *exchange) keepsUp() {
@@ -88,6 +89,7 @@ func (x *exchange) silence(err error, since int64) error {
 
 // finish ends an exchange whose answer has been sent, in whole or in part.
 func (x *exchange) finish(s side, err error) bool {
+	x.endProgress() // of an answer that broke off
 	sentAll := x.stopUpload()
 	now := x.headAt
 	if x.fromUp.total+x.fromUpStream.total > sizeSmall {

@@ -38,8 +38,8 @@ func (l *rateLimit) takes(x *exchange) *http1.Error {
 	return l.is
 }
 
-// maxKeys is how many keys of one limit are remembered; beyond that, the one that has been
-// silent for longest is forgotten, and begins anew.
+// maxKeys is how many keys of one limit are remembered at the most; beyond that, the one that has
+// been silent for longest is forgotten, and begins anew.
 const maxKeys = 1 << 16
 
 // bucketShards are the parts of buckets: each has a lock of its own.
@@ -67,7 +67,10 @@ func (b *buckets) take(key uint64, now, interval, tolerance int64) (wait int64) 
 	if sh.full == nil {
 		sh.full, _ = simplelru.NewLRU[uint64, int64](maxKeys/bucketShards, nil) // fails for sizes below 1 only
 	}
-	full, _ := sh.full.Get(key)
+	full, known := sh.full.Get(key)
+	if !known {
+		sh.forget(now)
+	}
 	full = min(max(full, now), now+tolerance+interval) // no more than that even if the limit was lower before
 	if wait = full - now - tolerance; wait > 0 {
 		b.refused.Add(1)
@@ -75,6 +78,18 @@ func (b *buckets) take(key uint64, now, interval, tolerance int64) (wait int64) 
 	}
 	sh.full.Add(key, full+interval)
 	return 0
+}
+
+// forget drops keys that have been silent for longest if their buckets are full, which is what a
+// new key's is: two for each new one, so that a route remembers those who come, and not for ever
+// everybody who came once. mu is held.
+func (sh *bucketShard) forget(now int64) {
+	for range 2 {
+		if _, full, ok := sh.full.GetOldest(); !ok || full > now {
+			return
+		}
+		sh.full.RemoveOldest()
+	}
 }
 
 // keys is how many are remembered.

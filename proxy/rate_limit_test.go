@@ -78,6 +78,29 @@ func TestBucketsAreBounded(t *testing.T) {
 	}
 }
 
+// Who came once is not remembered for ever: what a limit holds is in proportion to those who come.
+func TestBucketsForgetTheFull(t *testing.T) {
+	b := &buckets{}
+	now := int64(1e9)
+	for key := range uint64(10_000) {
+		b.take(key, now, 1e9, 0)
+	}
+	if n := b.keys(); n != 10_000 {
+		t.Fatalf("%d keys that are counted are remembered, want 10000", n)
+	}
+	now += 2e9
+	b.take(7, now, 1e9, 0)
+	for key := range uint64(10_000) {
+		b.take(20_000+key, now, 1e9, 0)
+	}
+	if n := b.keys(); n != 10_001 {
+		t.Errorf("%d keys are remembered, want 10001", n)
+	}
+	if b.take(7, now, 1e9, 0) == 0 || b.take(20_000, now, 1e9, 0) == 0 {
+		t.Error("a key that was counted is forgotten")
+	}
+}
+
 // asking is an exchange whose head has been parsed, of a client at 192.0.2.1.
 func asking(t *testing.T, head, peer string) *exchange {
 	t.Helper()

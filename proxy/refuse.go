@@ -60,6 +60,7 @@ func (x *exchange) refuse(e *http1.Error) bool {
 	if x.reason == "" {
 		x.reason = e.Class
 	}
+	x.endProgress()
 	return x.front.refuse(x, e)
 }
 

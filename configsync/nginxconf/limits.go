@@ -119,10 +119,16 @@ func (r *renderer) limitKey(w *writer, k gateway.LimitKey) string {
 	name := headerVariable(k.Header)
 	w.open("map", header, name)
 	w.stmt("default", "header:"+header)
+	w.stmt(longValue, "header+${sluice_head}$sluice_tail")
 	w.stmt("", clientVariable)
 	w.close()
 	return name
 }
+
+// longValue is a header's value of more than 41 bytes, which counts by its beginning and its end:
+// limit_conn lets keys of more than 255 bytes through, and a full limit_req zone takes no key of
+// another size than those that fill it, which has 128 bytes a key for all up to 48.
+const longValue = `~(?s)^(?<sluice_head>.{20}).+(?<sluice_tail>.{21})\z`
 
 // headerVariable is short: of long names two do not fit into one bucket of nginx's hash.
 func headerVariable(header string) string {

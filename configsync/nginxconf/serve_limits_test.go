@@ -3,6 +3,9 @@ package nginxconf
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +64,40 @@ func TestServesRateKeys(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Values of headers that are too long for a key of nginx are counted, and each by itself, also
+// when the zone is full of short ones.
+func TestServesLongKeys(t *testing.T) {
+	key := gateway.LimitKey{By: "header", Header: "x-api-key"}
+	e := limitedEdge(t, func(r *gateway.EffectiveRoute) {
+		r.RateLimit = &gateway.RateLimit{Requests: 1, Per: 60e9, Burst: new(0), Key: key, Status: 429}
+		r.ConnectionLimit = &gateway.ConnectionLimit{Max: 1, Key: key, Status: 503}
+	})
+	client := e.client(false, false)
+	count := func(value, want string) {
+		t.Helper()
+		if got, _ := ask(t, client, http.MethodGet, "http://a.shop.test/", "", "X-Api-Key", value); !strings.HasPrefix(got, want) {
+			t.Errorf("a key of %d bytes, %.10s...: %s, want %s", len(value), value, got, want)
+		}
+	}
+	for i := range 17_000 {
+		count("short"+strconv.Itoa(i), "200")
+	}
+	for _, n := range []int{41, 42, 100, 300, 30_000} {
+		long, id := strings.Repeat("k", n-6), strconv.Itoa(n)
+		for _, value := range []string{"1" + id + long, "2" + id + long, long + id + "1"} {
+			count(value, "200")
+			count(value, "429")
+		}
+	}
+	log, err := os.ReadFile(filepath.Join(e.Dir, "error.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(log), "more than 255 bytes"); n > 0 {
+		t.Errorf("nginx did not count %d requests in progress", n)
 	}
 }
 

@@ -41,7 +41,7 @@ func (m *importer) headers(d *draft, sc scope) {
 		}
 	}
 	if !host && len(named(sc.inner(), "proxy_pass")) > 0 {
-		m.note(Differs, named(sc.inner(), "proxy_pass")[0], "endpoints get the host that the client has asked for, and got the name in proxy_pass", "If they tell sites apart by it, write an Override with nginx: 'proxy_set_header Host NAME;'")
+		m.note(Differs, named(sc.inner(), "proxy_pass")[0], "endpoints get the host that the client has asked for, and got the name in proxy_pass", "If they tell sites apart by it, write the filter rewrite: {host: NAME}")
 	}
 	if s := sc.one("proxy_http_version"); s != nil {
 		say(s)

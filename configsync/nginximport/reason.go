@@ -1,6 +1,7 @@
 package nginximport
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
@@ -88,6 +89,8 @@ func reason(s *statement, where place) (why, do string) {
 	switch {
 	case strings.Contains(name, "_by_lua"), strings.HasPrefix(name, "perl"), strings.HasPrefix(name, "js_"):
 		return "code in nginx can't be said in a Route", byHand
+	case where == inLocation && filterFor(s) != "":
+		return "the import writes no filters for headers", "Write " + filterFor(s) + " for the Route, or import with --overrides"
 	case where == inLocation && nginxconf.Overridable(s.Directive) == "":
 		return "only nginx knows it", "Import with --overrides, or write an Override of the route with nginx: '" + s.text() + ";' and list " + name + " in a Policy's nginxDirectives"
 	case where == inServer && nginxconf.Overridable(s.Directive) == "":
@@ -98,4 +101,30 @@ func reason(s *statement, where place) (why, do string) {
 		return "upstreams have no words for it", byHand
 	}
 	return "there are no words for it in the objects", byHand
+}
+
+// filterFor is the filter that says what a directive about a header does, or "" if none does.
+func filterFor(s *statement) string {
+	name, value := strings.ToLower(s.arg(0)), s.arg(1)
+	if name == "" || strings.ContainsRune(name+value, '$') {
+		return ""
+	}
+	switch s.Name() {
+	case "proxy_set_header", "grpc_set_header":
+		switch {
+		case name == "host":
+			return "the filter rewrite: {host: " + printable(value) + "}"
+		case value == "":
+			return "the filter requestHeaders: {remove: [" + printable(name) + "]}"
+		}
+		return "the filter requestHeaders: {set: {" + printable(name) + ": " + printable(strconv.Quote(value)) + "}}"
+	case "proxy_hide_header", "grpc_hide_header":
+		return "the filter responseHeaders: {remove: [" + printable(name) + "]}"
+	case "add_header":
+		if s.arg(2) != "always" {
+			return "" // the filter is for all answers
+		}
+		return "the filter responseHeaders: {add: {" + printable(name) + ": " + printable(strconv.Quote(value)) + "}}"
+	}
+	return ""
 }

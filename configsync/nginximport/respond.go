@@ -12,7 +12,11 @@ import (
 func (m *importer) answer(d *draft, s *statement, sc scope, whole bool) {
 	r, plain := m.fixed(s, sc)
 	if r == nil {
-		m.refuse(s, "fixed answers have no variables, and a status from 200 to 599", "Write the Respond filter for each path, or an Override of a route with this line")
+		do := "Write the Respond filter for each path, or an Override of a route with this line"
+		if status, err := strconv.Atoi(s.arg(0)); err != nil || slices.Contains(gateway.RedirectStatuses, status) {
+			do = "Write a redirect filter, which keeps the path and the query of a request, or an Override of a route with this line"
+		}
+		m.refuse(s, "fixed answers have no variables, and a status from 200 to 599", do)
 		d.closed = true
 		d.spec = gateway.RouteSpec{Filters: []gateway.Filter{{Respond: &gateway.Respond{Status: 503}}}}
 		d.nothing = whole // the server of the same name that speaks TLS has the routes, most often

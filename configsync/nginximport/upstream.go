@@ -161,6 +161,10 @@ func (m *importer) member(d *drafted, s *statement, most *[]int) bool {
 	if counts {
 		e.Fails = &fails
 	}
+	if down && isName(s.arg(0)) {
+		m.refuse(s, "it is down, and a Pin is of an address, so the name is left out", "Add it to spec.discover of the Upstream when it comes back")
+		return false
+	}
 	before := len(d.Spec.Endpoints)
 	if !m.endpoint(d, s, s.arg(0), "80", &e) {
 		return false
@@ -169,6 +173,16 @@ func (m *importer) member(d *drafted, s *statement, most *[]int) bool {
 		m.down(d, s)
 	}
 	return true
+}
+
+// isName says whether a server is one that DNS knows.
+func isName(text string) bool {
+	host, _, err := net.SplitHostPort(text)
+	if err != nil {
+		host = strings.Trim(text, "[]")
+	}
+	_, err = netip.ParseAddr(host)
+	return err != nil && !strings.HasPrefix(text, "unix:") && !strings.EqualFold(host, "localhost")
 }
 
 // down pins the newest endpoint.
