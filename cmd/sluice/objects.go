@@ -37,6 +37,7 @@ type objectFiles struct {
 	alone bool
 
 	mu      sync.Mutex
+	code    string // of problem; guarded by mu
 	problem string // what is wrong with the files now; guarded by mu
 }
 
@@ -80,11 +81,15 @@ func (o *objectFiles) owns(creator string) bool {
 	return creator == o.actor() || o.alone && (creator == objectsActor || strings.HasPrefix(creator, objectsActor+":"))
 }
 
+// restless is how long files may go on changing before somebody is told. They are not applied
+// meanwhile: what is half written may be whole to a parser, and lack objects.
+const restless = 10 * time.Second
+
 // Run looks for changed files once a second (which sees every kind of change, symlinks and
 // network file systems included) and applies them when they have stopped changing.
 func (o *objectFiles) Run(ctx context.Context) error {
 	applied := o.stamp()
-	seen := applied
+	seen, since := applied, time.Time{} // when they began to change
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -94,11 +99,19 @@ func (o *objectFiles) Run(ctx context.Context) error {
 		case <-tick.C:
 		}
 		now := o.stamp()
-		if now == applied || now != seen {
-			seen = now
+		switch {
+		case now != seen:
+			if since.IsZero() {
+				since = time.Now()
+			}
+			if seen = now; time.Since(since) > restless {
+				o.note(errRestless)
+			}
+			continue
+		case now == applied && since.IsZero():
 			continue
 		}
-		applied = now
+		applied, since = now, time.Time{}
 		err := o.apply(ctx)
 		switch {
 		case err == nil:
@@ -127,15 +140,22 @@ func (o *objectFiles) stamp() string {
 	return b.String()
 }
 
+var errRestless = fmt.Errorf("the files have been changing for more than %s without a second's rest, and are applied when they rest: find out who writes them", restless)
+
 func (o *objectFiles) note(err error) {
-	text := ""
+	code, text := "", ""
 	if err != nil {
-		text = err.Error()
-		o.log.Error("objects not applied: the ones from before stay in force", "err", err)
+		code, text = "files_invalid", err.Error()
+	}
+	if errors.Is(err, errRestless) {
+		code = "files_changing"
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.problem = text
+	if err != nil && text != o.problem {
+		o.log.Error("objects not applied: the ones from before stay in force", "err", err)
+	}
+	o.code, o.problem = code, text
 }
 
 // Problems tells what is wrong with the files.
@@ -145,5 +165,5 @@ func (o *objectFiles) Problems() []gateway.Problem {
 	if o.problem == "" {
 		return nil
 	}
-	return []gateway.Problem{{Object: gateway.Ref{Kind: "Files", Name: strings.Join(o.paths, ", ")}, Code: "files_invalid", Message: o.problem, Source: "objects"}}
+	return []gateway.Problem{{Object: gateway.Ref{Kind: "Files", Name: strings.Join(o.paths, ", ")}, Code: o.code, Message: o.problem, Source: "objects"}}
 }

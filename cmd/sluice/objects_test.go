@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/store"
@@ -97,5 +100,45 @@ func TestFilesOfSeveralNodes(t *testing.T) {
 	alone.names("a")
 	if got := tenantNames(t, s); got != "a hers" {
 		t.Errorf("alone: %q", got)
+	}
+}
+
+// Files that never rest are not applied, and somebody is told; once they rest, that is over.
+func TestRestlessFiles(t *testing.T) {
+	s := storetest.OpenTemp(t)
+	f := newFileSet(t, s, "a")
+	ctx, cancel := context.WithCancel(t.Context())
+	var run sync.WaitGroup
+	run.Go(func() { _ = f.Run(ctx) })
+	defer run.Wait()
+	defer cancel()
+	code := func() string {
+		for _, p := range f.Problems() {
+			return p.Code
+		}
+		return ""
+	}
+	for end := time.Now().Add(3 * restless); code() == "" && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		file, err := os.OpenFile(f.file, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := file.WriteString("# another line\n"); err != nil {
+			t.Fatal(err)
+		}
+		if err := file.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := code(); got != "files_changing" {
+		t.Fatalf("files that never rest: problem %q", got)
+	}
+	if err := os.WriteFile(f.file, []byte("kind: Tenant\nname: late\nspec: {hosts: [late.example.com]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); code() != "" || tenantNames(t, s) != "late"; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("files that rest: problem %q, tenants %q", code(), tenantNames(t, s))
+		}
 	}
 }
