@@ -32,8 +32,8 @@ func (f fieldRefusal) String() string { return f.Field + ": " + f.Message }
 // Error implements error: a line of its own for each field.
 func (r *refusal) Error() string {
 	lines := []string{}
-	if len(r.Errors) == 0 || r.Detail != r.Errors[0].String() { // else it says what the field's line does
-		lines = append(lines, cmp.Or(r.Detail, r.Title))
+	if text := cmp.Or(r.Detail, r.Title); text != "" {
+		lines = append(lines, text)
 	}
 	for _, e := range r.Errors {
 		lines = append(lines, e.String())
@@ -51,6 +51,9 @@ func problem(resp *http.Response) error {
 	if json.Unmarshal(b, r) != nil || r.Title+r.Detail == "" {
 		return fmt.Errorf("%s: %s", resp.Status, strings.TrimSpace(string(b)))
 	}
+	if len(r.Errors) > 0 && r.Detail == r.Errors[0].String() {
+		r.Title, r.Detail = "", "" // the field's line says it
+	}
 	if resp.StatusCode == http.StatusUnauthorized {
 		r.advice = "the token is not this server's: see <dataDir>/admin.token there"
 	}
@@ -62,7 +65,6 @@ var ofObject = regexp.MustCompile(`^objects\[(\d+)\]\.?(.*)$`)
 // locate names the file, line and object of what is wrong with one of the items that were sent,
 // where the server knows their places in the request only.
 func (r *refusal) locate(items []manifest.Item) {
-	whole := len(r.Errors) > 0 && r.Detail == r.Errors[0].String()
 	for i := range r.Errors {
 		e := &r.Errors[i]
 		m := ofObject.FindStringSubmatch(e.Field)
@@ -77,8 +79,5 @@ func (r *refusal) locate(items []manifest.Item) {
 		if m[2] != "" {
 			e.Field += ": " + m[2]
 		}
-	}
-	if whole {
-		r.Detail = r.Errors[0].String()
 	}
 }
