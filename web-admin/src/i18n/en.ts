@@ -696,7 +696,7 @@ export const en = {
     nodes: 'On these nodes',
     nodesMissing: 'Choose a node',
     also: 'With the other edits of this file',
-    alsoHint: 'Edits of the file that are not adopted go with the next rollout: it writes the file anew.',
+    alsoHint: 'Edits of the file that are not adopted are lost with the next rollout, which writes the file anew.',
     until: 'Until',
     for: { '4h': 'In 4 hours', '24h': 'In a day', '7d': 'In a week', '30d': 'In 30 days' },
     reasonHint: 'Others will ask when they find it. Stands beside it, with the name of your token.',
