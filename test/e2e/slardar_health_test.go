@@ -115,7 +115,11 @@ func (s slardar) states(name string) string {
 	var levels [][]struct {
 		Msg *string `json:"msg"`
 	}
-	if err := json.Unmarshal(s.status()["cls:"+name], &levels); err != nil {
+	page, listed := s.status()["cls:"+name]
+	if !listed {
+		return notListed
+	}
+	if err := json.Unmarshal(page, &levels); err != nil {
 		s.t.Fatal(err)
 	}
 	var out []string
@@ -126,6 +130,9 @@ func (s slardar) states(name string) string {
 	}
 	return strings.Join(out, " ")
 }
+
+// notListed stands for the states of an upstream that was written a moment ago.
+const notListed = "not on the status page yet"
 
 // are waits for such states, and then until the proxy has them, too.
 func (s slardar) are(name, want string) {
@@ -231,7 +238,7 @@ func TestS25LastServer(t *testing.T) {
 	} {
 		var first string
 		until(t, 20*time.Second, step.name, func() error { // it has come to the proxy, and everybody is back
-			if got := s.states(step.name); strings.Contains(got, "out") {
+			if got := s.states(step.name); got == notListed || strings.Contains(got, "out") {
 				return errors.New(got)
 			}
 			name, status := s.answeredBy(step.name)
