@@ -8,11 +8,15 @@ import (
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
-// awaitHead reads the answer's head and passes on interim ones.
-func (x *exchange) awaitHead() error {
+// expect makes room for an answer's head.
+func (x *exchange) expect() {
 	x.up.ensure(sizeSmall)
 	x.up.n = 0
 	x.resp.Reset()
+}
+
+// awaitHead reads the answer's head, as far as it is not there yet, and passes on interim ones.
+func (x *exchange) awaitHead() error {
 	for {
 		if x.up.n > 0 {
 			done, bad := x.resp.Parse(x.up.filled(), x.req().Method)

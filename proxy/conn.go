@@ -14,8 +14,8 @@ import (
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
-// conn is a client connection. Its goroutine owns it; state, killed and s.Interrupt are
-// for others.
+// conn is a client connection. Who serves it owns it, a goroutine or a loop; state, killed and
+// s.Interrupt are for others.
 type conn struct {
 	p      *Proxy
 	l      *listener
@@ -38,7 +38,6 @@ type conn struct {
 	x       *exchange                  // under way
 	h2      atomic.Pointer[http2.Conn] // once the connection speaks HTTP/2
 
-	over    bool // Take came to the end of the connection
 	lingers bool // see linger
 }
 
@@ -68,9 +67,14 @@ func newConn(l *listener, nc net.Conn) *conn {
 	return c
 }
 
-// serve answers requests until one side wants no more.
+// serve answers the connection's first requests.
 func (c *conn) serve() {
-	defer c.close()
+	left := false
+	defer func() {
+		if panicked := recover(); !left {
+			c.close(panicked)
+		}
+	}()
 	if !c.arrive() || c.l.shake != nil && !c.handshake() {
 		return
 	}
@@ -78,27 +82,51 @@ func (c *conn) serve() {
 		c.serveHTTP2(nil)
 		return
 	}
-	for c.await() {
+	left = c.attend()
+}
+
+// carryOn goes on with requests that can not be served without waiting.
+func (c *conn) carryOn(serve func() (again bool)) {
+	left := false
+	defer func() {
+		if panicked := recover(); !left {
+			c.close(panicked)
+		}
+	}()
+	left = (serve == nil || serve()) && c.attend()
+}
+
+// attend answers requests until one side wants no more, or until there is none: the connection is
+// left to a loop then.
+func (c *conn) attend() (left bool) {
+	for {
+		switch c.await() {
+		case over:
+			return false
+		case leftAlone:
+			return true
+		}
 		if !c.began && c.l.shake == nil && c.speaksHTTP2() {
 			first := bytes.Clone(c.in.buf.filled())
 			c.putInbound()
 			c.serveHTTP2(first)
-			return
+			return false
 		}
-		if !c.readHead() || !c.exchange(false) {
-			return
+		if !c.readHead() || !c.exchange() {
+			return false
 		}
 	}
 }
 
-func (c *conn) close() {
-	panicked := c.survived(recover())
-	if !panicked && c.lingers {
+// close ends the connection. panicked is what recover returned.
+func (c *conn) close(panicked any) {
+	crashed := c.survived(panicked)
+	if !crashed && c.lingers {
 		c.readRest()
 	}
 	_ = c.s.Close() // the peer may be gone already
 	switch {
-	case panicked:
+	case crashed:
 		// Nobody knows who still points into the buffers, so they go to nobody else.
 		c.in = nil
 		if c.x != nil {
@@ -126,7 +154,7 @@ func (c *conn) kill() {
 	c.s.Cut()
 }
 
-// Borrow implements [socket.Handler].
+// Borrow is the buffer to read into.
 func (c *conn) Borrow() []byte {
 	if c.in == nil {
 		c.in = inbounds.Get().(*inbound)
@@ -135,7 +163,7 @@ func (c *conn) Borrow() []byte {
 	return c.in.buf.free()
 }
 
-// GiveUp implements [socket.Handler].
+// GiveUp takes the buffer back when there was nothing to read.
 func (c *conn) GiveUp() {
 	if c.in.buf.n == 0 {
 		c.putInbound()
@@ -149,51 +177,70 @@ func (c *conn) putInbound() {
 	c.in = nil
 }
 
-// firstLook is how soon an idle connection is looked at, for a FIN that came with the last
-// request (see [socket.Conn.Serve]).
+// firstLook is how soon an idle connection is looked at that no loop watches, for a FIN that came
+// with the last request (see [socket.Conn.ReadInto]).
 const firstLook = int64(1e9)
 
-// await waits for a request, and serves those that are complete at once. It reports true when
-// there is something for readHead, and false when there will be no more.
-func (c *conn) await() bool {
+// next is how a wait for a request ended.
+type next uint8
+
+const (
+	over      next = iota // there will be no more
+	come                  // there are bytes of one
+	leftAlone             // a loop waits on, and the connection is its
+)
+
+// await waits for a request, or leaves that to a loop.
+func (c *conn) await() next {
 	c.readyAt = socket.Now()
 	c.s.PaceReads(nil)
 	if c.in != nil && c.in.buf.n > 0 { // pipelined
-		return true
+		return come
 	}
 	c.rest(c.readyAt)
+	if c.began && (c.s.Attached() || c.p.conns.attach(c)) {
+		return c.look()
+	}
 	err := socket.ErrInterrupted
 	for end := c.readyAt + c.p.times.idle; !c.p.closing.Load(); { // else drain may have come by before rest
-		if err = c.s.ServeAlone(c); !errors.Is(err, socket.ErrTimeout) {
-			break
+		var n int
+		if n, err = c.s.ReadInto(c.Borrow, c.GiveUp); err == nil {
+			c.arrived(n, socket.Now())
+			return come
 		}
-		end = max(end, c.endedAt+c.p.times.idle)
-		if socket.Now() >= end {
+		if !errors.Is(err, socket.ErrTimeout) || socket.Now() >= end {
 			break
 		}
 		c.s.SetReadDeadline(end)
 		err = socket.ErrInterrupted
 	}
-	switch {
-	case c.over:
-		return false
-	case err == nil && c.in.buf.n > 0:
-		return true
-	case err == nil, errors.Is(err, socket.ErrInterrupted):
+	if errors.Is(err, socket.ErrInterrupted) {
 		// Shutting down. A request that has arrived already is served, so that closing an
 		// idle connection loses none.
 		c.rouse()
-		c.in.buf.n += c.s.Last(c.Borrow())
-		c.readyAt = socket.Now()
-		return c.in.buf.n > 0
+		if n := c.s.Last(c.Borrow()); n > 0 {
+			c.arrived(n, socket.Now())
+			return come
+		}
 	}
-	return false
+	return over
 }
 
 // rest makes the connection idle.
 func (c *conn) rest(now int64) {
-	c.s.SetReadDeadline(now + min(firstLook, c.p.times.idle))
+	wait := c.p.times.idle
+	if !c.s.Attached() {
+		wait = min(firstLook, wait)
+	}
+	c.s.SetReadDeadline(now + wait)
 	c.state.Store(connIdle)
+}
+
+// arrived makes the connection active: it has got n bytes.
+func (c *conn) arrived(n int, now int64) {
+	c.rouse()
+	c.in.buf.n += n
+	c.readyAt = now
 }
 
 // rouse makes it active.
@@ -203,34 +250,6 @@ func (c *conn) rouse() {
 		c.s.Resume()
 		c.state.Store(connActive)
 	}
-}
-
-// Take implements [socket.Handler]: it takes the n bytes that an idle connection got. A request that can be served without
-// reading on is served here, in the midst of Serve; readHead does the others.
-func (c *conn) Take(n int) (more bool) {
-	c.rouse()
-	c.in.buf.n += n
-	c.readyAt = socket.Now()
-	if !c.began {
-		return false
-	}
-	r := &c.in.req
-	r.Reset()
-	done, bad := r.Parse(c.in.buf.filled(), c.l.Limits)
-	if bad != nil || !done || r.WebSocket || r.Framing != http1.NoBody && (r.Framing != http1.Length || r.Length > int64(c.in.buf.n-r.Size)) {
-		return false
-	}
-	if !c.exchange(true) {
-		c.over = true
-		return false
-	}
-	c.s.PaceReads(nil)
-	c.readyAt = c.endedAt // of what is there already
-	if c.in.buf.n > 0 || c.p.closing.Load() {
-		return false
-	}
-	c.rest(c.endedAt)
-	return !c.p.closing.Load() // else drain may have come by before rest
 }
 
 // speaksHTTP2 says whether the connection begins with the preface of HTTP/2. It reads on as
@@ -290,18 +309,27 @@ func (c *conn) readHead() bool {
 }
 
 // exchange serves the request whose head has been parsed. It reports whether the
-// connection can take another one. prompt: the head did not take its time.
-func (c *conn) exchange(prompt bool) bool {
+// connection can take another one.
+func (c *conn) exchange() bool {
+	return c.settle(c.begin().run())
+}
+
+// begin makes the exchange for the request whose head has been parsed.
+func (c *conn) begin() *exchange {
 	x := c.in.spare
 	if c.in.spare = nil; x == nil {
 		x = exchanges.Get().(*exchange)
 	}
 	x.begin(c, c, c.readyAt)
-	x.prompt = prompt
 	x.toClient.s, x.toClient.stall = c.s, c.p.times.write
 	c.s.SetWriteDeadline(x.startedAt + c.p.times.write)
 	c.x = x
-	again := x.run()
+	return x
+}
+
+// settle ends what begin began. again: the connection can take another request.
+func (c *conn) settle(again bool) bool {
+	x := c.x
 	c.x = nil
 	c.endedAt = x.endedAt
 	x.reset()

@@ -55,7 +55,7 @@ func (x *exchange) connect() (*socket.Conn, error) {
 func (x *exchange) takeKept() bool {
 	prompt := x.prompt && !x.late && x.whole && x.req().Framing == http1.NoBody && x.req().Method.Idempotent()
 	for {
-		uc, ok := x.ep.pool.Get(x.tryAt(), x.rot.idle, prompt)
+		uc, ok := x.ep.pool.Get(x.tryAt(), x.rot.idle, prompt, &x.turn)
 		if !ok {
 			return false
 		}

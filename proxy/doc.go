@@ -8,9 +8,11 @@
 // How each exchange with an endpoint ended is told to the [Observer]; acting on it
 // belongs to package health, whose verdicts come back in the next snapshot.
 //
-// One goroutine serves one client connection in blocking style. Its file is conn.go; a
+// A goroutine serves a client connection in blocking style. Its file is conn.go; a
 // request's way from there is exchange.go (match, choose, try), await.go (the answer's
-// head), upload.go and download.go (bodies) and tunnel.go (WebSocket). The exchange knows
+// head), upload.go and download.go (bodies) and tunnel.go (WebSocket). An idle connection has
+// no goroutine: an event loop watches it, and serves what needs no waiting itself (swift.go);
+// whatever does is carried on by a goroutine on the same way. The exchange knows
 // bodies as readers and writers of pieces and leaves syntax to the leaf packages: http1
 // (the codec), match (hosts and paths), balance (whose turn it is), pool (kept
 // connections) and socket (cheap waiting).

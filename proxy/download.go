@@ -27,27 +27,33 @@ func (x *exchange) interim() error {
 // deliver sends the answer to the client and reports whether its connection can take another
 // request.
 func (x *exchange) deliver() bool {
+	w, from, err := x.answerHead()
+	if err != nil {
+		return x.finish(writeSide, err)
+	}
+	return x.finish(x.passBody(w, from))
+}
+
+// answerHead sends the answer's head, or queues it.
+func (x *exchange) answerHead() (sink, source, error) {
 	x.status = x.resp.Status
 	from := x.answerBody()
 	if x.resp.Framing == http1.NoBody {
 		x.endProgress()
 	}
 	w, err := x.front.answer(x)
-	s := noSide
-	switch {
-	case err != nil:
-		s = writeSide
-	case x.resp.Framing == http1.NoBody:
-		if err = w.flush(); err != nil {
-			s = writeSide
-		}
-	default:
+	return w, from, err
+}
+
+// passBody sends the answer's body, and what is left of the head.
+func (x *exchange) passBody(w sink, from source) (s side, err error) {
+	if x.resp.Framing != http1.NoBody {
 		s, err = pipe(w, from, x.silence, x.endProgress, x.keepsUp)
+	} else if err = w.flush(); err != nil {
+		s = writeSide
 	}
-	if w != nil {
-		x.toClient.sent = w.count() // also of a stream, for the log
-	}
-	return x.finish(s, err)
+	x.toClient.sent = w.count() // also of a stream, for the log
+	return s, err
 }
 
 // answerBody is what the answer's body is taken from.
@@ -92,7 +98,7 @@ func (x *exchange) finish(s side, err error) bool {
 	x.endProgress() // of an answer that broke off
 	sentAll := x.stopUpload()
 	now := x.headAt
-	if x.fromUp.total+x.fromUpStream.total > sizeSmall {
+	if x.fromUp.pieces || x.fromUp.total+x.fromUpStream.total > sizeSmall {
 		now = socket.Now()
 	}
 	x.letGo()

@@ -11,9 +11,9 @@ import (
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
-// exchange is one request and its answer, whatever codecs they travel in. It is pooled; the
-// goroutine that serves the request owns it, and lends the body and the way to the endpoint
-// to an upload.
+// exchange is one request and its answer, whatever codecs they travel in. It is pooled; who
+// serves the request owns it, a goroutine or a loop, and a goroutine lends the body and the way
+// to the endpoint to an upload.
 type exchange struct {
 	c        *conn // the connection that the request came on
 	front    front
@@ -33,6 +33,9 @@ type exchange struct {
 	// The way to the endpoint.
 	ep                  *endpoint
 	tried               []*endpoint
+	tries               int   // with ep, besides those that do not count
+	firstAt             int64 // when the first began
+	probing             bool  // ep was not reached lately
 	link                link
 	reused              bool // link was used before
 	held                bool // counted among ep's requests in flight
@@ -47,13 +50,14 @@ type exchange struct {
 	block               []byte  // the head for an endpoint that speaks HTTP/2
 	upload              *upload // nil unless the body is streamed
 	replayed            bool
-	slot                *limiter   // where the exchange has a place; nil: nowhere
-	queued              int64      // nanoseconds that it waited for one
-	late                bool       // startedAt is some time ago
-	prompt              bool       // startedAt is when the whole head was there
-	copy                *duplicate // for the route's mirror; nil: there is none
-	duplicate           bool       // this is such a copy: nobody counts or logs it
-	progress            *progress  // where the exchange is counted under progressKey; nil: nowhere
+	slot                *limiter    // where the exchange has a place; nil: nowhere
+	queued              int64       // nanoseconds that it waited for one
+	late                bool        // startedAt is some time ago
+	prompt              bool        // startedAt is when the whole head was there
+	turn                socket.Turn // of the loop that serves it now
+	copy                *duplicate  // for the route's mirror; nil: there is none
+	duplicate           bool        // this is such a copy: nobody counts or logs it
+	progress            *progress   // where the exchange is counted under progressKey; nil: nowhere
 	progressKey         uint64
 	retryIn             int64 // seconds after which a refused client may come again; 0: it is not told
 
@@ -140,6 +144,11 @@ func (x *exchange) run() bool {
 	if e := x.find(); e != nil {
 		return x.refuse(e)
 	}
+	return x.serve()
+}
+
+// serve is run once it is known where the request goes.
+func (x *exchange) serve() bool {
 	if x.answer != nil {
 		return x.respond()
 	}
@@ -149,14 +158,24 @@ func (x *exchange) run() bool {
 	if err := x.prepare(); err != nil {
 		return x.fail(err)
 	}
+	return x.pass()
+}
+
+// pass sends the request on, and the answer back.
+func (x *exchange) pass() bool {
 	defer x.leave()
 	if err := x.enter(); err != nil {
 		return x.fail(err)
 	}
-	if err := x.try(); err != nil {
+	return x.conclude(x.try())
+}
+
+// conclude ends an exchange once there is an answer, or will be none.
+func (x *exchange) conclude(err error) bool {
+	switch {
+	case err != nil:
 		return x.fail(err)
-	}
-	if x.resp.Status == 101 {
+	case x.resp.Status == 101:
 		return x.tunnel()
 	}
 	return x.deliver()
@@ -266,24 +285,34 @@ func (x *exchange) ask() error {
 			return errClientGone
 		}
 		x.hold()
+		x.expect()
 		n, err := x.send()
-		if err == nil {
-			if err = x.awaitHead(); err == nil {
-				return nil
-			}
-			if x.whole && x.link.conn != nil {
-				n = max(n, x.link.conn.Asked())
-			}
+		if err, again := x.hear(n, err); !again {
+			return err
 		}
-		x.letGo()
-		again := x.whole && !x.replayed && x.rot.attempts > 1 && (errors.Is(err, errRefused) ||
-			errors.Is(err, errNoAnswer) && x.reused && (n == 0 || x.req().Method.Idempotent()))
-		x.drop()
-		if !again {
-			return x.asked(err)
-		}
-		x.replayed = true
 	}
+}
+
+// hear waits for the head of the answer to a request of which n bytes were sent, unless sending
+// failed. It says whether to ask again.
+func (x *exchange) hear(n int, err error) (_ error, again bool) {
+	if err == nil {
+		if err = x.awaitHead(); err == nil {
+			return nil, false
+		}
+		if x.whole && x.link.conn != nil {
+			n = max(n, x.link.conn.Asked())
+		}
+	}
+	x.letGo()
+	again = x.whole && !x.replayed && x.rot.attempts > 1 && (errors.Is(err, errRefused) ||
+		errors.Is(err, errNoAnswer) && x.reused && (n == 0 || x.req().Method.Idempotent()))
+	x.drop()
+	if !again {
+		return x.asked(err), false
+	}
+	x.replayed = true
+	return err, true
 }
 
 // asked reports an exchange that ended without an answer.

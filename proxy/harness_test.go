@@ -17,7 +17,9 @@ import (
 	"github.com/sluice-gateway/sluice/gateway"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/sluice-gateway/sluice/proxy/socket.(*loop).run")) // they stay for the life of the process
+}
 
 // patience bounds every wait of the tests, for a machine that is busy with other work.
 const patience = 30 * time.Second

@@ -46,6 +46,9 @@ func pipe(w sink, r source, idle func(err error, since int64) error, atEnd, prog
 			return writeSide, err
 		}
 		if sr, sw := spliceable(w, r); sr != nil {
+			if sr.swift {
+				return readSide, errLong
+			}
 			return splice(sw, sr, idle, atEnd, progress)
 		}
 		if s, err := refill(w, r, idle); s != noSide {
@@ -72,13 +75,21 @@ func spliceable(w sink, r source) (*reader, *writer) {
 // refill waits for more of r and moves the deadlines of both sides.
 func refill(w sink, r source, idle func(err error, since int64) error) (side, error) {
 	r.long()
-	since := socket.Now()
-	for now := since; ; {
+	now := socket.Now()
+	return refillSince(w, r, idle, now, now)
+}
+
+// refillSince is refill when the wait has begun at a time before now.
+func refillSince(w sink, r source, idle func(err error, since int64) error, since, now int64) (side, error) {
+	for {
 		err := r.fill(now)
 		now = socket.Now()
-		if err == nil {
+		switch {
+		case err == nil:
 			w.renew(now)
 			return noSide, nil
+		case errors.Is(err, errNothing), errors.Is(err, errLong):
+			return readSide, err
 		}
 		if err = idle(err, since); err != nil {
 			return readSide, err

@@ -22,6 +22,10 @@ type reader struct {
 
 	total, limit int64 // bytes so far, and how many are allowed (0: any number)
 	ended        bool
+	pieces       bool  // it did not come at once
+	swift        bool  // nothing waits
+	silent       bool  // nothing had come at the last look; the read deadline is that of the wait
+	fills        int   // since swift began, or was waited for
 	quiet        int64 // how long a silence may last, nanoseconds
 }
 
@@ -31,18 +35,30 @@ var (
 	errTruncated = io.ErrUnexpectedEOF
 )
 
+// errNothing says that nothing has come, and that nothing waits for it.
+var errNothing = errors.New("nothing has come yet")
+
+// errLong says that a body is too long to be passed on without letting others have their turn.
+var errLong = errors.New("the body is long")
+
+// mostFills is how often a body is read on without letting others have their turn.
+const mostFills = 4
+
 // start makes r ready for a body whose first bytes are buf's from pos on.
 func (r *reader) start(s *socket.Conn, buf *buffer, pos int, f http1.Framing, length, limit, quiet int64) {
 	r.s, r.buf, r.pos, r.base = s, buf, pos, pos
 	r.framing, r.remain = f, length
 	r.total, r.limit, r.quiet = 0, limit, quiet
-	r.ended = f == http1.NoBody
+	r.ended, r.pieces = f == http1.NoBody, false
 	r.chunked.Reset()
 }
 
 // take returns the next piece of the body that has arrived; it is valid until fill. An
 // empty piece means that the body has ended (r.ended) or that fill is needed.
 func (r *reader) take() (piece []byte, err error) {
+	if r.ended {
+		return nil, nil
+	}
 	have := r.buf.b[r.pos:r.buf.n]
 	switch r.framing {
 	case http1.Length:
@@ -86,13 +102,36 @@ func (r *reader) long() {
 
 // fill waits for more bytes.
 func (r *reader) fill(now int64) error {
+	r.pieces = true
 	r.makeRoom()
 	if r.buf.n == len(r.buf.b) {
 		return http1.ErrHeadTooLarge // an endless chunk line or trailer section
 	}
-	r.s.SetReadDeadline(now + r.quiet)
+	if !r.silent {
+		r.s.SetReadDeadline(now + r.quiet)
+	}
+	if r.swift {
+		return r.fillNow()
+	}
 	n, err := r.s.Read(r.buf.free())
 	return r.filled(n, err)
+}
+
+// fillNow takes what has come.
+func (r *reader) fillNow() error {
+	if r.fills++; r.fills > mostFills {
+		return errLong
+	}
+	n := r.s.ReadNow(r.buf.free())
+	r.silent = n == socket.Nothing
+	switch n {
+	case socket.Nothing:
+		return errNothing
+	case socket.Failed:
+		return r.filled(0, r.s.Failure())
+	}
+	r.buf.n += n
+	return nil
 }
 
 func (r *reader) makeRoom() {

@@ -49,21 +49,40 @@ func newRetryRules(r gateway.Retry) retryRules {
 // try sends the request to an endpoint, and to another one when that is of use and allowed.
 // Each is asked at most once, besides the replacing of a stale connection.
 func (x *exchange) try() error {
-	x.late = x.queued > 0
-	first := x.tryAt()
-	x.ep = x.rot.pick(first, x.tried, x.key)
-	if x.ep == nil {
+	if !x.choose() {
 		return errNoEndpoint
 	}
-	for tries := 1; ; tries++ {
-		x.tried = append(x.tried, x.ep)
-		probing := x.ep.skipUntil.Load() != 0
-		err := x.ask()
+	return x.tryOn(x.ask())
+}
+
+// choose chooses the first endpoint to ask.
+func (x *exchange) choose() bool {
+	x.late = x.queued > 0
+	x.firstAt = x.tryAt()
+	e := x.rot.pick(x.firstAt, x.tried, x.key)
+	if e == nil {
+		return false
+	}
+	x.aim(e)
+	return true
+}
+
+// aim makes e the endpoint that is asked next.
+func (x *exchange) aim(e *endpoint) {
+	x.ep, x.replayed = e, false
+	x.tried = append(x.tried, e)
+	x.tries++
+	x.probing = e.skipUntil.Load() != 0
+}
+
+// tryOn goes on after the first endpoint was asked, which ended with err.
+func (x *exchange) tryOn(err error) error {
+	for {
 		why := x.retryReason(err)
-		if probing && unreached(err) && tries < x.rot.attempts {
-			tries-- // it found out for all others that the endpoint is still away, and has its tries left
+		if x.probing && unreached(err) && x.tries < x.rot.attempts {
+			x.tries-- // it found out for all others that the endpoint is still away, and has its tries left
 		}
-		if why == noReason || !x.rot.retry.on[why] || tries >= x.rot.attempts {
+		if why == noReason || !x.rot.retry.on[why] || x.tries >= x.rot.attempts {
 			return err
 		}
 		x.late = true
@@ -74,7 +93,7 @@ func (x *exchange) try() error {
 			}
 			return errSlowUpstream
 		}
-		if x.rot.retry.within > 0 && now-first >= x.rot.retry.within {
+		if x.rot.retry.within > 0 && now-x.firstAt >= x.rot.retry.within {
 			return err
 		}
 		next := x.rot.pick(now, x.tried, x.key)
@@ -84,7 +103,8 @@ func (x *exchange) try() error {
 		if err == nil {
 			x.discard()
 		}
-		x.ep, x.replayed = next, false
+		x.aim(next)
+		err = x.ask()
 	}
 }
 

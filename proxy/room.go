@@ -6,7 +6,7 @@ import (
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
-// defaultMaxConnections of a listener: at 6 KB for an idle one, 600 MB.
+// defaultMaxConnections of a listener: at 1.2 KiB for an idle one, 120 MB.
 const defaultMaxConnections = 100_000
 
 // roomLook is how often a full listener looks for an idle connection to close.

@@ -22,7 +22,7 @@ const (
 	connWoken               // was idle when drain told it to close
 )
 
-// connState is a connection's state, written by its goroutine and read by others.
+// connState is a connection's state, written by who serves it and read by others.
 type connState struct{ atomic.Int32 }
 
 func (t *tracker) init() { t.open = map[*conn]struct{}{} }
@@ -46,6 +46,13 @@ func (t *tracker) remove(c *conn) {
 		close(t.empty)
 		t.empty = nil
 	}
+}
+
+// attach has a loop watch the connection, which drain may want to interrupt.
+func (t *tracker) attach(c *conn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return c.s.Attach()
 }
 
 // barrier returns after a drain that is waking connections is done with it.

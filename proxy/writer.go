@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"errors"
+
 	"github.com/sluice-gateway/sluice/proxy/http1"
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
@@ -11,6 +13,10 @@ type writer struct {
 	s       *socket.Conn
 	out     []byte // what is still to be sent
 	chunked bool
+	ended   bool  // out holds the end of the body, or it was sent
+	swift   bool  // nothing waits: what there is no room for is owed
+	owed    bool  // settle sends it
+	torn    bool  // the end of a chunk follows then
 	sent    int64 // bytes of body
 	stall   int64 // how long the peer may take nothing, nanoseconds
 }
@@ -24,19 +30,21 @@ func (w *writer) data(p []byte) error {
 	if w.chunked {
 		w.out = http1.AppendChunkSize(w.out, len(p))
 	}
-	if len(p) <= joinUpTo && len(w.out)+len(p)+2 <= cap(w.out) {
+	if w.joins(p) {
 		w.out = append(w.out, p...)
-	} else {
-		_, err := w.s.Write2(w.out, p)
-		w.out = w.out[:0]
-		if err != nil {
-			return err
-		}
+	} else if err := w.send(p); err != nil {
+		w.torn = w.chunked
+		return err
 	}
 	if w.chunked {
 		w.out = append(w.out, '\r', '\n')
 	}
 	return nil
+}
+
+// joins says whether a piece is copied.
+func (w *writer) joins(p []byte) bool {
+	return len(p) <= joinUpTo && len(w.out)+len(p)+2 <= cap(w.out)
 }
 
 // last sends the last piece, and the end of the body with the trailers that may be passed on.
@@ -46,12 +54,48 @@ func (w *writer) last(p []byte, trailers http1.Fields, b []byte) error {
 			return err
 		}
 	}
-	if w.chunked {
+	w.end(trailers, b)
+	return w.flush()
+}
+
+// end puts the end of the body behind what is still to be sent.
+func (w *writer) end(trailers http1.Fields, b []byte) {
+	if w.chunked && !w.ended {
 		w.out = append(w.out, "0\r\n"...)
 		w.out = appendTrailers(w.out, trailers, b)
 		w.out = append(w.out, '\r', '\n')
 	}
-	return w.flush()
+	w.ended = true
+}
+
+// errOwed says that the peer has no room for what is to be sent, and nothing waits for that.
+var errOwed = errors.New("the peer has no room")
+
+// send sends out and p.
+func (w *writer) send(p []byte) error {
+	if w.swift {
+		if w.owed = !w.s.WriteNow(w.out, p); w.owed {
+			return errOwed
+		}
+	} else if _, err := w.s.Write2(w.out, p); err != nil {
+		return err
+	}
+	w.out = w.out[:0]
+	return nil
+}
+
+// settle waits from now on, first for what is owed.
+func (w *writer) settle() error {
+	w.swift = false
+	if !w.owed {
+		return nil
+	}
+	err := w.s.Flush()
+	w.owed, w.out = false, w.out[:0]
+	if w.torn {
+		w.torn, w.out = false, append(w.out, '\r', '\n')
+	}
+	return err
 }
 
 // appendTrailers appends the trailer fields that may be passed on.
@@ -68,7 +112,5 @@ func (w *writer) flush() error {
 	if len(w.out) == 0 {
 		return nil
 	}
-	_, err := w.s.Write(w.out)
-	w.out = w.out[:0]
-	return err
+	return w.send(nil)
 }

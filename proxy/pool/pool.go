@@ -9,6 +9,9 @@ type Conn interface {
 	Close() error
 }
 
+// Knower may know that a connection is alive, and costs less than asking it.
+type Knower[C Conn] interface{ Sure(c C) bool }
+
 // Pool holds idle connections, the one used last on top, so that the others grow old and a
 // quiet time closes them.
 type Pool[C Conn] struct {
@@ -46,10 +49,10 @@ func New[C Conn](limit int, look func(conns []C, quiet []bool)) *Pool[C] {
 // Get takes the connection that was used last. Those that turn out to be dead are closed, and
 // those on which something has arrived that nobody asked for: it would be read as the next
 // answer. The look is a system call, and a stray answer may come at any moment: so every reuse
-// pays for one, or for its share of one at several connections, at most 50 us before.
-// now and idle (how long a connection may have waited) are nanoseconds. prompt: now is the time, and
-// the request can be sent again.
-func (p *Pool[C]) Get(now, idle int64, prompt bool) (c C, ok bool) {
+// pays for one, or for its share of one at several connections, at most 50 us before, unless k
+// knows. now and idle (how long a connection may have waited) are nanoseconds. prompt: now is the
+// time, and the request can be sent again; k is asked for such requests alone.
+func (p *Pool[C]) Get(now, idle int64, prompt bool, k Knower[C]) (c C, ok bool) {
 	for {
 		p.mu.Lock()
 		n := len(p.idle)
@@ -59,7 +62,7 @@ func (p *Pool[C]) Get(now, idle int64, prompt bool) (c C, ok bool) {
 		}
 		quiet := false
 		if prompt && p.look != nil {
-			if quiet = p.idle[n-1].fresh(now); !quiet {
+			if quiet = k.Sure(p.idle[n-1].conn) || p.idle[n-1].fresh(now); !quiet {
 				quiet = p.lookAhead(now)
 			}
 		}

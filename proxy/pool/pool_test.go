@@ -7,11 +7,21 @@ import (
 
 type fake struct {
 	dead, closed, odd bool
-	looked            int // into
+	sure              bool // it is known to be alive
+	looked            int  // into
 }
 
 func (f *fake) Alive() bool  { f.looked++; return !f.dead }
 func (f *fake) Close() error { f.closed = true; return nil }
+
+// everybody knows what a connection says, and nobody knows nothing.
+type (
+	everybody struct{}
+	nobody    struct{}
+)
+
+func (everybody) Sure(f *fake) bool { return f.sure }
+func (nobody) Sure(*fake) bool      { return false }
 
 const ms = int64(1e6)
 
@@ -24,13 +34,13 @@ func TestLastInFirstOut(t *testing.T) {
 	if !c.closed || p.Idle() != 2 {
 		t.Errorf("a full pool keeps %d, closed the third: %v", p.Idle(), c.closed)
 	}
-	if got, ok := p.Get(4*ms, 100*ms, false); !ok || got != b {
+	if got, ok := p.Get(4*ms, 100*ms, false, nobody{}); !ok || got != b {
 		t.Error("want the one used last")
 	}
-	if got, ok := p.Get(4*ms, 100*ms, false); !ok || got != a {
+	if got, ok := p.Get(4*ms, 100*ms, false, nobody{}); !ok || got != a {
 		t.Error("want the other one")
 	}
-	if _, ok := p.Get(4*ms, 100*ms, false); ok {
+	if _, ok := p.Get(4*ms, 100*ms, false, nobody{}); ok {
 		t.Error("an empty pool gave something")
 	}
 }
@@ -41,10 +51,10 @@ func TestDeadAndOldAreNotGiven(t *testing.T) {
 	p.Put(old, 0)
 	p.Put(good, 90*ms)
 	p.Put(dead, 95*ms)
-	if got, ok := p.Get(100*ms, 50*ms, false); !ok || got != good || !dead.closed {
+	if got, ok := p.Get(100*ms, 50*ms, false, nobody{}); !ok || got != good || !dead.closed {
 		t.Errorf("got %v, %v; the dead one is closed: %v", got, ok, dead.closed)
 	}
-	if _, ok := p.Get(100*ms, 50*ms, false); ok || !old.closed {
+	if _, ok := p.Get(100*ms, 50*ms, false, nobody{}); ok || !old.closed {
 		t.Error("an old connection was given, or left open")
 	}
 }
@@ -93,7 +103,7 @@ func TestLooksAtSeveral(t *testing.T) {
 	get := func(after int64) *fake {
 		t.Helper()
 		now += after
-		f, ok := p.Get(now, 100*ms, true)
+		f, ok := p.Get(now, 100*ms, true, nobody{})
 		if !ok {
 			t.Fatal("nothing is left")
 		}
@@ -127,7 +137,7 @@ func TestLooksAtSeveral(t *testing.T) {
 	if conns[next-3].closed {
 		t.Error("one that is well was closed")
 	}
-	if f, ok := p.Get(now-500*us, 100*ms, true); !ok || f.looked == 0 {
+	if f, ok := p.Get(now-500*us, 100*ms, true, nobody{}); !ok || f.looked == 0 {
 		t.Error("an old time is no reason to go without a look")
 	}
 }
@@ -146,11 +156,35 @@ func TestLooksAllocateNothing(t *testing.T) {
 		}
 		for range fakes {
 			now += 1000
-			if _, ok := p.Get(now, 100*ms, true); !ok {
+			if _, ok := p.Get(now, 100*ms, true, nobody{}); !ok {
 				t.Fatal("empty")
 			}
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// No look is needed where it is known that there is nothing to see; requests that can not be sent
+// again have one all the same.
+func TestSure(t *testing.T) {
+	looks := 0
+	p := New(10, func([]*fake, []bool) { looks++ })
+	sure, dead := &fake{sure: true}, &fake{dead: true}
+	p.Put(dead, 1*ms)
+	p.Put(sure, 1*ms)
+	if got, ok := p.Get(2*ms, 100*ms, true, everybody{}); !ok || got != sure || sure.looked+looks != 0 {
+		t.Errorf("got %v, %v; looked at it %d times", got, ok, sure.looked+looks)
+	}
+	p.Put(sure, 3*ms)
+	if got, ok := p.Get(4*ms, 100*ms, false, everybody{}); !ok || got != sure || sure.looked != 1 {
+		t.Errorf("got %v, %v; looked at it %d times", got, ok, sure.looked)
+	}
+	if _, ok := p.Get(4*ms, 100*ms, true, everybody{}); ok || !dead.closed {
+		t.Error("a dead connection was given, or left open")
+	}
+	p.Put(sure, 4*ms)
+	if _, ok := p.Get(200*ms, 100*ms, true, everybody{}); ok || !sure.closed {
+		t.Error("an old connection was given, or left open")
 	}
 }

@@ -19,6 +19,7 @@ var ErrInterrupted = errors.New("interrupted")
 type Conn struct {
 	nc  net.Conn
 	raw syscall.RawConn // nil when nc is no TCP connection
+	d   *desc           // what raw and nc are of, once a loop watches it
 	low *Lower          // what TLS is over; nil: nothing is encrypted
 
 	in  half
@@ -40,7 +41,6 @@ type Conn struct {
 	held    int32            // the descriptor, as long as it is known to stay open; else none
 	one     [1]byte
 	asking  bool // the next read writes src first
-	alone   bool // see ServeAlone
 	done    bool // handler wants no more, or err has come
 	cut     bool // Close resets
 }
@@ -145,7 +145,7 @@ func (c *Conn) CloseWrite() error {
 // whole one.
 func (c *Conn) Abort() {
 	c.cut = true
-	if t, ok := c.nc.(*net.TCPConn); ok {
+	if t, ok := c.nc.(interface{ SetLinger(sec int) error }); ok {
 		_ = t.SetLinger(0)
 	}
 }

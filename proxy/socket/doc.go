@@ -10,6 +10,10 @@
 // connection holds none of our buffers either, and a head with the start of its body goes
 // out in one record.
 //
+// A connection that is attached ([Conn.Attach]) is watched by an event loop in place of Go's
+// poller. A [Watcher] is called by the loop when it is time to read, and uses ReadNow, AskNow and
+// WriteNow, which never wait; everything that waits works as before.
+//
 // One goroutine reads and one writes at a time; Interrupt, Gone and Cut may be called by any
 // other, and Close too unless the connection is its user's own ([Conn.Own]). What is read and written belongs to packages http1 and proxy.
 package socket

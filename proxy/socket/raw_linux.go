@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"os"
 	"syscall"
 	"unsafe"
 )
@@ -63,4 +64,32 @@ func rawWrite2(fd uintptr, p, q []byte) (int, syscall.Errno) {
 	vec[1].SetLen(len(q))
 	n, _, errno := syscall.RawSyscall(syscall.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&vec[0])), 2)
 	return int(n), errno
+}
+
+// edgeTriggered is EPOLLET, which package syscall has as a negative number.
+const edgeTriggered = 1 << 31
+
+// rawEpollNow takes events without waiting, and returns how many there were.
+func rawEpollNow(set int, events []syscall.EpollEvent) int {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(set), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	if errno != 0 {
+		return 0 // interrupted: the next call has them
+	}
+	return int(n)
+}
+
+// rawRing adds one to an eventfd.
+func rawRing(fd uintptr) bool {
+	one := uint64(1)
+	_, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(&one)), 8)
+	return errno == 0
+}
+
+// rawDup makes another number for a descriptor.
+func rawDup(fd uintptr) (int, error) {
+	n, _, errno := syscall.RawSyscall(syscall.SYS_FCNTL, fd, syscall.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
+		return -1, os.NewSyscallError("fcntl", errno)
+	}
+	return int(n), nil
 }

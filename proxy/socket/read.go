@@ -65,19 +65,12 @@ func (c *Conn) Serve(h Handler) error {
 		}
 	}
 	c.handler = h
-	defer func() { c.handler, c.alone = nil, false }()
+	defer func() { c.handler = nil }()
 	if c.low != nil {
 		return c.serveTLS()
 	}
 	_, err := c.readSocket()
 	return err
-}
-
-// ServeAlone is Serve where nobody but h, within Take, writes to the connection: such writes are
-// cheaper.
-func (c *Conn) ServeAlone(h Handler) error {
-	c.alone = true
-	return c.Serve(h)
 }
 
 // readSocket reads below TLS, into dst.
@@ -162,7 +155,7 @@ func (c *Conn) tryRead(fd uintptr) bool {
 				return true
 			}
 			short := n < len(c.dst)
-			if !c.take(fd, n) {
+			if !c.handler.Take(n) {
 				c.n, c.err = 0, nil
 				return true
 			}
@@ -181,17 +174,6 @@ func (c *Conn) tryRead(fd uintptr) bool {
 		c.n, c.err = 0, os.NewSyscallError("read", errno)
 		return true
 	}
-}
-
-// take hands n bytes to the handler. RawConn keeps the descriptor open meanwhile.
-func (c *Conn) take(fd uintptr, n int) bool {
-	if !c.alone {
-		return c.handler.Take(n)
-	}
-	c.held = int32(fd)
-	more := c.handler.Take(n)
-	c.held = none
-	return more
 }
 
 // wait begins a wait, without the buffer if it was borrowed.
@@ -288,14 +270,7 @@ func (c *Conn) tryAhead(fd uintptr) bool {
 			return true
 		}
 		l.from, l.to = 0, n
-		if c.alone {
-			c.held = int32(fd)
-		}
-		more := c.pump(never)
-		if c.alone {
-			c.held = none
-		}
-		if !more {
+		if !c.pump(never) {
 			return true
 		}
 		if n < aheadSize {

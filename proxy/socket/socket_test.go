@@ -39,10 +39,27 @@ func pair(t testing.TB, plain bool) (*Conn, net.Conn) {
 	return New(near), far
 }
 
+// attached returns two ends of a TCP connection, the first of which a loop watches.
+func attached(t testing.TB) (*Conn, net.Conn) {
+	t.Helper()
+	c, far := pair(t, true)
+	if !c.Attach() || !c.Attached() {
+		t.Fatal("not attached")
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c, far
+}
+
+// both runs f with a connection that Go's poller watches, with one that a loop watches, and with
+// one that is not known to be TCP.
 func both(t *testing.T, f func(t *testing.T, c *Conn, far net.Conn)) {
-	for name, plain := range map[string]bool{"plain": true, "wrapped": false} {
+	for name, kind := range map[string]func() (*Conn, net.Conn){
+		"plain":    func() (*Conn, net.Conn) { return pair(t, true) },
+		"attached": func() (*Conn, net.Conn) { return attached(t) },
+		"wrapped":  func() (*Conn, net.Conn) { return pair(t, false) },
+	} {
 		t.Run(name, func(t *testing.T) {
-			c, far := pair(t, plain)
+			c, far := kind()
 			f(t, c, far)
 		})
 	}
@@ -146,7 +163,13 @@ func TestInterrupt(t *testing.T) {
 
 // While it waits, ReadInto holds no buffer.
 func TestReadInto(t *testing.T) {
-	c, far := pair(t, true)
+	for _, c := range []func(testing.TB) (*Conn, net.Conn){func(t testing.TB) (*Conn, net.Conn) { return pair(t, true) }, attached} {
+		near, far := c(t)
+		testReadInto(t, near, far)
+	}
+}
+
+func testReadInto(t *testing.T, c *Conn, far net.Conn) {
 	held := make(chan bool, 10)
 	b := make([]byte, 10)
 	borrow := func() []byte { held <- true; return b }
@@ -173,7 +196,13 @@ func TestReadInto(t *testing.T) {
 }
 
 func TestAliveAndGone(t *testing.T) {
-	c, far := pair(t, true)
+	for _, c := range []func(testing.TB) (*Conn, net.Conn){func(t testing.TB) (*Conn, net.Conn) { return pair(t, true) }, attached} {
+		near, far := c(t)
+		testAliveAndGone(t, near, far)
+	}
+}
+
+func testAliveAndGone(t *testing.T, c *Conn, far net.Conn) {
 	if !c.Alive() || c.Gone() {
 		t.Error("a silent peer is alive")
 	}
@@ -199,8 +228,17 @@ func until(t *testing.T, ok func() bool) {
 }
 
 func TestSplice(t *testing.T) {
-	from, source := pair(t, true)
-	to, sink := pair(t, true)
+	for range 3 {
+		from, source := pair(t, true)
+		to, sink := attached(t)
+		testSplice(t, from, source, to, sink)
+		from, source = attached(t)
+		to, sink = pair(t, true)
+		testSplice(t, from, source, to, sink)
+	}
+}
+
+func testSplice(t *testing.T, from *Conn, source net.Conn, to *Conn, sink net.Conn) {
 	want := make([]byte, 8<<20)
 	_, _ = rand.Read(want)
 	go func() { _, _ = source.Write(append(want, "rest"...)) }()
@@ -233,13 +271,13 @@ func TestSpliceFailures(t *testing.T) {
 	if n, rerr, werr := from.Splice(to, 10, func(int64) {}); n != 3 || !errors.Is(rerr, io.EOF) || werr != nil {
 		t.Errorf("%d, %v, %v", n, rerr, werr)
 	}
-	from, _ = pair(t, true)
+	from, _ = attached(t)
 	from.SetReadDeadline(Now() + int64(20*time.Millisecond))
 	if _, rerr, werr := from.Splice(to, 10, func(int64) {}); !errors.Is(rerr, ErrTimeout) || werr != nil {
 		t.Errorf("%v, %v", rerr, werr)
 	}
 	from, source = pair(t, true)
-	to, sink := pair(t, true)
+	to, sink := attached(t)
 	go func() { _, _ = source.Write(make([]byte, 32<<20)) }()
 	_ = sink.Close()
 	if _, rerr, werr := from.Splice(to, 32<<20, func(int64) {}); rerr != nil || werr == nil {

@@ -55,6 +55,10 @@ type Lower struct {
 	ended   bool        // the peer closed the socket, which is less than a close_notify
 	closing atomic.Bool // writes do not wait any more
 	noted   any
+	holds   bool   // crypto/tls, or ahead, may have something to read
+	short   bool   // the last read took all that had come
+	hurries bool   // writes leave what there is no room for in unsent
+	unsent  []byte // records
 
 	waitFn func(fd uintptr) bool
 	nowFn  func(fd uintptr)
@@ -162,6 +166,14 @@ func (l *Lower) Write(p []byte) (int, error) {
 	if l.closing.Load() {
 		return l.c.writeNow(p)
 	}
+	if l.hurries {
+		left := p
+		if len(l.unsent) == 0 {
+			left, _ = l.c.push(p, nil)
+		}
+		l.unsent = append(l.unsent, left...)
+		return len(p), nil
+	}
 	n, err := l.c.writeSocket(p, nil)
 	return n, paused(err)
 }
@@ -187,13 +199,16 @@ func (l *Lower) SetWriteDeadline(time.Time) error { return nil }
 // readTLS reads plain text. An end of the stream without a close_notify is
 // io.ErrUnexpectedEOF: somebody in between may have cut it (RFC 9112 section 9.8).
 func (c *Conn) readTLS(p []byte, mode readMode) (int, error) {
-	c.low.mode = mode
-	n, err := c.low.tls.Read(p)
-	c.low.mode = waits
+	l := c.low
+	if l.mode = mode; mode != never {
+		l.holds, l.short = true, false // for all that is known
+	}
+	n, err := l.tls.Read(p)
+	l.mode = waits
 	if n > 0 {
 		return n, nil // crypto/tls tells the error again
 	}
-	if errors.Is(err, io.EOF) && c.low.ended {
+	if errors.Is(err, io.EOF) && l.ended {
 		return 0, io.ErrUnexpectedEOF
 	}
 	return 0, bare(err)

@@ -20,7 +20,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+	loops := goleak.IgnoreAnyFunction("github.com/sluice-gateway/sluice/proxy/socket.(*loop).run") // they stay for the life of the process
+	goleak.VerifyTestMain(m, loops, goleak.Cleanup(func(code int) {
 		if built.Load() {
 			if file, err := binary(); err == nil {
 				_ = os.RemoveAll(filepath.Dir(file))

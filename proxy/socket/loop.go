@@ -1,0 +1,234 @@
+package socket
+
+import (
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+// loop watches descriptors and tells those who wait for them, in the order in which something
+// happened: Go's own poller hands out the last event first, which makes the waits of a busy edge
+// unequal. A [Watcher] is called by the loop itself, which spares it a goroutine.
+//
+// There is a loop for each processor (GOMAXPROCS). Its epoll set is in turn watched by Go's
+// poller, so that a loop with nothing to do holds no thread.
+type loop struct {
+	fd     int
+	set    syscall.RawConn // of fd
+	bell   syscall.RawConn // see letOthers
+	rung   bool
+	events [128]syscall.EpollEvent
+	descs  [128]*desc // of the events; nil: closed
+	n      int        // how many events there are
+	looked int64      // when it was asked last what has happened
+	// The closures that are given to set and bell are made once.
+	lookFn, ringFn func(fd uintptr) bool
+}
+
+// loopTurn is how long a loop goes on before others are looked after, nanoseconds.
+const loopTurn = int64(200e3)
+
+// lookEvery is after how many events a loop asks again what has happened, so that it is never
+// long ago, see [Turn.Sure].
+const lookEvery = 8
+
+// Turn is what a loop gives a Watcher. The zero value is of no loop.
+type Turn struct {
+	Now  int64 // the time, in the unit of Now
+	loop *loop
+}
+
+// Sure says of an idle connection of the same loop that it is open and silent: nothing had happened
+// on it when the loop looked last, which was not before what the Watcher is told of. It costs no
+// system call.
+func (t *Turn) Sure(c *Conn) bool {
+	d := c.d
+	return t.loop != nil && d != nil && d.loop == t.loop && c.low == nil && d.r.state.Load()&states == calm && !d.ended.Load()
+}
+
+var loops struct {
+	mu   sync.Mutex
+	all  atomic.Pointer[[]*loop]
+	next atomic.Uint32
+}
+
+// anyLoop is the loop for the next connection. The loops start with the first one.
+func anyLoop() (*loop, error) {
+	all := loops.all.Load()
+	if all == nil {
+		var err error
+		if all, err = startLoops(); err != nil {
+			return nil, err
+		}
+	}
+	return (*all)[loops.next.Add(1)%uint32(len(*all))], nil
+}
+
+func startLoops() (*[]*loop, error) {
+	loops.mu.Lock()
+	defer loops.mu.Unlock()
+	if all := loops.all.Load(); all != nil {
+		return all, nil
+	}
+	all := make([]*loop, runtime.GOMAXPROCS(0))
+	for i := range all {
+		l, err := newLoop()
+		if err != nil {
+			return nil, err // those that have been made stay idle; this comes when descriptors run out
+		}
+		all[i] = l
+	}
+	for _, l := range all {
+		go l.run()
+	}
+	loops.all.Store(&all)
+	return &all, nil
+}
+
+func newLoop() (*loop, error) {
+	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	l := &loop{fd: fd}
+	if l.set, err = polled(fd, "epoll"); err != nil {
+		return nil, err
+	}
+	bell, _, errno := syscall.RawSyscall(syscall.SYS_EVENTFD2, 0, syscall.O_CLOEXEC, 0)
+	if errno != 0 {
+		return nil, os.NewSyscallError("eventfd2", errno)
+	}
+	if l.bell, err = polled(int(bell), "eventfd"); err != nil {
+		return nil, err
+	}
+	l.lookFn, l.ringFn = func(uintptr) bool { return l.look() }, l.ring
+	return l, nil
+}
+
+// polled has Go's poller watch fd. An os.File has fd from then on, which closes it once nobody
+// holds the result.
+func polled(fd int, name string) (syscall.RawConn, error) {
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		_ = syscall.Close(fd)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), name).SyscallConn()
+}
+
+// run hands out what happens, for as long as the process lives.
+func (l *loop) run() {
+	turn := Now()
+	for {
+		if !l.look() {
+			_ = l.set.Read(l.lookFn) // fails for a closed descriptor only; nobody closes it
+			turn = l.looked
+		}
+		woke := l.handOut(turn + loopTurn)
+		if l.looked > turn+loopTurn {
+			l.letOthers()
+			turn = Now()
+		} else if woke {
+			runtime.Gosched()
+		}
+	}
+}
+
+// look takes what has happened, without waiting, and puts it behind what was taken before. That
+// something has happened is seen from now on, also by those whose turn is earlier.
+func (l *loop) look() bool {
+	from := l.n
+	l.n += rawEpollNow(l.fd, l.events[from:])
+	l.looked = Now()
+	for i := from; i < l.n; i++ {
+		ev := &l.events[i]
+		d := watched.find(ev.Fd)
+		if d == nil || d.seq != ev.Pad {
+			l.descs[i] = nil // closed meanwhile
+			continue
+		}
+		l.descs[i] = d
+		if ev.Events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 {
+			d.ended.Store(true)
+		}
+		if ev.Events&readable != 0 {
+			d.r.note()
+		}
+	}
+	return l.n > 0
+}
+
+// The events of epoll that end a wait to read, and to write.
+const (
+	readable = syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLHUP | syscall.EPOLLERR
+	writable = syscall.EPOLLOUT | syscall.EPOLLHUP | syscall.EPOLLERR
+)
+
+// letOthers lets everything else have its turn, and Go's poller look at the network. Gosched
+// would leave that out.
+func (l *loop) letOthers() {
+	l.rung = false
+	_ = l.bell.Read(l.ringFn)
+}
+
+// ring is called twice: the first time it makes the event that ends the wait.
+func (l *loop) ring(fd uintptr) bool {
+	if !l.rung {
+		l.rung = rawRing(fd)
+		return !l.rung
+	}
+	return true
+}
+
+// handOut tells those who wait, and reports whether one of them is a goroutine. It goes on looking
+// until a time, nanoseconds.
+func (l *loop) handOut(until int64) (woke bool) {
+	t := Turn{l.looked, l}
+	for i := 0; i < l.n; i++ {
+		if i%lookEvery == lookEvery-1 {
+			if t.Now = Now(); t.Now < until && l.n < len(l.events) {
+				l.look()
+			}
+		}
+		d, what := l.descs[i], l.events[i].Events
+		if d == nil {
+			continue
+		}
+		l.descs[i] = nil
+		if what&readable != 0 && d.r.tell(t) {
+			woke = true
+		}
+		if what&writable != 0 && d.w.tell(t) {
+			woke = true
+		}
+	}
+	l.n = 0
+	return woke
+}
+
+// watched knows the descriptors that loops watch, by number.
+var watched registry
+
+// registry is a list in pieces, so that it grows without moving.
+type registry struct {
+	pieces [1 << 11]atomic.Pointer[[1 << 11]atomic.Pointer[desc]]
+	seq    atomic.Int32
+}
+
+// set notes whose a descriptor is. It reports false for a number that is out of reach.
+func (r *registry) set(fd int, d *desc) bool {
+	if fd>>11 >= len(r.pieces) {
+		return false
+	}
+	piece := &r.pieces[fd>>11]
+	if piece.Load() == nil {
+		piece.CompareAndSwap(nil, new([1 << 11]atomic.Pointer[desc]))
+	}
+	piece.Load()[fd&(1<<11-1)].Store(d)
+	return true
+}
+
+func (r *registry) find(fd int32) *desc {
+	return r.pieces[fd>>11].Load()[fd&(1<<11-1)].Load()
+}

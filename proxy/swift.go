@@ -1,0 +1,299 @@
+package proxy
+
+import (
+	"errors"
+
+	"github.com/sluice-gateway/sluice/proxy/http1"
+	"github.com/sluice-gateway/sluice/proxy/socket"
+)
+
+// Most requests need no more than two waits: for themselves, and for an answer that is there whole
+// when it begins. A loop of package socket serves those, without a goroutine: it calls Ready of the
+// connection and then of the exchange. Whatever turns out to need more is carried on, from the point
+// it has come to, by a goroutine that may wait.
+
+// stage is a point from which an exchange can be carried on.
+type stage uint8
+
+const (
+	atFailure stage = iota // the request is refused, or can not be sent
+	atFound                // it is known where it goes
+	atLimits               // it is ready to be sent
+	atChosen               // an endpoint has been chosen
+	atSent                 // the endpoint has been asked, or Read will ask it
+	atBody                 // a part of the answer has been sent
+)
+
+// Ready implements [socket.Watcher] for an idle connection.
+func (c *conn) Ready(t socket.Turn) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			c.close(panicked)
+		}
+	}()
+	switch n := c.s.ReadNow(c.Borrow()); n {
+	case socket.Failed:
+		c.close(nil)
+	case socket.Nothing:
+		c.goOn(c.doze())
+	default:
+		c.arrived(n, t.Now)
+		c.start(t)
+	}
+}
+
+// look reads what has come, and leaves the connection to its loop if that is nothing.
+func (c *conn) look() next {
+	switch n := c.s.ReadNow(c.Borrow()); n {
+	case socket.Failed:
+		return over
+	case socket.Nothing:
+		return c.doze()
+	default:
+		c.arrived(n, socket.Now())
+		return come
+	}
+}
+
+// doze leaves an idle connection to its loop, unless something has come already.
+func (c *conn) doze() next {
+	for {
+		if c.in != nil {
+			c.GiveUp()
+		}
+		waits, err := false, socket.ErrInterrupted
+		if !c.p.closing.Load() { // else drain may have come by before rest
+			waits, err = c.s.Watch(c)
+		}
+		if waits {
+			return leftAlone
+		}
+		n := c.s.ReadNow(c.Borrow())
+		switch {
+		case n > 0: // also when shutting down, so that closing an idle connection loses no request
+			c.arrived(n, socket.Now())
+			return come
+		case n == socket.Failed || err != nil:
+			return over
+		}
+	}
+}
+
+// goOn goes on after a wait that a loop did not end: what it knows of other connections may be older
+// than what has come over this one.
+func (c *conn) goOn(n next) {
+	switch n {
+	case over:
+		c.close(nil)
+	case come:
+		c.start(socket.Turn{})
+	}
+}
+
+// start serves the request whose first bytes are there.
+func (c *conn) start(t socket.Turn) {
+	r := &c.in.req
+	r.Reset()
+	done, bad := r.Parse(c.in.buf.filled(), c.l.Limits)
+	if bad != nil || !done || r.WebSocket || r.Framing != http1.NoBody && (r.Framing != http1.Length || r.Length > int64(c.in.buf.n-r.Size)) || c.in.buf.n == len(c.in.buf.b) {
+		go c.carryOn(nil)
+		return
+	}
+	x := c.begin()
+	x.prompt, x.turn = true, t
+	x.launch()
+}
+
+// carry has the exchange carried on by a goroutine.
+func (x *exchange) carry(from stage, err error) {
+	c := x.c
+	x.prompt, x.turn = false, socket.Turn{}
+	go c.carryOn(func() bool { return c.settle(x.from(from, err)) })
+}
+
+// from carries the exchange on.
+func (x *exchange) from(from stage, err error) (again bool) {
+	switch from {
+	case atFailure:
+		return x.fail(err)
+	case atFound:
+		return x.serve()
+	case atLimits:
+		return x.pass()
+	case atChosen:
+		return x.conclude(x.tryOn(x.ask()))
+	case atSent:
+		err, again := x.hear(0, nil)
+		if again {
+			err = x.ask()
+		}
+		return x.conclude(x.tryOn(err))
+	default:
+		return x.settle(err)
+	}
+}
+
+// launch sends the request, as far as that can be done without waiting.
+func (x *exchange) launch() {
+	if e := x.find(); e != nil {
+		x.carry(atFailure, e)
+		return
+	}
+	r := x.rot
+	if x.answer != nil || x.route.mirror != nil || r.http2 || r.tls != nil || r.limit != nil || r.proxyProtocol != 0 {
+		x.carry(atFound, nil)
+		return
+	}
+	if err := x.prepare(); err != nil {
+		x.carry(atFailure, err)
+		return
+	}
+	if !x.whole {
+		x.carry(atLimits, nil)
+		return
+	}
+	if !x.choose() {
+		x.carry(atFailure, errNoEndpoint)
+		return
+	}
+	if !x.takeKept() {
+		x.carry(atChosen, nil)
+		return
+	}
+	uc := x.link.conn
+	if !uc.Attach() {
+		x.link.close()
+		x.carry(atChosen, nil)
+		return
+	}
+	x.hold()
+	x.expect()
+	x.sentAt = x.startedAt
+	uc.SetWriteDeadline(x.sentAt + x.c.p.times.write)
+	x.toUp.s, x.toUp.stall = uc, x.c.p.times.write
+	uc.SetReadDeadline(x.slice(x.sentAt))
+	if !uc.AskNow(x.toUp.out, x.small) {
+		x.carry(atSent, nil)
+		return
+	}
+	x.listen()
+}
+
+// listen waits for the answer.
+func (x *exchange) listen() {
+	waits, err := x.link.conn.Watch(x)
+	switch {
+	case waits:
+	case err != nil:
+		x.carry(atSent, nil)
+	default:
+		x.Ready(x.turn)
+	}
+}
+
+// Ready implements [socket.Watcher] for an exchange that waits for its answer.
+func (x *exchange) Ready(t socket.Turn) {
+	c := x.c
+	x.turn = t
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			c.close(panicked)
+		}
+	}()
+	if x.headAt != 0 {
+		x.answerOn()
+		return
+	}
+	switch n := x.link.conn.ReadNow(x.up.free()); n {
+	case socket.Failed:
+		x.carry(atSent, nil)
+	case socket.Nothing:
+		x.listen()
+	default:
+		x.up.n += n
+		x.heard()
+	}
+}
+
+// heard looks at the head of the answer.
+func (x *exchange) heard() {
+	r := &x.resp
+	done, bad := r.Parse(x.up.filled(), x.req().Method)
+	if bad != nil || !done || r.Interim() || r.Status == 101 || r.Status >= 502 && r.Status <= 504 {
+		r.Reset()
+		x.carry(atSent, nil)
+		return
+	}
+	x.headAt = socket.Now()
+	x.toClient.swift, x.fromUp.swift = true, true
+	_, _, _ = x.answerHead() // it fails for streams only
+	x.answerOn()
+}
+
+// answerOn sends what has come of the answer, and waits for more.
+func (x *exchange) answerOn() {
+	for {
+		x.fromUp.fills = 0
+		s, err := x.passBody(&x.toClient, &x.fromUp)
+		switch {
+		case errors.Is(err, errNothing):
+			waits, err := x.link.conn.Watch(x)
+			if err != nil {
+				x.carry(atBody, err)
+			}
+			if err != nil || waits {
+				return
+			}
+		case errors.Is(err, errOwed), errors.Is(err, errLong):
+			x.carry(atBody, nil)
+			return
+		default:
+			x.c.onward(x.finish(s, err))
+			return
+		}
+	}
+}
+
+// settle ends with waiting what answerOn began. err is how its wait for more ended, if it did.
+func (x *exchange) settle(err error) (again bool) {
+	from, w := &x.fromUp, &x.toClient
+	from.swift, from.silent = false, false
+	w.renew(socket.Now())
+	if err := w.settle(); err != nil {
+		return x.finish(writeSide, err)
+	}
+	if err != nil {
+		since := from.s.ReadDeadline() - from.quiet
+		if err = x.silence(err, since); err != nil {
+			return x.finish(readSide, err)
+		}
+		if s, err := refillSince(w, from, x.silence, since, socket.Now()); s != noSide {
+			return x.finish(s, err)
+		}
+	}
+	return x.finish(x.passBody(w, from))
+}
+
+// onward goes on after an exchange.
+func (c *conn) onward(again bool) {
+	if !c.settle(again) {
+		if c.lingers {
+			go c.close(nil)
+		} else {
+			c.close(nil)
+		}
+		return
+	}
+	c.s.PaceReads(nil)
+	c.readyAt = c.endedAt // of what is there already
+	if c.in.buf.n > 0 {
+		c.goOn(come)
+		return
+	}
+	c.rest(c.endedAt)
+	if c.s.Holds() {
+		c.goOn(c.look())
+	} else {
+		c.goOn(c.doze())
+	}
+}
