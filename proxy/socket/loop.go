@@ -19,12 +19,13 @@ type loop struct {
 	set    syscall.RawConn // of fd
 	bell   syscall.RawConn // see letOthers
 	rung   bool
+	paused bool // there was nothing to do
 	events [128]syscall.EpollEvent
 	descs  [128]*desc // of the events; nil: closed
 	n      int        // how many events there are
 	looked int64      // when it was asked last what has happened
 	// The closures that are given to set and bell are made once.
-	lookFn, ringFn func(fd uintptr) bool
+	awaitFn, ringFn func(fd uintptr) bool
 }
 
 // loopTurn is how long a loop goes on before others are looked after, nanoseconds.
@@ -103,7 +104,7 @@ func newLoop() (*loop, error) {
 	if l.bell, err = polled(int(bell), "eventfd"); err != nil {
 		return nil, err
 	}
-	l.lookFn, l.ringFn = func(uintptr) bool { return l.look() }, l.ring
+	l.awaitFn, l.ringFn = l.await, l.ring
 	return l, nil
 }
 
@@ -121,9 +122,9 @@ func polled(fd int, name string) (syscall.RawConn, error) {
 func (l *loop) run() {
 	turn := Now()
 	for {
-		if !l.look() {
-			_ = l.set.Read(l.lookFn) // fails for a closed descriptor only; nobody closes it
-			turn = l.looked
+		_ = l.set.Read(l.awaitFn) // fails for a closed descriptor only; nobody closes it
+		if l.paused {
+			turn, l.paused = l.looked, false
 		}
 		woke := l.handOut(turn + loopTurn)
 		if l.looked > turn+loopTurn {
@@ -133,6 +134,15 @@ func (l *loop) run() {
 			runtime.Gosched()
 		}
 	}
+}
+
+// await is called by Go's poller until something has happened.
+func (l *loop) await(uintptr) bool {
+	if l.look() {
+		return true
+	}
+	l.paused = true
+	return false
 }
 
 // look takes what has happened, without waiting, and puts it behind what was taken before. That
