@@ -7,10 +7,10 @@ import (
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
-// Most requests need no more than two waits: for themselves, and for an answer that is there whole
-// when it begins. A loop of package socket serves those, without a goroutine: it calls Ready of the
-// connection and then of the exchange. Whatever turns out to need more is carried on, from the point
-// it has come to, by a goroutine that may wait.
+// Most requests wait for two things only: to come, and for their answers. A loop of package socket
+// can do that for many of them, without a goroutine: it calls Ready of the connection and then of the
+// exchange. Whatever turns out to need more is carried on, from the stage it has come to, by a
+// goroutine that may wait.
 
 // stage is a point from which an exchange can be carried on.
 type stage uint8
@@ -23,72 +23,6 @@ const (
 	atSent                 // the endpoint has been asked, or Read will ask it
 	atBody                 // a part of the answer has been sent
 )
-
-// Ready implements [socket.Watcher] for an idle connection.
-func (c *conn) Ready(t socket.Turn) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			c.close(panicked)
-		}
-	}()
-	switch n := c.s.ReadNow(c.Borrow()); n {
-	case socket.Failed:
-		c.close(nil)
-	case socket.Nothing:
-		c.goOn(c.doze())
-	default:
-		c.arrived(n, t.Now)
-		c.start(t)
-	}
-}
-
-// look reads what has come, and leaves the connection to its loop if that is nothing.
-func (c *conn) look() next {
-	switch n := c.s.ReadNow(c.Borrow()); n {
-	case socket.Failed:
-		return over
-	case socket.Nothing:
-		return c.doze()
-	default:
-		c.arrived(n, socket.Now())
-		return come
-	}
-}
-
-// doze leaves an idle connection to its loop, unless something has come already.
-func (c *conn) doze() next {
-	for {
-		if c.in != nil {
-			c.GiveUp()
-		}
-		waits, err := false, socket.ErrInterrupted
-		if !c.p.closing.Load() { // else drain may have come by before rest
-			waits, err = c.s.Watch(c)
-		}
-		if waits {
-			return leftAlone
-		}
-		n := c.s.ReadNow(c.Borrow())
-		switch {
-		case n > 0: // also when shutting down, so that closing an idle connection loses no request
-			c.arrived(n, socket.Now())
-			return come
-		case n == socket.Failed || err != nil:
-			return over
-		}
-	}
-}
-
-// goOn goes on after a wait that a loop did not end: what it knows of other connections may be older
-// than what has come over this one.
-func (c *conn) goOn(n next) {
-	switch n {
-	case over:
-		c.close(nil)
-	case come:
-		c.start(socket.Turn{})
-	}
-}
 
 // start serves the request whose first bytes are there.
 func (c *conn) start(t socket.Turn) {
@@ -272,28 +206,4 @@ func (x *exchange) settle(err error) (again bool) {
 		}
 	}
 	return x.finish(x.passBody(w, from))
-}
-
-// onward goes on after an exchange.
-func (c *conn) onward(again bool) {
-	if !c.settle(again) {
-		if c.lingers {
-			go c.close(nil)
-		} else {
-			c.close(nil)
-		}
-		return
-	}
-	c.s.PaceReads(nil)
-	c.readyAt = c.endedAt // of what is there already
-	if c.in.buf.n > 0 {
-		c.goOn(come)
-		return
-	}
-	c.rest(c.endedAt)
-	if c.s.Holds() {
-		c.goOn(c.look())
-	} else {
-		c.goOn(c.doze())
-	}
 }
