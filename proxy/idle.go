@@ -26,8 +26,9 @@ func (c *conn) await() next {
 	if c.in != nil && c.in.buf.n > 0 { // pipelined
 		return come
 	}
+	left := c.began && (c.s.Attached() || c.p.conns.attach(c)) // before rest, which asks
 	c.rest(c.readyAt)
-	if c.began && (c.s.Attached() || c.p.conns.attach(c)) {
+	if left {
 		return c.look()
 	}
 	err := socket.ErrInterrupted
