@@ -155,6 +155,9 @@ func (c *cluster) defrag(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// unload has nothing to do: the members are other processes.
+func (c *cluster) unload() error { return nil }
+
 // tidy defragments the members of which more than a quarter is free: a physical compaction
 // waits for the member that was asked, and the others follow when they can.
 func (c *cluster) tidy(ctx context.Context) (bool, error) {

@@ -45,6 +45,8 @@ type engine interface {
 	// there can be such.
 	tidy(context.Context) (bool, error)
 	status(context.Context) Status
+	// unload gives memory back that only the start needed.
+	unload() error
 	close(*slog.Logger) error
 }
 

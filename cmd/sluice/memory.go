@@ -59,8 +59,16 @@ func (a *App) settle(ctx context.Context) error {
 	}
 	select {
 	case <-ctx.Done():
+		return nil
 	case <-time.After(settleAfter):
-		debug.FreeOSMemory()
+	}
+	debug.FreeOSMemory()
+	select {
+	case <-a.stored: // a.store is set
+		if err := a.store.Unload(); err != nil {
+			a.log.Info("memory of the start is kept", "err", err)
+		}
+	default:
 	}
 	return nil
 }
