@@ -271,15 +271,18 @@ func TestWeightsAndPriorities(t *testing.T) {
 // end soon after it, on a connection that has been in use for a while.
 func TestLastRequestWithFIN(t *testing.T) {
 	e := before(t, rawOrigin(t, hello, false))
-	c := e.dial(t)
-	c.get("/first")
-	c.get("/second")
-	c.send("GET /third HTTP/1.1\r\nHost: x\r\n\r\n")
-	_ = c.Conn.(*net.TCPConn).CloseWrite()
-	if r, _ := c.answer("GET"); r.StatusCode != 200 {
-		t.Fatalf("status %d", r.StatusCode)
-	}
-	if !c.closed() {
-		t.Error("the connection is still open")
+	for i := range 20 {
+		c := e.dial(t)
+		for range 1 + i%2 {
+			c.get("/")
+		}
+		c.send("GET /last HTTP/1.1\r\nHost: x\r\n\r\n")
+		_ = c.Conn.(*net.TCPConn).CloseWrite()
+		if r, _ := c.answer("GET"); r.StatusCode != 200 {
+			t.Fatalf("after %d requests: status %d", 1+i%2, r.StatusCode)
+		}
+		if !c.closed() {
+			t.Fatal("the connection is still open")
+		}
 	}
 }

@@ -103,19 +103,35 @@ func (o *origin) readHead(br *bufio.Reader) (string, error) {
 	}
 }
 
-// rawOrigin answers every request head (bodies are not expected) with the bytes given, and
-// closes after it when told so.
-func rawOrigin(t testing.TB, answer string, thenClose bool) *origin {
+// answering calls answer with each request head (bodies are not expected) until it reports false.
+func answering(t testing.TB, answer func(c net.Conn, head string) (again bool)) *origin {
 	return startOrigin(t, func(o *origin, c net.Conn) {
 		br := bufio.NewReader(c)
 		for {
-			if _, err := o.readHead(br); err != nil {
-				return
-			}
-			if _, err := io.WriteString(c, answer); err != nil || thenClose {
+			head, err := o.readHead(br)
+			if err != nil || !answer(c, head) {
 				return
 			}
 		}
+	})
+}
+
+// rawOrigin answers every request head with the bytes given, and closes after it when told so.
+func rawOrigin(t testing.TB, answer string, thenClose bool) *origin {
+	return answering(t, func(c net.Conn, _ string) bool {
+		_, err := io.WriteString(c, answer)
+		return err == nil && !thenClose
+	})
+}
+
+// waitingOrigin answers requests for /wait when something comes over free, and all others at once.
+func waitingOrigin(t testing.TB, free <-chan struct{}) *origin {
+	return answering(t, func(c net.Conn, head string) bool {
+		if strings.HasPrefix(head, "GET /wait ") {
+			<-free
+		}
+		_, err := io.WriteString(c, hello)
+		return err == nil
 	})
 }
 

@@ -44,6 +44,8 @@ func TestS29TryTimeout(t *testing.T) {
 			if resp.StatusCode != 502 || body != "slow" {
 				t.Errorf("%d %q", resp.StatusCode, body)
 			}
+			// The last one is told after the client has its answer.
+			eventually(t, "its tries are told", func() bool { return len(e.observed.get()) >= c.least })
 			tried := map[string]int{}
 			all := e.observed.get()
 			for _, o := range all {

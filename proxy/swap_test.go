@@ -85,20 +85,11 @@ func TestSwapUnderLoad(t *testing.T) {
 // closed, and a request that is under way there finishes.
 func TestEndpointLeaves(t *testing.T) {
 	hold := make(chan struct{})
-	slow := startOrigin(t, func(o *origin, c net.Conn) {
-		br := bufio.NewReader(c)
-		for {
-			if _, err := o.readHead(br); err != nil {
-				return
-			}
-			<-hold
-			_, _ = io.WriteString(c, hello)
-		}
-	})
+	slow := waitingOrigin(t, hold)
 	stays := rawOrigin(t, hello, false)
 	e := before(t, slow)
 	c := e.dial(t)
-	c.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	c.send("GET /wait HTTP/1.1\r\nHost: x\r\n\r\n")
 	eventually(t, "the request arrives", func() bool { return len(slow.seen()) == 1 })
 	e.Apply(snap([]string{stays.addr}, nil))
 	other := e.dial(t)

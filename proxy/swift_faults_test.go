@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bufio"
 	"io"
 	"net"
 	"net/http"
@@ -12,6 +11,18 @@ import (
 )
 
 const keptAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+// afterThree answers three requests, and those after them as told.
+func afterThree(t *testing.T, later func(c net.Conn) (again bool)) *origin {
+	asked := 0
+	return answering(t, func(c net.Conn, _ string) bool {
+		if asked++; asked > 3 {
+			return later(c)
+		}
+		_, _ = io.WriteString(c, keptAnswer)
+		return true
+	})
+}
 
 // settleIn has the connection and one to the endpoint left to loops: from the second request on.
 func settleIn(t *testing.T, c *client) {
@@ -26,22 +37,11 @@ func settleIn(t *testing.T, c *client) {
 // An answer that ends with the connection is whole only when that ended in order, also when a
 // loop saw it end.
 func TestResetIsNoEndOfAnswer(t *testing.T) {
-	asked := 0
-	o := startOrigin(t, func(o *origin, c net.Conn) {
-		br := bufio.NewReader(c)
-		for {
-			if _, err := o.readHead(br); err != nil {
-				return
-			}
-			if asked++; asked < 4 {
-				_, _ = io.WriteString(c, keptAnswer)
-				continue
-			}
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\npart")
-			time.Sleep(100 * time.Millisecond) // the loop waits for more
-			_ = c.(*net.TCPConn).SetLinger(0)
-			return
-		}
+	o := afterThree(t, func(c net.Conn) bool {
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\npart")
+		time.Sleep(100 * time.Millisecond) // the loop waits for more
+		_ = c.(*net.TCPConn).SetLinger(0)
+		return false
 	})
 	e := start(t, Config{}, Listener{}, snap([]string{o.addr}, nil))
 	c := e.dial(t)
@@ -58,21 +58,11 @@ func TestResetIsNoEndOfAnswer(t *testing.T) {
 
 // The time of an idle connection begins when the answer has ended, however long that took.
 func TestIdleTimeAfterSlowAnswer(t *testing.T) {
-	asked := 0
-	o := startOrigin(t, func(o *origin, c net.Conn) {
-		br := bufio.NewReader(c)
-		for {
-			if _, err := o.readHead(br); err != nil {
-				return
-			}
-			if asked++; asked == 4 {
-				_, _ = io.WriteString(c, keptAnswer[:len(keptAnswer)-1])
-				time.Sleep(2500 * time.Millisecond)
-				_, _ = io.WriteString(c, "k")
-				continue
-			}
-			_, _ = io.WriteString(c, keptAnswer)
-		}
+	o := afterThree(t, func(c net.Conn) bool {
+		_, _ = io.WriteString(c, keptAnswer[:len(keptAnswer)-1])
+		time.Sleep(2500 * time.Millisecond)
+		_, _ = io.WriteString(c, "k")
+		return true
 	})
 	e := start(t, Config{IdleTimeout: 2 * time.Second}, Listener{}, snap([]string{o.addr}, nil))
 	c := e.dial(t)
@@ -84,19 +74,9 @@ func TestIdleTimeAfterSlowAnswer(t *testing.T) {
 
 // halfAnswers answers three requests, and then half of each.
 func halfAnswers(t *testing.T) *origin {
-	asked := 0
-	return startOrigin(t, func(o *origin, c net.Conn) {
-		br := bufio.NewReader(c)
-		for {
-			if _, err := o.readHead(br); err != nil {
-				return
-			}
-			answer := keptAnswer
-			if asked++; asked > 3 {
-				answer = answer[:len(answer)-1]
-			}
-			_, _ = io.WriteString(c, answer)
-		}
+	return afterThree(t, func(c net.Conn) bool {
+		_, _ = io.WriteString(c, keptAnswer[:len(keptAnswer)-1])
+		return true
 	})
 }
 

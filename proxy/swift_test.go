@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"runtime"
 	"strconv"
 	"strings"
@@ -17,49 +16,40 @@ import (
 
 // inPieces is an origin whose answers come in pieces: /framing/size/pieces.
 func inPieces(t *testing.T) *origin {
-	return startOrigin(t, func(o *origin, c net.Conn) {
-		br := bufio.NewReader(c)
-		for {
-			head, err := o.readHead(br)
-			if err != nil {
-				return
-			}
-			var framing string
-			var size, pieces int
-			path := strings.ReplaceAll(strings.Fields(head)[1], "/", " ")
-			if _, err := fmt.Sscan(path, &framing, &size, &pieces); err != nil {
-				return
-			}
-			body := pattern(size)
-			var out bytes.Buffer
-			out.WriteString("HTTP/1.1 200 OK\r\n")
-			switch framing {
-			case "length":
-				fmt.Fprintf(&out, "Content-Length: %d\r\n\r\n", size)
-				out.Write(body)
-			case "close":
-				out.WriteString("\r\n")
-				out.Write(body)
-			default:
-				out.WriteString("Transfer-Encoding: chunked\r\nTrailer: X-End\r\n\r\n")
-				for b := body; len(b) > 0; {
-					n := min(len(b), 1+len(b)*2/3)
-					fmt.Fprintf(&out, "%x\r\n%s\r\n", n, b[:n])
-					b = b[n:]
-				}
-				out.WriteString("0\r\nX-End: yes\r\n\r\n")
-			}
-			for i := range pieces {
-				from, to := out.Len()*i/pieces, out.Len()*(i+1)/pieces
-				if _, err := c.Write(out.Bytes()[from:to]); err != nil {
-					return
-				}
-				time.Sleep(2 * time.Millisecond) // so that they come apart
-			}
-			if framing == "close" {
-				return
-			}
+	return answering(t, func(c net.Conn, head string) bool {
+		var framing string
+		var size, pieces int
+		path := strings.ReplaceAll(strings.Fields(head)[1], "/", " ")
+		if _, err := fmt.Sscan(path, &framing, &size, &pieces); err != nil {
+			return false
 		}
+		body := pattern(size)
+		var out bytes.Buffer
+		out.WriteString("HTTP/1.1 200 OK\r\n")
+		switch framing {
+		case "length":
+			fmt.Fprintf(&out, "Content-Length: %d\r\n\r\n", size)
+			out.Write(body)
+		case "close":
+			out.WriteString("\r\n")
+			out.Write(body)
+		default:
+			out.WriteString("Transfer-Encoding: chunked\r\nTrailer: X-End\r\n\r\n")
+			for b := body; len(b) > 0; {
+				n := min(len(b), 1+len(b)*2/3)
+				fmt.Fprintf(&out, "%x\r\n%s\r\n", n, b[:n])
+				b = b[n:]
+			}
+			out.WriteString("0\r\nX-End: yes\r\n\r\n")
+		}
+		for i := range pieces {
+			from, to := out.Len()*i/pieces, out.Len()*(i+1)/pieces
+			if _, err := c.Write(out.Bytes()[from:to]); err != nil {
+				return false
+			}
+			time.Sleep(2 * time.Millisecond) // so that they come apart
+		}
+		return framing != "close"
 	})
 }
 
@@ -130,35 +120,11 @@ func TestClientWithoutRoom(t *testing.T) {
 	}
 }
 
-// A client that says with its last request that it was the last one is answered, and the connection
-// is closed then, not when it has been idle for long enough.
-func TestEndWithTheLastRequest(t *testing.T) {
-	o := rawOrigin(t, hello, false)
-	e := before(t, o)
-	for range 20 {
-		c := e.dial(t)
-		c.get("/")
-		c.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-		_ = c.Conn.(*net.TCPConn).CloseWrite()
-		if resp, _ := c.answer("GET"); resp.StatusCode != 200 {
-			t.Fatalf("got %d", resp.StatusCode)
-		}
-		if !c.closed() {
-			t.Fatal("the connection stays open")
-		}
-	}
-}
-
 // An idle connection needs no goroutine, and neither does one whose answer is awaited.
 func TestNoGoroutines(t *testing.T) {
 	const count = 100
 	free := make(chan struct{})
-	o := httpOrigin(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/wait" {
-			<-free
-		}
-		_, _ = io.WriteString(w, "hello")
-	})
+	o := waitingOrigin(t, free)
 	e := before(t, o)
 	var clients [count]*client
 	for i := range clients {
@@ -194,20 +160,14 @@ func TestNoGoroutines(t *testing.T) {
 // A client that leaves while its answer is awaited is noticed, and the endpoint is not blamed.
 func TestClientLeavesALoop(t *testing.T) {
 	left := make(chan struct{})
-	o := startOrigin(t, func(o *origin, c net.Conn) {
-		br := bufio.NewReader(c)
-		for {
-			head, err := o.readHead(br)
-			if err != nil {
-				return
-			}
-			if strings.Contains(head, "/silent") {
-				_, _ = br.ReadByte() // until the proxy closes
-				close(left)
-				return
-			}
-			_, _ = io.WriteString(c, hello)
+	o := answering(t, func(c net.Conn, head string) bool {
+		if strings.Contains(head, "/silent") {
+			_, _ = c.Read(make([]byte, 1)) // until the proxy closes
+			close(left)
+			return false
 		}
+		_, _ = io.WriteString(c, hello)
+		return true
 	})
 	e := before(t, o)
 	c := e.dial(t)
@@ -228,12 +188,7 @@ func TestClientLeavesALoop(t *testing.T) {
 // Shutdown lets requests end that a loop waits for, and closes idle connections at once.
 func TestShutdownOfALoop(t *testing.T) {
 	free := make(chan struct{})
-	o := httpOrigin(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/wait" {
-			<-free
-		}
-		_, _ = io.WriteString(w, "hello")
-	})
+	o := waitingOrigin(t, free)
 	e := before(t, o)
 	idle, waiting := e.dial(t), e.dial(t)
 	idle.get("/")
