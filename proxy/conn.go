@@ -236,7 +236,7 @@ func (c *conn) readHead() bool {
 // exchange serves the request whose head has been parsed. It reports whether the
 // connection can take another one.
 func (c *conn) exchange() bool {
-	return c.settle(c.begin().run())
+	return c.end(c.begin().run())
 }
 
 // begin makes the exchange for the request whose head has been parsed.
@@ -252,8 +252,8 @@ func (c *conn) begin() *exchange {
 	return x
 }
 
-// settle ends what begin began. again: the connection can take another request.
-func (c *conn) settle(again bool) bool {
+// end ends what begin began. again: the connection can take another request.
+func (c *conn) end(again bool) bool {
 	x := c.x
 	c.x = nil
 	c.endedAt = x.endedAt

@@ -150,7 +150,7 @@ func (c *conn) goOn(n next) {
 
 // onward goes on after an exchange.
 func (c *conn) onward(again bool) {
-	if !c.settle(again) {
+	if !c.end(again) {
 		if c.lingers {
 			go c.close(nil)
 		} else {

@@ -42,7 +42,7 @@ func (c *conn) start(t socket.Turn) {
 func (x *exchange) carry(from stage, err error) {
 	c := x.c
 	x.prompt, x.turn = false, socket.Turn{}
-	go c.carryOn(func() bool { return c.settle(x.from(from, err)) })
+	go c.carryOn(func() bool { return c.end(x.from(from, err)) })
 }
 
 // from carries the exchange on.
@@ -63,7 +63,7 @@ func (x *exchange) from(from stage, err error) (again bool) {
 		}
 		return x.conclude(x.tryOn(err))
 	default:
-		return x.settle(err)
+		return x.passRest(err)
 	}
 }
 
@@ -188,12 +188,12 @@ func (x *exchange) answerOn() {
 	}
 }
 
-// settle ends with waiting what answerOn began. err is how its wait for more ended, if it did.
-func (x *exchange) settle(err error) (again bool) {
+// passRest ends with waiting what answerOn began. err is how its wait for more ended, if it did.
+func (x *exchange) passRest(err error) (again bool) {
 	from, w := &x.fromUp, &x.toClient
 	from.swift, from.silent = false, false
 	w.renew(socket.Now())
-	if err := w.settle(); err != nil {
+	if err := w.repay(); err != nil {
 		return x.finish(writeSide, err)
 	}
 	if err != nil {

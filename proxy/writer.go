@@ -15,7 +15,7 @@ type writer struct {
 	chunked bool
 	ended   bool  // out holds the end of the body, or it was sent
 	swift   bool  // nothing waits: what there is no room for is owed
-	owed    bool  // settle sends it
+	owed    bool  // repay sends it
 	torn    bool  // the end of a chunk follows then
 	sent    int64 // bytes of body
 	stall   int64 // how long the peer may take nothing, nanoseconds
@@ -84,8 +84,8 @@ func (w *writer) send(p []byte) error {
 	return nil
 }
 
-// settle waits from now on, first for what is owed.
-func (w *writer) settle() error {
+// repay waits from now on, first for what is owed.
+func (w *writer) repay() error {
 	w.swift = false
 	if !w.owed {
 		return nil
