@@ -1,8 +1,8 @@
-import type { APIRequestContext, Page } from '@playwright/test';
+import type { APIRequestContext } from '@playwright/test';
 import { expect, test } from '@playwright/test';
 import { en } from '../src/i18n/en';
 import { zh } from '../src/i18n/zh';
-import { call, fits, logIn, read, register, shot, watch } from './sluice';
+import { call, fits, logIn, pick, read, register, shot, watch } from './sluice';
 
 // Objects and keys of these tests, so that they leave nothing behind.
 const tenant = 'e2e-discovery';
@@ -83,7 +83,7 @@ for (const { locale, code, words } of [{ locale: 'en-US', code: 'en', words: en 
       const place = (n: number) => dialog.getByRole('group', { name: words.discover.place.replace('{{n}}', String(n)) });
       await place(1).getByLabel(words.discover.prefix).fill(folder);
       await dialog.getByRole('button', { name: words.discover.add }).click();
-      await choose(page, place(2).getByLabel(words.discover.kind), words.source.dns);
+      await pick(page, place(2).getByLabel(words.discover.kind), words.source.dns);
       await place(2).getByLabel(words.discover.name, { exact: true }).fill('api.internal');
       await place(2).getByLabel(words.discover.port).fill('70000');
       await dialog.getByRole('button', { name: words.edit.showEffect }).click();
@@ -105,9 +105,4 @@ for (const { locale, code, words } of [{ locale: 'en-US', code: 'en', words: en 
       expect(faults.filter((f) => !f.includes('400'))).toEqual([]);
     });
   });
-}
-
-async function choose(page: Page, select: ReturnType<Page['getByLabel']>, option: string) {
-  await select.click();
-  await page.locator('.ant-select-item-option').filter({ hasText: option }).click();
 }

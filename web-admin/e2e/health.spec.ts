@@ -5,7 +5,7 @@ import type { Page } from '@playwright/test';
 import { expect, test } from '@playwright/test';
 import { en } from '../src/i18n/en';
 import { zh } from '../src/i18n/zh';
-import { call, fits, logIn, read, shot, watch } from './sluice';
+import { call, fits, logIn, pick, read, shot, watch } from './sluice';
 
 // A tenant of three real endpoints, of which one fails.
 const tenant = 'e2e-health';
@@ -85,8 +85,7 @@ for (const { locale, code, words } of [
       await choose(page, row, words, words.pin.do.drained);
       const dialog = page.getByRole('dialog');
       await dialog.getByLabel(words.pin.reason).fill('new disk');
-      await dialog.getByLabel(words.pin.until).click();
-      await page.locator('.ant-select-item-option').filter({ hasText: words.pin.for['1h'] }).click();
+      await pick(page, dialog.getByLabel(words.pin.until), words.pin.for['1h']);
       await sizes(page, `${code}-pin-dialog`);
       await dialog.getByRole('button', { name: words.pin.do.drained }).click();
       await expect(dialog).toBeHidden();

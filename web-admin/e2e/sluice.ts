@@ -1,4 +1,4 @@
-import type { APIRequestContext, Page } from '@playwright/test';
+import type { APIRequestContext, Locator, Page } from '@playwright/test';
 import { expect } from '@playwright/test';
 import type { en } from '../src/i18n/en';
 
@@ -51,6 +51,20 @@ export async function logIn(page: Page, words: typeof en) {
   await page.getByLabel(words.login.token).fill(token);
   await page.getByRole('button', { name: words.login.submit }).click();
   await expect(page.getByText(words.live.live, { exact: true })).toBeVisible();
+}
+
+/**
+ * Chooses an option of a select. A list that is still moving, on a busy machine, may close without
+ * having heard of the click: then a person, too, would try again.
+ */
+export async function pick(page: Page, select: Locator, name: string) {
+  const option = page.locator('.ant-select-item-option').filter({ hasText: name });
+  const chosen = select.locator('xpath=ancestor::*[contains(concat(" ", @class, " "), " ant-select ")][1]').filter({ hasText: name });
+  await expect(async () => {
+    if (!(await option.isVisible())) await select.click({ timeout: 2_000 });
+    await option.click({ timeout: 2_000 });
+    await expect(chosen).toBeVisible({ timeout: 2_000 });
+  }).toPass();
 }
 
 /** No page is wider than its window. */
