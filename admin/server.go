@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sluice-gateway/sluice/admin/api"
@@ -97,6 +98,9 @@ func (s *server) protect(next http.Handler) http.Handler {
 
 // fail answers with an error and logs it when it is ours.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		return // the caller left in the middle of it
+	}
 	if codeOf(err) == api.Internal {
 		s.Log.Error("admin: a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
