@@ -2,11 +2,12 @@ package admin
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/sluice-gateway/sluice/admin/api"
@@ -98,11 +99,18 @@ func (s *server) protect(next http.Handler) http.Handler {
 
 // fail answers with an error and logs it when it is ours.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if r.Context().Err() != nil || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
-		return // the caller left in the middle of it
+	if left(r, err) {
+		panic(http.ErrAbortHandler) // a return would end the answer as if it were whole
 	}
 	if codeOf(err) == api.Internal {
 		s.Log.Error("admin: a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	WriteError(w, r, err)
+}
+
+// left says whether the caller has gone away in the middle of the answer: nobody can be told of err.
+func left(r *http.Request, err error) bool {
+	var op *net.OpError
+	return errors.Is(r.Context().Err(), context.Canceled) ||
+		errors.As(err, &op) && op.Op == "write" && op.Addr != nil && op.Addr.String() == r.RemoteAddr
 }
