@@ -33,20 +33,19 @@ func (e *embedded) unload() error {
 		return err
 	}
 	for line := range strings.Lines(string(maps)) {
-		if fields, ok := strings.CutSuffix(line, " "+file+"\n"); ok {
-			if err := pageOut(fields); err != nil {
-				return err
-			}
+		if area, ok := strings.CutSuffix(line, " "+file+"\n"); ok {
+			return pageOut(area)
 		}
 	}
-	return nil
+	return fmt.Errorf("/proc/self/maps does not tell where %s is", file)
 }
 
-// pageOut writes back and frees what a line of /proc/self/maps (proc(5)) tells of, see madvise(2).
-func pageOut(line string) error {
+// pageOut writes back and frees an area of memory, as a line of /proc/self/maps begins with (proc(5)). See
+// MADV_PAGEOUT of madvise(2), which Linux has from 5.4 on.
+func pageOut(area string) error {
 	var from, to uintptr
-	if _, err := fmt.Sscanf(line, "%x-%x ", &from, &to); err != nil {
-		return fmt.Errorf("/proc/self/maps says %q: %w", line, err)
+	if _, err := fmt.Sscanf(area, "%x-%x ", &from, &to); err != nil {
+		return fmt.Errorf("/proc/self/maps says %q: %w", area, err)
 	}
 	if _, _, errno := unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_PAGEOUT); errno != 0 {
 		return os.NewSyscallError("madvise", errno)

@@ -63,12 +63,11 @@ func (a *App) settle(ctx context.Context) error {
 	case <-time.After(settleAfter):
 	}
 	debug.FreeOSMemory()
-	select {
-	case <-a.stored: // a.store is set
-		if err := a.store.Unload(); err != nil {
-			a.log.Info("memory of the start is kept", "err", err)
-		}
-	default:
+	if a.away() {
+		return nil
+	}
+	if err := a.store.Unload(); err != nil {
+		a.log.Info("memory of the start is kept", "err", err)
 	}
 	return nil
 }
