@@ -45,8 +45,8 @@ func TestCallerLeaves(t *testing.T) {
 			r := httptest.NewRequestWithContext(c.ctx, http.MethodGet, "/api/v1/upstreams", nil)
 			r.RemoteAddr = caller
 			defer func() {
-				if v := recover(); (v == http.ErrAbortHandler) == c.ours {
-					t.Errorf("panic: %v", v)
+				if err, _ := recover().(error); errors.Is(err, http.ErrAbortHandler) == c.ours {
+					t.Errorf("panic: %v", err)
 				}
 				if logged := log.Len() > 0; logged != c.ours || (w.Body.Len() > 0) != c.ours {
 					t.Errorf("logged %q, answered %q", log.String(), w.Body)
