@@ -10,6 +10,7 @@ const (
 	isQuery              // what a query may hold
 	isHost               // what a name or an IPv4 address may hold
 	isHex
+	isUnderscore
 )
 
 // class maps each byte to its classes.
@@ -34,6 +35,7 @@ var class = func() (t [256]uint8) {
 	set("-._~!$&'()*+,;=:@/%[]{}|^`", isPath|isQuery)
 	set("?\\", isQuery)
 	set("-._", isHost)
+	set("_", isUnderscore)
 	return t
 }()
 
@@ -42,17 +44,24 @@ func is(c byte, classes uint8) bool { return class[c]&classes != 0 }
 // clean says whether every byte of b may stand in a field value: no control byte except
 // the tab, no DEL. It looks at eight bytes at a time, since this is most of a head.
 func clean(b []byte) bool {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
-	for len(b) >= 8 {
-		v := binary.LittleEndian.Uint64(b)
-		low := (v - ones*0x20) &^ v                            // below 0x20
-		del := v ^ ones*0x7f                                   // zero where DEL
-		if (low|((del-ones)&^del))&high != 0 && !slow(b[:8]) { // may be a borrow, so look again
+	if len(b) < 8 {
+		return slow(b)
+	}
+	last := b[len(b)-8:] // again, in part
+	for ; len(b) > 8; b = b[8:] {
+		if marked(binary.LittleEndian.Uint64(b)) && !slow(b[:8]) {
 			return false
 		}
-		b = b[8:]
 	}
-	return slow(b)
+	return !marked(binary.LittleEndian.Uint64(last)) || slow(last)
+}
+
+// marked says of eight bytes whether a control byte or DEL may be among them.
+func marked(v uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	low := (v - ones*0x20) &^ v              // below 0x20
+	del := v ^ ones*0x7f                     // zero where DEL
+	return (low|((del-ones)&^del))&high != 0 // may be a borrow, so the caller looks again
 }
 
 func slow(b []byte) bool {

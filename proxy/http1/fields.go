@@ -23,12 +23,17 @@ func (f *Fields) add(b []byte, start, end int) *Error {
 	if b[start] == ' ' || b[start] == '\t' {
 		return ErrFold
 	}
-	i, underscore := start, false
-	for i < end && is(b[i], isToken) {
-		underscore = underscore || b[i] == '_'
-		i++
+	name, seen := b[start:end], uint8(0)
+	n := 0
+	for ; n < len(name); n++ {
+		c := class[name[n]]
+		if c&isToken == 0 {
+			break
+		}
+		seen |= c
 	}
-	if i == start || i == end || b[i] != ':' {
+	i := start + n
+	if n == 0 || i == end || b[i] != ':' {
 		return ErrName // this includes a space before the colon, RFC 9112 section 5.1
 	}
 	value := trim(b, span(i+1, end))
@@ -37,7 +42,7 @@ func (f *Fields) add(b []byte, start, end int) *Error {
 	}
 	*f = append(*f, Field{
 		Name: span(start, i), Value: value, End: uint32(end + 2),
-		Key: keyOf(b[start:i], underscore),
+		Key: keyOf(name[:n], seen&isUnderscore != 0),
 	})
 	return nil
 }
