@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"net/netip"
@@ -60,7 +61,11 @@ func within(list []netip.Prefix, a netip.Addr) bool {
 // identify notes whom the connection is from.
 func (c *conn) identify(from netip.AddrPort) {
 	c.from = from
-	c.trusted = c.l.trusts(c.peer())
+	c.trusted, c.peerText = c.l.trusts(c.peer()), nil
+	if !c.trusted {
+		var room [192]byte
+		c.peerText = bytes.Clone(appendPeer(room[:0], c.peer(), c.l.Scheme))
+	}
 }
 
 // peer is the client's address, without its port.

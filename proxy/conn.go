@@ -28,6 +28,7 @@ type conn struct {
 	to       *netip.AddrPort // where it connected to, as a PROXY header says; nil: here
 	enlisted bool            // counted among its client's connections
 	trusted  bool            // the client's word on forwarding is taken
+	peerText []byte          // the fields that name the client, see appendPeer; nil: it is trusted
 
 	in      *inbound                   // nil while the connection is idle
 	readyAt int64                      // when the first bytes of the current head were there

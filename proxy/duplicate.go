@@ -33,7 +33,8 @@ func newDuplicate(x *exchange, m *mirror) *duplicate {
 	if !to.IsValid() {
 		to = netip.AddrPortFrom(netip.IPv4Unspecified(), 0) // else it would be asked for again
 	}
-	d.c.p, d.c.l, d.c.shard, d.c.from, d.c.to, d.c.trusted = x.c.p, x.c.l, x.c.shard, x.c.from, &to, x.c.trusted
+	d.c.p, d.c.l, d.c.shard, d.c.from, d.c.to = x.c.p, x.c.l, x.c.shard, x.c.from, &to
+	d.c.trusted, d.c.peerText = x.c.trusted, x.c.peerText
 	return d
 }
 

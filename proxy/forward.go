@@ -135,7 +135,7 @@ func (x *exchange) appendForwarded(dst []byte) []byte {
 	if x.c.trusted {
 		return x.appendTrusted(dst, host)
 	}
-	dst = appendPeer(dst, x.c.peer(), x.c.l.Scheme)
+	dst = append(dst, x.c.peerText...)
 	if len(host) == 0 {
 		return append(dst, '\r', '\n')
 	}

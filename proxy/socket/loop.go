@@ -29,11 +29,11 @@ type loop struct {
 }
 
 // loopTurn is how long a loop goes on before others are looked after, nanoseconds.
-const loopTurn = int64(200e3)
+const loopTurn = int64(500e3)
 
 // lookEvery is after how many events a loop asks again what has happened, so that it is never
 // long ago, see [Turn.Sure].
-const lookEvery = 8
+const lookEvery = 16
 
 // Turn is what a loop gives a Watcher. The zero value is of no loop.
 type Turn struct {
