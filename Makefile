@@ -86,7 +86,7 @@ profile: packages bin/sluice ## take the profile anew that the compiler builds b
 	go run ./benchmarks -scenarios http1,http1_16k,post,log,tls,h2,grpc -peers sluice,nginx -rounds 1 -seconds 10 -profiles bin/profiles -out ''
 	go tool pprof -proto bin/profiles/*.pb.gz > $(PROFILE)
 
-bench: packages bin/sluice ## compare with nginx, HAProxy and Caddy: CPU per request and more, about 20 minutes
+bench: packages bin/sluice ## compare with nginx, HAProxy and Caddy: CPU per request and more, about 25 minutes
 	go run ./benchmarks
 
 figures: packages ## run the measuring tests and print one line for each figure

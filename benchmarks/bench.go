@@ -91,7 +91,8 @@ func oneLine(text string) string {
 // takeTurns measures all contenders in each round, in alternating order, so that a machine
 // that gets slower or faster does so for everyone.
 func (st *stage) takeTurns(ctx context.Context, result *scenarioResult) error {
-	for round := 1; round <= st.rounds; round++ {
+	rounds := st.sc.rounds(st.bench)
+	for round := 1; round <= rounds; round++ {
 		order := slices.Clone(st.contenders)
 		if round%2 == 0 {
 			slices.Reverse(order)
@@ -107,7 +108,7 @@ func (st *stage) takeTurns(ctx context.Context, result *scenarioResult) error {
 			}
 			t := turn{Round: round, Peer: c.name, Values: v}
 			result.Turns = append(result.Turns, t)
-			st.say("%s: round %d/%d %s", st.sc.Name, round, st.rounds, t)
+			st.say("%s: round %d/%d %s", st.sc.Name, round, rounds, t)
 		}
 	}
 	result.summarize()
@@ -127,7 +128,7 @@ func (b *bench) estimate(chosen []scenario) time.Duration {
 	ready := 1500*time.Millisecond + time.Duration(b.warm)*time.Second // one contender
 	total := time.Duration(0)
 	for _, sc := range chosen {
-		total += time.Second + time.Duration(len(b.peers))*(time.Duration(b.rounds)*sc.trial.takes(b)+ready)
+		total += time.Second + time.Duration(len(b.peers))*(time.Duration(sc.rounds(b))*sc.trial.takes(b)+ready)
 	}
 	return total
 }

@@ -37,7 +37,7 @@ func TestOptions(t *testing.T) {
 		"http1":                          `"http1" is not a flag`,
 		"-nonsense":                      "nonsense",
 		"-scenarios http9":               `unknown scenario "http9": known are http1, `,
-		"-peers traefik":                 `unknown peer "traefik": known are nginx, haproxy, caddy, sluice`,
+		"-peers traefik":                 `unknown peer "traefik": known are nginx, sluice, haproxy, caddy`,
 	} {
 		if _, err := parseOptions(strings.Fields(args), io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", args, err, want)

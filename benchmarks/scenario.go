@@ -30,6 +30,7 @@ type scenario struct {
 	probe  probe
 	trial  trial
 	main   metric // the ratio and the chart are about it
+	often  int    // how many times as many rounds: for goals that are nearer than two rounds are to each other
 	goals  []goal
 }
 
@@ -39,6 +40,15 @@ type goal struct {
 	metric metric
 	over   string
 	limit  float64
+}
+
+// rounds is how many rounds the scenario has. A run that does not even warm up is to see that
+// things work.
+func (sc scenario) rounds(b *bench) int {
+	if sc.often == 0 || b.warm == 0 {
+		return b.rounds
+	}
+	return b.rounds * sc.often
 }
 
 // originCount is how many origins stand behind the peers.
@@ -63,7 +73,7 @@ func cpuGoal(name string, limit float64) goal { return goal{name, cpuMicros, ref
 // scenarios in the order in which they run.
 var scenarios = []scenario{
 	{Name: "http1", About: "HTTP/1.1, GET, 100-byte answers, 64 kept-alive connections",
-		set: setting{Body: 100}, probe: bodyProbe(http.MethodGet, false, 0), trial: get(wrkConnections), main: cpuMicros,
+		set: setting{Body: 100}, origin: "http", probe: bodyProbe(http.MethodGet, false, 0), trial: get(wrkConnections), main: cpuMicros, often: 3,
 		goals: []goal{cpuGoal("http1_ratio", 0.90), {"caddy_ratio", cpuMicros, "caddy", 0.25}, {"p99_vs_nginx", p99, reference, 1}}},
 	{Name: "http1_16k", About: "HTTP/1.1, GET, 16 KiB answers, 64 kept-alive connections",
 		set: setting{Body: 16 << 10}, probe: bodyProbe(http.MethodGet, false, 0), trial: get(wrkConnections), main: cpuMicros},
@@ -74,19 +84,19 @@ var scenarios = []scenario{
 		set: setting{Body: 100}, probe: bodyProbe(http.MethodPost, false, 64<<10), main: cpuMicros,
 		trial: requests{byWrk(wrkConnections, post(64<<10)), wrkConnections}},
 	{Name: "log", About: "http1 with an access log in a file, as each peer writes it by default",
-		set: setting{Body: 100, Log: true}, probe: bodyProbe(http.MethodGet, false, 0), trial: get(wrkConnections), main: cpuMicros,
+		set: setting{Body: 100, Log: true}, origin: "http", probe: bodyProbe(http.MethodGet, false, 0), trial: get(wrkConnections), main: cpuMicros,
 		goals: []goal{cpuGoal("log_ratio", 0.95)}},
 	{Name: "tls", About: "HTTP/1.1 over TLS 1.3, GET, 100-byte answers, 64 kept-alive connections",
-		set: setting{Body: 100, Secure: true}, probe: bodyProbe(http.MethodGet, false, 0), trial: get(wrkConnections), main: cpuMicros,
+		set: setting{Body: 100, Secure: true}, origin: "http", probe: bodyProbe(http.MethodGet, false, 0), trial: get(wrkConnections), main: cpuMicros, often: 2,
 		goals: []goal{cpuGoal("tls_ratio", 0.80)}},
 	{Name: "tls_full", About: "a TLS 1.3 connection with a full handshake (P-256 certificate, X25519), one GET, close; latency is the handshake's",
-		set: setting{Body: 100, Secure: true}, probe: bodyProbe(http.MethodGet, false, 0), main: cpuMicros,
+		set: setting{Body: 100, Secure: true}, origin: "http", probe: bodyProbe(http.MethodGet, false, 0), main: cpuMicros,
 		trial: requests{generated(loadgen.Config{Kind: "handshakes", Connections: handshakers}), handshakers}},
 	{Name: "tls_resumed", About: "tls_full with a resumed session",
-		set: setting{Body: 100, Secure: true}, probe: bodyProbe(http.MethodGet, false, 0), main: cpuMicros,
+		set: setting{Body: 100, Secure: true}, origin: "http", probe: bodyProbe(http.MethodGet, false, 0), main: cpuMicros,
 		trial: requests{generated(loadgen.Config{Kind: "handshakes", Connections: handshakers, Resume: true}), 2 * handshakers}},
 	{Name: "h2", About: fmt.Sprintf("HTTP/2 over TLS 1.3, GET, 100-byte answers, %d connections with %d streams at a time", h2Connections, h2Streams),
-		set: setting{Body: 100, Secure: true}, probe: bodyProbe(http.MethodGet, true, 0), main: cpuMicros,
+		set: setting{Body: 100, Secure: true}, origin: "http", probe: bodyProbe(http.MethodGet, true, 0), main: cpuMicros,
 		trial: requests{byH2Load(nil), h2Connections * h2Streams},
 		goals: []goal{cpuGoal("h2_ratio", 0.70), {"h2_vs_haproxy", cpuMicros, "haproxy", 1}}},
 	{Name: "grpc", About: fmt.Sprintf("gRPC unary calls over TLS 1.3, messages of %d bytes, %d connections with %d calls at a time, h2c to the origin", grpcSize, h2Connections, h2Streams),
@@ -96,19 +106,19 @@ var scenarios = []scenario{
 		set: setting{Streaming: true}, origin: "websocket", probe: webSocketProbe, main: cpuMicros,
 		trial: requests{generated(loadgen.Config{Kind: "websocket", Connections: wrkConnections, Size: messageSize}), wrkConnections}},
 	{Name: "idle", About: "5,000 idle connections that were asked once",
-		set: setting{Body: 100}, probe: bodyProbe(http.MethodGet, false, 0), trial: idle{byWrk(wrkConnections, plainGet)}, main: idleKiB,
+		set: setting{Body: 100}, origin: "http", probe: bodyProbe(http.MethodGet, false, 0), trial: idle{byWrk(wrkConnections, plainGet)}, main: idleKiB,
 		goals: []goal{{"idle_plain_kib", idleKiB, "", 6}}},
 	{Name: "idle_tls", About: "5,000 idle connections over TLS 1.3 that were asked once",
-		set: setting{Body: 100, Secure: true}, probe: bodyProbe(http.MethodGet, false, 0), trial: idle{byWrk(wrkConnections, plainGet)}, main: idleKiB,
+		set: setting{Body: 100, Secure: true}, origin: "http", probe: bodyProbe(http.MethodGet, false, 0), trial: idle{byWrk(wrkConnections, plainGet)}, main: idleKiB,
 		goals: []goal{{"idle_tls_kib", idleKiB, "", 32}}},
 	{Name: "hosts", About: "10,000 hosts, each with an upstream, and the load of http1 over 100 of them, beside 10 hosts; started anew in each round",
-		set: setting{Body: 100, Hosts: manyHostsGoal}, probe: hostsProbe, trial: hosts{requests{byWrk(wrkConnections, overHosts), wrkConnections}}, main: matchRatio,
+		set: setting{Body: 100, Hosts: manyHostsGoal}, origin: "http", probe: hostsProbe, trial: hosts{requests{byWrk(wrkConnections, overHosts), wrkConnections}}, main: matchRatio,
 		goals: []goal{{"hosts_match_ratio", matchRatio, "", 1.2}, {"hosts_rss_mb", memoryMiB, "", 150}}},
 	{Name: "change", About: "at 10,000 hosts, an endpoint is added and a host is moved: until the first answer that is due to it",
-		set: setting{Body: 100, Hosts: manyHostsGoal, Spare: true, Other: true}, probe: hostsProbe, trial: change{}, main: endpointMillis,
+		set: setting{Body: 100, Hosts: manyHostsGoal, Spare: true, Other: true}, origin: "http", probe: hostsProbe, trial: change{}, main: endpointMillis,
 		goals: []goal{{"endpoint_apply_ms", applyMillis, "", 1}}},
 	{Name: "churn", About: fmt.Sprintf("an endpoint added or removed 100 times a second, under %d requests/s on %d connections", churnRate, churnConnections),
-		set: setting{Body: 100, Spare: true}, probe: bodyProbe(http.MethodGet, false, 0), trial: churn{}, main: churnRatio,
+		set: setting{Body: 100, Spare: true}, origin: "http", probe: bodyProbe(http.MethodGet, false, 0), trial: churn{}, main: churnRatio,
 		goals: []goal{{"churn_p99_ratio", churnRatio, "", 1.3}, {"churn_errors", churnErrors, "", 0}}},
 }
 

@@ -64,11 +64,11 @@ func (st *stage) startOrigin(ctx context.Context, number int) error {
 	}
 	command := append([]string{st.tools.nginx}, p.args(s)...)
 	var env []string
+	body := strings.Repeat(string("xyz"[number]), st.sc.set.Body)
 	if st.sc.origin != "" {
 		command = []string{st.tools.self}
-		env, err = roleEnv("origin", origin.Config{Kind: st.sc.origin, Listen: s.Listen, Status: s.Ops, Answer: grpcSize})
+		env, err = roleEnv("origin", origin.Config{Kind: st.sc.origin, Listen: s.Listen, Status: s.Ops, Answer: grpcSize, Body: body})
 	} else {
-		body := strings.Repeat(string("xyz"[number]), st.sc.set.Body)
 		if s.Body != "" {
 			s.Body = body
 		}

@@ -9,10 +9,11 @@ import (
 
 // Config says what to serve.
 type Config struct {
-	Kind   string // "grpc" or "websocket"
+	Kind   string // "http", "grpc" or "websocket"
 	Listen string // for the proxies
 	Status string // for the page with the count
 	Answer int    // bytes of message in each gRPC answer
+	Body   string // of each answer to a GET
 }
 
 // Run listens and serves until it fails.
@@ -20,13 +21,19 @@ func Run(c Config) error {
 	var served atomic.Int64
 	var serve func(net.Conn)
 	switch c.Kind {
+	case "http":
+		o, err := newHTTPOrigin(c.Body, &served)
+		if err != nil {
+			return err
+		}
+		serve = o.add
 	case "grpc":
 		wire := newAnswer(c.Answer)
 		serve = func(nc net.Conn) { serveGRPC(nc, wire, &served) }
 	case "websocket":
 		serve = func(nc net.Conn) { serveWebSocket(nc, &served) }
 	default:
-		return fmt.Errorf("unknown kind of origin %q: grpc and websocket are known", c.Kind)
+		return fmt.Errorf("unknown kind of origin %q: http, grpc and websocket are known", c.Kind)
 	}
 	ln, err := net.Listen("tcp", c.Listen)
 	if err != nil {
