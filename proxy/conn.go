@@ -47,7 +47,8 @@ type conn struct {
 type inbound struct {
 	buf   buffer
 	req   http1.Request
-	spare *exchange // for the next request, while they come whole; nil: there is none
+	turn  socket.Turn // of the loop that has read what is in buf
+	spare *exchange   // for the next request, while they come whole; nil: there is none
 }
 
 // lighten gives up what is of use only to a request that is there.
@@ -116,6 +117,13 @@ func (c *conn) attend() (left bool) {
 		if !c.readHead() || !c.exchange() {
 			return false
 		}
+	}
+}
+
+// rescue is deferred by what a loop calls: one connection must not take the others with it.
+func (c *conn) rescue() {
+	if panicked := recover(); panicked != nil {
+		c.close(panicked)
 	}
 }
 

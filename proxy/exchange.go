@@ -55,9 +55,10 @@ type exchange struct {
 	late                bool        // startedAt is some time ago
 	prompt              bool        // startedAt is when the whole head was there
 	turn                socket.Turn // of the loop that serves it now
-	copy                *duplicate  // for the route's mirror; nil: there is none
-	duplicate           bool        // this is such a copy: nobody counts or logs it
-	progress            *progress   // where the exchange is counted under progressKey; nil: nowhere
+	next                step
+	copy                *duplicate // for the route's mirror; nil: there is none
+	duplicate           bool       // this is such a copy: nobody counts or logs it
+	progress            *progress  // where the exchange is counted under progressKey; nil: nowhere
 	progressKey         uint64
 	retryIn             int64 // seconds after which a refused client may come again; 0: it is not told
 

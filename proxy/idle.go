@@ -84,11 +84,7 @@ func (c *conn) rouse() {
 
 // Ready implements [socket.Watcher] for an idle connection.
 func (c *conn) Ready(t socket.Turn) {
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			c.close(panicked)
-		}
-	}()
+	defer c.rescue()
 	switch n := c.s.ReadNow(c.Borrow()); n {
 	case socket.Failed:
 		c.close(nil)
@@ -96,8 +92,16 @@ func (c *conn) Ready(t socket.Turn) {
 		c.goOn(c.doze())
 	default:
 		c.arrived(n, t.Now)
-		c.start(t)
+		if c.in.turn = t; !t.Later(c) {
+			c.start(t)
+		}
 	}
+}
+
+// Step implements [socket.Stepper] for a connection on which a request has come.
+func (c *conn) Step() {
+	defer c.rescue()
+	c.start(c.in.turn)
 }
 
 // look reads what has come, and leaves the connection to its loop if that is nothing.

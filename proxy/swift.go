@@ -9,7 +9,8 @@ import (
 
 // Most requests wait for two things only: to come, and for their answers. A loop of package socket
 // can do that for many of them, without a goroutine: it calls Ready of the connection and then of the
-// exchange. Whatever turns out to need more is carried on, from the stage it has come to, by a
+// exchange. These read; parsing, asking, answering and ending are steps, of which all that are due are
+// made before the next ones. Whatever turns out to need more is carried on, from the stage it has come to, by a
 // goroutine that may wait.
 
 // stage is a point from which an exchange can be carried on.
@@ -106,11 +107,51 @@ func (x *exchange) launch() {
 	uc.SetWriteDeadline(x.sentAt + x.c.p.times.write)
 	x.toUp.s, x.toUp.stall = uc, x.c.p.times.write
 	uc.SetReadDeadline(x.slice(x.sentAt))
-	if !uc.AskNow(x.toUp.out, x.small) {
-		x.carry(atSent, nil)
-		return
+	x.later(toAsk)
+}
+
+// step is what an exchange does next while a loop serves it. What all others of a look do as well
+// comes first, see [socket.Turn.Later].
+type step uint8
+
+const (
+	toAsk    step = iota // the endpoint
+	toHear               // what it says
+	toAnswer             // the client
+	toEnd
+)
+
+// later has the exchange make a step.
+func (x *exchange) later(s step) {
+	if x.next = s; !x.turn.Later(x) {
+		x.Step()
 	}
-	x.listen()
+}
+
+// Step implements [socket.Stepper].
+func (x *exchange) Step() {
+	defer x.c.rescue()
+	switch x.next {
+	case toAsk:
+		x.askNow()
+	case toHear:
+		x.heard()
+	case toAnswer:
+		x.toClient.swift, x.fromUp.swift = true, true
+		_, _, _ = x.answerHead() // it fails for streams only
+		x.answerOn()
+	case toEnd:
+		x.c.onward(x.finish(noSide, nil))
+	}
+}
+
+// askNow sends the request, and waits for the answer.
+func (x *exchange) askNow() {
+	if x.link.conn.AskNow(x.toUp.out, x.small) {
+		x.listen()
+	} else {
+		x.carry(atSent, nil)
+	}
 }
 
 // listen waits for the answer.
@@ -127,13 +168,8 @@ func (x *exchange) listen() {
 
 // Ready implements [socket.Watcher] for an exchange that waits for its answer.
 func (x *exchange) Ready(t socket.Turn) {
-	c := x.c
+	defer x.c.rescue()
 	x.turn = t
-	defer func() {
-		if panicked := recover(); panicked != nil {
-			c.close(panicked)
-		}
-	}()
 	if x.headAt != 0 {
 		x.answerOn()
 		return
@@ -145,7 +181,7 @@ func (x *exchange) Ready(t socket.Turn) {
 		x.listen()
 	default:
 		x.up.n += n
-		x.heard()
+		x.later(toHear)
 	}
 }
 
@@ -159,9 +195,7 @@ func (x *exchange) heard() {
 		return
 	}
 	x.headAt = socket.Now()
-	x.toClient.swift, x.fromUp.swift = true, true
-	_, _, _ = x.answerHead() // it fails for streams only
-	x.answerOn()
+	x.later(toAnswer)
 }
 
 // answerOn sends what has come of the answer, and waits for more.
@@ -180,6 +214,9 @@ func (x *exchange) answerOn() {
 			}
 		case errors.Is(err, errOwed), errors.Is(err, errLong):
 			x.carry(atBody, nil)
+			return
+		case s == noSide:
+			x.later(toEnd)
 			return
 		default:
 			x.c.onward(x.finish(s, err))

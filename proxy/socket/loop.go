@@ -24,6 +24,8 @@ type loop struct {
 	descs  [128]*desc // of the events; nil: closed
 	n      int        // how many events there are
 	looked int64      // when it was asked last what has happened
+	later  []Stepper  // see Later
+	spare  []Stepper  // the memory for those that come after them
 	// The closures that are given to set and bell are made once.
 	awaitFn, ringFn func(fd uintptr) bool
 }
@@ -47,6 +49,37 @@ type Turn struct {
 func (t *Turn) Sure(c *Conn) bool {
 	d := c.d
 	return t.loop != nil && d != nil && d.loop == t.loop && c.low == nil && d.r.state.Load()&states == calm && !d.ended.Load()
+}
+
+// Stepper goes on with what a [Watcher] has begun.
+type Stepper interface {
+	// Step goes on. It must not wait.
+	Step()
+}
+
+// Later has s go on soon, when all who were told with it have come as far. It reports false when
+// that is not possible. Steps of one kind so come one after the other: a processor that does the
+// same again has its code at hand, which it has not after a system call.
+func (t *Turn) Later(s Stepper) bool {
+	l := t.loop
+	if l == nil || len(l.later) == cap(l.later) {
+		return false
+	}
+	l.later = append(l.later, s)
+	return true
+}
+
+// stepOn lets all go on, and again, until nobody is left.
+func (l *loop) stepOn() {
+	for len(l.later) > 0 {
+		now := l.later
+		l.later = l.spare[:0]
+		for _, s := range now {
+			s.Step()
+		}
+		clear(now)
+		l.spare = now
+	}
 }
 
 var loops struct {
@@ -93,7 +126,7 @@ func newLoop() (*loop, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	l := &loop{fd: fd}
+	l := &loop{fd: fd, later: make([]Stepper, 0, lookEvery), spare: make([]Stepper, 0, lookEvery)}
 	if l.set, err = polled(fd, "epoll"); err != nil {
 		return nil, err
 	}
@@ -197,6 +230,7 @@ func (l *loop) handOut(until int64) (woke bool) {
 	t := Turn{l.looked, l}
 	for i := 0; i < l.n; i++ {
 		if i%lookEvery == lookEvery-1 {
+			l.stepOn()
 			if t.Now = Now(); t.Now < until && l.n < len(l.events) {
 				l.look()
 			}
@@ -213,6 +247,7 @@ func (l *loop) handOut(until int64) (woke bool) {
 			woke = true
 		}
 	}
+	l.stepOn()
 	l.n = 0
 	return woke
 }

@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"io"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -102,5 +104,50 @@ func TestReadNowWritesWithoutWaiting(t *testing.T) {
 	until(t, func() bool { n = c.ReadNow(p); return n != Nothing })
 	if took := time.Since(began); n != Failed || took > 10*time.Second {
 		t.Errorf("%d, after %v", n, took)
+	}
+}
+
+// stepper makes steps, and notes each.
+type stepper struct {
+	turn  *Turn
+	name  string
+	steps int
+	made  *[]string
+}
+
+func (s *stepper) Step() {
+	*s.made = append(*s.made, s.name)
+	if s.steps--; s.steps > 0 && !s.turn.Later(s) {
+		*s.made = append(*s.made, "refused")
+	}
+}
+
+// Steps of one kind come one after the other, as many as there is room for.
+func TestLater(t *testing.T) {
+	l := &loop{later: make([]Stepper, 0, lookEvery), spare: make([]Stepper, 0, lookEvery)}
+	turn, made := &Turn{loop: l}, []string{}
+	for _, s := range []stepper{{name: "a", steps: 3}, {name: "b", steps: 1}, {name: "c", steps: 2}} {
+		s.turn, s.made = turn, &made
+		if !turn.Later(&s) {
+			t.Fatal("there is no room")
+		}
+	}
+	l.stepOn()
+	if got := strings.Join(made, ""); got != "abcaca" {
+		t.Errorf("steps %s", got)
+	}
+	for _, kept := range [][]Stepper{l.later[:lookEvery], l.spare[:lookEvery]} {
+		if slices.ContainsFunc(kept, func(s Stepper) bool { return s != nil }) {
+			t.Errorf("is kept: %v", kept)
+		}
+	}
+	last := &stepper{turn: turn, steps: 1, made: &made}
+	for range lookEvery {
+		if !turn.Later(last) {
+			t.Fatal("there is no room")
+		}
+	}
+	if turn.Later(last) || (&Turn{}).Later(last) {
+		t.Error("there is room without end, or without a loop")
 	}
 }
