@@ -43,9 +43,9 @@ type goal struct {
 }
 
 // rounds is how many rounds the scenario has. A run that does not even warm up is to see that
-// things work.
+// things work, and one for profiles weighs all scenarios alike.
 func (sc scenario) rounds(b *bench) int {
-	if sc.often == 0 || b.warm == 0 {
+	if sc.often == 0 || b.warm == 0 || b.profiles != "" {
 		return b.rounds
 	}
 	return b.rounds * sc.often

@@ -47,8 +47,7 @@ type conn struct {
 type inbound struct {
 	buf   buffer
 	req   http1.Request
-	turn  socket.Turn // of the loop that has read what is in buf
-	spare *exchange   // for the next request, while they come whole; nil: there is none
+	spare *exchange // for the next request, while they come whole; nil: there is none
 }
 
 // lighten gives up what is of use only to a request that is there.

@@ -92,16 +92,16 @@ func (c *conn) Ready(t socket.Turn) {
 		c.goOn(c.doze())
 	default:
 		c.arrived(n, t.Now)
-		if c.in.turn = t; !t.Later(c) {
+		if !t.Later(c) {
 			c.start(t)
 		}
 	}
 }
 
 // Step implements [socket.Stepper] for a connection on which a request has come.
-func (c *conn) Step() {
+func (c *conn) Step(t socket.Turn) {
 	defer c.rescue()
-	c.start(c.in.turn)
+	c.start(t)
 }
 
 // look reads what has come, and leaves the connection to its loop if that is nothing.

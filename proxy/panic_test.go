@@ -60,7 +60,68 @@ func TestPanicEndsOneConnectionOnly(t *testing.T) {
 			}
 		}
 	}
-	ep := e.compiled.endpoints[gateway.EndpointKey{Upstream: testKey, Address: o.addr}]
+	e.idleAgain(t, o.addr)
+}
+
+// A panic while a loop serves many connections ends the one that it is about.
+func TestPanicInALoopEndsOneConnectionOnly(t *testing.T) {
+	const clients = 12
+	waiting, release := make(chan struct{}, clients), make(chan struct{})
+	o := httpOrigin(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			waiting <- struct{}{}
+			<-release
+		}
+		if r.URL.Path == "/panic" {
+			w.WriteHeader(299)
+			return
+		}
+		_, _ = io.WriteString(w, "ok")
+	})
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	e := start(t, Config{Observer: failing{}, Log: quiet}, Listener{}, snap([]string{o.addr}, nil))
+	var all []*client
+	for range clients {
+		c := e.dial(t)
+		settleIn(t, c)
+		all = append(all, c)
+	}
+	for i, c := range all {
+		path := []string{"/wait", "/panic"}[i%4/3]
+		c.send("GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	for range clients {
+		<-waiting
+	}
+	close(release) // the answers come together
+	for i, c := range all {
+		resp, err := http.ReadResponse(c.br, nil)
+		if i%4 == 3 {
+			continue // it may have got its answer before
+		}
+		if err != nil {
+			t.Fatalf("client %d: %v", i, err)
+		}
+		if b, err := io.ReadAll(resp.Body); err != nil || string(b) != "ok" {
+			t.Errorf("client %d got %q, %v", i, b, err)
+		}
+	}
+	for i, c := range all {
+		if i%4 == 3 {
+			if _, err := io.Copy(io.Discard, c); err != nil && !strings.Contains(err.Error(), "reset") {
+				t.Errorf("client %d: the connection was not closed: %v", i, err)
+			}
+			continue
+		}
+		settleIn(t, c)
+	}
+	e.idleAgain(t, o.addr)
+}
+
+// idleAgain waits until no request is in flight to an endpoint.
+func (e *edge) idleAgain(t *testing.T, addr string) {
+	t.Helper()
+	ep := e.compiled.endpoints[gateway.EndpointKey{Upstream: testKey, Address: addr}]
 	for end := time.Now().Add(patience); ep.inFlight.Load() != 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%d requests are in flight for ever", ep.inFlight.Load())

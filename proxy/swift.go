@@ -9,8 +9,8 @@ import (
 
 // Most requests wait for two things only: to come, and for their answers. A loop of package socket
 // can do that for many of them, without a goroutine: it calls Ready of the connection and then of the
-// exchange. These read; parsing, asking, answering and ending are steps, of which all that are due are
-// made before the next ones. Whatever turns out to need more is carried on, from the stage it has come to, by a
+// exchange. These read; parsing is a step, and asking or answering is the next, which all that are due
+// make before the one after it. Whatever turns out to need more is carried on, from the stage it has come to, by a
 // goroutine that may wait.
 
 // stage is a point from which an exchange can be carried on.
@@ -68,7 +68,7 @@ func (x *exchange) from(from stage, err error) (again bool) {
 	}
 }
 
-// launch sends the request, as far as that can be done without waiting.
+// launch makes the request ready to be sent, as far as that can be done without waiting.
 func (x *exchange) launch() {
 	if e := x.find(); e != nil {
 		x.carry(atFailure, e)
@@ -87,6 +87,45 @@ func (x *exchange) launch() {
 		x.carry(atLimits, nil)
 		return
 	}
+	x.later(toAsk)
+}
+
+// step is what an exchange does next while a loop serves it. What all others of a look do as well
+// comes first, see [socket.Turn.Later].
+type step uint8
+
+const (
+	toAsk    step = iota // the endpoint
+	toHear               // what it says
+	toAnswer             // the client
+)
+
+// later has the exchange make a step.
+func (x *exchange) later(s step) {
+	if x.next = s; !x.turn.Later(x) {
+		x.Step(x.turn)
+	}
+}
+
+// Step implements [socket.Stepper].
+func (x *exchange) Step(t socket.Turn) {
+	defer x.c.rescue()
+	x.turn = t
+	switch x.next {
+	case toAsk:
+		x.askNow()
+	case toHear:
+		x.heard()
+	case toAnswer:
+		x.toClient.swift, x.fromUp.swift = true, true
+		_, _, _ = x.answerHead() // it fails for streams only
+		x.answerOn()
+	}
+}
+
+// askNow sends the request over a kept connection, and waits for the answer. The connection is taken
+// right before, so that it has no time to be closed.
+func (x *exchange) askNow() {
 	if !x.choose() {
 		x.carry(atFailure, errNoEndpoint)
 		return
@@ -107,47 +146,7 @@ func (x *exchange) launch() {
 	uc.SetWriteDeadline(x.sentAt + x.c.p.times.write)
 	x.toUp.s, x.toUp.stall = uc, x.c.p.times.write
 	uc.SetReadDeadline(x.slice(x.sentAt))
-	x.later(toAsk)
-}
-
-// step is what an exchange does next while a loop serves it. What all others of a look do as well
-// comes first, see [socket.Turn.Later].
-type step uint8
-
-const (
-	toAsk    step = iota // the endpoint
-	toHear               // what it says
-	toAnswer             // the client
-	toEnd
-)
-
-// later has the exchange make a step.
-func (x *exchange) later(s step) {
-	if x.next = s; !x.turn.Later(x) {
-		x.Step()
-	}
-}
-
-// Step implements [socket.Stepper].
-func (x *exchange) Step() {
-	defer x.c.rescue()
-	switch x.next {
-	case toAsk:
-		x.askNow()
-	case toHear:
-		x.heard()
-	case toAnswer:
-		x.toClient.swift, x.fromUp.swift = true, true
-		_, _, _ = x.answerHead() // it fails for streams only
-		x.answerOn()
-	case toEnd:
-		x.c.onward(x.finish(noSide, nil))
-	}
-}
-
-// askNow sends the request, and waits for the answer.
-func (x *exchange) askNow() {
-	if x.link.conn.AskNow(x.toUp.out, x.small) {
+	if uc.AskNow(x.toUp.out, x.small) {
 		x.listen()
 	} else {
 		x.carry(atSent, nil)
@@ -214,9 +213,6 @@ func (x *exchange) answerOn() {
 			}
 		case errors.Is(err, errOwed), errors.Is(err, errLong):
 			x.carry(atBody, nil)
-			return
-		case s == noSide:
-			x.later(toEnd)
 			return
 		default:
 			x.c.onward(x.finish(s, err))

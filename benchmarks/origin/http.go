@@ -78,7 +78,7 @@ func (o *httpOrigin) run() {
 			continue // interrupted
 		}
 		for _, ev := range events[:n] {
-			if !o.serve(ev.Fd, buf) {
+			if !o.serve(ev, buf) {
 				delete(o.parts, ev.Fd)
 				_ = syscall.Close(int(ev.Fd))
 			}
@@ -86,17 +86,25 @@ func (o *httpOrigin) run() {
 	}
 }
 
-// serve answers what has come. It reports false when the connection is at its end, or when
+// serve reads and answers what has come. It reports false when the connection is at its end, or when
 // something came that is no GET.
-func (o *httpOrigin) serve(fd int32, buf []byte) bool {
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0, 0)
-	switch {
-	case errno == syscall.EAGAIN:
-		return true
-	case errno != 0 || n == 0:
-		return false
+func (o *httpOrigin) serve(ev syscall.EpollEvent, buf []byte) bool {
+	for {
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, uintptr(ev.Fd), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0, 0)
+		if errno == syscall.EAGAIN {
+			return true
+		}
+		if errno != 0 || n == 0 || !o.reply(ev.Fd, buf[:n]) {
+			return false
+		}
+		if int(n) < len(buf) && ev.Events&syscall.EPOLLRDHUP == 0 {
+			return true // there is no more, or there will be another event
+		}
 	}
-	data := buf[:n]
+}
+
+// reply answers the requests that data ends.
+func (o *httpOrigin) reply(fd int32, data []byte) bool {
 	if part := o.parts[fd]; part != nil {
 		data = append(part, data...)
 		delete(o.parts, fd)

@@ -23,10 +23,10 @@ func (f *Fields) add(b []byte, start, end int) *Error {
 	if b[start] == ' ' || b[start] == '\t' {
 		return ErrFold
 	}
-	name, seen := b[start:end], uint8(0)
+	line, seen := b[start:end], uint8(0)
 	n := 0
-	for ; n < len(name); n++ {
-		c := class[name[n]]
+	for ; n < len(line); n++ {
+		c := class[line[n]]
 		if c&isToken == 0 {
 			break
 		}
@@ -42,7 +42,7 @@ func (f *Fields) add(b []byte, start, end int) *Error {
 	}
 	*f = append(*f, Field{
 		Name: span(start, i), Value: value, End: uint32(end + 2),
-		Key: keyOf(name[:n], seen&isUnderscore != 0),
+		Key: keyOf(line[:n], seen&isUnderscore != 0),
 	})
 	return nil
 }

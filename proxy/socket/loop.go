@@ -37,51 +37,6 @@ const loopTurn = int64(500e3)
 // long ago, see [Turn.Sure].
 const lookEvery = 16
 
-// Turn is what a loop gives a Watcher. The zero value is of no loop.
-type Turn struct {
-	Now  int64 // the time, in the unit of Now
-	loop *loop
-}
-
-// Sure says of an idle connection of the same loop that it is open and silent: nothing had happened
-// on it when the loop looked last, which was not before what the Watcher is told of. It costs no
-// system call.
-func (t *Turn) Sure(c *Conn) bool {
-	d := c.d
-	return t.loop != nil && d != nil && d.loop == t.loop && c.low == nil && d.r.state.Load()&states == calm && !d.ended.Load()
-}
-
-// Stepper goes on with what a [Watcher] has begun.
-type Stepper interface {
-	// Step goes on. It must not wait.
-	Step()
-}
-
-// Later has s go on soon, when all who were told with it have come as far. It reports false when
-// that is not possible. Steps of one kind so come one after the other: a processor that does the
-// same again has its code at hand, which it has not after a system call.
-func (t *Turn) Later(s Stepper) bool {
-	l := t.loop
-	if l == nil || len(l.later) == cap(l.later) {
-		return false
-	}
-	l.later = append(l.later, s)
-	return true
-}
-
-// stepOn lets all go on, and again, until nobody is left.
-func (l *loop) stepOn() {
-	for len(l.later) > 0 {
-		now := l.later
-		l.later = l.spare[:0]
-		for _, s := range now {
-			s.Step()
-		}
-		clear(now)
-		l.spare = now
-	}
-}
-
 var loops struct {
 	mu   sync.Mutex
 	all  atomic.Pointer[[]*loop]
@@ -230,7 +185,7 @@ func (l *loop) handOut(until int64) (woke bool) {
 	t := Turn{l.looked, l}
 	for i := 0; i < l.n; i++ {
 		if i%lookEvery == lookEvery-1 {
-			l.stepOn()
+			l.stepOn(t)
 			if t.Now = Now(); t.Now < until && l.n < len(l.events) {
 				l.look()
 			}
@@ -247,7 +202,7 @@ func (l *loop) handOut(until int64) (woke bool) {
 			woke = true
 		}
 	}
-	l.stepOn()
+	l.stepOn(t)
 	l.n = 0
 	return woke
 }

@@ -115,7 +115,7 @@ type stepper struct {
 	made  *[]string
 }
 
-func (s *stepper) Step() {
+func (s *stepper) Step(Turn) {
 	*s.made = append(*s.made, s.name)
 	if s.steps--; s.steps > 0 && !s.turn.Later(s) {
 		*s.made = append(*s.made, "refused")
@@ -132,7 +132,7 @@ func TestLater(t *testing.T) {
 			t.Fatal("there is no room")
 		}
 	}
-	l.stepOn()
+	l.stepOn(*turn)
 	if got := strings.Join(made, ""); got != "abcaca" {
 		t.Errorf("steps %s", got)
 	}
