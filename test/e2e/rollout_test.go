@@ -89,7 +89,7 @@ func TestRolloutHalts(t *testing.T) {
 	for _, name := range []string{"n1", "n2", "n3", "n4"} {
 		members = append(members, s.mirrorTo(name))
 	}
-	s.eachNode("first revision", members, inSync("one"))
+	s.eachNode("first revision", members, numbered("one"))
 	before := map[string]int{}
 	for _, m := range members {
 		before[m.name] = len(m.hadTrees(t))
@@ -185,7 +185,7 @@ func TestRolloutSurvivesRestart(t *testing.T) {
 	t.Cleanup(func() { s.kill() })
 	s.must("apply", "-f", objectFile(t, fmt.Sprintf(waved, "10m", one, three)))
 	members := []mirror{s.mirrorTo("n1"), s.mirrorTo("n2"), s.mirrorTo("n3")}
-	s.eachNode("first revision", members, inSync("one"))
+	s.eachNode("first revision", members, numbered("one"))
 	s.eachNode("a while later", members, func(m mirror, n gateway.Node) error {
 		// A node that has just come may still tell new facts of itself; the first files for those are the newest.
 		if since := time.Since(n.RunningSince); since < 3*time.Second {
@@ -241,6 +241,17 @@ func TestRolloutSurvivesRestart(t *testing.T) {
 	s.eachNode("the change", members, inSync("three"))
 }
 
+// numbered is inSync, and content once the fleet has its first revision: what is changed before is a
+// part of that, and no rollout.
+func numbered(backend string) func(mirror, gateway.Node) error {
+	return func(m mirror, n gateway.Node) error {
+		if n.Revision == 0 {
+			return errors.New("the fleet has no revision yet")
+		}
+		return inSync(backend)(m, n)
+	}
+}
+
 // A node is drained before its change: its health address answers 503 for as long as the fleet
 // says, before anything changes, and 200 again afterwards. Endpoints do not wait for that.
 func TestRolloutDrains(t *testing.T) {
@@ -249,7 +260,7 @@ func TestRolloutDrains(t *testing.T) {
 	s := configure(t, "objects: ["+objectFile(t, objects)+"]\n")
 	s.start()
 	m := s.mirrorTo("n1")
-	s.eachNode("first revision", []mirror{m}, inSync("one"))
+	s.eachNode("first revision", []mirror{m}, numbered("one"))
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 10 * time.Second}
 	health := func() int {
 		status, _, err := askNode(&client, m, "sluice-health")
