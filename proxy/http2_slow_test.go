@@ -218,6 +218,27 @@ func TestHTTP2SlowSocket(t *testing.T) {
 	}
 }
 
+// As long as the socket goes on taking, its streams are served, also when what is gathered for
+// it takes longer to go than the time in which a peer may take nothing.
+func TestHTTP2SlowSocketThatTakes(t *testing.T) {
+	log := &lines{}
+	cfg := Config{WriteTimeout: time.Second, MinSendRate: 1000, AccessLog: log}
+	e := start(t, cfg, Listener{}, snap([]string{httpOrigin(t, endless).addr}, nil))
+	f := e.dialFrames(t, 16<<10, xhttp2.Setting{ID: xhttp2.SettingInitialWindowSize, Val: 1 << 30})
+	f.must(f.WriteWindowUpdate(0, 1<<30))
+	for i := range uint32(3) {
+		f.ask(1+2*i, "GET", true)
+	}
+	stop := steadily(func() error { _, err := io.CopyN(io.Discard, f.Conn, 8000); return err })
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if log.has(`"aborted":true`) {
+			t.Error("a stream of a socket that takes 800 kB/s was given up")
+			break
+		}
+	}
+	stop()
+}
+
 // A stream that takes its answer by and by is served to the end: what counts is the average.
 func TestHTTP2SteadyReader(t *testing.T) {
 	const size = 300_000

@@ -1,6 +1,8 @@
 package http2
 
 import (
+	"cmp"
+
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
@@ -58,7 +60,7 @@ func (st *Stream) PaceSends(p *socket.Pace) {
 }
 
 // Send sends a piece of body, as the peer's windows allow. stall (nanoseconds) bounds each
-// time that nothing can be sent at all: socket.ErrTimeout, as for a peer that is slower than
+// time that they allow nothing at all: socket.ErrTimeout, as for a peer that is slower than
 // its pace.
 func (st *Stream) Send(p []byte, end bool, stall int64) error {
 	if len(p) == 0 && !end {
@@ -82,9 +84,11 @@ func (st *Stream) Send(p []byte, end bool, stall int64) error {
 }
 
 // allowed waits until there is room for a frame, and with size > 0 until the windows let
-// bytes of body go. mu is held.
+// bytes of body go; stall bounds only the time that the windows keep it waiting. Whether the
+// socket takes anything is for write to judge, whose end of the connection ends this wait: it
+// alone sees what the peer acknowledges of a queue that is still full. mu is held.
 func (st *Stream) allowed(size int, stall int64) error {
-	c, by := st.c, int64(0)
+	c, shut := st.c, int64(0)
 	for {
 		if err := st.failed(); err != nil {
 			return err
@@ -92,14 +96,21 @@ func (st *Stream) allowed(size int, stall int64) error {
 		if st.noMore {
 			return ErrReset
 		}
-		if len(c.out) < maxOut && (size == 0 || st.window > 0 && c.window > 0) {
+		full := len(c.out) >= maxOut
+		if !full && (size == 0 || st.window > 0 && c.window > 0) {
 			st.sends.End(0)
 			return nil
 		}
-		if by == 0 {
-			now := socket.Now()
-			st.sends.Begin(now)
-			by = st.sends.By(now + stall)
+		now := socket.Now()
+		st.sends.Begin(now)
+		by := st.sends.Due()
+		if full {
+			shut = 0
+		} else {
+			shut = cmp.Or(shut, now)
+			if by == 0 || shut+stall < by {
+				by = shut + stall
+			}
 		}
 		c.blocked++
 		err := st.writer.wait(c, by)

@@ -1,7 +1,6 @@
 package http2
 
 import (
-	"errors"
 	"sync"
 
 	"github.com/sluice-gateway/sluice/proxy/socket"
@@ -216,9 +215,4 @@ func (st *Stream) failed() error {
 		return ErrClosed
 	}
 	return nil
-}
-
-// Gone says whether err means that the peer ended the stream or the connection.
-func Gone(err error) bool {
-	return errors.Is(err, ErrReset) || errors.Is(err, ErrRefused) || errors.Is(err, ErrClosed)
 }

@@ -20,3 +20,12 @@ func (m *Meter) End(n int) { m.pace.end(n) }
 // By is when the wait that is under way has to end: at want (0: never), or earlier when the
 // peer is too slow by then.
 func (m *Meter) By(want int64) int64 { return m.pace.by(want) }
+
+// Due is when the wait that is under way has lasted too long for what was moved, however long
+// the peer may take nothing at all; 0: never.
+func (m *Meter) Due() int64 {
+	if !m.pace.counts() || m.pace.since == 0 {
+		return 0
+	}
+	return m.pace.due()
+}
