@@ -12,6 +12,8 @@ export default defineConfig({
   expect: { timeout: 30_000 },
   workers: 1,
   use: {
+    // A click on what still moves hits what is there by then.
+    contextOptions: { reducedMotion: 'reduce' },
     baseURL: process.env.SLUICE_URL ?? 'http://127.0.0.1:9080',
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',

@@ -10,7 +10,7 @@ import { token } from './api/token';
 import { useLanguage } from './i18n';
 import type { AppRouter } from './router';
 import { cspNonce } from './ui/nonce';
-import { themeConfig, useDark } from './ui/theme';
+import { themeConfig, useDark, useStill } from './ui/theme';
 
 interface AppProps {
   cache: QueryClient;
@@ -20,7 +20,7 @@ interface AppProps {
 /** The providers around the pages. The pages and their addresses are in router.tsx. */
 export function App({ cache, router }: AppProps) {
   const language = useLanguage();
-  const dark = useDark();
+  const theme = themeConfig(useDark(), useStill());
   // A token that comes or goes decides which pages may be seen: ask the guards again. What
   // one token could read is nothing for the next one.
   useEffect(
@@ -35,7 +35,7 @@ export function App({ cache, router }: AppProps) {
     <ConfigProvider
       csp={{ nonce: cspNonce() }}
       locale={language === 'zh-CN' ? zhCN : enUS}
-      theme={themeConfig(dark)}
+      theme={theme}
       button={{ autoInsertSpace: false }}
     >
       <QueryClientProvider client={cache}>

@@ -27,7 +27,7 @@ window.getComputedStyle = (element: Element) => computed(element);
 // which is most of the time that a test of a dialog takes. What is hidden says so in its own style.
 vi.mock('../ui/theme', async (original) => {
   const theme = await original<Record<string, unknown> & { themeConfig: typeof themeConfig }>();
-  return { ...theme, themeConfig: (dark: boolean) => ({ ...theme.themeConfig(dark), zeroRuntime: true }) };
+  return { ...theme, themeConfig: (...wish: Parameters<typeof themeConfig>) => ({ ...theme.themeConfig(...wish), zeroRuntime: true }) };
 });
 
 // The machines that run this are shared and slow: what is waited for has half a minute, and not

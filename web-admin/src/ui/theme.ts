@@ -41,13 +41,24 @@ export function useDark(): boolean {
   return dark;
 }
 
+const systemStill = () => matchMedia('(prefers-reduced-motion: reduce)');
+
+function subscribeStill(f: () => void) {
+  const media = systemStill();
+  media.addEventListener('change', f);
+  return () => media.removeEventListener('change', f);
+}
+
+/** Whether the person has asked their system for less motion. */
+export const useStill = () => useSyncExternalStore(subscribeStill, () => systemStill().matches);
+
 // System fonts only: font-src stays 'self' and nothing is fetched at night. CJK faces are
 // named after the Latin ones, so that digits and addresses come from the Latin face.
 const sans =
   'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif';
 const mono = 'ui-monospace, SFMono-Regular, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", "Liberation Mono", "Noto Sans Mono CJK SC", monospace';
 
-export function themeConfig(dark: boolean): ThemeConfig {
+export function themeConfig(dark: boolean, still: boolean): ThemeConfig {
   return {
     algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm,
     token: {
@@ -60,6 +71,7 @@ export function themeConfig(dark: boolean): ThemeConfig {
       fontSize: 13,
       fontFamily: sans,
       fontFamilyCode: mono,
+      motion: !still,
       motionDurationMid: '0.1s',
       motionDurationSlow: '0.15s',
     },
