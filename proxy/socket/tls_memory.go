@@ -38,3 +38,9 @@ func trim(c *tls.Conn) {
 		}
 	}
 }
+
+// empty says that crypto/tls has taken no bytes that it has not made use of. It is false as well when
+// that can not be told.
+func empty(c *tls.Conn) bool {
+	return rawInputAt != 0 && (*bytes.Buffer)(unsafe.Add(unsafe.Pointer(c), rawInputAt)).Len() == 0
+}

@@ -100,6 +100,11 @@ func (c *Conn) readTLSNow(p []byte) int {
 		if l.holds {
 			n, err := c.readHeld(p)
 			if err == nil {
+				// Less than there was room for is all of the plain text.
+				if n < len(p) && l.short && l.ahead == nil && empty(l.tls) {
+					l.holds = false
+					trim(l.tls)
+				}
 				return n
 			}
 			if !errors.Is(err, errWait) {

@@ -9,8 +9,10 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // watcher is told by a loop, and tells the test.
@@ -32,10 +34,19 @@ func (w *watcher) wait(t *testing.T) {
 	}
 }
 
+// mustWatch has w wait. What has been read may be told once more before.
 func mustWatch(t *testing.T, c *Conn, w Watcher) {
 	t.Helper()
-	if waits, err := c.Watch(w); !waits || err != nil {
-		t.Fatalf("Watch: %v, %v", waits, err)
+	for {
+		switch waits, err := c.Watch(w); {
+		case waits:
+			return
+		case err != nil:
+			t.Fatalf("Watch: %v", err)
+		}
+		if n := c.ReadNow(make([]byte, 1)); n != Nothing {
+			t.Fatalf("there is something to read: %d", n)
+		}
 	}
 }
 
@@ -331,6 +342,21 @@ func TestWatchTLS(t *testing.T) {
 		t.Fatalf("%d, %v, holds %v", n, err, c.Holds())
 	}
 	take("5678")
+	// Of two records that came together the second is held, and nothing behind it.
+	if n := c.ReadNow(b); n != Nothing {
+		t.Fatalf("%d", n)
+	}
+	mustWatch(t, c, w)
+	_, _ = io.WriteString(far, "first")
+	_, _ = io.WriteString(far, "second")
+	w.wait(t)
+	until(t, func() bool { return unread(c) == len("firstsecond")+2*(5+1+16) })
+	b = make([]byte, 100)
+	for _, want := range []string{"first", "second"} {
+		if n := c.ReadNow(b); string(b[:max(n, 0)]) != want || c.Holds() != (want == "first") {
+			t.Fatalf("%d %q instead of %q, holds %v", n, b, want, c.Holds())
+		}
+	}
 	_ = far.Close()
 	until(t, func() bool {
 		if waits, _ := c.Watch(w); waits {
@@ -338,4 +364,13 @@ func TestWatchTLS(t *testing.T) {
 		}
 		return c.ReadNow(b) == Failed
 	})
+}
+
+// unread is how many bytes the socket holds (SIOCINQ).
+func unread(c *Conn) int {
+	var n int32
+	_ = c.raw.Control(func(fd uintptr) {
+		_, _, _ = syscall.RawSyscall(syscall.SYS_IOCTL, fd, syscall.TIOCINQ, uintptr(unsafe.Pointer(&n)))
+	})
+	return int(n)
 }
