@@ -130,8 +130,8 @@ func endless(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(w, io.LimitReader(zeros{}, 100_000_000))
 }
 
-// nothingInFlight waits until the endpoints are free.
-func (e *edge) nothingInFlight(t *testing.T) {
+// endpointsFree waits until no request is in flight.
+func (e *edge) endpointsFree(t *testing.T) {
 	t.Helper()
 	eventually(t, "nothing is in flight", func() bool {
 		e.apply.Lock()
@@ -143,6 +143,12 @@ func (e *edge) nothingInFlight(t *testing.T) {
 		}
 		return true
 	})
+}
+
+// nothingInFlight waits until the endpoints are free, and none of them is blamed.
+func (e *edge) nothingInFlight(t *testing.T) {
+	t.Helper()
+	e.endpointsFree(t)
 	if fs := e.observed.failures(); len(fs) > 0 {
 		t.Errorf("the endpoint is blamed: %v", fs)
 	}

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
 )
@@ -60,7 +59,7 @@ func TestPanicEndsOneConnectionOnly(t *testing.T) {
 			}
 		}
 	}
-	e.idleAgain(t, o.addr)
+	e.endpointsFree(t)
 }
 
 // A panic while a loop serves many connections ends the one that it is about.
@@ -115,16 +114,5 @@ func TestPanicInALoopEndsOneConnectionOnly(t *testing.T) {
 		}
 		settleIn(t, c)
 	}
-	e.idleAgain(t, o.addr)
-}
-
-// idleAgain waits until no request is in flight to an endpoint.
-func (e *edge) idleAgain(t *testing.T, addr string) {
-	t.Helper()
-	ep := e.compiled.endpoints[gateway.EndpointKey{Upstream: testKey, Address: addr}]
-	for end := time.Now().Add(patience); ep.inFlight.Load() != 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%d requests are in flight for ever", ep.inFlight.Load())
-		}
-	}
+	e.endpointsFree(t)
 }
