@@ -83,6 +83,7 @@ for (const { locale, code, other, words, otherWords } of languages) {
       await expect(page.getByText(known)).toBeVisible();
       await page.getByRole('button', { name: words.upstreams.add }).click();
       const dialog = page.getByRole('dialog');
+      await expect(dialog.getByLabel(words.edit.address)).toBeFocused();
       await dialog.getByLabel(words.edit.address).fill(added);
       await dialog.getByRole('button', { name: words.edit.showEffect }).click();
       await expect(dialog.getByText(`+ ${added}`)).toBeVisible();

@@ -71,9 +71,10 @@ export function themeConfig(dark: boolean, still: boolean): ThemeConfig {
       fontSize: 13,
       fontFamily: sans,
       fontFamilyCode: mono,
-      motion: !still,
-      motionDurationMid: '0.1s',
-      motionDurationSlow: '0.15s',
+      // Without motion at all, a dialog does not give its first field the focus.
+      ...(still
+        ? { motionDurationFast: '1ms', motionDurationMid: '1ms', motionDurationSlow: '1ms' }
+        : { motionDurationMid: '0.1s', motionDurationSlow: '0.15s' }),
     },
     components: {
       Table: { cellPaddingBlockSM: 6, cellPaddingInlineSM: 10, headerBg: dark ? '#1d2427' : '#f8f9fa', headerSplitColor: 'transparent' },
