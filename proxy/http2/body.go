@@ -76,6 +76,9 @@ func (st *Stream) Send(p []byte, end bool, stall int64) error {
 		n := int(min(int64(len(p)), st.window, c.window, int64(c.frame)))
 		n = max(n, 0) // a window may be negative when there is nothing to send but the end
 		last := n == len(p)
+		if last || n >= worth {
+			c.earn(n)
+		}
 		c.data(st, p[:n], end && last)
 		if p = p[n:]; last {
 			return nil
@@ -121,6 +124,24 @@ func (st *Stream) allowed(size int, stall int64) error {
 	}
 }
 
+// worth is from how many bytes on a DATA frame counts for something whose size the peer's windows
+// or the peer itself chose. Floods are made of smaller ones (CVE-2019-9511).
+const worth = 64
+
+// earn notes what a peer may answer to n bytes of body: it may give back both windows at each
+// read, and ask how long the way is, as gRPC does once in a round trip. mu is held.
+func (c *Conn) earn(n int) { c.credit = min(c.credit+3+n/1024, 10_000) }
+
+// earned says whether such a frame had been earned, and takes it off. mu is held.
+func (c *Conn) earned() bool {
+	c.credit--
+	if c.credit < 0 {
+		c.credit = 0
+		return false
+	}
+	return true
+}
+
 // data appends a DATA frame. mu is held.
 func (c *Conn) data(st *Stream, p []byte, end bool) {
 	flags := flagsOf(end)
@@ -128,11 +149,6 @@ func (c *Conn) data(st *Stream, p []byte, end bool) {
 	st.sends.End(len(p))
 	st.window -= int64(len(p))
 	c.window -= int64(len(p))
-	// Some peers give back every read of theirs. Frames of a few bytes earn nothing: they are
-	// what grants of a few bytes are after (CVE-2019-9511).
-	if len(p) >= 64 {
-		c.credit = min(c.credit+2+len(p)/1024, 10_000)
-	}
 	if end {
 		st.finishSending()
 	}

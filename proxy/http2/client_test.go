@@ -3,12 +3,14 @@ package http2
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
@@ -34,12 +36,19 @@ func dialClient(t testing.TB, addr string) *Conn {
 		t.Fatal(err)
 	}
 	c := NewClient(socket.New(nc), Config{})
-	t.Cleanup(c.Abort)
-	go func() {
-		if err := c.Run(nil); err != nil && !errors.Is(err, net.ErrClosed) {
-			t.Errorf("the connection ended with %v", err)
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(nil) }()
+	t.Cleanup(func() {
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("the connection ended with %v", err)
+			}
+		default:
+			c.Abort()
+			<-ended
 		}
-	}()
+	})
 	return c
 }
 
@@ -147,4 +156,90 @@ func TestResetIsTold(t *testing.T) {
 		t.Errorf("a wait ended with %v", err)
 	}
 	st.Finish()
+}
+
+// An exchange may be given up at any moment, also while its answer is decoded.
+func TestFinishWhileTheAnswerComes(t *testing.T) {
+	addr := goServer(t, func(w http.ResponseWriter, _ *http.Request) {
+		for i := range 100 { // takes a while to decode
+			w.Header().Set(fmt.Sprint("X-", i), "value")
+		}
+	})
+	c := dialClient(t, addr)
+	for i := range 500 {
+		st, err := c.Open(get("/"), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(i) * time.Microsecond)
+		st.Finish()
+	}
+}
+
+// Any number of streams may be given up at once in the midst of their bodies: what is still on
+// its way for them harms no other stream.
+func TestManyGiveUpAtOnce(t *testing.T) {
+	addr := goServer(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/last" {
+			_, _ = io.WriteString(w, "hello")
+			return
+		}
+		for r.Context().Err() == nil {
+			_, _ = w.Write(make([]byte, 1024))
+			w.(http.Flusher).Flush()
+		}
+	})
+	c := dialClient(t, addr)
+	var flows, ends sync.WaitGroup
+	for range 100 {
+		st, err := c.Open(get("/"), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		flows.Add(1)
+		ends.Go(func() {
+			defer st.Finish()
+			for got := 0; got < 100<<10; {
+				piece, _, err := st.Take()
+				if got += len(piece); err == nil && len(piece) == 0 {
+					err = st.Wait(socket.Now() + stall)
+				}
+				if err != nil {
+					t.Error(err)
+					break
+				}
+			}
+			flows.Done()
+			flows.Wait()
+		})
+	}
+	ends.Wait()
+	for range 20 {
+		st, err := c.Open(get("/last"), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, body, err := answer(st); err != nil || string(body) != "hello" {
+			t.Fatalf("%q, %v", body, err)
+		}
+		st.Finish()
+	}
+}
+
+// Heads that need several frames each are no flood as long as their exchanges end well.
+func TestManyLongHeads(t *testing.T) {
+	long := strings.Repeat("x", 20_000)
+	addr := goServer(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Long", long) })
+	c := dialClient(t, addr)
+	for i := range 2 * c.cfg.Glitches {
+		st, err := c.Open(get("/"), true)
+		if err != nil {
+			t.Fatalf("request %d: %v", i, err)
+		}
+		buf := make([]byte, 32<<10)
+		if _, err := st.ReadHead(buf, socket.Now()+stall); err != nil {
+			t.Fatalf("request %d: %v", i, err)
+		}
+		st.Finish()
+	}
 }

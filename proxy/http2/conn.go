@@ -39,8 +39,7 @@ type Conn struct {
 	last     uint32 // the highest stream that the peer opened
 	next     uint32 // the next that a client opens
 	glitches glitches
-	resets   [16]uint32 // the streams that were reset by us last: what is still on its way is ignored
-	resetAt  int
+	resets   []uint32 // the streams that were reset by us last: what is still on its way is ignored
 
 	// What the peer allows.
 	window  int64 // bytes on the connection
@@ -50,7 +49,7 @@ type Conn struct {
 	resized bool // the peer changed its table's size, which the next block has to answer
 
 	received uint32 // bytes of the connection's window that were not given back yet
-	credit   int    // WINDOW_UPDATE frames that are due for what was sent
+	credit   int    // WINDOW_UPDATE and PING frames that the peer has earned by what was sent
 	activeAt int64
 
 	out, spare []byte

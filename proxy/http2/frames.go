@@ -1,6 +1,8 @@
 package http2
 
 import (
+	"slices"
+
 	"golang.org/x/net/http2"
 )
 
@@ -60,7 +62,7 @@ func (c *Conn) takeData(f *http2.DataFrame) error {
 	}
 	st := c.streams[f.StreamID]
 	if st == nil || st.recvEnd {
-		return c.misplaced(f.StreamID, st)
+		return c.misplaced(f.StreamID, st, len(data))
 	}
 	if len(data) == 0 && !f.StreamEnded() {
 		if err := c.noteGlitch("empty DATA frames"); err != nil {
@@ -70,20 +72,24 @@ func (c *Conn) takeData(f *http2.DataFrame) error {
 	return st.arrive(data, size, f.StreamEnded())
 }
 
-// misplaced judges DATA or HEADERS for a stream that is not open for them. mu is held.
-func (c *Conn) misplaced(id uint32, st *Stream) error {
+// misplaced judges DATA, of size bytes, or HEADERS for a stream that is not open for them. What
+// is still on its way for a stream that was given up is nobody's fault. Of an endpoint it is not
+// even counted: when it is slow, many of its answers come too late, and the others would be lost
+// with the connection. mu is held.
+func (c *Conn) misplaced(id uint32, st *Stream, size int) error {
 	switch {
 	case st != nil && !(st.sendEnd && st.recvEnd): // otherwise only its goroutine has not ended yet
 		return http2.StreamError{StreamID: id, Code: streamClosed}
 	case c.isIdle(id):
 		return faultf(Protocol, "a frame for a stream that is not open")
+	case c.client:
+		return nil
+	case !slices.Contains(c.resets, id):
+		return faultf(streamClosed, "a frame for a stream that has ended")
+	case size >= worth:
+		return nil
 	}
-	for _, r := range c.resets {
-		if r == id {
-			return c.noteGlitch("frames for streams that were reset") // on its way when we reset it
-		}
-	}
-	return faultf(streamClosed, "a frame for a stream that has ended")
+	return c.noteGlitch("frames for streams that were reset")
 }
 
 // isIdle says whether a stream has never been opened. mu is held.
@@ -95,9 +101,7 @@ func (c *Conn) isIdle(id uint32) bool {
 }
 
 func (c *Conn) takeWindow(f *http2.WindowUpdateFrame) error {
-	// More than what was sent earns are tiny grants, which cost more than they are worth.
-	if c.credit--; c.credit < 0 {
-		c.credit = 0
+	if !c.earned() { // tiny grants cost more than they are worth
 		if err := c.noteGlitch("WINDOW_UPDATE frames"); err != nil {
 			return err
 		}
@@ -129,7 +133,10 @@ func (c *Conn) takeReset(f *http2.RSTStreamFrame) error {
 		return faultf(Protocol, "RST_STREAM for a stream that is not open")
 	}
 	st := c.streams[f.StreamID]
-	if st == nil {
+	switch {
+	case st == nil && c.client:
+		return nil // we gave it up before
+	case st == nil:
 		return c.noteGlitch("resets")
 	}
 	st.code = f.ErrCode
@@ -160,6 +167,9 @@ func (c *Conn) takePing(f *http2.PingFrame) error {
 	}
 	c.out = appendPing(c.ready(32), true, f.Data)
 	c.kick()
+	if c.earned() {
+		return nil
+	}
 	return c.noteGlitch("PING frames")
 }
 

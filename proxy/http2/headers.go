@@ -43,19 +43,16 @@ func (c *Conn) takeContinuation(f *http2.ContinuationFrame) error {
 // takeBlock decodes a whole header block, which has to be done for every one of them: the
 // table of the compression goes on.
 func (c *Conn) takeBlock(id uint32, block []byte, ends bool) error {
-	c.mu.Lock()
-	st := c.streams[id]
-	c.mu.Unlock()
 	kind, text := requestBlock, []byte(nil)
+	c.mu.Lock()
+	st := c.streams[id] // it may end, and be another one, as soon as mu is free
 	switch {
+	case st != nil && st.headed:
+		kind = trailerBlock
 	case c.client:
 		kind = answerBlock
-		if st != nil && st.headed {
-			kind = trailerBlock
-		}
-	case st != nil:
-		kind = trailerBlock
 	}
+	c.mu.Unlock()
 	var fresh *Stream
 	switch kind {
 	case requestBlock:
@@ -114,7 +111,7 @@ func (c *Conn) takeRequest(st *Stream, ends bool) error {
 	case st.id%2 == 0:
 		return faultf(Protocol, "a client's stream has an even number")
 	case st.id <= c.last:
-		return c.misplaced(st.id, nil)
+		return c.misplaced(st.id, nil, 0)
 	case c.finalStep:
 		return nil // opened after the last GOAWAY: the client knows that it was not served
 	}
@@ -152,7 +149,7 @@ func (c *Conn) takeRequest(st *Stream, ends bool) error {
 func (c *Conn) takeAnswer(id uint32, ends bool) error {
 	d, st := &c.head, c.streams[id]
 	if st == nil {
-		return c.misplaced(id, nil)
+		return c.misplaced(id, nil, 0)
 	}
 	interim := len(d.status) == 3 && d.status[0] == '1'
 	if d.bad != "" || d.big || interim && ends || len(st.head)+len(d.text) > 4*c.cfg.HeadBytes {
@@ -174,7 +171,7 @@ func (c *Conn) takeAnswer(id uint32, ends bool) error {
 func (c *Conn) takeTrailers(id uint32, st *Stream, ends bool) error {
 	d := &c.head
 	if st != c.streams[id] || st.recvEnd { // it ended while the block was decoded
-		return c.misplaced(id, c.streams[id])
+		return c.misplaced(id, c.streams[id], 0)
 	}
 	if d.bad != "" || d.big || !ends || st.length >= 0 && st.got != st.length {
 		return http2.StreamError{StreamID: id, Code: Protocol}

@@ -2,6 +2,7 @@ package http2
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 
 	"golang.org/x/net/http2"
@@ -125,13 +126,17 @@ func (c *Conn) wakeWriters() {
 	}
 }
 
+// maxResets is how many of the streams that we reset are remembered; half of them at least.
+const maxResets = 256
+
 // reset ends a stream from our side. mu is held.
 func (c *Conn) reset(id uint32, code Code) {
 	if st := c.streams[id]; st != nil {
 		delete(c.streams, id)
 	}
-	c.resets[c.resetAt%len(c.resets)] = id
-	c.resetAt++
+	if c.resets = append(c.resets, id); len(c.resets) > maxResets {
+		c.resets = slices.Delete(c.resets, 0, maxResets/2)
+	}
 	if c.err == nil {
 		c.out = appendReset(c.ready(16), id, code)
 		c.kick()

@@ -84,6 +84,42 @@ func TestFramesAfterBothEnds(t *testing.T) {
 	}
 }
 
+// Any number of uploads may be refused at once: what their clients were sending harms no other
+// stream of the connection.
+func TestManyUploadsRefused(t *testing.T) {
+	const uploads, pieces = 100, 60
+	answer := make(chan struct{})
+	r := dialRaw(t, serveOn(t, Config{}, func(st *Stream) {
+		<-answer
+		_ = st.SendHead(AppendStatus(nil, 413), true, stall)
+	}))
+	for i := range uint32(uploads) {
+		if err := r.open(2*i+1, get("/"), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(answer)
+	for refused := 0; refused < uploads; {
+		f, err := r.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Header().Type == xhttp2.FrameRSTStream {
+			refused++
+		}
+	}
+	for range pieces {
+		for i := range uint32(uploads) {
+			if err := r.WriteData(2*i+1, false, make([]byte, 1024)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if code := r.mark(); code != 0xff {
+		t.Errorf("the connection ended with %v", code)
+	}
+}
+
 // Each flood ends its connection with ENHANCE_YOUR_CALM after at most 1,000 frames, and
 // another client is served as before.
 func TestFloodsEndTheirConnection(t *testing.T) {

@@ -119,8 +119,13 @@ func (st *Stream) Finish() {
 	c := st.c
 	c.mu.Lock()
 	c.activeAt = socket.Now()
-	if st.err == nil && c.err == nil && !(st.sendEnd && st.recvEnd) && c.streams[st.id] == st {
-		c.reset(st.id, Cancel)
+	if st.err == nil && c.err == nil {
+		switch {
+		case st.sendEnd && st.recvEnd:
+			c.glitches.forgive()
+		case c.streams[st.id] == st:
+			c.reset(st.id, Cancel)
+		}
 	}
 	if c.streams[st.id] == st {
 		delete(c.streams, st.id)
