@@ -96,11 +96,16 @@ func (x *exchange) dial(timeout time.Duration) (*socket.Conn, error) {
 
 // errorClass is the class of an error of ours, or "".
 func errorClass(err error) string {
-	var e *http1.Error
-	if errors.As(err, &e) {
+	if e := ownError(err); e != nil {
 		return e.Class
 	}
 	return ""
+}
+
+// ownError is the error of ours that err is, or nil.
+func ownError(err error) (e *http1.Error) {
+	errors.As(err, &e)
+	return e
 }
 
 // dialer keeps the kernel's keep-alive probes on, which find peers that vanished.

@@ -103,36 +103,33 @@ func (x *exchange) finish(s side, err error) bool {
 	}
 	x.letGo()
 	x.part(s == noSide && sentAll && !x.ep.drain.over() && x.resp.KeepAlive() && x.fromUp.pos == x.up.n, now)
+	var told *http1.Error // what a client hears that has means to
 	switch {
 	case errors.Is(err, errDrained):
-		x.reason = errDrained.Class
+		told = errDrained
 		x.ep.outcomes[outcomeDrained].Add(1) // no fault of the endpoint's
 	case s == noSide:
 		x.report("")
 	case s == writeSide, errors.Is(err, errClientGone), x.uploadFault(err):
+		told = ownError(err)
 		x.aborted = true
 		x.ep.outcomes[outcomeAborted].Add(1)
 	default:
 		x.report(bodyFailure(err))
 	}
+	if told != nil {
+		x.reason = told.Class
+	}
 	x.account(now)
-	if errors.Is(err, errDrained) && x.endCall() {
+	if told != nil && x.endCall(told) {
 		return false
 	}
 	return x.front.finish(x, s == noSide)
 }
 
-// uploadFault says whether the answer broke off because of the request's body, and notes the
-// reason.
+// uploadFault says whether the answer broke off because of the request's body.
 func (x *exchange) uploadFault(err error) bool {
-	if err == nil || x.upload == nil || !errors.Is(err, x.upload.fault()) {
-		return false
-	}
-	var e *http1.Error
-	if errors.As(err, &e) {
-		x.reason = e.Class
-	}
-	return true
+	return err != nil && x.upload != nil && errors.Is(err, x.upload.fault())
 }
 
 // part gives the link back, to be used again if it can be.

@@ -1,13 +1,11 @@
 package proxy
 
 import (
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/sluice-gateway/sluice/proxy/http1"
-	"github.com/sluice-gateway/sluice/proxy/http2"
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
@@ -158,16 +156,4 @@ func (r *rotation) has(e *endpoint) bool {
 		}
 	}
 	return false
-}
-
-// endCall ends a call of gRPC whose endpoint has left with a status that lets its client call
-// again, and reports whether it did.
-func (x *exchange) endCall() bool {
-	f, ok := x.front.(*streamFront)
-	if !ok || !isGRPC(&f.req, f.head()) {
-		return false
-	}
-	b := http2.AppendField(f.out.block[:0], []byte("grpc-status"), strconv.AppendInt(nil, grpcUnavailable, 10))
-	b = http2.AppendField(b, []byte("grpc-message"), []byte("sluice: "+errDrained.Class+": the endpoint has left"))
-	return f.st.SendHead(b, true, f.out.stall) == nil
 }

@@ -76,6 +76,7 @@ type exchange struct {
 	endedAt                   int64
 	deadline                  int64 // of the route or the client; 0: none
 	patience                  int64 // with a silent endpoint, nanoseconds
+	call                      bool  // of gRPC
 	status                    int   // what the client got; 0: nothing
 	failure                   gateway.Failure
 	reason                    string // why Sluice answered itself
@@ -254,8 +255,11 @@ func (x *exchange) answers() (bool, *http1.Error) {
 	return true, nil
 }
 
-// setDeadline bounds the exchange by its route, and a call of gRPC by what its client says. Such
-// a call may be silent for as long as it lasts.
+// forever is a time in nanoseconds that can be added to any other.
+const forever = math.MaxInt64 / 4
+
+// setDeadline bounds the exchange by its route, and a call of gRPC by what its client says. Both
+// ends of such a call may be silent for as long as it lasts.
 func (x *exchange) setDeadline() {
 	if x.route.timeout > 0 {
 		x.deadline = x.startedAt + x.route.timeout
@@ -268,7 +272,7 @@ func (x *exchange) setDeadline() {
 	if !isGRPC(r, b) {
 		return
 	}
-	x.patience = math.MaxInt64 / 4
+	x.call, x.patience = true, forever
 	if t := callTime(r, b); t > 0 && (x.deadline == 0 || x.startedAt+t < x.deadline) {
 		x.deadline = x.startedAt + t
 	}

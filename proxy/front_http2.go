@@ -113,8 +113,12 @@ func (f *streamFront) request() *http1.Request { return &f.req }
 func (f *streamFront) head() []byte            { return f.st.Head() }
 
 func (f *streamFront) body(x *exchange) source {
-	f.in.start(f.st, x.route.maxBody, f.c.p.times.body)
-	f.in.meter = socket.NewMeter(&f.c.p.body)
+	quiet, pace := f.c.p.times.body, &f.c.p.body
+	if x.call && f.req.Framing != http1.Length {
+		quiet, pace = forever, nil // it may have come to listen
+	}
+	f.in.start(f.st, x.route.maxBody, quiet)
+	f.in.meter = socket.NewMeter(pace)
 	return &f.in
 }
 

@@ -53,15 +53,29 @@ func callTime(r *http1.Request, b []byte) int64 {
 // https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md maps it.
 func (f *streamFront) appendStatus(x *exchange, e *http1.Error) []byte {
 	b := http2.AppendStatus(f.out.block[:0], 200)
-	b = http2.AppendField(b, contentType, grpcType)
-	b = http2.AppendField(b, []byte("grpc-status"), strconv.AppendInt(nil, grpcCode(e), 10))
-	text := "sluice: " + e.Class + ": " + e.Text + ", request id "
-	b = http2.AppendField(b, []byte("grpc-message"), appendID([]byte(text), x.requestID()))
+	b = appendCode(http2.AppendField(b, contentType, grpcType), x, e)
 	b = appendLines(b, []byte(*f.c.p.date.Load()))
 	if x.route != nil && x.route.response != nil {
 		b = appendLines(b, x.route.response.typed)
 	}
 	return b
+}
+
+// appendCode appends the status and its message.
+func appendCode(b []byte, x *exchange, e *http1.Error) []byte {
+	b = http2.AppendField(b, []byte("grpc-status"), strconv.AppendInt(nil, grpcCode(e), 10))
+	text := "sluice: " + e.Class + ": " + e.Text + ", request id "
+	return http2.AppendField(b, []byte("grpc-message"), appendID([]byte(text), x.requestID()))
+}
+
+// endCall ends a call of gRPC, whose answer has begun, with a status, and reports whether it did.
+func (x *exchange) endCall(e *http1.Error) bool {
+	f, ok := x.front.(*streamFront)
+	if !ok || !isGRPC(&f.req, f.head()) {
+		return false
+	}
+	f.out.block = appendCode(f.out.block[:0], x, e)
+	return f.st.SendHead(f.out.block, true, f.out.stall) == nil
 }
 
 // The status codes of gRPC that a proxy has reason to give.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +18,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/sluice-gateway/sluice/gateway"
 )
 
 type message = wrapperspb.BytesValue
@@ -85,7 +88,9 @@ var calls = grpc.ServiceDesc{
 }
 
 // grpcThrough starts a server of google.golang.org/grpc, a proxy before it and a client.
-func grpcThrough(t *testing.T) (*edge, *grpc.ClientConn) {
+func grpcThrough(t *testing.T) (*edge, *grpc.ClientConn) { return grpcThroughWith(t, Config{}, 64<<20) }
+
+func grpcThroughWith(t *testing.T, cfg Config, maxBody gateway.Size) (*edge, *grpc.ClientConn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -95,7 +100,10 @@ func grpcThrough(t *testing.T) (*edge, *grpc.ClientConn) {
 	srv.RegisterService(&calls, nil)
 	go func() { _ = srv.Serve(ln) }()
 	t.Cleanup(srv.Stop)
-	e := start(t, Config{}, Listener{}, snap([]string{ln.Addr().String()}, speakH2C))
+	e := start(t, cfg, Listener{}, snap([]string{ln.Addr().String()}, func(u *gateway.EffectiveUpstream, r *gateway.EffectiveRoute) {
+		speakH2C(u, r)
+		r.MaxBodySize = maxBody
+	}))
 	cc, err := grpc.NewClient("passthrough:///"+e.addr, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(8<<20)))
 	if err != nil {
@@ -157,6 +165,68 @@ func TestGRPC(t *testing.T) {
 	if fs := e.observed.failures(); len(fs) > 0 {
 		t.Errorf("failures %v", fs)
 	}
+}
+
+// both opens a call of which either side may send whenever it likes.
+func both(t *testing.T, cc *grpc.ClientConn) grpc.ClientStream {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	s, err := cc.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/test.Calls/Both")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Who calls may listen for as long as it likes without a word: a watch is no slow upload.
+func TestGRPCSilentClient(t *testing.T) {
+	_, cc := grpcThroughWith(t, Config{BodyTimeout: 100 * time.Millisecond, MinBodyRate: 1000, RateGrace: 100 * time.Millisecond}, 64<<20)
+	s := both(t, cc)
+	for i := range 3 {
+		time.Sleep(300 * time.Millisecond)
+		in, out := &message{Value: []byte("x")}, new(message)
+		if err := errors.Join(s.SendMsg(in), s.RecvMsg(out)); err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+	}
+}
+
+// A call that has been answered in part ends with a status when it sends more than it may.
+func TestGRPCTooMuch(t *testing.T) {
+	_, cc := grpcThroughWith(t, Config{}, 1000)
+	s := both(t, cc)
+	if err := errors.Join(s.SendMsg(&message{Value: make([]byte, 500)}), s.RecvMsg(new(message)), s.SendMsg(&message{Value: make([]byte, 500)})); err != nil {
+		t.Fatal(err)
+	}
+	err := s.RecvMsg(new(message))
+	if got := status.Convert(err); got.Code() != codes.ResourceExhausted || !strings.Contains(got.Message(), "body_size") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A peer that measures the way by a PING in each round trip while data comes, as those of gRPC
+// do, is no flood.
+func TestGRPCLongStreams(t *testing.T) {
+	_, cc := grpcThroughWith(t, Config{}, 1<<30)
+	s := both(t, cc)
+	const messages = 150_000
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range messages {
+			if err := s.SendMsg(&message{Value: make([]byte, 1000)}); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		_ = s.CloseSend()
+	})
+	for i := range messages {
+		if err := s.RecvMsg(new(message)); err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+	}
+	wg.Wait()
 }
 
 // bothWays sends and receives in turns on one stream.
