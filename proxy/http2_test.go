@@ -10,7 +10,9 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
 )
@@ -178,5 +180,36 @@ func TestH2Spec(t *testing.T) {
 			out = failures
 		}
 		t.Errorf("h2spec: %v\n%s", err, out)
+	}
+}
+
+// A connection on which nothing comes back any more, as when a firewall has forgotten it, gets no
+// more requests once one was given up; the next ones go over a new one.
+func TestHTTP2SilentConnection(t *testing.T) {
+	var silent atomic.Bool
+	var first atomic.Value
+	addr := h2cOrigin(t, func(w http.ResponseWriter, r *http.Request) {
+		if from, _ := first.Load().(string); silent.Load() && from == r.RemoteAddr {
+			<-r.Context().Done()
+			return
+		}
+		first.CompareAndSwap(nil, r.RemoteAddr)
+		_, _ = io.WriteString(w, r.RemoteAddr)
+	})
+	e := start(t, Config{}, Listener{}, snap([]string{addr}, func(u *gateway.EffectiveUpstream, r *gateway.EffectiveRoute) {
+		speakH2C(u, r)
+		r.Timeout = gateway.Duration(1200 * time.Millisecond)
+	}))
+	client := priorKnowledge(t)
+	for i, want := range []int{200, 504, 200} {
+		resp, err := client.Get("http://" + e.addr + "/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("request %d: %d, want %d", i, resp.StatusCode, want)
+		}
+		silent.Store(true)
 	}
 }

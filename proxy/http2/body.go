@@ -18,7 +18,7 @@ func (c *Conn) Open(block []byte, end bool) (*Stream, error) {
 	}
 	st := newStream(c, c.next)
 	c.next += 2
-	c.activeAt = socket.Now()
+	c.asks()
 	c.streams[st.id] = st
 	c.sendBlock(st.id, block, end)
 	st.sendEnd = end

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -51,6 +52,8 @@ type Conn struct {
 	received uint32 // bytes of the connection's window that were not given back yet
 	credit   int    // WINDOW_UPDATE and PING frames that the peer has earned by what was sent
 	activeAt int64
+	askedAt  int64        // when the first request went out that nothing was heard after
+	heardAt  atomic.Int64 // when bytes came last; of the goroutine in Run
 
 	out, spare []byte
 	writing    bool
@@ -152,7 +155,9 @@ func (i *intake) Take(n int) (more bool) { return (*Conn)(i).takeNow(n) }
 // not.
 func (c *Conn) takeNow(n int) bool {
 	c.rd.n = n
-	c.s.SetReadDeadline(min(c.s.ReadDeadline(), socket.Now()+firstLook))
+	now := socket.Now()
+	c.heardAt.Store(now)
+	c.s.SetReadDeadline(min(c.s.ReadDeadline(), now+firstLook))
 	for c.rd.whole() {
 		if c.readErr = c.takeFrame(); c.readErr != nil {
 			return false

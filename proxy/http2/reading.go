@@ -93,7 +93,9 @@ func (in *input) more() error {
 	case errors.Is(err, socket.ErrTimeout):
 		err = faultf(CalmDown, "a frame took too long")
 	}
-	in.n = n
+	if in.n = n; n > 0 {
+		in.c.heardAt.Store(socket.Now())
+	}
 	return err
 }
 

@@ -125,6 +125,7 @@ func (st *Stream) Finish() {
 			c.glitches.forgive()
 		case c.streams[st.id] == st:
 			c.reset(st.id, Cancel)
+			c.doubt()
 		}
 	}
 	if c.streams[st.id] == st {
