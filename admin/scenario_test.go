@@ -142,7 +142,7 @@ func TestScenarios(t *testing.T) {
 		{name: "a pin of nothing", what: "PUT /api/v1/tenants/acme/upstreams/api/endpoints/10.0.0.9:8080/pin", body: `{"state":"up"}`, status: 404, has: []string{"has no endpoint 10.0.0.9:8080"}},
 		{name: "unpin", what: "DELETE /api/v1/tenants/acme/upstreams/api/endpoints/10.0.0.4:8080/pin", status: 200, has: []string{`"action":"deleted"`}},
 		{name: "unpin again", what: "DELETE /api/v1/tenants/acme/upstreams/api/endpoints/10.0.0.4:8080/pin", status: 404, has: []string{"nobody has said anything"}},
-		{name: "health of an upstream", what: "GET /api/v1/tenants/acme/upstreams/api/health", status: 200, has: []string{`"mayEject":1`, `"arithmetic":"may eject 1 of 3"`, `"verdicts":[]`}},
+		{name: "health of an upstream", what: "GET /api/v1/tenants/acme/upstreams/api/health", status: 200, has: []string{`"mayEject":1`, `"arithmetic":"may eject 1 of 3","bound":"share"`, `"verdicts":[]`}},
 		{name: "health of nothing", what: "GET /api/v1/tenants/acme/upstreams/none/health", status: 404, has: []string{"acme/none is not in service"}},
 		{name: "health of a tenant", what: "GET /api/v1/health/upstreams?tenant=acme", status: 200, has: []string{`"name":"api"`}, hasNot: []string{`"name":"web"`}},
 		{name: "evidence", what: "GET /api/v1/health/events?upstream=api&endpoint=10.0.0.4:8080", status: 200, has: []string{`"rule":"error_ratio"`, `"errors":12`, `"request":"0000000000000abc"`}},

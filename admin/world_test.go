@@ -418,11 +418,11 @@ type observed struct{}
 
 func (observed) Upstreams() []gateway.UpstreamHealth {
 	u, _ := observed{}.Upstream(gateway.UpstreamKey{Tenant: "acme", Name: "api"})
-	return []gateway.UpstreamHealth{u, {Upstream: gateway.UpstreamKey{Tenant: "other", Name: "web"}}}
+	return []gateway.UpstreamHealth{u, {Upstream: gateway.UpstreamKey{Tenant: "other", Name: "web"}, Bound: gateway.BoundOff}}
 }
 
 func (observed) Upstream(k gateway.UpstreamKey) (gateway.UpstreamHealth, bool) {
-	return gateway.UpstreamHealth{Upstream: k, Observer: "edge-1", Eligible: 3, MayEject: 1, Arithmetic: "may eject 1 of 3"}, k.Name == "api"
+	return gateway.UpstreamHealth{Upstream: k, Observer: "edge-1", Eligible: 3, MayEject: 1, Arithmetic: "may eject 1 of 3", Bound: gateway.BoundShare}, k.Name == "api"
 }
 
 func (observed) History(q gateway.HealthQuery) []gateway.HealthEvent {

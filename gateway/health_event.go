@@ -55,6 +55,19 @@ func (q *HealthQuery) Takes(e *HealthEvent) bool {
 		!e.At.Before(q.Since) && (q.Until.IsZero() || e.At.Before(q.Until))
 }
 
+// Bound is what decides how many endpoints of an upstream may be ejected at once.
+type Bound string
+
+// The bounds.
+const (
+	BoundOff        Bound = "off"          // passive judgement is off: none
+	BoundNone       Bound = "no_endpoint"  // there is none to eject
+	BoundShare      Bound = "share"        // maxEjectedPercent, rounded down
+	BoundAtLeastOne Bound = "at_least_one" // the share is less than one, and one always may be
+	BoundLast       Bound = "last"         // the last one is never ejected
+	BoundFails      Bound = "all_but_one"  // failures are counted as nginx does
+)
+
 // UpstreamHealth sums up what one node says about an upstream.
 type UpstreamHealth struct {
 	Upstream UpstreamKey `json:"upstream"`
@@ -66,6 +79,8 @@ type UpstreamHealth struct {
 	Ejected  int `json:"ejected"`
 	// Arithmetic says how MayEject comes about: "may eject 1 of 3 (30 % of 3 is less than one, but one always may)".
 	Arithmetic string `json:"arithmetic"`
+	// Bound is the code of what Arithmetic says.
+	Bound Bound `json:"bound"`
 	// Shadow: ejections are decided and recorded, and not acted upon.
 	Shadow bool `json:"shadow,omitempty"`
 	// WouldBeEjected are the endpoints that would be ejected now if it were not for Shadow.

@@ -11,14 +11,14 @@ func (t *Tracker) Health(now time.Time) gateway.UpstreamHealth {
 	h := gateway.UpstreamHealth{Upstream: t.upstream, Observer: t.observer, Service: t.Service(), Verdicts: t.Verdicts()}
 	eligible, _ := t.ejected(now)
 	h.Eligible = eligible
-	h.Arithmetic = "passive judgement is off"
+	h.Arithmetic, h.Bound = "passive judgement is off", gateway.BoundOff
 	if t.check.Fails != nil {
-		h.Arithmetic = "failures are counted, and all but one may be out"
+		h.Arithmetic, h.Bound = "failures are counted, and all but one may be out", gateway.BoundFails
 		h.MayEject = max(0, eligible-1)
 	}
 	if c := t.check.Passive; c != nil {
 		h.MayEject, h.Shadow = ejectionCap(eligible, c.MaxEjectedPercent), c.Shadow
-		h.Arithmetic = capArithmetic(eligible, c.MaxEjectedPercent)
+		h.Arithmetic, h.Bound = capArithmetic(eligible, c.MaxEjectedPercent)
 	}
 	for _, e := range t.endpoints {
 		if e.failedOut() || e.passive.phase == ejected {

@@ -3,6 +3,8 @@ package health
 import (
 	"fmt"
 	"time"
+
+	"github.com/sluice-gateway/sluice/gateway"
 )
 
 // hasRelief says whether a sibling is doing well and could take the endpoint's requests.
@@ -47,20 +49,18 @@ func (t *Tracker) ejected(now time.Time) (eligible, out int) {
 func ejectionCap(n, percent int) int { return max(0, min(max(1, n*percent/100), n-1)) }
 
 // capArithmetic says how the cap comes about.
-func capArithmetic(n, percent int) string {
+func capArithmetic(n, percent int) (string, gateway.Bound) {
 	limit, share := ejectionCap(n, percent), n*percent/100
 	text := fmt.Sprintf("may eject %d of %d", limit, n)
 	switch {
 	case n == 0:
-		return "has no endpoint to eject"
-	case n == 1:
-		return text + ": the last endpoint is never ejected"
+		return "has no endpoint to eject", gateway.BoundNone
+	case n == 1, share > limit:
+		return text + ": the last endpoint is never ejected", gateway.BoundLast
 	case share < 1:
-		return text + fmt.Sprintf(": %d %% of %d is less than one, and one always may be", percent, n)
-	case share > limit:
-		return text + ": the last endpoint is never ejected"
+		return text + fmt.Sprintf(": %d %% of %d is less than one, and one always may be", percent, n), gateway.BoundAtLeastOne
 	}
-	return text + fmt.Sprintf(": %d %% of %d, rounded down", percent, n)
+	return text + fmt.Sprintf(": %d %% of %d, rounded down", percent, n), gateway.BoundShare
 }
 
 // siblingsAreBetter compares a row of errors with what siblings did lately: when the median

@@ -2336,6 +2336,11 @@ export interface components {
             ejected: number;
             /** @description How mayEject comes about, in words: may eject 1 of 3. */
             arithmetic: string;
+            /**
+             * @description The code of what arithmetic says.
+             * @enum {string}
+             */
+            bound: "off" | "no_endpoint" | "share" | "at_least_one" | "last" | "all_but_one";
             shadow?: boolean;
             /** @description Endpoints that would be ejected now if it were not for shadow mode. */
             wouldBeEjected?: string[];

@@ -1,3 +1,4 @@
+import type { UpstreamHealth } from '../api/types';
 import type { Language } from '.';
 
 // What the server says in English has a code beside it. Other languages say what the code means, and
@@ -164,7 +165,16 @@ const rollout: Record<string, string> = {
   failed: '门禁未通过，已有改动的节点退回。',
 };
 
-const meanings = { problem, rule, error, rollout };
+const bound = {
+  off: '未启用被动判定',
+  no_endpoint: '没有可摘除的端点',
+  share: '按 maxEjectedPercent 向下取整',
+  at_least_one: '按 maxEjectedPercent 不足一个，但总可以摘除一个',
+  last: '最后一个端点不会被摘除',
+  all_but_one: '按失败次数判定，至少保留一个',
+} satisfies Record<UpstreamHealth['bound'], string> as Record<string, string>;
+
+const meanings = { problem, rule, error, rollout, bound };
 
 /** What a code is about: each kind has codes of its own. */
 export type CodeKind = keyof typeof meanings;

@@ -35,6 +35,7 @@ export function sampleHealth(more: Partial<UpstreamHealth> = {}): UpstreamHealth
     mayEject: 1,
     ejected: 0,
     arithmetic: 'may eject 1 of 3: 30 % of 3 is less than one, and one always may be',
+    bound: 'at_least_one',
     service: { bad: false },
     verdicts: [],
     ...more,

@@ -31,7 +31,9 @@ function HealthFacts({ health: h }: { health: UpstreamHealth }) {
           value: (
             <>
               <strong className="num">{t('health.of', { some: h.mayEject, all: h.eligible })}</strong>
-              <div className="muted">{h.arithmetic}</div>
+              <div className="muted">
+                <Said of="bound" code={h.bound} text={h.arithmetic} />
+              </div>
             </>
           ),
         },
