@@ -6,9 +6,11 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/sluice-gateway/sluice/proxy/http1"
 	"github.com/sluice-gateway/sluice/proxy/http2"
+	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
 // streamPool holds the HTTP/2 connections to one endpoint. Requests share them; a further one
@@ -16,13 +18,19 @@ import (
 type streamPool struct {
 	mu      sync.Mutex
 	conns   []*http2.Conn // guarded by mu
-	opening chan struct{} // guarded by mu; closed when the connection that is being opened is there, or is not
+	opening *opening      // guarded by mu; nil: none
 	closed  bool          // guarded by mu
+}
+
+// opening is a connection that is being opened, for all who wait for one.
+type opening struct {
+	done chan struct{}
+	err  error // why there is none, for all of them; read after done
 }
 
 // pick returns the connection with the fewest streams among those with room. Without one it
 // returns what to wait for, or nothing: then the caller opens one, and says so by opened.
-func (p *streamPool) pick() (*http2.Conn, <-chan struct{}) {
+func (p *streamPool) pick() (*http2.Conn, *opening) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var best *http2.Conn
@@ -38,17 +46,18 @@ func (p *streamPool) pick() (*http2.Conn, <-chan struct{}) {
 		return best, nil
 	}
 	if p.opening == nil {
-		p.opening = make(chan struct{})
+		p.opening = &opening{done: make(chan struct{})}
 		return nil, nil
 	}
 	return nil, p.opening
 }
 
 // opened ends the wait of others. c is nil when there is no connection.
-func (p *streamPool) opened(c *http2.Conn) {
+func (p *streamPool) opened(c *http2.Conn, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	close(p.opening)
+	p.opening.err = err
+	close(p.opening.done)
 	p.opening = nil
 	switch {
 	case c == nil:
@@ -70,46 +79,64 @@ func (p *streamPool) close() {
 	p.conns = nil
 }
 
-// openStream gives x.link a stream and sends the request's head on it.
+// openStream gives x.link a stream and sends the request's head on it. Connections may fill up or
+// close under our hands. Who waits for one goes on for as long as others find their place: an endpoint
+// may take few streams on each.
 func (x *exchange) openStream() error {
 	end := x.whole && len(x.small) == 0 && !x.hasTrailers()
-	for range 8 { // connections may fill up or close under our hands
+	for tries := 0; tries < 8; {
 		hc, wait := x.ep.streams.pick()
-		x.reused = hc != nil
-		switch {
-		case hc != nil:
-		case wait != nil:
-			<-wait // at most the time of a connect
-			continue
-		default:
-			var err error
-			if hc, err = x.connectHTTP2(); err != nil {
-				return err
+		if wait != nil {
+			<-wait.done // at most the time of a connect, and of a round trip
+			if wait.err != nil {
+				x.reason = errorClass(wait.err)
+				return wait.err
 			}
+			if x.front.gone() {
+				return errClientGone
+			}
+			continue
 		}
-		st, err := hc.Open(x.block, end)
-		if err == nil {
-			x.link.stream = st
-			return nil
+		var err error
+		if x.reused = hc != nil; x.reused {
+			x.link.stream, err = hc.Open(x.block, end)
+		} else {
+			x.link.stream, err = x.openOnNew(end)
+			tries++
 		}
-		if !errors.Is(err, http2.ErrBusy) && !errors.Is(err, http2.ErrClosed) {
+		if err == nil || !errors.Is(err, http2.ErrBusy) && !errors.Is(err, http2.ErrClosed) {
 			return err
 		}
 	}
 	return errNoAnswer
 }
 
-// connectHTTP2 opens a connection for all who wait for one.
-func (x *exchange) connectHTTP2() (hc *http2.Conn, err error) {
-	defer func() { x.ep.streams.opened(hc) }()
+// openOnNew opens a connection for all who wait for one, and the first stream on it. The others
+// follow when the endpoint has said how many it takes.
+func (x *exchange) openOnNew(end bool) (*http2.Stream, error) {
+	p := &x.ep.streams
 	s, err := x.connect()
 	if err != nil {
+		told := err
+		if x.deadline > 0 && socket.Now() >= x.deadline {
+			told = nil // others may have more time
+		}
+		p.opened(nil, told)
 		return nil, err
 	}
-	hc = http2.NewClient(s, http2.Config{Idle: orDefault(x.rot.from.Timeouts.Idle, 0), Stall: x.c.p.cfg.WriteTimeout})
+	hc := http2.NewClient(s, http2.Config{Idle: orDefault(x.rot.from.Timeouts.Idle, 0), Stall: x.c.p.cfg.WriteTimeout})
 	go func() { _ = hc.Run(nil) }() // its streams learn how it ended
-	return hc, nil
+	st, err := hc.Open(x.block, end)
+	go func() {
+		hc.AwaitSettings(settingsWait)
+		p.opened(hc, nil)
+	}()
+	return st, err
 }
+
+// settingsWait is how long those who wait for a connection leave it to the first one, when the
+// endpoint does not say how many it takes.
+const settingsWait = time.Second
 
 func (x *exchange) hasTrailers() bool {
 	if x.req().Framing == http1.NoBody {

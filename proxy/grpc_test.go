@@ -90,13 +90,13 @@ var calls = grpc.ServiceDesc{
 // grpcThrough starts a server of google.golang.org/grpc, a proxy before it and a client.
 func grpcThrough(t *testing.T) (*edge, *grpc.ClientConn) { return grpcThroughWith(t, Config{}, 64<<20) }
 
-func grpcThroughWith(t *testing.T, cfg Config, maxBody gateway.Size) (*edge, *grpc.ClientConn) {
+func grpcThroughWith(t *testing.T, cfg Config, maxBody gateway.Size, opts ...grpc.ServerOption) (*edge, *grpc.ClientConn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := grpc.NewServer(grpc.MaxRecvMsgSize(8 << 20))
+	srv := grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(8<<20))...)
 	srv.RegisterService(&calls, nil)
 	go func() { _ = srv.Serve(ln) }()
 	t.Cleanup(srv.Stop)

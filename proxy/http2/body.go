@@ -11,7 +11,10 @@ func (c *Conn) Open(block []byte, end bool) (*Stream, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.err != nil || c.draining || c.next > 1<<31-3:
+	case c.err != nil || c.draining:
+		return nil, ErrClosed
+	case c.next > 1<<31-1: // all numbers are used up
+		c.drain()
 		return nil, ErrClosed
 	case uint32(len(c.streams)) >= min(c.most, c.cfg.Streams):
 		return nil, ErrBusy

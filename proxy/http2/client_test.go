@@ -243,3 +243,23 @@ func TestManyLongHeads(t *testing.T) {
 		st.Finish()
 	}
 }
+
+// A connection whose stream numbers are used up, after a billion requests, makes room for another.
+func TestNumbersUsedUp(t *testing.T) {
+	c := dialClient(t, goServer(t, func(http.ResponseWriter, *http.Request) {}))
+	c.mu.Lock()
+	c.next = 1<<31 - 1
+	c.mu.Unlock()
+	get := AppendRequest(nil, []byte("GET"), []byte("http"), []byte("a"), []byte("/"))
+	st, err := c.Open(get, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := answer(st); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Open(get, true); !errors.Is(err, ErrClosed) || c.Alive() {
+		t.Errorf("one more: %v, alive %v", err, c.Alive())
+	}
+	st.Finish()
+}

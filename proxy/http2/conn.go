@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -28,9 +29,10 @@ type Conn struct {
 	blockEnds bool   // END_STREAM came with it
 	blockBy   int64  // when it must be complete
 	head      decoding
-	scratch   []byte // of answers' heads; of a server for heads, once one was too large
-	settled   bool   // the peer's SETTINGS have come
-	readErr   error  // what takeNow ended with
+	scratch   []byte        // of answers' heads; of a server for heads, once one was too large
+	settled   bool          // the peer's SETTINGS have come
+	greeted   chan struct{} // of a client, closed by then
+	readErr   error         // what takeNow ended with
 	writeFn   func()
 
 	mu       sync.Mutex
@@ -79,6 +81,7 @@ func NewClient(s *socket.Conn, cfg Config) *Conn {
 	c := newConn(s, cfg.complete(true))
 	c.client = true
 	c.next = 1
+	c.greeted = make(chan struct{})
 	c.out = append(c.ready(64), http2.ClientPreface...)
 	c.greet()
 	return c
@@ -267,6 +270,9 @@ func (c *Conn) end(err error) {
 			c.err = ErrClosed
 		}
 	}
+	if c.client && !c.settled {
+		close(c.greeted)
+	}
 	for _, st := range c.streams {
 		st.fail(ErrClosed)
 	}
@@ -325,6 +331,16 @@ func (c *Conn) noteGlitch(what string) error {
 	return nil
 }
 
+// AwaitSettings waits until a client knows what the server allows, until the connection ends, or for at most d.
+func (c *Conn) AwaitSettings(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-c.greeted:
+	case <-timer.C:
+	}
+}
+
 // Alive says whether a client can open streams.
 func (c *Conn) Alive() bool {
 	c.mu.Lock()
@@ -336,5 +352,5 @@ func (c *Conn) Alive() bool {
 func (c *Conn) Load() (open int, room bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.streams), c.err == nil && !c.draining && uint32(len(c.streams)) < c.most
+	return len(c.streams), c.err == nil && !c.draining && uint32(len(c.streams)) < min(c.most, c.cfg.Streams)
 }

@@ -182,6 +182,7 @@ func (c *Conn) takeSettings(f *http2.SettingsFrame) error {
 			return err
 		}
 	}
+	first := !c.settled
 	c.settled = true
 	err := f.ForeachSetting(func(s http2.Setting) error {
 		if err := s.Valid(); err != nil {
@@ -199,6 +200,9 @@ func (c *Conn) takeSettings(f *http2.SettingsFrame) error {
 		}
 		return nil
 	})
+	if first && c.client {
+		close(c.greeted)
+	}
 	c.out = appendHeader(c.ready(16), 0, http2.FrameSettings, http2.FlagSettingsAck, 0)
 	c.kick()
 	return err
