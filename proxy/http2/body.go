@@ -161,7 +161,7 @@ func (c *Conn) data(st *Stream, p []byte, end bool) {
 // finishSending notes that we have sent all. mu is held.
 func (st *Stream) finishSending() {
 	st.sendEnd = true
-	if st.c.client && st.recvEnd {
+	if st.recvEnd { // closed, RFC 9113 section 5.1, though its goroutine may not have ended
 		delete(st.c.streams, st.id)
 	}
 }

@@ -9,10 +9,11 @@ import (
 
 // Config bounds a connection. Zero fields mean their defaults.
 type Config struct {
-	// Streams is how many streams the peer may have open. Default 128.
+	// Streams is how many streams the peer may have open. As many again may be ending on our side.
+	// Default 128.
 	Streams uint32
 	// Window is how many bytes of a stream's body may wait to be taken. Default 64 KiB as a
-	// server, 256 KiB as a client. A connection's memory is bounded by Streams times Window.
+	// server, 256 KiB as a client. A connection's memory is bounded by twice Streams times Window.
 	Window uint32
 	// HeadBytes bounds a head as RFC 9113 section 6.5.2 counts it. Default 64 KiB.
 	HeadBytes int

@@ -118,7 +118,9 @@ func (c *Conn) takeRequest(st *Stream, ends bool) error {
 	c.last = st.id
 	c.activeAt = socket.Now()
 	switch {
-	case uint32(c.running) >= c.cfg.Streams:
+	case uint32(len(c.streams)) >= c.cfg.Streams, uint32(c.running) >= 2*c.cfg.Streams:
+		// A client that has its answer, or gave one up, may have opened the next before our
+		// goroutine has ended. Half of them may be behind like that.
 		c.reset(st.id, Refused)
 		return c.noteGlitch("streams beyond the limit")
 	case d.bad != "":

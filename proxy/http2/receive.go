@@ -24,7 +24,7 @@ func (st *Stream) arrive(data []byte, size uint32, ends bool) error {
 // finishReceiving notes that the peer has sent all. mu is held.
 func (st *Stream) finishReceiving() {
 	st.recvEnd = true
-	if st.c.client && st.sendEnd {
+	if st.sendEnd {
 		delete(st.c.streams, st.id)
 	}
 }

@@ -193,3 +193,50 @@ func TestFloodsEndTheirConnection(t *testing.T) {
 		})
 	}
 }
+
+// A client that has its answers may open as many streams again at once, though our goroutines are
+// still busy with the end of the first; beyond the limit and beyond twice as many goroutines it is
+// refused.
+func TestStreamsOneAfterAnother(t *testing.T) {
+	free := make(chan struct{})
+	t.Cleanup(func() { close(free) })
+	addr := serveOn(t, Config{Streams: 4}, func(st *Stream) {
+		_ = st.SendHead(AppendStatus(nil, 200), true, stall)
+		<-free
+	})
+	r := dialRaw(t, addr)
+	for _, round := range []struct {
+		first uint32
+		want  string
+	}{
+		{1, "1 ok 3 ok 5 ok 7 ok "},
+		{9, "9 ok 11 ok 13 ok 15 ok "},
+		{17, "17 REFUSED_STREAM 19 REFUSED_STREAM 21 REFUSED_STREAM 23 REFUSED_STREAM "},
+	} {
+		for i := range uint32(4) {
+			if err := r.open(round.first+2*i, get("/"), true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ends := map[uint32]string{}
+		for len(ends) < 4 {
+			f, err := r.ReadFrame()
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch f := f.(type) {
+			case *xhttp2.HeadersFrame:
+				ends[f.StreamID] = "ok"
+			case *xhttp2.RSTStreamFrame:
+				ends[f.StreamID] = f.ErrCode.String()
+			}
+		}
+		got := ""
+		for i := range uint32(4) {
+			got += fmt.Sprint(round.first+2*i, " ", ends[round.first+2*i], " ")
+		}
+		if got != round.want {
+			t.Errorf("%s, want %s", got, round.want)
+		}
+	}
+}
