@@ -99,7 +99,7 @@ func (x *exchange) openStream() error {
 		}
 		var err error
 		if x.reused = hc != nil; x.reused {
-			x.link.stream, err = hc.Open(x.block, end)
+			x.link.stream, err = hc.Open(x.block, end, x.req().Method == http1.MethodHead)
 		} else {
 			x.link.stream, err = x.openOnNew(end)
 			tries++
@@ -126,7 +126,7 @@ func (x *exchange) openOnNew(end bool) (*http2.Stream, error) {
 	}
 	hc := http2.NewClient(s, http2.Config{Idle: orDefault(x.rot.from.Timeouts.Idle, 0), Stall: x.c.p.cfg.WriteTimeout})
 	go func() { _ = hc.Run(nil) }() // its streams learn how it ended
-	st, err := hc.Open(x.block, end)
+	st, err := hc.Open(x.block, end, x.req().Method == http1.MethodHead)
 	go func() {
 		hc.AwaitSettings(settingsWait)
 		p.opened(hc, nil)

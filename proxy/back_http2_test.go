@@ -4,11 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"testing"
 
+	xhttp2 "golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
+
+	"github.com/sluice-gateway/sluice/proxy/http2"
 )
 
 // An endpoint that takes few streams on a connection gets as many connections as the calls need,
@@ -71,4 +76,68 @@ func TestMoreStreamsThanOneConnectionTakes(t *testing.T) {
 		done.Go(func() { get(i, fmt.Sprint("/", i)) })
 	}
 	done.Wait() // the clients have a time limit
+}
+
+// frameOrigin is an endpoint that answers each request with frames as a test likes.
+func frameOrigin(t testing.TB, answer func(f *xhttp2.Framer, m *xhttp2.MetaHeadersFrame)) *origin {
+	return startOrigin(t, func(_ *origin, c net.Conn) {
+		if _, err := io.ReadFull(c, make([]byte, len(xhttp2.ClientPreface))); err != nil {
+			return
+		}
+		f := xhttp2.NewFramer(c, c)
+		f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+		if f.WriteSettings() != nil {
+			return
+		}
+		for {
+			fr, err := f.ReadFrame()
+			if err != nil {
+				return
+			}
+			switch fr := fr.(type) {
+			case *xhttp2.SettingsFrame:
+				if !fr.IsAck() && f.WriteSettingsAck() != nil {
+					return
+				}
+			case *xhttp2.MetaHeadersFrame:
+				answer(f, fr)
+			}
+		}
+	})
+}
+
+// Some servers (hypercorn) end answers that have no body with an empty DATA frame, also those that
+// tell the length it would have.
+func TestAnswersWithoutBodyEndLate(t *testing.T) {
+	o := frameOrigin(t, func(f *xhttp2.Framer, m *xhttp2.MetaHeadersFrame) {
+		status := 200
+		if m.PseudoValue("method") == "GET" {
+			status = 304
+		}
+		block := http2.AppendField(http2.AppendStatus(nil, status), []byte("content-length"), []byte("100"))
+		_ = f.WriteHeaders(xhttp2.HeadersFrameParam{StreamID: m.StreamID, BlockFragment: block, EndHeaders: true})
+		_ = f.WriteData(m.StreamID, true, nil)
+	})
+	e := start(t, Config{}, Listener{}, snap([]string{o.addr}, speakH2C))
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{}}
+	t.Cleanup(client.CloseIdleConnections)
+	for range 400 {
+		for method, want := range map[string]int{"HEAD": 200, "GET": 304} {
+			req, err := http.NewRequest(method, "http://"+e.addr+"/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != want || resp.Header.Get("Content-Length") != "100" {
+				t.Fatalf("%s: %d, %v", method, resp.StatusCode, resp.Header)
+			}
+		}
+	}
+	if n := o.opened(); n > 1 {
+		t.Errorf("%d connections", n)
+	}
 }

@@ -35,6 +35,9 @@ var calls = grpc.ServiceDesc{
 		switch string(in.Value) {
 		case "fail":
 			return nil, status.Error(codes.FailedPrecondition, "as asked: 100% failed")
+		case "open":
+			_ = grpc.SetHeader(ctx, metadata.Pairs("x-early", " yes "))
+			return nil, status.Error(codes.NotFound, "as it stands: ")
 		case "wait":
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -127,6 +130,13 @@ func TestGRPC(t *testing.T) {
 		err := cc.Invoke(ctx, "/test.Calls/Unary", &message{Value: []byte("fail")}, new(message))
 		if s := status.Convert(err); s.Code() != codes.FailedPrecondition || s.Message() != "as asked: 100% failed" {
 			t.Errorf("%v", err)
+		}
+	})
+	t.Run("spaces", func(t *testing.T) { // around what the server says: a message often ends with one
+		early := metadata.MD{}
+		err := cc.Invoke(ctx, "/test.Calls/Unary", &message{Value: []byte("open")}, new(message), grpc.Header(&early))
+		if s := status.Convert(err); s.Code() != codes.NotFound || s.Message() != "as it stands:" || strings.Join(early.Get("x-early"), ",") != "yes" {
+			t.Errorf("%v, %v", err, early)
 		}
 	})
 	t.Run("streams", func(t *testing.T) {

@@ -31,7 +31,7 @@ func extendedConnect(t *testing.T, addr, protocol string) *http2.Stream {
 			t.Fatal(err)
 		}
 	}
-	st, err := c.Open(block.Bytes(), false)
+	st, err := c.Open(block.Bytes(), false, false)
 	if err != nil {
 		t.Fatal(err)
 	}

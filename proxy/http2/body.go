@@ -6,8 +6,9 @@ import (
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
-// Open begins a stream with a request's head, built by AppendRequest and AppendField.
-func (c *Conn) Open(block []byte, end bool) (*Stream, error) {
+// Open begins a stream with a request's head, built by AppendRequest and AppendField. bodiless is for
+// HEAD: the answer tells the length of a body that does not come.
+func (c *Conn) Open(block []byte, end, bodiless bool) (*Stream, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -20,6 +21,7 @@ func (c *Conn) Open(block []byte, end bool) (*Stream, error) {
 		return nil, ErrBusy
 	}
 	st := newStream(c, c.next)
+	st.bodiless = bodiless
 	c.next += 2
 	c.asks()
 	c.streams[st.id] = st

@@ -93,7 +93,7 @@ func TestClientWithTheReferenceServer(t *testing.T) {
 			body := bytes.Repeat([]byte{byte('a' + i%26)}, i*30_000)
 			method := "POST"
 			block := AppendRequest(nil, []byte(method), []byte("http"), []byte("example.com"), []byte("/x"))
-			st, err := c.Open(block, len(body) == 0)
+			st, err := c.Open(block, len(body) == 0, false)
 			if err != nil {
 				t.Error(err)
 				return
@@ -137,7 +137,7 @@ func TestResetIsTold(t *testing.T) {
 		<-r.Context().Done()
 	})
 	c := dialClient(t, addr)
-	st, err := c.Open(AppendRequest(nil, []byte("GET"), []byte("http"), []byte("a"), []byte("/abort")), true)
+	st, err := c.Open(AppendRequest(nil, []byte("GET"), []byte("http"), []byte("a"), []byte("/abort")), true, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestResetIsTold(t *testing.T) {
 	if !c.Alive() {
 		t.Errorf("the connection ended")
 	}
-	st, err = c.Open(AppendRequest(nil, []byte("GET"), []byte("http"), []byte("a"), []byte("/wait")), true)
+	st, err = c.Open(AppendRequest(nil, []byte("GET"), []byte("http"), []byte("a"), []byte("/wait")), true, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestFinishWhileTheAnswerComes(t *testing.T) {
 	})
 	c := dialClient(t, addr)
 	for i := range 500 {
-		st, err := c.Open(get("/"), true)
+		st, err := c.Open(get("/"), true, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -192,7 +192,7 @@ func TestManyGiveUpAtOnce(t *testing.T) {
 	c := dialClient(t, addr)
 	var flows, ends sync.WaitGroup
 	for range 100 {
-		st, err := c.Open(get("/"), true)
+		st, err := c.Open(get("/"), true, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +215,7 @@ func TestManyGiveUpAtOnce(t *testing.T) {
 	}
 	ends.Wait()
 	for range 20 {
-		st, err := c.Open(get("/last"), true)
+		st, err := c.Open(get("/last"), true, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,7 +232,7 @@ func TestManyLongHeads(t *testing.T) {
 	addr := goServer(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Long", long) })
 	c := dialClient(t, addr)
 	for i := range 2 * c.cfg.Glitches {
-		st, err := c.Open(get("/"), true)
+		st, err := c.Open(get("/"), true, false)
 		if err != nil {
 			t.Fatalf("request %d: %v", i, err)
 		}
@@ -251,14 +251,14 @@ func TestNumbersUsedUp(t *testing.T) {
 	c.next = 1<<31 - 1
 	c.mu.Unlock()
 	get := AppendRequest(nil, []byte("GET"), []byte("http"), []byte("a"), []byte("/"))
-	st, err := c.Open(get, true)
+	st, err := c.Open(get, true, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := answer(st); err != nil {
 		t.Error(err)
 	}
-	if _, err := c.Open(get, true); !errors.Is(err, ErrClosed) || c.Alive() {
+	if _, err := c.Open(get, true, false); !errors.Is(err, ErrClosed) || c.Alive() {
 		t.Errorf("one more: %v, alive %v", err, c.Alive())
 	}
 	st.Finish()

@@ -3,6 +3,7 @@ package http2
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"strings"
 
 	"golang.org/x/net/http2/hpack"
 )
@@ -64,6 +65,9 @@ func (d *decoding) field(f hpack.HeaderField) {
 	}
 	if d.big || d.bad != "" {
 		return
+	}
+	if d.conn.client { // servers send it (a status of gRPC ends with ": ", net/http takes any value), and it means nothing
+		f.Value = strings.Trim(f.Value, " \t")
 	}
 	switch {
 	case !validValue(f.Value):

@@ -161,6 +161,9 @@ func (c *Conn) takeAnswer(id uint32, ends bool) error {
 	c.scratch = modest(d.text)
 	if !interim {
 		st.headed, st.length, st.Ended = true, d.length, ends
+		if st.bodiless || d.status == "304" {
+			st.length = 0 // an empty DATA frame may still end it
+		}
 	}
 	if ends {
 		st.finishReceiving()

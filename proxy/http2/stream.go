@@ -33,6 +33,7 @@ type Stream struct {
 	window   int64  // bytes that may be sent
 	sendEnd  bool
 	sends    socket.Meter
+	bodiless bool // the answer has no body, whatever length it tells
 	noMore   bool // the peer wants no more of what we send, without harm
 	err      error
 	code     Code
