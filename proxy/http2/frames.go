@@ -2,8 +2,11 @@ package http2
 
 import (
 	"slices"
+	"time"
 
 	"golang.org/x/net/http2"
+
+	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
 // take acts on a frame that the Framer has found well formed.
@@ -82,7 +85,7 @@ func (c *Conn) misplaced(id uint32, st *Stream, size int) error {
 		return http2.StreamError{StreamID: id, Code: streamClosed}
 	case c.isIdle(id):
 		return faultf(Protocol, "a frame for a stream that is not open")
-	case c.client:
+	case c.client, id > c.last: // opened after the last GOAWAY
 		return nil
 	case !slices.Contains(c.resets, id):
 		return faultf(streamClosed, "a frame for a stream that has ended")
@@ -92,12 +95,12 @@ func (c *Conn) misplaced(id uint32, st *Stream, size int) error {
 	return c.noteGlitch("frames for streams that were reset")
 }
 
-// isIdle says whether a stream has never been opened. mu is held.
+// isIdle says whether a stream has never been opened. What crosses the last GOAWAY may have been. mu is held.
 func (c *Conn) isIdle(id uint32) bool {
 	if c.client {
 		return id%2 == 0 || id >= c.next
 	}
-	return id%2 == 0 || id > c.last
+	return id%2 == 0 || id > c.last && !c.finalStep
 }
 
 func (c *Conn) takeWindow(f *http2.WindowUpdateFrame) error {
@@ -151,11 +154,15 @@ func (c *Conn) takeReset(f *http2.RSTStreamFrame) error {
 		return nil
 	}
 	st.fail(err)
-	if c.client {
+	if c.client || socket.Now()-st.begunAt >= given {
 		return nil
 	}
 	return c.noteGlitch("resets")
 }
+
+// given is after what time giving up a stream is no sign of a flood: deadlines pass when an endpoint
+// is slow. As many as may be open can be given up so, no faster than that.
+const given = int64(time.Second)
 
 func (c *Conn) takePing(f *http2.PingFrame) error {
 	if f.IsAck() {

@@ -117,6 +117,7 @@ func (c *Conn) takeRequest(st *Stream, ends bool) error {
 	}
 	c.last = st.id
 	c.activeAt = socket.Now()
+	st.begunAt = c.activeAt
 	switch {
 	case uint32(len(c.streams)) >= c.cfg.Streams, uint32(c.running) >= 2*c.cfg.Streams:
 		// A client that has its answer, or gave one up, may have opened the next before our

@@ -38,6 +38,7 @@ func (c *Conn) idle() bool {
 		c.drain()
 		return false
 	}
+	c.draining = true // a client opens no stream any more, which would be lost
 	c.out = appendGoAway(c.ready(32), c.last, NoError)
 	c.kick()
 	return true

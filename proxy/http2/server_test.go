@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	xhttp2 "golang.org/x/net/http2"
+
+	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
 func TestServerWithTheReferenceClient(t *testing.T) {
@@ -238,5 +242,74 @@ func TestStreamsOneAfterAnother(t *testing.T) {
 		if got != round.want {
 			t.Errorf("%s, want %s", got, round.want)
 		}
+	}
+}
+
+// Streams that are given up after a second are no flood, however many: an endpoint is slow, and
+// deadlines pass.
+func TestManyDeadlinesPass(t *testing.T) {
+	r := dialRaw(t, serveOn(t, Config{Glitches: 50}, func(st *Stream) { _ = st.Wait(socket.Now() + stall) }))
+	const streams = 100
+	for i := range uint32(streams) {
+		if err := r.open(2*i+1, get("/"), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(time.Duration(given) + 50*time.Millisecond)
+	for i := range uint32(streams) {
+		if err := r.WriteRSTStream(2*i+1, xhttp2.ErrCodeCancel); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := r.mark(); code != 0xff {
+		t.Errorf("the connection ended with %v", code)
+	}
+}
+
+// A request that crosses the last GOAWAY is not served, and does no harm to those that are, whatever
+// follows its head.
+func TestRequestAcrossLastGoAway(t *testing.T) {
+	ours, theirs := net.Pipe()
+	_ = theirs.SetDeadline(time.Now().Add(patience))
+	answer := make(chan struct{})
+	c := NewServer(socket.New(ours), Config{}, func(st *Stream) {
+		<-answer
+		_ = st.SendHead(AppendStatus(nil, 200), true, stall)
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(nil) }()
+	r := &raw{theirs, xhttp2.NewFramer(theirs, theirs), t}
+	go func() {
+		_, _ = io.WriteString(theirs, xhttp2.ClientPreface)
+		_ = r.WriteSettings()
+		_ = r.open(1, get("/"), true)
+		c.Drain()
+	}()
+	answered := false
+	for {
+		f, err := r.ReadFrame()
+		if err != nil {
+			break
+		}
+		switch f := f.(type) {
+		case *xhttp2.GoAwayFrame:
+			if f.ErrCode != xhttp2.ErrCodeNo {
+				t.Errorf("the connection ended with %v", f.ErrCode)
+			}
+			if f.LastStreamID == 1 && f.ErrCode == xhttp2.ErrCodeNo {
+				go func() {
+					_ = r.open(3, get("/"), false)
+					_ = r.WriteData(3, false, []byte("body"))
+					_ = r.WriteWindowUpdate(3, 1000)
+					_ = r.WriteData(3, true, nil)
+					close(answer)
+				}()
+			}
+		case *xhttp2.HeadersFrame:
+			answered = f.StreamID == 1
+		}
+	}
+	if err := <-ended; err != nil || !answered {
+		t.Errorf("answered %v, %v", answered, err)
 	}
 }

@@ -33,8 +33,9 @@ type Stream struct {
 	window   int64  // bytes that may be sent
 	sendEnd  bool
 	sends    socket.Meter
-	bodiless bool // the answer has no body, whatever length it tells
-	noMore   bool // the peer wants no more of what we send, without harm
+	begunAt  int64 // of a server's
+	bodiless bool  // the answer has no body, whatever length it tells
+	noMore   bool  // the peer wants no more of what we send, without harm
 	err      error
 	code     Code
 	stopped  bool // by Interrupt
