@@ -2,16 +2,20 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	xhttp2 "golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/sluice-gateway/sluice/proxy/http2"
 )
@@ -139,5 +143,34 @@ func TestAnswersWithoutBodyEndLate(t *testing.T) {
 	}
 	if n := o.opened(); n > 1 {
 		t.Errorf("%d connections", n)
+	}
+}
+
+// A call that the endpoint refused (its GOAWAY was on the way) is made again: by Sluice when all of it
+// is at hand, else by the client, who is told that nothing was done.
+func TestRefusedCall(t *testing.T) {
+	var asked atomic.Int32
+	o := frameOrigin(t, func(f *xhttp2.Framer, m *xhttp2.MetaHeadersFrame) {
+		if asked.Add(1) == 1 {
+			time.Sleep(50 * time.Millisecond) // until the message has been sent on
+			_ = f.WriteRSTStream(m.StreamID, xhttp2.ErrCodeRefusedStream)
+			return
+		}
+		block := http2.AppendField(http2.AppendStatus(nil, 200), []byte("content-type"), []byte("application/grpc"))
+		block = http2.AppendField(block, []byte("grpc-status"), []byte("0"))
+		_ = f.WriteHeaders(xhttp2.HeadersFrameParam{StreamID: m.StreamID, BlockFragment: block, EndHeaders: true, EndStream: true})
+	})
+	e := start(t, Config{}, Listener{}, snap([]string{o.addr}, speakH2C))
+	cc, err := grpc.NewClient("passthrough:///"+e.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cc.Close() })
+	s := both(t, cc)
+	if err := s.SendMsg(&message{Value: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RecvMsg(new(message)); !errors.Is(err, io.EOF) || asked.Load() != 2 {
+		t.Errorf("%v after %d requests", err, asked.Load())
 	}
 }

@@ -219,6 +219,10 @@ func appendLines(dst, lines []byte) []byte {
 
 func (f *streamFront) refuse(x *exchange, e *http1.Error) bool {
 	defer func() { x.account(socket.Now()) }()
+	if e == errRefused && x.call { // with its body under way: clients of gRPC make such a call again, RFC 9113 section 8.7
+		f.st.Reset(http2.Refused)
+		return false
+	}
 	if !x.headless && x.fixed(e) == nil && isGRPC(&f.req, f.head()) {
 		f.out.block = f.appendStatus(x, e)
 		return f.st.SendHead(f.out.block, true, f.out.stall) == nil
