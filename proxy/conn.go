@@ -39,7 +39,8 @@ type conn struct {
 	x       *exchange                  // under way
 	h2      atomic.Pointer[http2.Conn] // once the connection speaks HTTP/2
 
-	lingers bool // see linger
+	bound   *bound // nil: no endpoint knows the client
+	lingers bool   // see linger
 }
 
 // inbound is the memory for a request's head and what follows it. Idle connections have
@@ -133,6 +134,7 @@ func (c *conn) close(panicked any) {
 		c.readRest()
 	}
 	_ = c.s.Close() // the peer may be gone already
+	c.unbind()
 	switch {
 	case crashed:
 		// Nobody knows who still points into the buffers, so they go to nobody else.

@@ -53,6 +53,9 @@ func (x *exchange) connect() (*socket.Conn, error) {
 // takeKept takes a kept connection, if there is one that was made as they are made now: an
 // upstream's TLS settings may have changed since.
 func (x *exchange) takeKept() bool {
+	if x.c.bound != nil && x.takeBound() {
+		return true
+	}
 	prompt := x.prompt && !x.late && x.whole && x.req().Framing == http1.NoBody && x.req().Method.Idempotent()
 	for {
 		uc, ok := x.ep.pool.Get(x.tryAt(), x.rot.idle, prompt, &x.turn)

@@ -135,12 +135,20 @@ func (x *exchange) uploadFault(err error) bool {
 // part gives the link back, to be used again if it can be.
 func (x *exchange) part(usable bool, now int64) {
 	usable = x.front.unwatch() && usable
-	if usable && x.link.conn != nil && x.rot.proxyProtocol == 0 {
+	personal := x.personal || x.req().Personal
+	switch {
+	case !usable || x.link.conn == nil || x.rot.proxyProtocol != 0:
+		x.link.close()
+		return
+	case !personal:
 		x.ep.pool.Put(x.link.conn, now)
-		x.link = link{}
+	case x.front == front(x.c):
+		x.c.bind(x.ep, x.link.conn)
+	default:
+		x.link.close()
 		return
 	}
-	x.link.close()
+	x.link = link{}
 }
 
 // bodyFailure names the endpoint's fault within a body.

@@ -38,6 +38,7 @@ type exchange struct {
 	probing             bool  // ep was not reached lately
 	link                link
 	reused              bool // link was used before
+	personal            bool // and is the client's own, see bound
 	held                bool // counted among ep's requests in flight
 	body                source
 	fromClient          reader // body, over HTTP/1.1

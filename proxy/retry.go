@@ -59,7 +59,10 @@ func (x *exchange) try() error {
 func (x *exchange) choose() bool {
 	x.late = x.queued > 0
 	x.firstAt = x.tryAt()
-	e := x.rot.pick(x.firstAt, x.tried, x.key)
+	e := x.boundTo()
+	if e == nil {
+		e = x.rot.pick(x.firstAt, x.tried, x.key)
+	}
 	if e == nil {
 		return false
 	}

@@ -30,6 +30,7 @@ const (
 	KeyXOriginalURL
 	KeyXRewriteURL
 	KeyDate
+	KeyAuthorization
 	// KeyLookalike is a name with "_" that a CGI-style origin reads as one of the above.
 	KeyLookalike
 )
@@ -77,6 +78,8 @@ func keyOf(name []byte, underscore bool) Key {
 
 func longKey(name []byte) Key {
 	switch name[0] | 0x20 {
+	case 'a':
+		return pick(name, "authorization", KeyAuthorization)
 	case 'c':
 		return pick(name, "content-length", KeyContentLength)
 	case 't':

@@ -35,6 +35,9 @@ type Request struct {
 	WebSocket bool
 	// Trailers: the client said that it takes trailers (TE: trailers).
 	Trailers bool
+	// Personal: the client signs on by NTLM or Negotiate, for the connection and not for this
+	// request alone.
+	Personal bool
 	// Size is the number of bytes of the head once Parse is done.
 	Size int
 
@@ -179,6 +182,8 @@ func (r *Request) finish(b []byte) *Error {
 			if err := r.expect(b, fl); err != nil {
 				return err
 			}
+		case KeyAuthorization:
+			r.Personal = r.Personal || signsOn(fl.Value.Of(b))
 		case KeyTE:
 			r.Trailers = r.Trailers || hasToken(fl.Value.Of(b), "trailers")
 		}
@@ -218,6 +223,14 @@ func (r *Request) expect(b []byte, e *Field) *Error {
 }
 
 var continueText = []byte("100-continue")
+
+// signsOn says whether credentials are of a scheme that servers keep with the connection (RFC 4559).
+func signsOn(credentials []byte) bool {
+	scheme, _, _ := bytes.Cut(credentials, space)
+	return fold(scheme, "ntlm") || fold(scheme, "negotiate")
+}
+
+var space = []byte{' '}
 
 // hasToken says whether the comma-separated list holds the token.
 func hasToken(list []byte, token string) bool {

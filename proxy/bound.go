@@ -1,0 +1,58 @@
+package proxy
+
+import (
+	"slices"
+
+	"github.com/sluice-gateway/sluice/proxy/socket"
+)
+
+// bound is the way to an endpoint that knows who is behind it: a client has signed on there by NTLM
+// or Negotiate, which holds for all that comes over the same connection. So it serves that client's
+// connection alone, and goes with it. Over HTTP/2, where clients do not do so, it serves one request.
+type bound struct {
+	ep   *endpoint
+	conn *socket.Conn
+}
+
+// bind keeps the link for the client's next request.
+func (c *conn) bind(ep *endpoint, s *socket.Conn) {
+	c.unbind()
+	c.bound = &bound{ep, s}
+}
+
+// unbind closes what was kept.
+func (c *conn) unbind() {
+	if c.bound != nil {
+		_ = c.bound.conn.Close() // its failure has no one to tell
+		c.bound = nil
+	}
+}
+
+// takeBound takes the way to x.ep that is the client's own, if there is one that can be used.
+func (x *exchange) takeBound() bool {
+	b := x.c.bound
+	if b == nil || b.ep != x.ep {
+		return false
+	}
+	x.c.bound = nil
+	if !b.conn.Alive() || !x.rot.tls.secured(b.conn, b.ep) {
+		_ = b.conn.Close()
+		return false
+	}
+	x.link.conn, x.reused, x.personal, x.reason = b.conn, true, true, ""
+	return true
+}
+
+// boundTo is the endpoint that knows the client, as long as it is in rotation; else nil.
+func (x *exchange) boundTo() *endpoint {
+	b := x.c.bound
+	if b == nil {
+		return nil
+	}
+	for i := range x.rot.groups {
+		if slices.Contains(x.rot.groups[i].endpoints, b.ep) {
+			return b.ep
+		}
+	}
+	return nil
+}
