@@ -236,8 +236,8 @@ type PassiveCheck struct {
 type Timeouts struct {
 	// Connect bounds opening a connection. Default 2s.
 	Connect Duration `json:"connect,omitempty"`
-	// Response bounds the wait for the head of the answer, and each silence in its body.
-	// Default 60s.
+	// Response bounds the wait for the head of the answer, an interim one (102) among them, and each
+	// silence in its body. Default 60s.
 	Response Duration `json:"response,omitempty"`
 	// Idle is how long a kept-alive connection may wait for its next request. Default 30s:
 	// below the idle timeouts of common servers, so that they do not close it first.

@@ -61,7 +61,8 @@ func (x *exchange) acceptable() *http1.Error {
 	case x.resp.Status == 101 && x.front.tunnelWanted() && !x.keyAnswered():
 		return errWrongKey
 	case x.resp.Interim():
-		if x.interims++; x.interims > maxInterims {
+		x.interimAt = socket.Now()
+		if x.interims++; int64(x.interims) > maxInterims+(x.interimAt-x.sentAt)/1e9 {
 			return errInterims
 		}
 	}
@@ -76,7 +77,7 @@ func (x *exchange) readUp() error {
 			x.up.n += n
 			return nil
 		}
-		if err = x.waitOn(err, x.sentAt); errors.Is(err, errSlowUpstream) {
+		if err = x.waitOn(err, max(x.sentAt, x.interimAt)); errors.Is(err, errSlowUpstream) {
 			// Time may have passed while this process was stopped, and the answer be there.
 			var late error
 			if n, late = x.link.readHead(x.up.free(), socket.Now()+lastLook); late == nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
-// maxInterims bounds the 1xx answers to one request.
+// maxInterims bounds the 1xx answers to one request, and one more for each second: an endpoint may say
+// for hours that it is still at work (102).
 const maxInterims = 16
 
 // interim passes a 1xx answer on. 100 is Sluice's own to give.

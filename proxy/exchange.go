@@ -71,6 +71,7 @@ type exchange struct {
 	toClient     writer
 	again        bool // the client's connection can take another request
 	interims     int
+	interimAt    int64 // when the last of them came; 0: there was none
 	tunnelled    int64 // bytes
 
 	startedAt, sentAt, headAt int64
