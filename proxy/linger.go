@@ -7,17 +7,23 @@ import "github.com/sluice-gateway/sluice/proxy/socket"
 // answer away that is on its way (RFC 9112 section 9.6).
 func (c *conn) linger() { c.lingers = true }
 
+// lingering is how fast the rest has to come: a client that sends a large body and looks for an answer
+// only then, as most do that are no browsers, is given longer than one that just stays.
+var lingering = socket.Pace{Rate: 16 << 10, Grace: 2e9}
+
 // readRest reads what the client is still sending, for a while. The exchange is over and
 // the memory for heads is given back, so that many clients that never close cost little.
 func (c *conn) readRest() {
-	const most, patience = 4 << 20, int64(2e9)
+	const longest = int64(30e9)
 	if c.in != nil {
 		c.putInbound()
 	}
 	if c.s.CloseWrite() != nil {
 		return
 	}
-	c.s.SetReadDeadline(socket.Now() + patience)
+	c.s.PaceReads(&lingering)
+	end := socket.Now() + longest
+	c.s.SetReadDeadline(end)
 	var b []byte
 	giveUp := func() {
 		if b != nil {
@@ -32,11 +38,9 @@ func (c *conn) readRest() {
 		}
 		return b
 	}
-	for got := 0; got < most; {
-		n, err := c.s.ReadInto(borrow, giveUp)
-		if err != nil || c.killed.Load() {
+	for socket.Now() < end {
+		if _, err := c.s.ReadInto(borrow, giveUp); err != nil || c.killed.Load() {
 			return
 		}
-		got += n
 	}
 }
