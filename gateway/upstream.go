@@ -240,7 +240,8 @@ type Timeouts struct {
 	// silence in its body. Default 60s.
 	Response Duration `json:"response,omitempty"`
 	// Idle is how long a kept-alive connection may wait for its next request. Default 30s:
-	// below the idle timeouts of common servers, so that they do not close it first.
+	// below the idle timeouts of common servers, so that they do not close it first. An endpoint
+	// that says how long it keeps a connection (Keep-Alive: timeout=5, as Node does) is believed.
 	Idle Duration `json:"idle,omitempty"`
 }
 

@@ -142,7 +142,7 @@ func (x *exchange) part(usable bool, now int64) {
 		x.link.close()
 		return
 	case !personal:
-		x.ep.pool.Put(x.link.conn, now)
+		x.ep.pool.Put(x.link.conn, now, keptFor(x.resp.Keeps))
 	case x.front == front(x.c):
 		x.c.bind(x.ep, x.link.conn)
 	default:
@@ -151,6 +151,10 @@ func (x *exchange) part(usable bool, now int64) {
 	}
 	x.link = link{}
 }
+
+// keptFor is how long a connection may wait that its endpoint keeps for some seconds (0: it does not
+// say): a little less, since a request that crosses the close would be lost, if it is a POST for good.
+func keptFor(seconds int64) int64 { return seconds*1e9 - min(seconds*5e8, 1e9) }
 
 // bodyFailure names the endpoint's fault within a body.
 func bodyFailure(err error) gateway.Failure {

@@ -1,5 +1,7 @@
 package http1
 
+import "bytes"
+
 // Response is the head of a response as spans of the buffer it was parsed from. The zero
 // value is ready; call Reset before the next head.
 type Response struct {
@@ -14,6 +16,9 @@ type Response struct {
 	Length int64
 	// WebSocket: the response says that it switches to WebSocket.
 	WebSocket bool
+	// Keeps is for how many seconds the origin keeps the connection when it is idle, as it says
+	// (Keep-Alive: timeout=5); 0: it does not.
+	Keeps int64
 	// HasDate: the origin gave a Date.
 	HasDate bool
 	// Size is the number of bytes of the head once Parse is done.
@@ -126,6 +131,8 @@ func (r *Response) finish(b []byte, method Method) *Error {
 		case KeyUpgrade:
 			upgrades++
 			r.WebSocket = upgrades == 1 && fold(fl.Value.Of(b), "websocket")
+		case KeyKeepAlive:
+			r.Keeps = timeout(fl.Value.Of(b))
 		case KeyDate:
 			r.HasDate = true
 		}
@@ -136,6 +143,22 @@ func (r *Response) finish(b []byte, method Method) *Error {
 	r.WebSocket = r.WebSocket && r.Options.Upgrade && r.Status == 101
 	return r.frame(f, method)
 }
+
+// timeout is the parameter of that name of a Keep-Alive field (RFC 2068 section 19.7.1.1), 0 where it
+// says nothing that can be used.
+func timeout(list []byte) int64 {
+	for more := true; more; {
+		var item []byte
+		item, list, more = bytes.Cut(list, comma)
+		name, value, _ := bytes.Cut(bytes.Trim(item, " \t"), equals)
+		if n, ok := decimal(value); ok && n < 1<<31 && fold(name, "timeout") {
+			return n
+		}
+	}
+	return 0
+}
+
+var equals = []byte{'='}
 
 // frame applies RFC 9112 section 6.3.
 func (r *Response) frame(f frame, method Method) *Error {

@@ -95,3 +95,15 @@ func BenchmarkResponse(b *testing.B) {
 		}
 	}
 }
+
+func TestKeeps(t *testing.T) {
+	for value, want := range map[string]int64{
+		"timeout=5": 5, "timeout=5, max=100": 5, "max=100,Timeout=72": 72, "": 0, "timeout": 0, "timeout=": 0, "timeout=-1": 0,
+		"timeout=x": 0, "timeouts=5": 0, "timeout=99999999999": 0, "max=5": 0,
+	} {
+		var r Response
+		if done, err := r.Parse([]byte("HTTP/1.1 200 OK\r\nKeep-Alive: "+value+"\r\n\r\n"), MethodGet); !done || err != nil || r.Keeps != want {
+			t.Errorf("%q: %d, %v; want %d", value, r.Keeps, err, want)
+		}
+	}
+}

@@ -30,7 +30,14 @@ type Pool[C Conn] struct {
 type entry[C Conn] struct {
 	conn C
 	at   int64
+	idle int64 // how long it may wait, by its peer's word; 0: there is none
 	seen int64 // when it was looked at; 0: not since it came back
+}
+
+// old says whether it has waited too long.
+func (e *entry[C]) old(now, idle int64) bool {
+	waited := now - e.at
+	return waited >= idle || e.idle > 0 && waited >= e.idle
 }
 
 // MostAtOnce is how many connections are looked at together at the most.
@@ -70,7 +77,7 @@ func (p *Pool[C]) Get(now, idle int64, prompt bool, k Knower[C]) (c C, ok bool) 
 		p.idle[n-1] = entry[C]{}
 		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
-		if now-e.at < idle && (quiet || e.conn.Alive()) {
+		if !e.old(now, idle) && (quiet || e.conn.Alive()) {
 			return e.conn, true
 		}
 		_ = e.conn.Close() // its failure has no one to tell
@@ -110,15 +117,16 @@ func (p *Pool[C]) lookAhead(now int64) bool {
 	return p.quiet[k-1]
 }
 
-// Put gives a connection back. It is closed when the pool is full or closed.
-func (p *Pool[C]) Put(c C, now int64) {
+// Put gives a connection back. It is closed when the pool is full or closed. idle is how long it may
+// wait at the most, besides what is said to Get; 0: nothing is known of that.
+func (p *Pool[C]) Put(c C, now, idle int64) {
 	p.mu.Lock()
 	if p.closed || len(p.idle) >= p.max {
 		p.mu.Unlock()
 		_ = c.Close()
 		return
 	}
-	p.idle = append(p.idle, entry[C]{conn: c, at: now})
+	p.idle = append(p.idle, entry[C]{conn: c, at: now, idle: idle})
 	p.mu.Unlock()
 }
 
@@ -129,7 +137,7 @@ func (p *Pool[C]) Sweep(now, idle int64) {
 	p.mu.Lock()
 	kept := p.idle[:0]
 	for _, e := range p.idle {
-		if waited := now - e.at; waited >= idle || !e.conn.Alive() {
+		if e.old(now, idle) || !e.conn.Alive() {
 			drop = append(drop, e.conn)
 			continue
 		}

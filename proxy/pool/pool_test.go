@@ -28,9 +28,9 @@ const ms = int64(1e6)
 func TestLastInFirstOut(t *testing.T) {
 	p := New[*fake](2, nil)
 	a, b, c := &fake{}, &fake{}, &fake{}
-	p.Put(a, 1*ms)
-	p.Put(b, 2*ms)
-	p.Put(c, 3*ms)
+	p.Put(a, 1*ms, 0)
+	p.Put(b, 2*ms, 0)
+	p.Put(c, 3*ms, 0)
 	if !c.closed || p.Idle() != 2 {
 		t.Errorf("a full pool keeps %d, closed the third: %v", p.Idle(), c.closed)
 	}
@@ -48,9 +48,9 @@ func TestLastInFirstOut(t *testing.T) {
 func TestDeadAndOldAreNotGiven(t *testing.T) {
 	p := New[*fake](10, nil)
 	good, dead, old := &fake{}, &fake{dead: true}, &fake{}
-	p.Put(old, 0)
-	p.Put(good, 90*ms)
-	p.Put(dead, 95*ms)
+	p.Put(old, 0, 0)
+	p.Put(good, 90*ms, 0)
+	p.Put(dead, 95*ms, 0)
 	if got, ok := p.Get(100*ms, 50*ms, false, nobody{}); !ok || got != good || !dead.closed {
 		t.Errorf("got %v, %v; the dead one is closed: %v", got, ok, dead.closed)
 	}
@@ -62,9 +62,9 @@ func TestDeadAndOldAreNotGiven(t *testing.T) {
 func TestSweep(t *testing.T) {
 	p := New[*fake](10, nil)
 	old, dead, good := &fake{}, &fake{dead: true}, &fake{}
-	p.Put(old, 0)
-	p.Put(dead, 60*ms)
-	p.Put(good, 60*ms)
+	p.Put(old, 0, 0)
+	p.Put(dead, 60*ms, 0)
+	p.Put(good, 60*ms, 0)
 	p.Sweep(100*ms, 50*ms)
 	if !old.closed || !dead.closed || good.closed || p.Idle() != 1 {
 		t.Errorf("old closed %v, dead closed %v, good closed %v, %d left", old.closed, dead.closed, good.closed, p.Idle())
@@ -74,9 +74,9 @@ func TestSweep(t *testing.T) {
 func TestClosedPoolClosesWhatComesBack(t *testing.T) {
 	p := New[*fake](10, nil)
 	in, out := &fake{}, &fake{}
-	p.Put(in, 0)
+	p.Put(in, 0, 0)
 	p.Close()
-	p.Put(out, 0)
+	p.Put(out, 0, 0)
 	if !in.closed || !out.closed || p.Idle() != 0 {
 		t.Errorf("closed %v, %v, %d left", in.closed, out.closed, p.Idle())
 	}
@@ -96,7 +96,7 @@ func TestLooksAtSeveral(t *testing.T) {
 	})
 	for range 40 {
 		conns = append(conns, &fake{})
-		p.Put(conns[len(conns)-1], 1)
+		p.Put(conns[len(conns)-1], 1, 0)
 	}
 	now := 1000 * us
 	next := 39
@@ -152,7 +152,7 @@ func TestLooksAllocateNothing(t *testing.T) {
 	now := int64(0)
 	if n := testing.AllocsPerRun(100, func() {
 		for i := range fakes {
-			p.Put(&fakes[i], now)
+			p.Put(&fakes[i], now, 0)
 		}
 		for range fakes {
 			now += 1000
@@ -171,19 +171,19 @@ func TestSure(t *testing.T) {
 	looks := 0
 	p := New(10, func([]*fake, []bool) { looks++ })
 	sure, dead := &fake{sure: true}, &fake{dead: true}
-	p.Put(dead, 1*ms)
-	p.Put(sure, 1*ms)
+	p.Put(dead, 1*ms, 0)
+	p.Put(sure, 1*ms, 0)
 	if got, ok := p.Get(2*ms, 100*ms, true, everybody{}); !ok || got != sure || sure.looked+looks != 0 {
 		t.Errorf("got %v, %v; looked at it %d times", got, ok, sure.looked+looks)
 	}
-	p.Put(sure, 3*ms)
+	p.Put(sure, 3*ms, 0)
 	if got, ok := p.Get(4*ms, 100*ms, false, everybody{}); !ok || got != sure || sure.looked != 1 {
 		t.Errorf("got %v, %v; looked at it %d times", got, ok, sure.looked)
 	}
 	if _, ok := p.Get(4*ms, 100*ms, true, everybody{}); ok || !dead.closed {
 		t.Error("a dead connection was given, or left open")
 	}
-	p.Put(sure, 4*ms)
+	p.Put(sure, 4*ms, 0)
 	if _, ok := p.Get(200*ms, 100*ms, true, everybody{}); ok || !sure.closed {
 		t.Error("an old connection was given, or left open")
 	}
