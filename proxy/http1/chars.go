@@ -33,7 +33,9 @@ var class = func() (t [256]uint8) {
 	// RFC 3986 allows less, but browsers send [ ] { } | ^ ` as they are and no server
 	// reads a delimiter in them. Backslash, quotes, < > and # stay out.
 	set("-._~!$&'()*+,;=:@/%[]{}|^`", isPath|isQuery)
-	set("?\\", isQuery)
+	// In a query scripts send quotes, too: curl, which encodes nothing, and what is documented for
+	// Prometheus (?match[]=up{job="x"}).
+	set("?\\\"", isQuery)
 	set("-._", isHost)
 	set("_", isUnderscore)
 	return t

@@ -42,6 +42,7 @@ func TestRequestAccepted(t *testing.T) {
 		"no space":           {"GET / HTTP/1.1\nHost:x\nA:b\n\n", want{"/", "", "x", NoBody, 0, true}},
 		"8-bit value":        {"GET / HTTP/1.1\nHost: x\nA: caf\xc3\xa9\n\n", want{"/", "", "x", NoBody, 0, true}},
 		"browser's query":    {"GET /a|b?x=[1]{2}^`\\100% HTTP/1.1\nHost: x\n\n", want{"/a|b", "?x=[1]{2}^`\\100%", "x", NoBody, 0, true}},
+		"script's query":     {"GET /a?match[]=up{job=\"x\"} HTTP/1.1\nHost: x\n\n", want{"/a", "?match[]=up{job=\"x\"}", "x", NoBody, 0, true}},
 		"empty list element": {"GET / HTTP/1.1\nHost: x\nConnection: , keep-alive,\n\n", want{"/", "", "x", NoBody, 0, true}},
 		"lookalike length":   {"GET / HTTP/1.1\nHost: x\nContent_Length: 5\n\n", want{"/", "", "x", NoBody, 0, true}},
 	} {
@@ -134,6 +135,7 @@ func TestRequestRefused(t *testing.T) {
 		"target backslash":       {crlf("GET /a\\b HTTP/1.1\nHost: x\n\n"), ErrTarget},
 		"target bad percent":     {crlf("GET /a%zz HTTP/1.1\nHost: x\n\n"), ErrTarget},
 		"target cut percent":     {crlf("GET /a%2 HTTP/1.1\nHost: x\n\n"), ErrTarget},
+		"query with angle":       {crlf("GET /?<a> HTTP/1.1\nHost: x\n\n"), ErrTarget},
 		"query with control":     {crlf("GET /?a\x01 HTTP/1.1\nHost: x\n\n"), ErrTarget},
 		"asterisk":               {crlf("GET * HTTP/1.1\nHost: x\n\n"), ErrAsterisk},
 		"CONNECT":                {crlf("CONNECT a:443 HTTP/1.1\nHost: a:443\n\n"), ErrMethodRefused},
