@@ -35,6 +35,7 @@ type conn struct {
 	endedAt int64                      // when the last request ended, over HTTP/1.1
 	began   bool                       // a request has been served
 	served  atomic.Bool                // the same, for others
+	blank   bool                       // an empty line has come behind it
 	since   int64                      // when the connection was opened
 	x       *exchange                  // under way
 	h2      atomic.Pointer[http2.Conn] // once the connection speaks HTTP/2
@@ -251,6 +252,7 @@ func (c *conn) exchange() bool {
 
 // begin makes the exchange for the request whose head has been parsed.
 func (c *conn) begin() *exchange {
+	c.blank = false
 	x := c.in.spare
 	if c.in.spare = nil; x == nil {
 		x = exchanges.Get().(*exchange)

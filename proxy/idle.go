@@ -23,7 +23,7 @@ const (
 func (c *conn) await() next {
 	c.readyAt = socket.Now()
 	c.s.PaceReads(nil)
-	if c.in != nil && c.in.buf.n > 0 { // pipelined
+	if c.in != nil && c.in.buf.n > 0 && !c.passOver() { // pipelined
 		return come
 	}
 	left := c.began && (c.s.Attached() || c.p.conns.attach(c)) // before rest, which asks
@@ -54,6 +54,16 @@ func (c *conn) await() next {
 		}
 	}
 	return over
+}
+
+// passOver drops an empty line, once behind a request: some clients end a body with it, and say nothing
+// more for a while (RFC 9112 section 2.2).
+func (c *conn) passOver() bool {
+	if !c.began || c.blank || string(c.in.buf.filled()) != "\r\n" {
+		return false
+	}
+	c.blank, c.in.buf.n = true, 0
+	return true
 }
 
 // rest makes the connection idle.
