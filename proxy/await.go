@@ -113,7 +113,7 @@ func (x *exchange) waitOn(err error, since int64) error {
 		if fault := x.upload.fault(); fault != nil {
 			return fault
 		}
-		since = max(since, x.upload.progress.Load())
+		since = max(since, x.upload.heard(&x.link))
 	}
 	switch {
 	case errors.Is(err, socket.ErrUnsent):

@@ -210,6 +210,6 @@ func (c *conn) tunnel(x *exchange) error {
 	}
 	c.s.SetReadDeadline(0)
 	c.s.PaceReads(nil)
-	c.s.PaceWrites(nil)
+	c.s.PaceWrites(&c.p.takes)
 	return x.relayBoth(&socketEnd{c.s, c.p.times.write})
 }

@@ -96,6 +96,7 @@ type Proxy struct {
 	times timeouts
 	body  socket.Pace // of request bodies
 	send  socket.Pace // of answers
+	takes socket.Pace // of uploads and tunnels: any, as long as the peer takes something
 	live  atomic.Pointer[table]
 	// unmatched counts requests that no route took.
 	unmatched *stats
@@ -145,6 +146,10 @@ func New(cfg Config) *Proxy {
 	grace := int64(cmp.Or(cfg.RateGrace, 10*time.Second))
 	p.body = socket.Pace{Rate: max(0, cmp.Or(cfg.MinBodyRate, defaultRate)), Grace: grace}
 	p.send = socket.Pace{Rate: max(0, cmp.Or(cfg.MinSendRate, defaultRate)), Grace: grace, Stall: p.times.write}
+	p.takes = socket.Pace{Rate: 1, Grace: forever, Stall: p.times.write}
+	if p.send.Rate == 0 {
+		p.send = p.takes
+	}
 	p.conns.init()
 	p.streams = newStreams(cfg)
 	p.setDate(time.Now())

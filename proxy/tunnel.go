@@ -39,6 +39,7 @@ func (x *exchange) relayBoth(client end) error {
 	defer x.ep.drain.remove(t)
 	x.up.release() // a silent tunnel holds no buffer
 	uc.SetReadDeadline(0)
+	uc.PaceWrites(&x.c.p.takes)
 	up := make(chan struct{})
 	go func() {
 		defer close(up)

@@ -21,6 +21,7 @@ type upload struct {
 	done     chan struct{}
 	readAll  atomic.Bool  // the client has sent everything
 	progress atomic.Int64 // when something was last heard of the client
+	unsent   int          // what the endpoint had not taken at the last look
 	side     side         // what failed and how; read after done
 	err      error
 	failed   atomic.Bool // reading failed: err is set
@@ -109,6 +110,9 @@ func (x *exchange) startUpload() error {
 	}
 	x.upload = &upload{active: true, done: make(chan struct{})}
 	x.upload.progress.Store(socket.Now())
+	if x.link.conn != nil {
+		x.link.conn.PaceWrites(&x.c.p.takes)
+	}
 	go x.stream()
 	return nil
 }
@@ -166,6 +170,20 @@ func (u *upload) fault() error {
 		return errClientGone
 	}
 	return u.err
+}
+
+// heard is when something of the body last went on, at its start or at its end: an endpoint may take for
+// minutes what one write has given to the kernel.
+func (u *upload) heard(l *link) int64 {
+	if l.conn == nil {
+		return u.progress.Load()
+	}
+	n := l.conn.Unsent()
+	if n < u.unsent {
+		u.progress.Store(socket.Now())
+	}
+	u.unsent = n
+	return u.progress.Load()
 }
 
 // uploading says whether the body may still be on its way.

@@ -122,6 +122,15 @@ func (c *Conn) taking(now int64) bool {
 	return now < p.due()
 }
 
+// Unsent is how many bytes of what was written the peer has not acknowledged; 0 when that can't be told.
+// It may be called while another goroutine writes.
+func (c *Conn) Unsent() (n int) {
+	if c.raw != nil {
+		_ = c.raw.Control(func(fd uintptr) { n = int(unsent(fd)) }) // it fails when the connection is closed
+	}
+	return n
+}
+
 // unsent is how many bytes the peer has not acknowledged (SIOCOUTQ); 0 when that can't be told.
 func unsent(fd uintptr) int32 {
 	var n int32
