@@ -61,9 +61,9 @@ func TestSignedOnConnection(t *testing.T) {
 	}
 	_ = alice.Close()
 	eventually(t, "her connection is closed with her own", func() bool {
-		e.Proxy.conns.mu.Lock()
-		defer e.Proxy.conns.mu.Unlock()
-		return len(e.Proxy.conns.open) == 1
+		e.conns.mu.Lock()
+		defer e.conns.mu.Unlock()
+		return len(e.conns.open) == 1
 	})
 	for range 6 {
 		if got := ask(bob, ""); got != "nobody" {

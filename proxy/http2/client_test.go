@@ -46,7 +46,7 @@ func dialClient(t testing.TB, addr string) *Conn {
 			}
 		default:
 			c.Abort()
-			<-ended
+			_ = <-ended // it was cut
 		}
 	})
 	return c
