@@ -190,7 +190,8 @@ func (u *upload) heard(l *link) int64 {
 func (x *exchange) uploading() bool { return x.upload != nil && x.upload.active }
 
 // stopUpload ends the upload, if there is one, and reports whether the whole request has
-// reached the endpoint. The answer is complete or given up when it is called.
+// reached the endpoint, and the link is fit for another one. The answer is complete or given up
+// when it is called.
 func (x *exchange) stopUpload() bool {
 	u := x.upload
 	if u == nil {
@@ -209,11 +210,12 @@ func (x *exchange) stopUpload() bool {
 	}
 	select {
 	case <-u.done:
+		return u.side == noSide && u.err == nil
 	default:
-		x.link.interruptWrite()
-		x.front.stop()
-		<-u.done
-		x.front.resume()
 	}
-	return u.side == noSide && u.err == nil
+	x.link.interruptWrite() // every later one, too: nothing more is sent over this link
+	x.front.stop()
+	<-u.done
+	x.front.resume()
+	return false
 }
