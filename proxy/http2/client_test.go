@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,17 +37,21 @@ func dialClient(t testing.TB, addr string) *Conn {
 		t.Fatal(err)
 	}
 	c := NewClient(socket.New(nc), Config{})
-	ended := make(chan error, 1)
-	go func() { ended <- c.Run(nil) }()
+	ended := make(chan struct{})
+	var cut atomic.Bool
+	go func() {
+		defer close(ended)
+		if err := c.Run(nil); err != nil && !cut.Load() {
+			t.Errorf("the connection ended with %v", err)
+		}
+	}()
 	t.Cleanup(func() {
 		select {
-		case err := <-ended:
-			if err != nil {
-				t.Errorf("the connection ended with %v", err)
-			}
+		case <-ended:
 		default:
+			cut.Store(true)
 			c.Abort()
-			_ = <-ended // it was cut
+			<-ended
 		}
 	})
 	return c

@@ -75,7 +75,7 @@ func (o *origin) accept(ln net.Listener, name string) {
 			return
 		}
 		o.mu.Lock()
-		o.accepted[c.RemoteAddr().String()] = true
+		o.accepted[ends(c.RemoteAddr(), c.LocalAddr())] = true
 		o.last++
 		id, closing := o.last, o.shutdown
 		tcp := c.(*net.TCPConn)
@@ -129,7 +129,7 @@ func (o *origin) serve(c *net.TCPConn, name string, id int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.conns, id)
-	delete(o.accepted, c.RemoteAddr().String())
+	delete(o.accepted, ends(c.RemoteAddr(), c.LocalAddr()))
 	_ = c.Close()
 }
 

@@ -33,7 +33,7 @@ func (o *origin) barrier(addr string) {
 		return
 	}
 	defer func() { _ = c.Close() }()
-	self := c.LocalAddr().String()
+	self := ends(c.LocalAddr(), c.RemoteAddr())
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Microsecond) {
 		o.mu.Lock()
 		accepted := o.accepted[self]
@@ -44,6 +44,9 @@ func (o *origin) barrier(addr string) {
 		}
 	}
 }
+
+// ends name a connection. The same port of one end may serve several at a time.
+func ends(from, to net.Addr) string { return from.String() + " " + to.String() }
 
 // quiet says whether no request is under way and nothing waits to be read. o.mu is held.
 func (o *origin) quiet() bool {
