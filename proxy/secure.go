@@ -19,7 +19,7 @@ import (
 type TLS struct {
 	// Files are certificates from files. Default: none. Whoever made them runs them.
 	Files *certs.Files
-	// ALPN lists the protocols by preference. Default: h2, http/1.1.
+	// ALPN lists the protocols by preference. Default: h2, http/1.1, http/1.0.
 	ALPN []string
 }
 
@@ -83,7 +83,7 @@ func faultOf(err error) tlsFault {
 func (l *listener) secure() {
 	alpn := l.TLS.ALPN
 	if len(alpn) == 0 {
-		alpn = []string{"h2", "http/1.1"}
+		alpn = []string{"h2", "http/1.1", "http/1.0"}
 	}
 	l.Scheme = "https"
 	l.shake = &handshakes{server: certs.NewServer(l.p.certificates, l.TLS.Files, alpn)}

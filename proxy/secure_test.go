@@ -194,6 +194,22 @@ func TestTLSVersionsAndProtocols(t *testing.T) {
 	})
 }
 
+// Clients that want HTTP/1.0 may offer just that: curl --http1.0 does.
+func TestTLSOfHTTP10(t *testing.T) {
+	s := serveTLS(t, Config{}, TLS{}, rawOrigin(t, hello, false))
+	s.use(s.cert(t, "a", nil, "a.example.com"))
+	for _, offer := range [][]string{{"http/1.0"}, {"http/1.0", "http/1.1"}} {
+		c := s.must(t, "a.example.com", func(c *tls.Config) { c.NextProtos = offer })
+		if got, want := c.ConnectionState().NegotiatedProtocol, offer[len(offer)-1]; got != want {
+			t.Errorf("of %q: %q, want %q", offer, got, want)
+		}
+		_, _ = io.WriteString(c, "GET / HTTP/1.0\r\nHost: a.example.com\r\n\r\n")
+		if got, err := io.ReadAll(c); err != nil || !strings.HasSuffix(string(got), "\r\n\r\nhello") {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+}
+
 // Each kind of failure has its reason, and none of them takes the listener with it.
 func TestTLSHandshakeFailures(t *testing.T) {
 	s := serveTLS(t, Config{HandshakeTimeout: 300 * time.Millisecond}, TLS{}, rawOrigin(t, hello, false))
