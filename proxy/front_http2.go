@@ -90,13 +90,15 @@ func (f *streamFront) parse() *http1.Error {
 	if f.st.Ended || r.Framing != http1.NoBody {
 		return nil
 	}
+	r.Framing = http1.ChunkedTE // of a length that only the end tells
 	for i := range r.Fields {
-		if r.Fields[i].Key == http1.KeyContentLength {
+		switch r.Fields[i].Key {
+		case http1.KeyContentLength:
 			r.Framing = http1.Length // of 0: what comes must be the end, or the request is malformed
-			return nil
+		case http1.KeyExpect:
+			r.Continue = true // which Parse, seeing no body, took for nothing to wait with
 		}
 	}
-	r.Framing = http1.ChunkedTE // of a length that only the end tells
 	return nil
 }
 

@@ -74,6 +74,32 @@ func TestHTTP2OverTLS(t *testing.T) {
 	}
 }
 
+// A client that waits for 100 gets it, also when it does not say how long the body is.
+func TestHTTP2ExpectContinue(t *testing.T) {
+	s := serveTLS(t, Config{}, TLS{}, httpOrigin(t, describe))
+	s.use(s.cert(t, "shop", nil, "shop.test"))
+	client := overTLS(t, s.ca, s.addr, true)
+	client.Transport.(*http.Transport).ExpectContinueTimeout = 2 * patience // the client's own is up before
+	for _, length := range []int64{-1, 5, 50_000} {
+		body := bytes.Repeat([]byte{'b'}, int(max(length, 5)))
+		req, err := http.NewRequest("POST", "https://shop.test/x", io.NopCloser(bytes.NewReader(body)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.ContentLength = length
+		req.Header.Set("Expect", "100-continue")
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatalf("length %d: %v", length, err)
+		}
+		got, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != 200 || !bytes.Equal(got, body) || err != nil {
+			t.Errorf("length %d: %d %.80q, %v", length, resp.StatusCode, got, err)
+		}
+	}
+}
+
 func TestH2SpecOverTLS(t *testing.T) {
 	o := httpOrigin(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
