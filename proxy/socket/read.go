@@ -238,6 +238,7 @@ func (c *Conn) pump(mode readMode) bool {
 		n, c.err = c.readTLS(c.handler.Borrow(), mode)
 		switch {
 		case c.err == nil:
+			c.low.took = true
 			c.done = !c.handler.Take(n)
 		case errors.Is(c.err, errWait):
 			c.handler.GiveUp()
@@ -252,7 +253,8 @@ func (c *Conn) pump(mode readMode) bool {
 
 // tryAhead is called by the runtime as tryRead is. It holds a buffer only when it got
 // something, and leaves the end of the stream to the next read: two system calls for a wait,
-// as without TLS.
+// as without TLS. Behind a part of a record it looks for the end at once, since whoever reads
+// once may wait without a deadline.
 func (c *Conn) tryAhead(fd uintptr) bool {
 	l := c.low
 	for {
@@ -269,11 +271,11 @@ func (c *Conn) tryAhead(fd uintptr) bool {
 			}
 			return true
 		}
-		l.from, l.to = 0, n
+		l.from, l.to, l.took = 0, n, false
 		if !c.pump(never) {
 			return true
 		}
-		if n < aheadSize {
+		if n < aheadSize && l.took {
 			c.armRead()
 			return false
 		}

@@ -57,6 +57,7 @@ type Lower struct {
 	noted   any
 	holds   bool   // crypto/tls, or ahead, may have something to read
 	short   bool   // the last read took all that had come
+	took    bool   // the handler got something of the last read
 	hurries bool   // writes leave what there is no room for in unsent
 	unsent  []byte // records
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -254,5 +255,40 @@ func BenchmarkTLSRequests(b *testing.B) {
 		if _, err := c.ReadInto(func() []byte { return buf }, func() {}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// A peer that is gone within a record is noticed by who waits without a deadline, also when its last
+// bytes and its end come as one.
+func TestTLSEndsWithinRecord(t *testing.T) {
+	c, far := tlsPair(t, tls.VersionTLS13)
+	near := far.NetConn().(*net.TCPConn)
+	c.SetReadDeadline(0)
+	waiting, ended := make(chan bool, 10), make(chan error, 1)
+	go func() {
+		_, err := c.ReadInto(func() []byte { return make([]byte, 100) }, func() { waiting <- true })
+		ended <- err
+	}()
+	<-waiting
+	time.Sleep(50 * time.Millisecond) // the poller has it
+	raw, err := near.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_CORK, 1) }); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = near.Write([]byte{23, 3, 3, 0, 100, 1, 2}) // and FIN in the same segment
+	_ = near.CloseWrite()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Error(err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("still waiting")
 	}
 }
