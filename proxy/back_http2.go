@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"crypto/sha1" //nolint:gosec // RFC 6455 asks for it
 	"encoding/base64"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/proxy/http1"
 	"github.com/sluice-gateway/sluice/proxy/http2"
 	"github.com/sluice-gateway/sluice/proxy/socket"
@@ -80,20 +82,16 @@ func (p *streamPool) close() {
 }
 
 // openStream gives x.link a stream and sends the request's head on it. Connections may fill up or
-// close under our hands. Who waits for one goes on for as long as others find their place: an endpoint
-// may take few streams on each.
+// close under our hands. Who waits for one goes on while others find their place, since an endpoint may
+// take few streams on each, but no longer than for an answer.
 func (x *exchange) openStream() error {
-	end := x.whole && len(x.small) == 0 && !x.hasTrailers()
+	end, since := x.whole && len(x.small) == 0 && !x.hasTrailers(), int64(0)
 	for tries := 0; tries < 8; {
 		hc, wait := x.ep.streams.pick()
 		if wait != nil {
-			<-wait.done // at most the time of a connect, and of a round trip
-			if wait.err != nil {
-				x.reason = errorClass(wait.err)
-				return wait.err
-			}
-			if x.front.gone() {
-				return errClientGone
+			since = cmp.Or(since, socket.Now())
+			if err := x.waitFor(wait, since); err != nil {
+				return err
 			}
 			continue
 		}
@@ -111,27 +109,61 @@ func (x *exchange) openStream() error {
 	return errNoAnswer
 }
 
+// waitFor waits until somebody else has opened a connection, or has not. since is when the exchange
+// began to wait for one.
+func (x *exchange) waitFor(o *opening, since int64) error {
+	by := since + x.rot.response
+	if x.deadline > 0 {
+		by = min(by, x.deadline)
+	}
+	timer := time.NewTimer(time.Duration(by - socket.Now()))
+	defer timer.Stop()
+	select {
+	case <-o.done:
+	case <-timer.C:
+		return errSlowUpstream
+	}
+	switch {
+	case o.err != nil:
+		x.sentAt, x.reason = since, errorClass(o.err)
+		x.report(gateway.FailureConnect)
+		return o.err
+	case x.ep.drain.over():
+		return errDrained
+	case x.front.gone():
+		return errClientGone
+	}
+	return nil
+}
+
 // openOnNew opens a connection for all who wait for one, and the first stream on it. The others
 // follow when the endpoint has said how many it takes.
 func (x *exchange) openOnNew(end bool) (*http2.Stream, error) {
-	p := &x.ep.streams
+	p, told := &x.ep.streams, error(errConnect) // also of a panic
+	var hc *http2.Conn
+	defer func() {
+		if hc == nil {
+			p.opened(nil, told)
+			return
+		}
+		go func() {
+			hc.AwaitSettings(settingsWait)
+			if hc.Alive() {
+				told = nil
+			}
+			p.opened(hc, told)
+		}()
+	}()
 	s, err := x.connect()
 	if err != nil {
-		told := err
-		if x.deadline > 0 && socket.Now() >= x.deadline {
+		if told = err; x.deadline > 0 && socket.Now() >= x.deadline {
 			told = nil // others may have more time
 		}
-		p.opened(nil, told)
 		return nil, err
 	}
-	hc := http2.NewClient(s, http2.Config{Idle: orDefault(x.rot.from.Timeouts.Idle, 0), Stall: x.c.p.cfg.WriteTimeout})
+	hc = http2.NewClient(s, http2.Config{Idle: orDefault(x.rot.from.Timeouts.Idle, 0), Stall: x.c.p.cfg.WriteTimeout})
 	go func() { _ = hc.Run(nil) }() // its streams learn how it ended
-	st, err := hc.Open(x.block, end, x.req().Method == http1.MethodHead)
-	go func() {
-		hc.AwaitSettings(settingsWait)
-		p.opened(hc, nil)
-	}()
-	return st, err
+	return hc.Open(x.block, end, x.req().Method == http1.MethodHead)
 }
 
 // settingsWait is how long those who wait for a connection leave it to the first one, when the

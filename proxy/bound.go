@@ -8,16 +8,22 @@ import (
 
 // bound is the way to an endpoint that knows who is behind it: a client has signed on there by NTLM
 // or Negotiate, which holds for all that comes over the same connection. So it serves that client's
-// connection alone, and goes with it. Over HTTP/2, where clients do not do so, it serves one request.
+// connection alone, and goes with it. For a client over HTTP/2, where that is not done, it serves one
+// request.
 type bound struct {
-	ep   *endpoint
-	conn *socket.Conn
+	ep    *endpoint
+	conn  *socket.Conn
+	until int64 // when it has waited too long
 }
 
-// bind keeps the link for the client's next request.
-func (c *conn) bind(ep *endpoint, s *socket.Conn) {
-	c.unbind()
-	c.bound = &bound{ep, s}
+// bind keeps x's link for the client's next request.
+func (x *exchange) bind(now int64) {
+	x.c.unbind()
+	wait := x.rot.idle
+	if kept := keptFor(x.resp.Keeps); kept > 0 {
+		wait = min(wait, kept)
+	}
+	x.c.bound = &bound{x.ep, x.link.conn, now + wait}
 }
 
 // unbind closes what was kept.
@@ -35,7 +41,7 @@ func (x *exchange) takeBound() bool {
 		return false
 	}
 	x.c.bound = nil
-	if !b.conn.Alive() || !x.rot.tls.secured(b.conn, b.ep) {
+	if x.tryAt() >= b.until || !b.conn.Alive() || !x.rot.tls.secured(b.conn, b.ep) {
 		_ = b.conn.Close()
 		return false
 	}
@@ -43,7 +49,7 @@ func (x *exchange) takeBound() bool {
 	return true
 }
 
-// boundTo is the endpoint that knows the client, as long as it is in rotation; else nil.
+// boundTo is the endpoint that knows the client, if it is in rotation for this request; else nil.
 func (x *exchange) boundTo() *endpoint {
 	b := x.c.bound
 	if b == nil {

@@ -23,7 +23,7 @@ func signOnOrigin(t testing.TB) *origin {
 			case strings.Contains(head, "\r\nAuthorization: NTLM one\r\n"):
 				status, more, asked = "401 Unauthorized", "WWW-Authenticate: NTLM two\r\n", true
 			case strings.Contains(head, "\r\nAuthorization: NTLM three\r\n") && asked,
-				strings.Contains(head, "\r\nauthorization: Negotiate ticket\r\n"):
+				strings.Contains(head, "\r\nauthorization: Negotiate\tticket\r\n"):
 				user = "alice"
 			}
 			text := fmt.Sprintf("%s %d", user, nr)
@@ -77,7 +77,7 @@ func TestSignedOnAtOnce(t *testing.T) {
 	o, other := signOnOrigin(t), signOnOrigin(t)
 	e := before(t, o)
 	alice := e.dial(t)
-	alice.send("GET / HTTP/1.1\r\nHost: x\r\nauthorization: Negotiate ticket\r\n\r\n")
+	alice.send("GET / HTTP/1.1\r\nHost: x\r\nauthorization: Negotiate\tticket\r\n\r\n")
 	if _, text := alice.answer("GET"); text != "alice 1" {
 		t.Fatalf("signed on: %s", text)
 	}

@@ -131,11 +131,11 @@ func (c *conn) rescue() {
 // close ends the connection. panicked is what recover returned.
 func (c *conn) close(panicked any) {
 	crashed := c.survived(panicked)
+	c.unbind()
 	if !crashed && c.lingers {
 		c.readRest()
 	}
 	_ = c.s.Close() // the peer may be gone already
-	c.unbind()
 	switch {
 	case crashed:
 		// Nobody knows who still points into the buffers, so they go to nobody else.

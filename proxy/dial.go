@@ -53,6 +53,7 @@ func (x *exchange) connect() (*socket.Conn, error) {
 // takeKept takes a kept connection, if there is one that was made as they are made now: an
 // upstream's TLS settings may have changed since.
 func (x *exchange) takeKept() bool {
+	x.personal = false
 	if x.c.bound != nil && x.takeBound() {
 		return true
 	}

@@ -144,7 +144,7 @@ func (x *exchange) part(usable bool, now int64) {
 	case !personal:
 		x.ep.pool.Put(x.link.conn, now, keptFor(x.resp.Keeps))
 	case x.front == front(x.c):
-		x.c.bind(x.ep, x.link.conn)
+		x.bind(now)
 	default:
 		x.link.close()
 		return

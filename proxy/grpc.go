@@ -71,7 +71,7 @@ func appendCode(b []byte, x *exchange, e *http1.Error) []byte {
 // endCall ends a call of gRPC, whose answer has begun, with a status, and reports whether it did.
 func (x *exchange) endCall(e *http1.Error) bool {
 	f, ok := x.front.(*streamFront)
-	if !ok || !isGRPC(&f.req, f.head()) {
+	if !ok || !x.call {
 		return false
 	}
 	f.out.block = appendCode(f.out.block[:0], x, e)

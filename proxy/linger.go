@@ -39,7 +39,7 @@ func (c *conn) readRest() {
 		return b
 	}
 	for socket.Now() < end {
-		if _, err := c.s.ReadInto(borrow, giveUp); err != nil || c.killed.Load() {
+		if _, err := c.s.ReadInto(borrow, giveUp); err != nil || c.killed.Load() || c.p.closing.Load() {
 			return
 		}
 	}

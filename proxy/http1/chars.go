@@ -31,7 +31,7 @@ var class = func() (t [256]uint8) {
 	set("!#$%&'*+-.^_`|~", isToken)
 	set("-_", isMethod)
 	// RFC 3986 allows less, but browsers send [ ] { } | ^ ` as they are and no server
-	// reads a delimiter in them. Backslash, quotes, < > and # stay out.
+	// reads a delimiter in them. Backslash, double quotes, < > and # stay out of a path.
 	set("-._~!$&'()*+,;=:@/%[]{}|^`", isPath|isQuery)
 	// In a query scripts send quotes, too: curl, which encodes nothing, and what is documented for
 	// Prometheus (?match[]=up{job="x"}).

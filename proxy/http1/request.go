@@ -224,13 +224,17 @@ func (r *Request) expect(b []byte, e *Field) *Error {
 
 var continueText = []byte("100-continue")
 
-// signsOn says whether credentials are of a scheme that servers keep with the connection (RFC 4559).
+// signsOn says whether credentials begin as those of the schemes that servers keep with the connection:
+// NTLM, Negotiate and Nego2 (RFC 4559), CredSSP, Kerberos. What follows does not matter: servers end the
+// scheme in different ways.
 func signsOn(credentials []byte) bool {
-	scheme, _, _ := bytes.Cut(credentials, space)
-	return fold(scheme, "ntlm") || fold(scheme, "negotiate")
+	for _, scheme := range [...]string{"ntlm", "nego", "credssp", "kerberos"} {
+		if len(credentials) >= len(scheme) && fold(credentials[:len(scheme)], scheme) {
+			return true
+		}
+	}
+	return false
 }
-
-var space = []byte{' '}
 
 // hasToken says whether the comma-separated list holds the token.
 func hasToken(list []byte, token string) bool {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	xhttp2 "golang.org/x/net/http2"
+
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
@@ -267,4 +269,29 @@ func TestNumbersUsedUp(t *testing.T) {
 		t.Errorf("one more: %v, alive %v", err, c.Alive())
 	}
 	st.Finish()
+}
+
+// An endpoint may send what crosses a reset, and no more heads than that for streams that have ended.
+func TestFloodOfAnEndpoint(t *testing.T) {
+	ours, theirs := net.Pipe()
+	_ = theirs.SetDeadline(time.Now().Add(patience))
+	c := NewClient(socket.New(ours), Config{Glitches: 50})
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(nil) }()
+	go func() { _, _ = io.Copy(io.Discard, theirs) }()
+	st, err := c.Open(get("/"), true, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.Finish()
+	r := &raw{theirs, xhttp2.NewFramer(theirs, nil), t}
+	_ = r.WriteSettings()
+	for range 100 {
+		if r.open(1, AppendStatus(nil, 200), false) != nil {
+			break
+		}
+	}
+	if err := <-ended; CodeOf(err) != CalmDown {
+		t.Errorf("the connection ended with %v", err)
+	}
 }

@@ -42,7 +42,8 @@ type Conn struct {
 	last     uint32 // the highest stream that the peer opened
 	next     uint32 // the next that a client opens
 	glitches glitches
-	resets   []uint32 // the streams that were reset by us last: what is still on its way is ignored
+	resets   []uint32 // of a server: the streams that were reset by us last; what is still on its way is ignored
+	late     int      // of a client: frames that those have earned, see tooLate
 
 	// What the peer allows.
 	window  int64 // bytes on the connection

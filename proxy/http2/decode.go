@@ -66,7 +66,9 @@ func (d *decoding) field(f hpack.HeaderField) {
 	if d.big || d.bad != "" {
 		return
 	}
-	if d.conn.client { // servers send it (a status of gRPC ends with ": ", net/http takes any value), and it means nothing
+	// Servers send spaces there (a status of gRPC may end with ": ", net/http takes any value), and they mean
+	// nothing.
+	if d.conn.client {
 		f.Value = strings.Trim(f.Value, " \t")
 	}
 	switch {

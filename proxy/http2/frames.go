@@ -76,23 +76,33 @@ func (c *Conn) takeData(f *http2.DataFrame) error {
 }
 
 // misplaced judges DATA, of size bytes, or HEADERS for a stream that is not open for them. What
-// is still on its way for a stream that was given up is nobody's fault. Of an endpoint it is not
-// even counted: when it is slow, many of its answers come too late, and the others would be lost
-// with the connection. mu is held.
+// is still on its way for a stream that was given up, or crosses the last GOAWAY, is nobody's fault.
+// mu is held.
 func (c *Conn) misplaced(id uint32, st *Stream, size int) error {
 	switch {
-	case st != nil && !(st.sendEnd && st.recvEnd): // otherwise only its goroutine has not ended yet
+	case st != nil:
 		return http2.StreamError{StreamID: id, Code: streamClosed}
 	case c.isIdle(id):
 		return faultf(Protocol, "a frame for a stream that is not open")
-	case c.client, id > c.last: // opened after the last GOAWAY
-		return nil
-	case !slices.Contains(c.resets, id):
+	case !c.client && id <= c.last && !slices.Contains(c.resets, id):
 		return faultf(streamClosed, "a frame for a stream that has ended")
 	case size >= worth:
 		return nil
+	case c.client:
+		return c.tooLate()
 	}
 	return c.noteGlitch("frames for streams that were reset")
+}
+
+// tooLate judges a head, an end or a reset for a stream that a client has given up. Each of those has
+// earned some: when an endpoint is slow many of its answers come too late, and the others would be lost
+// with the connection. mu is held.
+func (c *Conn) tooLate() error {
+	if c.late > 0 {
+		c.late--
+		return nil
+	}
+	return c.noteGlitch("frames for streams that have ended")
 }
 
 // isIdle says whether a stream has never been opened. What crosses the last GOAWAY may have been. mu is held.
@@ -138,7 +148,7 @@ func (c *Conn) takeReset(f *http2.RSTStreamFrame) error {
 	st := c.streams[f.StreamID]
 	switch {
 	case st == nil && c.client:
-		return nil // we gave it up before
+		return c.tooLate()
 	case st == nil:
 		return c.noteGlitch("resets")
 	}
@@ -154,14 +164,14 @@ func (c *Conn) takeReset(f *http2.RSTStreamFrame) error {
 		return nil
 	}
 	st.fail(err)
-	if c.client || socket.Now()-st.begunAt >= given {
+	if c.client || st.recvEnd && socket.Now()-st.begunAt >= given {
 		return nil
 	}
 	return c.noteGlitch("resets")
 }
 
-// given is after what time giving up a stream is no sign of a flood: deadlines pass when an endpoint
-// is slow. As many as may be open can be given up so, no faster than that.
+// given is after what time giving up a request that was sent whole is no sign of a flood: deadlines
+// pass when an endpoint is slow. As many as may be open can be given up so, no faster than that.
 const given = int64(time.Second)
 
 func (c *Conn) takePing(f *http2.PingFrame) error {

@@ -113,7 +113,7 @@ func (c *Conn) takeRequest(st *Stream, ends bool) error {
 	case st.id <= c.last:
 		return c.misplaced(st.id, nil, 0)
 	case c.finalStep:
-		return nil // opened after the last GOAWAY: the client knows that it was not served
+		return c.noteGlitch("streams after the last GOAWAY") // the client knows that it was not served
 	}
 	c.last = st.id
 	c.activeAt = socket.Now()
@@ -152,6 +152,7 @@ func (c *Conn) takeRequest(st *Stream, ends bool) error {
 func (c *Conn) takeAnswer(id uint32, ends bool) error {
 	d, st := &c.head, c.streams[id]
 	if st == nil {
+		c.scratch = modest(d.text)
 		return c.misplaced(id, nil, 0)
 	}
 	interim := len(d.status) == 3 && d.status[0] == '1'

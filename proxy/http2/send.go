@@ -134,7 +134,9 @@ func (c *Conn) reset(id uint32, code Code) {
 	if st := c.streams[id]; st != nil {
 		delete(c.streams, id)
 	}
-	if c.resets = append(c.resets, id); len(c.resets) > maxResets {
+	if c.client {
+		c.late = min(c.late+4, 4*maxResets) // an interim head, a head, trailers, a reset
+	} else if c.resets = append(c.resets, id); len(c.resets) > maxResets {
 		c.resets = slices.Delete(c.resets, 0, maxResets/2)
 	}
 	if c.err == nil {

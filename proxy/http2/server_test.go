@@ -248,10 +248,12 @@ func TestStreamsOneAfterAnother(t *testing.T) {
 // Streams that are given up after a second are no flood, however many: an endpoint is slow, and
 // deadlines pass.
 func TestManyDeadlinesPass(t *testing.T) {
-	r := dialRaw(t, serveOn(t, Config{Glitches: 50}, func(st *Stream) { _ = st.Wait(socket.Now() + stall) }))
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	r := dialRaw(t, serveOn(t, Config{Glitches: 50}, func(*Stream) { <-over }))
 	const streams = 100
 	for i := range uint32(streams) {
-		if err := r.open(2*i+1, get("/"), false); err != nil {
+		if err := r.open(2*i+1, get("/"), true); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -311,5 +313,44 @@ func TestRequestAcrossLastGoAway(t *testing.T) {
 	}
 	if err := <-ended; err != nil || !answered {
 		t.Errorf("answered %v, %v", answered, err)
+	}
+}
+
+// After the last GOAWAY a client may send what crosses it, and no flood.
+func TestFloodAfterLastGoAway(t *testing.T) {
+	ours, theirs := net.Pipe()
+	_ = theirs.SetDeadline(time.Now().Add(patience))
+	over := make(chan struct{})
+	c := NewServer(socket.New(ours), Config{Glitches: 50}, func(*Stream) { <-over })
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(nil) }()
+	r := &raw{theirs, xhttp2.NewFramer(theirs, theirs), t}
+	go func() {
+		_, _ = io.WriteString(theirs, xhttp2.ClientPreface)
+		_ = r.WriteSettings()
+		_ = r.open(1, get("/"), true)
+		c.Drain()
+	}()
+	code := xhttp2.ErrCodeNo
+	for {
+		f, err := r.ReadFrame()
+		if err != nil {
+			break
+		}
+		if f, ok := f.(*xhttp2.GoAwayFrame); ok {
+			code = f.ErrCode
+			if f.LastStreamID == 1 && code == xhttp2.ErrCodeNo {
+				go func() {
+					for i := range uint32(100) {
+						if r.open(2*i+3, get("/"), true) != nil {
+							return
+						}
+					}
+				}()
+			}
+		}
+	}
+	if close(over); code != xhttp2.ErrCodeEnhanceYourCalm {
+		t.Errorf("the connection ended with %v, %v", code, <-ended)
 	}
 }
