@@ -54,7 +54,7 @@ func (p *streamPool) pick() (*http2.Conn, *opening) {
 	return nil, p.opening
 }
 
-// opened ends the wait of others. c is nil when there is no connection.
+// opened ends the wait of others. c is nil when there is no connection; err is why they need not look for it.
 func (p *streamPool) opened(c *http2.Conn, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

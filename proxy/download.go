@@ -138,16 +138,13 @@ func (x *exchange) part(usable bool, now int64) {
 	usable = x.front.unwatch() && usable
 	personal := x.personal || x.req().Personal
 	switch {
-	case !usable || x.link.conn == nil || x.rot.proxyProtocol != 0:
+	case !usable || x.link.conn == nil || x.rot.proxyProtocol != 0 || personal && x.front != front(x.c):
 		x.link.close()
 		return
-	case !personal:
-		x.ep.pool.Put(x.link.conn, now, keptFor(x.resp.Keeps))
-	case x.front == front(x.c):
+	case personal:
 		x.bind(now)
 	default:
-		x.link.close()
-		return
+		x.ep.pool.Put(x.link.conn, now, keptFor(x.resp.Keeps))
 	}
 	x.link = link{}
 }

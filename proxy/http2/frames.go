@@ -164,15 +164,15 @@ func (c *Conn) takeReset(f *http2.RSTStreamFrame) error {
 		return nil
 	}
 	st.fail(err)
-	if c.client || st.recvEnd && socket.Now()-st.begunAt >= given {
+	if c.client || st.recvEnd && socket.Now()-st.begunAt >= longEnough {
 		return nil
 	}
 	return c.noteGlitch("resets")
 }
 
-// given is after what time giving up a request that was sent whole is no sign of a flood: deadlines
+// longEnough is after what time giving up a request that was sent whole is no sign of a flood: deadlines
 // pass when an endpoint is slow. As many as may be open can be given up so, no faster than that.
-const given = int64(time.Second)
+const longEnough = int64(time.Second)
 
 func (c *Conn) takePing(f *http2.PingFrame) error {
 	if f.IsAck() {
