@@ -22,14 +22,14 @@ func (c *conn) body(x *exchange) source {
 	return &x.fromClient
 }
 
-// gather waits for a body of a small length, and takes the chunks that have come with the
-// head.
+// gather waits for a body of a small length, and takes one that is there, and the chunks that have come
+// with the head.
 func (c *conn) gather(x *exchange) error {
 	r, in := &c.in.req, c.in
 	switch {
 	case r.Continue && in.buf.n == r.Size: // the body comes after our 100
 		return nil
-	case r.Framing == http1.Length && r.Length <= smallBody:
+	case r.Framing == http1.Length && (r.Length <= smallBody || r.Length <= int64(in.buf.n-r.Size)):
 	case r.Framing == http1.ChunkedTE:
 		return x.takeChunks()
 	default:

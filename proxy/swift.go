@@ -30,13 +30,40 @@ func (c *conn) start(t socket.Turn) {
 	r := &c.in.req
 	r.Reset()
 	done, bad := r.Parse(c.in.buf.filled(), c.l.Limits)
-	if bad != nil || !done || r.WebSocket || r.Framing != http1.NoBody && (r.Framing != http1.Length || r.Length > int64(c.in.buf.n-r.Size)) || c.in.buf.n == len(c.in.buf.b) {
+	if bad != nil || !done || r.WebSocket || !c.bodyThere() || c.in.buf.n == len(c.in.buf.b) {
 		go c.carryOn(nil)
 		return
 	}
 	x := c.begin()
 	x.prompt, x.turn = true, t
 	x.launch()
+}
+
+// bodyThere says whether the body has come whole. It takes what has come of one that a buffer has room
+// for; the buffer grows only for who has filled it.
+func (c *conn) bodyThere() bool {
+	r, b := &c.in.req, &c.in.buf
+	if r.Framing == http1.NoBody {
+		return true
+	}
+	if r.Framing != http1.Length || r.Length > int64(sizeMax-r.Size) {
+		return false
+	}
+	end := r.Size + int(r.Length)
+	for fills := 0; b.n < end && fills < 2*mostFills; fills++ {
+		switch {
+		case b.n == len(b.b):
+			b.ensure(min(end, max(sizeStream, b.n+1)))
+		case !c.s.Holds():
+			return false
+		}
+		n := c.s.ReadNow(b.free())
+		if n <= 0 {
+			return false // whoever waits for more learns why there is none
+		}
+		b.n += n
+	}
+	return b.n >= end
 }
 
 // carry has the exchange carried on by a goroutine.
@@ -193,8 +220,22 @@ func (x *exchange) heard() {
 		x.carry(atSent, nil)
 		return
 	}
+	x.readOn()
 	x.headAt = socket.Now()
 	x.later(toAnswer)
+}
+
+// readOn takes more of an answer that filled its buffer, so that it leaves as one, if a larger buffer has
+// room for all of it.
+func (x *exchange) readOn() {
+	r, b := &x.resp, &x.up
+	if b.n < len(b.b) || r.Framing != http1.Length || r.Length > int64(sizeMax-r.Size) {
+		return
+	}
+	b.ensure(r.Size + int(r.Length))
+	if n := x.link.conn.ReadNow(b.free()); n > 0 {
+		b.n += n // a failure is seen again
+	}
 }
 
 // answerOn sends what has come of the answer, and waits for more.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"runtime"
 	"strconv"
 	"strings"
@@ -95,6 +96,79 @@ func TestAnswersInPieces(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Bodies arrive whole, whatever their size and however they are cut, on a connection that a loop
+// serves, and so does the request behind one.
+func TestBodiesInPieces(t *testing.T) {
+	o := httpOrigin(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Method", r.Method)
+		b, _ := io.ReadAll(r.Body) // the reader tells
+		_, _ = w.Write(b)
+	})
+	plain := before(t, o)
+	secure := serveTLS(t, Config{}, TLS{}, o)
+	secure.use(secure.cert(t, "shop", nil, "shop.test"))
+	clients := map[string]net.Conn{"plain": plain.dial(t).Conn, "tls": secure.must(t, "shop.test", nil)}
+	for name, nc := range clients {
+		t.Run(name, func(t *testing.T) {
+			c := &client{nc, bufio.NewReader(nc), t}
+			for _, room := range []int{sizeHead, sizeSmall, sizeStream, sizeMax} {
+				for around := -2; around <= 2; around++ {
+					for _, pieces := range []int{1, 2, 7} {
+						// The head is of 100 bytes, so that it is known where the buffer ends.
+						text := fmt.Sprintf("POST /post HTTP/1.1\r\nHost: shop.test\r\nContent-Length: %d\r\n", room+around-100)
+						text += "X-Pad: " + strings.Repeat("p", 100-len(text)-len("X-Pad: \r\n\r\n")) + "\r\n\r\n"
+						body := string(pattern(room))[:room+around-100]
+						text += body + "GET /get HTTP/1.1\r\nHost: shop.test\r\n\r\n"
+						for i := range pieces {
+							c.send(text[len(text)*i/pieces : len(text)*(i+1)/pieces])
+							if i < pieces-1 {
+								time.Sleep(time.Millisecond) // so that they come apart
+							}
+						}
+						for i, method := range []string{"POST", "GET"} {
+							resp, got := c.answer(method)
+							if resp.StatusCode != 200 || got != []string{body, ""}[i] || resp.Header.Get("X-Method") != method {
+								t.Fatalf("%d%+d in %d pieces: %d to %q, %d bytes", room, around, pieces, resp.StatusCode, resp.Header.Get("X-Method"), len(got))
+							}
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+// A body that has come needs no goroutine, and can be sent again.
+func TestBodyThatIsThere(t *testing.T) {
+	const size = 60000
+	asked, free := make(chan struct{}), make(chan struct{})
+	e := before(t, httpOrigin(t, func(w http.ResponseWriter, r *http.Request) {
+		if n, _ := io.Copy(io.Discard, r.Body); n == size { // the client tells what is wrong
+			asked <- struct{}{}
+			<-free
+		}
+		_, _ = io.WriteString(w, "hello")
+	}))
+	c := e.dial(t)
+	c.get("/")
+	for round := 0; ; round++ {
+		c.send(fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", size, pattern(size)[:size]))
+		<-asked
+		b := make([]byte, 1<<20)
+		waits := strings.Contains(string(b[:runtime.Stack(b, true)]), "proxy.(*conn)")
+		free <- struct{}{}
+		if _, body := c.answer("POST"); body != "hello" {
+			t.Fatalf("%q", body)
+		}
+		if !waits {
+			return
+		}
+		if round == 20 {
+			t.Fatal("a goroutine waits for each answer")
+		}
 	}
 }
 
