@@ -40,8 +40,9 @@ type conn struct {
 	x       *exchange                  // under way
 	h2      atomic.Pointer[http2.Conn] // once the connection speaks HTTP/2
 
-	bound   *bound // nil: no endpoint knows the client
-	lingers bool   // see linger
+	bound   *bound  // nil: no endpoint knows the client
+	became  *tunnel // nil: it answers requests
+	lingers bool    // see linger
 }
 
 // inbound is the memory for a request's head and what follows it. Idle connections have
@@ -85,7 +86,7 @@ func (c *conn) serve() {
 		c.serveHTTP2(nil)
 		return
 	}
-	left = c.attend()
+	left = c.attend() || c.startTunnel()
 }
 
 // carryOn goes on with requests that can not be served without waiting.
@@ -96,7 +97,7 @@ func (c *conn) carryOn(serve func() (again bool)) {
 			c.close(panicked)
 		}
 	}()
-	left = (serve == nil || serve()) && c.attend()
+	left = (serve == nil || serve()) && c.attend() || c.startTunnel()
 }
 
 // attend answers requests until one side wants no more, or until there is none: the connection is
@@ -266,6 +267,9 @@ func (c *conn) begin() *exchange {
 
 // end ends what begin began. again: the connection can take another request.
 func (c *conn) end(again bool) bool {
+	if c.became != nil {
+		return false
+	}
 	x := c.x
 	c.x = nil
 	c.endedAt = x.endedAt

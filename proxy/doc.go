@@ -10,9 +10,10 @@
 //
 // A goroutine serves a client connection in blocking style. Its file is conn.go; a
 // request's way from there is exchange.go (match, choose, try), await.go (the answer's
-// head), upload.go and download.go (bodies) and tunnel.go (WebSocket). An idle connection has
-// no goroutine: an event loop watches it, and serves what needs no waiting itself (swift.go);
-// whatever does is carried on by a goroutine on the same way. The exchange knows
+// head), upload.go and download.go (bodies) and tunnel.go (WebSocket; stream_tunnel.go over HTTP/2). An
+// idle connection has no goroutine: an event loop watches it, and serves what needs no waiting itself
+// (swift.go); whatever does is carried on by a goroutine on the same way. Neither has a WebSocket over
+// HTTP/1.1: its bytes are passed on by loops. The exchange knows
 // bodies as readers and writers of pieces and leaves syntax to the leaf packages: http1
 // (the codec), match (hosts and paths), balance (whose turn it is), pool (kept
 // connections) and socket (cheap waiting).

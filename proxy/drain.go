@@ -12,7 +12,7 @@ import (
 // errDrained: the endpoint left, and the exchange did not end within the drain time.
 var errDrained = &http1.Error{Status: 503, Class: "drained", Text: "the endpoint has left, and did not answer in its drain time"}
 
-// drain is how an endpoint that leaves is let go. It gets no new request; what is under way may
+// drain is how an endpoint that leaves is let go, and how the proxy itself ends its tunnels. It gets no new request; what is under way may
 // end by itself for a time. Then tunnels are asked to end, and a last call later all that is left
 // is cut. The zero value is of an endpoint that stays.
 type drain struct {
@@ -107,6 +107,17 @@ func (d *drain) add(t leaving) {
 	}
 	d.tunnels[t] = struct{}{}
 	d.arm()
+}
+
+// enlist has t end with the endpoint of x, and with the proxy; strike takes that back.
+func (x *exchange) enlist(t leaving) {
+	x.ep.drain.add(t)
+	x.c.p.tunnels.add(t)
+}
+
+func (x *exchange) strike(t leaving) {
+	x.ep.drain.remove(t)
+	x.c.p.tunnels.remove(t)
 }
 
 func (d *drain) remove(t leaving) {

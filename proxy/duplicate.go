@@ -136,7 +136,7 @@ func (d *duplicate) answer(x *exchange) (sink, error) { return &nowhere{d: d, un
 func (d *duplicate) refuse(*exchange, *http1.Error) bool { return false }
 func (d *duplicate) finish(_ *exchange, whole bool) bool { return whole }
 func (d *duplicate) tunnelWanted() bool                  { return false }
-func (d *duplicate) tunnel(*exchange) error              { return errClientGone }
+func (d *duplicate) tunnel(*exchange) bool               { return false }
 
 // copiedBody is a body that gather has handed over whole.
 type copiedBody duplicate

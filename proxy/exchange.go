@@ -17,12 +17,13 @@ import (
 type exchange struct {
 	c        *conn // the connection that the request came on
 	front    front
-	table    *table
 	rule     *rule
 	route    *route // of the rule
 	target   *target
 	rot      *rotation
 	headless bool // there is no parsed request
+
+	generation uint64 // of the table that says where it goes; 0: none does
 
 	// forward and matched are the two forms of the path, scratch is where they may live.
 	forward, matched []byte
@@ -103,7 +104,6 @@ func newExchange(c *conn, f front, startedAt int64) *exchange {
 // begin makes an exchange that was reset one of c's.
 func (x *exchange) begin(c *conn, f front, startedAt int64) {
 	x.c, x.front, x.startedAt = c, f, startedAt
-	x.table = c.p.live.Load()
 }
 
 // release gives the memory back.
@@ -167,7 +167,11 @@ func (x *exchange) serve() bool {
 
 // pass sends the request on, and the answer back.
 func (x *exchange) pass() bool {
-	defer x.leave()
+	defer func() {
+		if x.c.became == nil {
+			x.leave()
+		}
+	}()
 	if err := x.enter(); err != nil {
 		return x.fail(err)
 	}
@@ -187,15 +191,17 @@ func (x *exchange) conclude(err error) bool {
 
 // find decides where the request goes, before anything of its body is read.
 func (x *exchange) find() *http1.Error {
-	if x.table == nil {
+	table := x.c.p.live.Load()
+	if table == nil {
 		return errStarting
 	}
+	x.generation = table.generation // the table itself is not kept: an exchange may last for weeks
 	r, b := x.req(), x.head()
-	h, ok := x.table.hosts.Find(r.Host.Of(b), x.scratch)
+	h, ok := table.hosts.Find(r.Host.Of(b), x.scratch)
 	if !ok {
 		return errNoHost
 	}
-	if !x.c.admitted(x.table.certs, r.Host.Of(b)) {
+	if !x.c.admitted(table.certs, r.Host.Of(b)) {
 		return errMisdirected
 	}
 	var err error

@@ -1,86 +1,39 @@
 package proxy
 
-import (
-	"encoding/binary"
-	"sync"
-	"sync/atomic"
-
-	"github.com/sluice-gateway/sluice/proxy/socket"
-)
+import "encoding/binary"
 
 // goingAway is a WebSocket frame that closes with status 1001 (RFC 6455 sections 5.5.1 and
 // 7.4.1).
 var goingAway = []byte{0x88, 2, 1001 >> 8, 1001 & 0xff}
 
-// tunnel is what flows from an endpoint to a client. Its frames are counted, so that a frame of
-// our own can be put between two of them: a client that is told that its endpoint goes away
+// farewell follows what flows from an endpoint to a client. Its frames are counted, so that a frame of
+// our own can be put between two of them: a client that is told that its endpoint, or this edge, goes away
 // connects again, instead of finding out.
-type tunnel struct {
-	conn   *socket.Conn // to the endpoint
-	client end
-
-	wanted  atomic.Bool // the client is to be told
-	severed atomic.Bool
-
-	mu     sync.Mutex
-	frames wsFrames // guarded by mu
-	told   bool     // guarded by mu: the client was, and gets nothing else
+type farewell struct {
+	frames wsFrames
+	told   bool // the client was, and gets nothing else
 }
 
-// write passes on what the endpoint sent.
-func (t *tunnel) write(p []byte) error {
-	err := t.pass(p)
-	if err == nil && t.wanted.Load() {
-		err = t.pass(nil) // ask came while the last frame was being written
-	}
-	return err
-}
-
-func (t *tunnel) pass(p []byte) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.told {
-		return nil
-	}
-	if !t.wanted.Load() {
-		t.frames.pass(p)
-		return t.client.write(p)
-	}
-	if !t.frames.between() {
-		n := t.frames.next(p)
-		if !t.frames.between() {
-			if len(p) == 0 {
-				return nil
-			}
-			return t.client.write(p) // the frame goes on
+// pass takes what the endpoint sent, and returns what of it the client gets. wanted: the client is to be
+// told, which last does once no frame is on its way.
+func (f *farewell) pass(p []byte, wanted bool) (out, last []byte) {
+	switch {
+	case f.told:
+		return nil, nil
+	case !wanted:
+		f.frames.pass(p)
+		return p, nil
+	case !f.frames.between():
+		n := f.frames.next(p)
+		if !f.frames.between() {
+			return p, nil // the frame goes on
 		}
 		p = p[:n]
-	} else {
+	default:
 		p = nil
 	}
-	t.told = true
-	if len(p) > 0 {
-		if err := t.client.write(p); err != nil {
-			return err
-		}
-	}
-	return t.client.write(goingAway)
-}
-
-// ask tells the client that its endpoint goes away, once no frame is on its way.
-func (t *tunnel) ask() {
-	t.wanted.Store(true)
-	if t.mu.TryLock() {
-		t.mu.Unlock()
-		_ = t.pass(nil) // who copies finds out
-	}
-}
-
-// cut ends the tunnel.
-func (t *tunnel) cut() {
-	t.severed.Store(true)
-	t.conn.Interrupt()
-	t.client.interrupt()
+	f.told = true
+	return p, goingAway
 }
 
 // wsFrames follows the frames of a WebSocket in a stream of bytes (RFC 6455 section 5.2).

@@ -38,8 +38,9 @@ type front interface {
 	// tunnelWanted says whether the client takes any 2xx for a tunnel that is open, as it
 	// does behind an extended CONNECT (RFC 8441 section 5).
 	tunnelWanted() bool
-	// tunnel passes on the switch of protocols and then bytes both ways.
-	tunnel(x *exchange) error
+	// tunnel passes on the switch of protocols and then bytes both ways. It reports false when that
+	// is over.
+	tunnel(x *exchange) (goesOn bool)
 }
 
 // source is a body as it comes.

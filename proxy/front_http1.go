@@ -196,7 +196,7 @@ func (c *conn) connectionField(again bool) string {
 func (c *conn) tunnelWanted() bool { return false }
 
 // tunnel passes on the 101 and what came behind the heads.
-func (c *conn) tunnel(x *exchange) error {
+func (c *conn) tunnel(x *exchange) bool {
 	w := &x.toClient
 	w.out = x.route.response.append(x.responseHead(w.out[:0]))
 	w.out = append(w.out, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"...)
@@ -205,11 +205,5 @@ func (c *conn) tunnel(x *exchange) error {
 	if early := c.in.buf.b[c.in.req.Size:c.in.buf.n]; err == nil && len(early) > 0 {
 		_, err = x.link.conn.Write(early)
 	}
-	if err != nil {
-		return err
-	}
-	c.s.SetReadDeadline(0)
-	c.s.PaceReads(nil)
-	c.s.PaceWrites(&c.p.takes)
-	return x.relayBoth(&socketEnd{c.s, c.p.times.write})
+	return err == nil && c.becomeTunnel(x)
 }

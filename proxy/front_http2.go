@@ -259,7 +259,7 @@ func (f *streamFront) finish(_ *exchange, whole bool) bool {
 
 func (f *streamFront) tunnelWanted() bool { return f.st.Tunnel }
 
-func (f *streamFront) tunnel(x *exchange) error {
+func (f *streamFront) tunnel(x *exchange) bool {
 	f.st.PaceSends(nil)
 	f.out.block = f.appendAnswer(x, f.out.block[:0])
 	err := f.st.SendHead(f.out.block, false, f.out.stall)
@@ -267,11 +267,11 @@ func (f *streamFront) tunnel(x *exchange) error {
 		err = f.st.Send(early, false, f.out.stall)
 	}
 	if err != nil {
-		return err
+		return false
 	}
-	err = x.relayBoth(&streamEnd{f.st, f.out.stall})
-	if err != nil && !errors.Is(err, socket.ErrInterrupted) {
+	t := &streamTunnel{st: f.st, conn: x.link.conn, stall: f.out.stall}
+	if err := t.run(x); err != nil && !errors.Is(err, socket.ErrInterrupted) {
 		f.st.Reset(http2.Cancel)
 	}
-	return err
+	return false
 }

@@ -41,9 +41,9 @@ func appendLine(b []byte, x *exchange, now int64) []byte {
 	if x.ep != nil {
 		b = quote(append(b, `,"endpoint":`...), x.ep.key.Address)
 	}
-	if x.table != nil {
+	if x.generation > 0 {
 		b = append(b, `,"generation":`...)
-		b = strconv.AppendUint(b, x.table.generation, 10)
+		b = strconv.AppendUint(b, x.generation, 10)
 	}
 	if x.failure != "" {
 		b = quote(append(b, `,"failure":`...), string(x.failure))

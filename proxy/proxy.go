@@ -107,6 +107,7 @@ type Proxy struct {
 	conns     tracker
 	faults    faults
 	streams   *streams
+	tunnels   drain // those of all endpoints, for Shutdown
 
 	apply    sync.Mutex // held while a snapshot is compiled
 	compiled *registry  // guarded by apply; read by Collect under it
@@ -183,13 +184,18 @@ func (p *Proxy) Serve(ln net.Listener, l Listener) error {
 }
 
 // Shutdown stops taking connections, closes the idle ones, tells the others to close after
-// their request, and waits for them until ctx ends. Then it closes what is left and
-// returns ctx's error.
+// their request, and waits for them until ctx ends. WebSockets are asked to end a little before. Then it
+// closes what is left and returns ctx's error.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.mu.Lock()
 	first := !p.closing.Swap(true)
 	if first {
 		close(p.quit)
+		if end, ok := ctx.Deadline(); ok {
+			left := time.Until(end)
+			p.tunnels.time.Store(max(1, int64(left-lastCall(left))))
+			p.tunnels.leave()
+		}
 	}
 	for _, l := range p.listeners {
 		_ = l.ln.Close() // Serve returns; that is all there is to learn
@@ -198,6 +204,7 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	var streams sync.WaitGroup
 	streams.Go(func() { p.streams.shutdown(ctx.Done()) })
 	err := p.conns.drain(ctx)
+	p.tunnels.stay()
 	streams.Wait()
 	p.work.Wait()
 	p.apply.Lock()

@@ -110,35 +110,3 @@ func (w *streamSink) last(p []byte, trailers http1.Fields, b []byte) error {
 func (w *streamSink) flush() error { return nil }
 func (w *streamSink) renew(int64)  {}
 func (w *streamSink) count() int64 { return w.sent }
-
-// streamEnd is the client's end of a tunnel over HTTP/2.
-type streamEnd struct {
-	st    *http2.Stream
-	stall int64
-}
-
-func (e *streamEnd) interrupt() { e.st.Interrupt() }
-
-// copyTo copies what the client sends to dst until it ends.
-func (e *streamEnd) copyTo(dst *socket.Conn) (total int64, err error) {
-	for {
-		piece, ended, err := e.st.Take()
-		if err == nil && len(piece) > 0 {
-			dst.SetWriteDeadline(socket.Now() + e.stall)
-			_, err = dst.Write(piece)
-			total += int64(len(piece))
-		}
-		if err == nil && ended {
-			return total, dst.CloseWrite()
-		}
-		if err == nil && len(piece) == 0 {
-			err = e.st.Wait(0)
-		}
-		if err != nil {
-			return total, err
-		}
-	}
-}
-
-func (e *streamEnd) write(p []byte) error { return e.st.Send(p, false, e.stall) }
-func (e *streamEnd) done() error          { return e.st.Send(nil, true, e.stall) }

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// Watcher is told when it is time to look at a connection; see [Conn.Watch].
+// Watcher is told when it is time to look at a connection; see [Conn.Watch] and [Conn.WatchRoom].
 type Watcher interface {
-	// Ready is called when there may be something to read, when the read deadline may have
-	// passed, and after Interrupt. It must not wait: others have their turn when it returns.
+	// Ready is called when there may be something to read, or room to write, when the deadline
+	// may have passed, and after Interrupt. It must not wait: others have their turn when it returns.
 	Ready(t Turn)
 }
 
@@ -91,13 +91,18 @@ func (d *desc) over(s *direction) error {
 
 // watch has w told. It reports false when there may be something to read now, or nothing to wait
 // for; w is not told then. Else the connection belongs to w from now on.
-func (d *desc) watch(w Watcher) bool {
-	if d.over(&d.r) != nil || d.ended.Load() {
+func (d *desc) watch(w Watcher) bool { return !d.ended.Load() && d.await(&d.r, w) }
+
+// watchRoom is watch for somebody who wants to write.
+func (d *desc) watchRoom(w Watcher) bool { return d.await(&d.w, w) }
+
+func (d *desc) await(s *direction, w Watcher) bool {
+	if d.over(s) != nil {
 		return false
 	}
-	d.r.self.watcher = w
-	number := d.r.enter()
-	return number != 0 && (d.over(&d.r) == nil || !d.r.leave(number))
+	s.self.watcher = w
+	number := s.enter()
+	return number != 0 && (d.over(s) == nil || !s.leave(number))
 }
 
 // use keeps the descriptor open until done.

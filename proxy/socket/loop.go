@@ -26,6 +26,8 @@ type loop struct {
 	looked int64      // when it was asked last what has happened
 	later  []Stepper  // see Later
 	spare  []Stepper  // the memory for those that come after them
+	again  []Watcher  // see Again
+	before []Watcher  // the memory for those that come after them
 	// The closures that are given to set and bell are made once.
 	awaitFn, ringFn func(fd uintptr) bool
 }
@@ -154,7 +156,7 @@ func (l *loop) look() bool {
 			d.r.note()
 		}
 	}
-	return l.n > 0
+	return l.n > 0 || len(l.again) > 0
 }
 
 // The events of epoll that end a wait to read, and to write.
@@ -183,6 +185,8 @@ func (l *loop) ring(fd uintptr) bool {
 // until a time, nanoseconds.
 func (l *loop) handOut(until int64) (woke bool) {
 	t := Turn{l.looked, l}
+	again := l.again
+	l.again = l.before[:0]
 	for i := 0; i < l.n; i++ {
 		if i%lookEvery == lookEvery-1 {
 			l.stepOn(t)
@@ -202,6 +206,7 @@ func (l *loop) handOut(until int64) (woke bool) {
 			woke = true
 		}
 	}
+	l.goOn(t, again)
 	l.stepOn(t)
 	l.n = 0
 	return woke

@@ -32,6 +32,26 @@ func (t *Turn) Later(s Stepper) bool {
 	return true
 }
 
+// Again has w told again when all others have had their turn: it has more to do than is fair at once. It
+// reports false when that is not possible.
+func (t *Turn) Again(w Watcher) bool {
+	l := t.loop
+	if l == nil {
+		return false
+	}
+	l.again = append(l.again, w)
+	return true
+}
+
+// goOn tells those who wanted to be told again.
+func (l *loop) goOn(t Turn, again []Watcher) {
+	for _, w := range again {
+		w.Ready(t)
+	}
+	clear(again)
+	l.before = again
+}
+
 // stepOn lets all go on, and again, until nobody is left.
 func (l *loop) stepOn(t Turn) {
 	for len(l.later) > 0 {

@@ -121,6 +121,9 @@ func (c *Conn) readTLSNow(p []byte) int {
 		n := c.recv(l.ahead[:])
 		if n <= 0 {
 			l.release()
+			if n == Failed && errors.Is(c.err, io.EOF) {
+				c.err = io.ErrUnexpectedEOF // as readTLS says
+			}
 			return n
 		}
 		l.from, l.to = 0, n
