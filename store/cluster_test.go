@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -280,4 +281,53 @@ func TestConfigErrorsNameTheKey(t *testing.T) {
 			t.Errorf("%v; want %q", err, want)
 		}
 	}
+}
+
+// An etcd that was restored from a backup is at an earlier revision than the watches, which would
+// wait in silence until it got there.
+func TestWatchOfARestoredCluster(t *testing.T) {
+	t.Parallel()
+	c := storetest.StartCluster(t, storetest.Options{Members: 1})
+	s := storetest.Open(t, c.Config())
+	put(t, s, tenant("kept"))
+	c.Kill(0)
+	kept := c.Keep(t, 0)
+	c.Restart(t, 0)
+
+	got, _ := watch(t, s, 0)
+	notices, shared := s.Notices("test"), s.Shared("test")
+	var posted wall
+	values := make(chan []byte, 1)
+	go func() { _ = notices.Watch(t.Context(), posted.set) }()
+	go func() { _ = notices.Post(t.Context(), "one", values) }()
+	var value atomic.Value
+	go func() { _ = shared.Watch(t.Context(), func(v []byte, _ int64) { value.Store(string(v)) }) }()
+	share := func(text string) {
+		t.Helper()
+		eventually(t, "the shared value is written", func() bool {
+			ok, err := shared.Swap(t.Context(), []byte(text), 0)
+			return err == nil && ok
+		})
+		eventually(t, "the shared value is seen", func() bool { return value.Load() == text })
+	}
+	for i := range 20 {
+		put(t, s, tenant(fmt.Sprintf("lost-%d", i)))
+	}
+	values <- []byte("1")
+	posted.await(t, "one=1")
+	share("old")
+	last := put(t, s, tenant("lost"))
+	eventually(t, "the last object before", func() bool { return got.has(last.Head().Ref(), last.Head().Revision) })
+
+	c.Kill(0)
+	c.Restore(0, kept)
+	c.Restart(t, 0)
+	next := put(t, s, tenant("next"))
+	eventually(t, "the first object after", func() bool { return got.has(next.Head().Ref(), next.Head().Revision) })
+	if got.has(last.Head().Ref(), last.Head().Revision) {
+		t.Error("an object that the backup lacks is still there")
+	}
+	values <- []byte("2")
+	posted.await(t, "one=2")
+	share("new")
 }

@@ -154,7 +154,8 @@ func (n *Notices) once(ctx context.Context, handle func(map[string][]byte)) (hea
 	handle(maps.Clone(all))
 	ctx, cancel = context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
-	changes := n.store.client.Watch(ctx, n.prefix, clientv3.WithPrefix(), clientv3.WithRev(r.Header.Revision+1))
+	at := r.Header.Revision
+	changes := n.store.client.Watch(ctx, n.prefix, clientv3.WithPrefix(), clientv3.WithRev(at+1))
 	ask := time.NewTicker(noticeTTL * time.Second / 4)
 	defer ask.Stop()
 	for {
@@ -164,15 +165,20 @@ func (n *Notices) once(ctx context.Context, handle func(map[string][]byte)) (hea
 			if err := w.Err(); !ok || err != nil {
 				return heard, cmp.Or(err, errors.New("etcd ended the watch"))
 			}
+			at = max(at, w.Header.Revision)
 			n.apply(all, w.Events)
 			handle(maps.Clone(all))
 		case <-ask.C:
 			c, cancel := n.store.call(ctx)
-			_, err := n.store.client.Get(c, n.prefix, clientv3.WithPrefix(), clientv3.WithCountOnly())
+			now, err := n.store.client.Get(c, n.prefix, clientv3.WithPrefix(), clientv3.WithCountOnly())
 			cancel()
 			if err != nil {
 				return heard, failed(ctx, "read "+n.prefix, err)
 			}
+			if now.Header.Revision < at {
+				return heard, errWentBack
+			}
+			at = now.Header.Revision
 		}
 		heard = time.Now()
 	}

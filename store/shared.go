@@ -1,8 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -73,17 +74,36 @@ func (v *Shared) once(ctx context.Context, handle func([]byte, int64)) (progress
 	}
 	ctx, cancel = context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
-	for w := range v.store.client.Watch(ctx, v.key, clientv3.WithRev(r.Header.Revision+1)) {
-		if err := w.Err(); err != nil {
-			return true, err
-		}
-		for _, e := range w.Events {
-			if e.Type == mvccpb.Event_DELETE {
-				handle(nil, 0)
-			} else {
-				handle(e.Kv.Value, e.Kv.ModRevision)
+	changes := v.store.client.Watch(ctx, v.key, clientv3.WithRev(r.Header.Revision+1))
+	look, stop := v.store.looks()
+	defer stop()
+	at := r.Header.Revision
+	for {
+		// The stream says something; it is time to look whether etcd has gone back in time.
+		select {
+		case w, ok := <-changes:
+			if err := w.Err(); !ok || err != nil {
+				return true, cmp.Or(err, errors.New("etcd ended the watch"))
+			}
+			at = max(at, w.Header.Revision)
+			for _, e := range w.Events {
+				if e.Type == mvccpb.Event_DELETE {
+					handle(nil, 0)
+				} else {
+					handle(e.Kv.Value, e.Kv.ModRevision)
+				}
+			}
+		case <-look:
+			c, cancel := v.store.call(ctx)
+			now, err := v.store.client.Get(c, v.key, clientv3.WithCountOnly())
+			cancel()
+			switch {
+			case err != nil: // the stream goes on when etcd does
+			case now.Header.Revision < at:
+				return true, errWentBack
+			default:
+				at = now.Header.Revision
 			}
 		}
 	}
-	return true, fmt.Errorf("etcd ended the watch")
 }

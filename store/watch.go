@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,9 @@ type Changed struct {
 const (
 	watchRetryMin = 50 * time.Millisecond
 	watchRetryMax = 2 * time.Second
+	// lookEvery is how often a cluster is asked whether it has gone back in time: the client hides
+	// a restart, and a watch that waits for a revision in the future is as silent as a quiet one.
+	lookEvery = 5 * time.Second
 )
 
 // Watch calls handle for all changes after a revision, in order; from 0, for the whole set
@@ -77,12 +81,16 @@ func (s *Store) Watch(ctx context.Context, after int64, handle func(Update)) err
 
 // watch is the state of one call of Watch.
 type watch struct {
-	store  *Store
-	at     int64 // the caller has seen everything up to this revision; 0: nothing
-	handle func(Update)
+	store   *Store
+	at      int64  // the caller has seen everything up to this revision; 0: nothing
+	cluster uint64 // whose revision that is; 0: not known yet
+	handle  func(Update)
 }
 
-var errResync = errors.New("revisions are gone")
+var (
+	errResync   = errors.New("revisions are gone")
+	errWentBack = errors.New("the store has gone back in time: was it restored?")
+)
 
 // once follows one stream until it breaks, and tells whether it got anywhere.
 func (w *watch) once(ctx context.Context) (progress bool, err error) {
@@ -97,14 +105,34 @@ func (w *watch) once(ctx context.Context) (progress bool, err error) {
 	defer cancel()
 	stream := w.store.client.Watch(ctx, objectsPrefix, clientv3.WithPrefix(), clientv3.WithRev(w.at+1),
 		clientv3.WithProgressNotify(), clientv3.WithCreatedNotify())
-	for r := range stream {
-		err := w.receive(ctx, r)
-		if err != nil {
-			return progress, err
+	look, stop := w.store.looks()
+	defer stop()
+	for {
+		// The stream says something; it is time to look whether etcd is the one that it was.
+		select {
+		case r, ok := <-stream:
+			if !ok {
+				return progress, errors.New("etcd ended the watch")
+			}
+			if err := w.receive(ctx, r); err != nil {
+				return progress, err
+			}
+			progress = true
+		case <-look:
+			if err := w.wentBack(ctx); errors.Is(err, errResync) {
+				return progress, err
+			}
 		}
-		progress = true
 	}
-	return progress, errors.New("etcd ended the watch")
+}
+
+// looks ticks when it is time for a look. The embedded etcd can not be restored while it runs.
+func (s *Store) looks() (look <-chan time.Time, stop func()) {
+	if s.cfg.Etcd == nil {
+		return nil, func() {}
+	}
+	t := time.NewTicker(lookEvery)
+	return t.C, t.Stop
 }
 
 // receive hands on one response.
@@ -160,7 +188,12 @@ func (w *watch) wentBack(ctx context.Context) error {
 	if err != nil {
 		return failed(ctx, "read revision", err)
 	}
-	if r.Header.Revision < w.at {
+	was := cmp.Or(w.cluster, r.Header.ClusterId)
+	w.cluster = r.Header.ClusterId
+	switch {
+	case w.cluster != was:
+		return fmt.Errorf("%w: the store is another cluster than before: was it restored?", errResync)
+	case r.Header.Revision < w.at:
 		return fmt.Errorf("%w: the store is at revision %d, before %d: was it restored?", errResync, r.Header.Revision, w.at)
 	}
 	return nil

@@ -264,3 +264,16 @@ func (c *Cluster) stop() {
 	}
 	c.Members = nil
 }
+
+// Keep copies the data of a killed member, as a backup does, for Restore.
+func (c *Cluster) Keep(t testing.TB, i int) (kept string) {
+	t.Helper()
+	kept = t.TempDir()
+	if err := os.CopyFS(kept, os.DirFS(c.addresses[i].dir)); err != nil {
+		t.Fatal(err)
+	}
+	return kept
+}
+
+// Restore gives a killed member the data that Keep has kept.
+func (c *Cluster) Restore(i int, kept string) { c.addresses[i].dir = kept }
