@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"slices"
@@ -35,15 +36,29 @@ type objectFiles struct {
 	owner string
 	// alone: the store is this node's, so that all that files created came from its files.
 	alone bool
+	// applied is the stamp of the files that were read last; "" when they are to be read again.
+	// It belongs to the start, and then to Run.
+	applied string
 
 	mu      sync.Mutex
 	code    string // of problem; guarded by mu
 	problem string // what is wrong with the files now; guarded by mu
 }
 
-// apply reads all files and writes what differs. Nothing is written when one of them can't
-// be read: half of a change may be worse than none.
+// apply puts what stands in the files into the store.
 func (o *objectFiles) apply(ctx context.Context) error {
+	o.applied = o.stamp() // before they are read: what changes meanwhile is news
+	err := o.write(ctx)
+	var unread *fs.PathError // no permission, or too many open files: no stamp tells when that is over
+	if errors.Is(err, gateway.ErrUnavailable) || errors.As(err, &unread) {
+		o.applied = ""
+	}
+	return err
+}
+
+// write reads all files and writes what differs. Nothing is written when one of them can't
+// be read: half of a change may be worse than none.
+func (o *objectFiles) write(ctx context.Context) error {
 	items, err := manifest.ReadPaths(nil, o.paths...)
 	if err != nil {
 		return fmt.Errorf("objects: nothing was applied:\n%w", err)
@@ -88,8 +103,7 @@ const restless = 10 * time.Second
 // Run looks for changed files once a second (which sees every kind of change, symlinks and
 // network file systems included) and applies them when they have stopped changing.
 func (o *objectFiles) Run(ctx context.Context) error {
-	applied := o.stamp()
-	seen, since := applied, time.Time{} // when they began to change
+	seen, since := o.applied, time.Time{} // when they began to change
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -108,16 +122,13 @@ func (o *objectFiles) Run(ctx context.Context) error {
 				o.note(errRestless)
 			}
 			continue
-		case now == applied && since.IsZero():
+		case now == o.applied && since.IsZero():
 			continue
 		}
-		applied, since = now, time.Time{}
+		since = time.Time{}
 		err := o.apply(ctx)
-		switch {
-		case err == nil:
+		if err == nil {
 			o.log.Info("objects applied", "paths", o.paths)
-		case errors.Is(err, gateway.ErrUnavailable):
-			applied = "" // try again: the files are fine
 		}
 		o.note(err)
 	}

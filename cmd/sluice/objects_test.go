@@ -142,3 +142,38 @@ func TestRestlessFiles(t *testing.T) {
 		}
 	}
 }
+
+// run runs the set until the end of the test.
+func (f *fileSet) run() {
+	ctx, cancel := context.WithCancel(f.t.Context())
+	var run sync.WaitGroup
+	run.Go(func() { _ = f.Run(ctx) })
+	f.t.Cleanup(func() { cancel(); run.Wait() })
+}
+
+func (f *fileSet) await(s *store.Store, want string) {
+	f.t.Helper()
+	for end := time.Now().Add(time.Minute); tenantNames(f.t, s) != want || len(f.Problems()) > 0; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			f.t.Fatalf("tenants %q, problems %v; want %q", tenantNames(f.t, s), f.Problems(), want)
+		}
+	}
+}
+
+// A file that can be read again is as new and as large as before: nothing tells but another try.
+func TestFilesThatCanBeReadAgain(t *testing.T) {
+	s := storetest.OpenTemp(t)
+	f := newFileSet(t, s, "a")
+	if err := os.WriteFile(f.file, []byte("kind: Tenant\nname: back\nspec: {hosts: [back.example.com]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Of a file that belongs to somebody else, whoever the tests run as: a process's own memory can
+	// be looked at, and not read from its beginning.
+	f.paths = append(f.paths, "/proc/self/mem")
+	if err := f.apply(t.Context()); err == nil {
+		t.Fatal("what can not be read was applied")
+	}
+	f.paths = f.paths[:1]
+	f.run()
+	f.await(s, "back")
+}
