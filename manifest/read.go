@@ -80,9 +80,37 @@ func Files(path string) ([]string, error) {
 	if !info.IsDir() {
 		return []string{path}, nil
 	}
-	var files []string
-	err = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") {
+	files, err := below(path, map[string]bool{})
+	if err != nil {
+		return nil, fmt.Errorf("read objects below %s: %w", path, err)
+	}
+	return files, nil
+}
+
+// below lists the object files below a folder. Links to folders are followed, each folder once, and
+// what is hidden is not looked at: the kubelet and git-sync put a link in the place of a version.
+func below(path string, seen map[string]bool) (files []string, err error) {
+	root, err := filepath.EvalSymlinks(path) // once, so that all files are of one version
+	if err != nil {
+		return nil, err
+	}
+	err = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		hidden := strings.HasPrefix(d.Name(), ".") && p != root
+		switch {
+		case d.IsDir() && (hidden || seen[p]):
+			return fs.SkipDir
+		case d.IsDir():
+			seen[p] = true
+			return nil
+		case hidden:
+			return nil
+		}
+		if info, err := os.Stat(p); d.Type() == fs.ModeSymlink && err == nil && info.IsDir() {
+			more, err := below(p, seen)
+			files = append(files, more...)
 			return err
 		}
 		if slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(p)) {
@@ -90,10 +118,7 @@ func Files(path string) ([]string, error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read objects below %s: %w", path, err)
-	}
-	return files, nil
+	return files, err
 }
 
 // Read reads the documents of one file. name stands in errors and positions.

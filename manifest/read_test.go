@@ -128,3 +128,33 @@ func TestWriteReadsBack(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A folder may be a link that is pointed at the next version of it, as git-sync does, or hold links
+// into a hidden one, as the kubelet writes a ConfigMap: everything in it is read, and once.
+func TestLinkedFolders(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"a.yaml": "kind: Tenant\nname: a\n", "team/b.yaml": "kind: Tenant\nname: b\n", ".git/c.yaml": "kind: Tenant\nname: c\n"} {
+		path := filepath.Join(dir, "map", "..2026_11_22", name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, to := range map[string]string{"current": "map/..data", "map/..data": "..2026_11_22", "map/a.yaml": "..data/a.yaml", "map/team": "..data/team", "map/..2026_11_22/team/round": ".", "mounted": "map"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, folder := range []string{"current", "map", "map/", "map/..data", "mounted"} {
+		items, err := ReadPaths(nil, filepath.Join(dir, folder))
+		var names []string
+		for _, i := range items {
+			names = append(names, i.Object.Head().Name)
+		}
+		if got := strings.Join(names, " "); err != nil || got != "a b" {
+			t.Errorf("%s: %q, %v", folder, got, err)
+		}
+	}
+}
