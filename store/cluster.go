@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/metadata"
 )
 
 const (
@@ -63,6 +65,9 @@ func connectCluster(ctx context.Context, cfg Config, g *gate) (*cluster, error) 
 	c, err := clientv3.New(conf) // logs in, so it may take DialTimeout as well
 	if err == nil {
 		if _, err = c.Get(deadline, objectsPrefix, clientv3.WithPrefix(), clientv3.WithLimit(1), clientv3.WithKeysOnly()); err == nil {
+			if e.Username != "" {
+				c.Watcher = freshWatcher{c.Watcher}
+			}
 			return &cluster{client: gateClient(c, g), cfg: e, tls: tlsConfig}, nil
 		}
 		_ = c.Close() // the connection error is the one to show
@@ -71,6 +76,20 @@ func connectCluster(ctx context.Context, cfg Config, g *gate) (*cluster, error) 
 		return nil, fmt.Errorf("connect to etcd: %w", ctx.Err())
 	}
 	return nil, unreachable(ctx, e, tlsConfig, err)
+}
+
+// streamAge is for how many seconds new watches join the stream of those before.
+const streamAge = 10
+
+// freshWatcher is for who logs in. Watches share a stream, and etcd judges a new one by the token with
+// which its stream was opened. The client does not renew that, and takes another one for all else, so
+// that it lapses after five minutes, and no watch can join any more.
+type freshWatcher struct{ clientv3.Watcher }
+
+// Watch opens a watch. Streams are shared by those whose context has the same metadata.
+func (w freshWatcher) Watch(ctx context.Context, key string, opts ...clientv3.OpOption) clientv3.WatchChan {
+	moment := strconv.FormatInt(time.Now().Unix()/streamAge, 10)
+	return w.Watcher.Watch(metadata.AppendToOutgoingContext(ctx, "sluice-watch", moment), key, opts...)
 }
 
 func (e EtcdConfig) tls() (*tls.Config, error) {

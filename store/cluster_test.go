@@ -227,6 +227,24 @@ func TestWatchAfterARestartWithPassword(t *testing.T) {
 	}
 }
 
+// A token that nobody shows any more lapses, and with it what streams were opened with: who watches
+// later must not join one of them.
+func TestWatchAfterTheTokenLapsed(t *testing.T) {
+	t.Parallel()
+	c := storetest.StartCluster(t, storetest.Options{Members: 1, TokenSeconds: 2})
+	c.RequirePassword(t, "/sluice/")
+	s := storetest.Open(t, c.Config())
+	first, _ := watch(t, s, 0)
+	eventually(t, "the first set", func() bool { return first.count() == 1 })
+	time.Sleep(12 * time.Second)
+	second, _ := watch(t, s, 0)
+	eventually(t, "the set of the second watch", func() bool { return second.count() > 0 })
+	obj := put(t, s, tenant("acme"))
+	for _, got := range []*seen{first, second} {
+		eventually(t, "the object", func() bool { return got.has(obj.Head().Ref(), obj.Head().Revision) })
+	}
+}
+
 func TestUnreachableClusterSaysWhatToCheck(t *testing.T) {
 	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")

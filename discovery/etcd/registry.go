@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	grpcmetadata "google.golang.org/grpc/metadata"
 )
 
 // Registry is an etcd that the source connects to by itself.
@@ -92,7 +94,24 @@ func (s *Source) open(ctx context.Context) (*clientv3.Client, error) {
 	if err != nil {
 		return nil, s.explain(ctx, "log in to", r.Endpoints, err)
 	}
+	if r.Username != "" {
+		c.Watcher = freshWatcher{c.Watcher}
+	}
 	return c, nil
+}
+
+// streamAge is for how many seconds new watches join the stream of those before.
+const streamAge = 10
+
+// freshWatcher is for who logs in. Watches share a stream, and etcd judges a new one by the token with
+// which its stream was opened. The client does not renew that, and takes another one for all else, so
+// that it lapses after five minutes, and no watch can join any more.
+type freshWatcher struct{ clientv3.Watcher }
+
+// Watch opens a watch. Streams are shared by those whose context has the same metadata.
+func (w freshWatcher) Watch(ctx context.Context, key string, opts ...clientv3.OpOption) clientv3.WatchChan {
+	moment := strconv.FormatInt(time.Now().Unix()/streamAge, 10)
+	return w.Watcher.Watch(grpcmetadata.AppendToOutgoingContext(ctx, "sluice-watch", moment), key, opts...)
 }
 
 func (r *Registry) tls() (*tls.Config, error) {

@@ -86,10 +86,13 @@ func putSoon(t *testing.T, c *clientv3.Client, key, value string) {
 	}
 }
 
+// tokenSeconds is after how long a token lapses that nobody shows; etcd's default is five minutes.
+const tokenSeconds = 2
+
 // locked starts an etcd with TLS, client certificates and users: reader may read /s/ only.
 func locked(t *testing.T) (*storetest.Cluster, *clientv3.Client) {
 	t.Helper()
-	cluster := storetest.StartCluster(t, storetest.Options{Members: 1, TLS: true})
+	cluster := storetest.StartCluster(t, storetest.Options{Members: 1, TLS: true, TokenSeconds: tokenSeconds})
 	open := cluster.Client(t)
 	put(t, open, "/s/api/1", `{"address":"10.0.0.1:80"}`)
 	put(t, open, "/t/api/1", `{"address":"10.0.0.2:80"}`)
@@ -150,6 +153,26 @@ func TestRightsOfTheUser(t *testing.T) {
 	f.until("logged in again", upNow)
 	put(t, root, "/s/api/1", `{"address":"10.0.0.4:80"}`)
 	f.expect("api", "10.0.0.3:80*1 10.0.0.4:80*1")
+}
+
+// The watch of a prefix that is wanted late does not need the token with which the others began.
+func TestPrefixAfterTheTokenLapsed(t *testing.T) {
+	cluster, root := locked(t)
+	file := filepath.Join(t.TempDir(), "password")
+	write(t, file, "first\n")
+	f := follow(t, Config{Registry: secured(cluster, "reader", file), ProbeEvery: time.Hour})
+	f.want("api=/s/api/")
+	f.expect("api", "10.0.0.1:80*1")
+	time.Sleep((streamAge + 2*tokenSeconds) * time.Second)
+	put(t, root, "/s/late/1", `{"address":"10.0.0.5:80"}`)
+	f.want("api=/s/api/", "late=/s/late/")
+	f.expect("late", "10.0.0.5:80*1")
+	for range 20 {
+		if s := f.Status(); s.Error != "" {
+			t.Fatal(s.Error)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // What can't be used is told in words of the person who mends it, and is used once it is

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"net"
@@ -29,6 +30,8 @@ type Options struct {
 	Members int
 	// QuotaBytes bounds each member's database. Default: etcd's own.
 	QuotaBytes int64
+	// TokenSeconds is after how long a token lapses that nobody shows. Default: etcd's own.
+	TokenSeconds uint
 }
 
 // Cluster is a running etcd cluster.
@@ -135,6 +138,7 @@ func (c *Cluster) config(i int) *embed.Config {
 		conf.ClientTLSInfo = transport.TLSInfo{CertFile: c.CertFile, KeyFile: c.KeyFile, TrustedCAFile: c.CAFile, ClientCertAuth: true}
 	}
 	conf.QuotaBackendBytes = c.options.QuotaBytes
+	conf.AuthTokenTTL = cmp.Or(c.options.TokenSeconds, conf.AuthTokenTTL)
 	conf.UnsafeNoFsync = true
 	conf.EnableGRPCGateway = false
 	conf.TickMs, conf.ElectionMs = 50, 500
