@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -79,17 +80,37 @@ func (s *httpServer) url() string {
 
 func (s *httpServer) serve() error {
 	var err error
-	if s.srv.TLSConfig != nil {
+	if s.tls != nil {
+		s.srv.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.tls.newest()}
+		_, err = s.srv.TLSConfig.GetCertificate(nil)
+	}
+	switch {
+	case err != nil:
+	case s.srv.TLSConfig != nil:
 		err = s.srv.ServeTLS(s.ln, "", "")
-	} else if s.tls != nil {
-		err = s.srv.ServeTLS(s.ln, s.tls.CertFile, s.tls.KeyFile)
-	} else {
+	default:
 		err = s.srv.Serve(s.ln)
 	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return fmt.Errorf("serve %s: %w", s.name, err)
+}
+
+// newest gives the certificate as it stands in the files when a connection is opened, since it is
+// renewed there, or the last one that could be used.
+func (c *TLSConfig) newest() func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	var last atomic.Pointer[tls.Certificate]
+	return func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err == nil {
+			last.Store(&pair)
+		}
+		if usable := last.Load(); usable != nil {
+			return usable, nil
+		}
+		return nil, err
+	}
 }
 
 func (s *httpServer) shutdown(ctx context.Context) {
