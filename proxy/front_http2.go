@@ -221,6 +221,9 @@ func appendLines(dst, lines []byte) []byte {
 
 func (f *streamFront) refuse(x *exchange, e *http1.Error) bool {
 	defer func() { x.account(socket.Now()) }()
+	if e == errMisdirected && f.c.outdated(f.c.p.live.Load().certs) {
+		f.c.h2.Load().Drain() // a client that keeps the connection would get nothing else
+	}
 	if e == errRefused && x.call { // with its body under way: clients of gRPC make such a call again, RFC 9113 section 8.7
 		f.st.Reset(http2.Refused)
 		return false

@@ -135,3 +135,53 @@ func TestWebSocketOverTLS(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+// A connection from before its host changed whom it lets in is of no use to its client any more, which
+// asks on a new one. One that asks for another host's sake alone is kept.
+func TestHTTP2ClientCertificatesChange(t *testing.T) {
+	s := serveTLS(t, Config{}, TLS{}, rawOrigin(t, hello, false))
+	mine, next := certtest.NewCA(t, "mine", time.Now()), certtest.NewCA(t, "next", time.Now())
+	require := func(cas ...[]byte) *gateway.ClientAuth {
+		return &gateway.ClientAuth{Mode: gateway.ClientAuthRequire, CA: string(bytes.Join(cas, nil))}
+	}
+	must := s.cert(t, "must", require([]byte(mine.PEM)), "must.test")
+	open := s.cert(t, "open", nil, "open.test")
+	s.use(must, open)
+	client := overTLS(t, s.ca, s.addr, true)
+	client.Transport.(*http.Transport).TLSClientConfig.Certificates = []tls.Certificate{mine.Issue(t, time.Now()).TLS(t)}
+	status := func(url, host string) int {
+		t.Helper()
+		req, err := http.NewRequest("GET", url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = host
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	for range 2 {
+		if got := status("https://open.test/", "must.test"); got != 421 {
+			t.Errorf("over a connection for another host: %d", got)
+		}
+	}
+	if got := status("https://open.test/", ""); got != 200 || s.shake().done.Load() != 1 {
+		t.Errorf("%d, after %d handshakes", got, s.shake().done.Load())
+	}
+	if got := status("https://must.test/", ""); got != 200 {
+		t.Errorf("before the change: %d", got)
+	}
+	both := *must
+	both.ClientAuth = require([]byte(mine.PEM), []byte(next.PEM))
+	s.use(&both, open)
+	if got := status("https://must.test/", ""); got != 421 {
+		t.Errorf("over the connection from before: %d", got)
+	}
+	if got := status("https://must.test/", ""); got != 200 {
+		t.Errorf("after it: %d", got)
+	}
+}

@@ -177,3 +177,9 @@ func (c *conn) admitted(t *certs.Table, host []byte) bool {
 	have, _ := c.s.Noted().(*certs.Policy)
 	return want == have
 }
+
+// outdated says whether the client was let in under terms that its own host does not have any more.
+// No request to that host is admitted over c then, however often it is sent.
+func (c *conn) outdated(t *certs.Table) bool {
+	return c.l.shake != nil && !c.admitted(t, []byte(c.s.TLS().ConnectionState().ServerName))
+}
