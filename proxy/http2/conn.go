@@ -43,6 +43,7 @@ type Conn struct {
 	next     uint32 // the next that a client opens
 	glitches glitches
 	resets   []uint32 // of a server: the streams that were reset by us last; what is still on its way is ignored
+	parting  []uint32 // of a server: the streams that were answered while their request still comes, see part
 	late     int      // of a client: frames that those have earned, see tooLate
 
 	// What the peer allows.

@@ -64,6 +64,9 @@ func (c *Conn) takeData(f *http2.DataFrame) error {
 		c.kick()
 	}
 	st := c.streams[f.StreamID]
+	if st == nil && f.StreamEnded() && c.parted(f.StreamID) {
+		return nil
+	}
 	if st == nil || st.recvEnd {
 		return c.misplaced(f.StreamID, st, len(data))
 	}
@@ -84,7 +87,9 @@ func (c *Conn) misplaced(id uint32, st *Stream, size int) error {
 		return http2.StreamError{StreamID: id, Code: streamClosed}
 	case c.isIdle(id):
 		return faultf(Protocol, "a frame for a stream that is not open")
-	case !c.client && id <= c.last && !slices.Contains(c.resets, id):
+	case size > 0 && slices.Contains(c.parting, id):
+		return nil
+	case !c.client && id <= c.last && !slices.Contains(c.resets, id) && !slices.Contains(c.parting, id):
 		return faultf(streamClosed, "a frame for a stream that has ended")
 	case size >= worth:
 		return nil
@@ -149,6 +154,8 @@ func (c *Conn) takeReset(f *http2.RSTStreamFrame) error {
 	switch {
 	case st == nil && c.client:
 		return c.tooLate()
+	case st == nil && c.parted(f.StreamID):
+		return nil
 	case st == nil:
 		return c.noteGlitch("resets")
 	}

@@ -110,6 +110,8 @@ func (c *Conn) takeRequest(st *Stream, ends bool) error {
 	switch {
 	case st.id%2 == 0:
 		return faultf(Protocol, "a client's stream has an even number")
+	case st.id <= c.last && ends && c.parted(st.id):
+		return nil // trailers
 	case st.id <= c.last:
 		return c.misplaced(st.id, nil, 0)
 	case c.finalStep:

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/net/http2"
 
@@ -143,4 +144,36 @@ func (c *Conn) reset(id uint32, code Code) {
 		c.out = appendReset(c.ready(16), id, code)
 		c.kick()
 	}
+}
+
+// partWait is how long a client may take to end a request itself that has been answered.
+const partWait = 500 * time.Millisecond
+
+// part ends a stream that has been answered while its request still comes. Clients stop sending when
+// they see the answer; those that do not are told with NO_ERROR, RFC 9113 section 8.1, but later: curl
+// before 8, for one, loses an answer that comes together with the reset. mu is held.
+func (c *Conn) part(id uint32) {
+	if c.draining || len(c.parting) >= maxResets {
+		c.reset(id, NoError)
+		return
+	}
+	delete(c.streams, id)
+	c.parting = append(c.parting, id)
+	time.AfterFunc(partWait, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.parted(id) {
+			c.reset(id, NoError)
+		}
+	})
+}
+
+// parted says whether the stream was parting, which it is no more. mu is held.
+func (c *Conn) parted(id uint32) bool {
+	i := slices.Index(c.parting, id)
+	if i < 0 {
+		return false
+	}
+	c.parting = slices.Delete(c.parting, i, i+1)
+	return true
 }

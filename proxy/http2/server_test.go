@@ -124,6 +124,50 @@ func TestManyUploadsRefused(t *testing.T) {
 	}
 }
 
+// Who sees an answer while it sends its body ends that itself, or is told to later: an answer that comes
+// together with the reset is lost on some. Neither is a flood.
+func TestAnswerBeforeBodyEnds(t *testing.T) {
+	const uploads = 1000
+	r := dialRaw(t, serveOn(t, Config{}, func(st *Stream) { _ = st.SendHead(AppendStatus(nil, 413), true, stall) }))
+	for i := range uint32(uploads) {
+		id := 2*i + 1
+		if err := r.open(id, get("/"), false); err != nil {
+			t.Fatal(err)
+		}
+		for answered := false; !answered; {
+			f, err := r.ReadFrame()
+			if err != nil {
+				t.Fatalf("stream %d: %v", id, err)
+			}
+			answered = f.Header().Type == xhttp2.FrameHeaders && f.Header().StreamID == id
+		}
+		_ = r.WriteData(id, false, []byte("x"))
+		switch i % 3 {
+		case 0:
+			_ = r.WriteData(id, true, nil)
+		case 1:
+			_ = r.WriteRSTStream(id, xhttp2.ErrCodeCancel)
+		case 2:
+			_ = r.open(id, AppendField(nil, []byte("sum"), []byte("1")), true)
+		}
+	}
+	if err := r.open(2*uploads+1, get("/"), false); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		f, err := r.ReadFrame()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f, ok := f.(*xhttp2.RSTStreamFrame); ok {
+			if f.StreamID != 2*uploads+1 || f.ErrCode != xhttp2.ErrCodeNo {
+				t.Errorf("stream %d was reset: %v", f.StreamID, f.ErrCode)
+			}
+			break
+		}
+	}
+}
+
 // Each flood ends its connection with ENHANCE_YOUR_CALM after at most 1,000 frames, and
 // another client is served as before.
 func TestFloodsEndTheirConnection(t *testing.T) {

@@ -95,7 +95,7 @@ func (st *Stream) run() {
 }
 
 // leave ends what is still open of the stream: without an end of ours with the code, and when
-// the peer is still sending its body with NO_ERROR, RFC 9113 section 8.1. mu is held.
+// the peer is still sending its body as part does. mu is held.
 func (st *Stream) leave(code Code) {
 	c := st.c
 	if st.err == nil && c.err == nil {
@@ -104,7 +104,7 @@ func (st *Stream) leave(code Code) {
 			c.reset(st.id, code)
 			return
 		case !st.recvEnd:
-			c.reset(st.id, NoError)
+			c.part(st.id)
 		}
 		if !st.TooLarge {
 			c.glitches.forgive()
