@@ -20,12 +20,13 @@ const (
 	refusedMissing   refusal = iota // a trusted peer sent no PROXY header
 	refusedMalformed                // it sent a bad one
 	refusedLate                     // it sent none, or a part, within the header timeout
+	refusedLeft                     // it left before that, as health checkers do
 	refusedUntrusted                // a PROXY header from whom none is taken
 	refusedMany                     // the client has as many connections as it may
 	numRefusals
 )
 
-var refusalNames = [numRefusals]string{"proxy_header_missing", "proxy_header_malformed", "proxy_header_timeout", "proxy_header_untrusted", "client_limit"}
+var refusalNames = [numRefusals]string{"proxy_header_missing", "proxy_header_malformed", "proxy_header_timeout", "client_left", "proxy_header_untrusted", "client_limit"}
 
 // arrivals is what a listener keeps of its connections. It is touched when one opens or
 // closes, never per request.
@@ -104,8 +105,10 @@ func refusalOf(err error) refusal {
 		return refusedMissing
 	case errors.Is(err, proxyproto.ErrMalformed), errors.Is(err, proxyproto.ErrTooLong), errors.Is(err, proxyproto.ErrChecksum):
 		return refusedMalformed
+	case errors.Is(err, socket.ErrTimeout), errors.Is(err, socket.ErrInterrupted):
+		return refusedLate
 	}
-	return refusedLate
+	return refusedLeft
 }
 
 // suspect counts a PROXY header that came as a request: from a peer that is not trusted, or

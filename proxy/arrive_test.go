@@ -111,6 +111,11 @@ func TestProxyHeaderRefused(t *testing.T) {
 	if heads := o.seen(); len(heads) > 0 {
 		t.Errorf("the origin saw %q", heads)
 	}
+	t.Run("leaves", func(t *testing.T) { // as health checkers do
+		before := refusedCount(t, e, "client_left")
+		_ = e.dial(t).Close()
+		eventually(t, "it is counted", func() bool { return refusedCount(t, e, "client_left") == before+1 })
+	})
 	t.Run("twice", func(t *testing.T) {
 		c := e.dial(t)
 		c.send("PROXY UNKNOWN\r\nPROXY TCP4 192.0.2.7 192.0.2.8 1 2\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n")
