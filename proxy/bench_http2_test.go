@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"net"
+	"strconv"
 	"testing"
 
 	"golang.org/x/net/http2"
@@ -21,7 +23,8 @@ type leanClient struct {
 	frame [9]byte
 }
 
-func dialLean(b *testing.B, e *edge) *leanClient {
+// dialLean connects. What it asks has a body of so many bytes, if any.
+func dialLean(b *testing.B, e *edge, size int) *leanClient {
 	l := &leanClient{c: e.dial(b), next: 1}
 	l.br = bufio.NewReaderSize(l.c, 64<<10)
 	var out, block bytes.Buffer
@@ -33,14 +36,23 @@ func dialLean(b *testing.B, e *edge) *leanClient {
 	l.c.send(out.String())
 	for range 2 { // the first block fills the table, and those after it are all the same
 		block.Reset()
-		for _, f := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":path", "/a"}, {":authority", "x"}, {"user-agent", "bench"}} {
+		fields := [][2]string{{":method", "GET"}, {":scheme", "http"}, {":path", "/a"}, {":authority", "x"}, {"user-agent", "bench"}}
+		if size > 0 {
+			fields[0][1], fields = "POST", append(fields, [2]string{"content-length", strconv.Itoa(size)})
+		}
+		for _, f := range fields {
 			if err := enc.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}); err != nil {
 				b.Fatal(err)
 			}
 		}
 		out.Reset()
-		if err := fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: true}); err != nil {
+		if err := fr.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block.Bytes(), EndHeaders: true, EndStream: size == 0}); err != nil {
 			b.Fatal(err)
+		}
+		for left := size; left > 0; left -= 16 << 10 {
+			if err := fr.WriteData(1, left <= 16<<10, make([]byte, min(left, 16<<10))); err != nil {
+				b.Fatal(err)
+			}
 		}
 		l.ask = bytes.Clone(out.Bytes())
 		l.get(b)
@@ -50,7 +62,9 @@ func dialLean(b *testing.B, e *edge) *leanClient {
 
 // get sends a request and reads frames until the answer has ended.
 func (l *leanClient) get(b *testing.B) {
-	binary.BigEndian.PutUint32(l.ask[5:], l.next)
+	for at := 0; at < len(l.ask); at += 9 + int(binary.BigEndian.Uint32(l.ask[at:])>>8) {
+		binary.BigEndian.PutUint32(l.ask[at+5:], l.next)
+	}
 	if _, err := l.c.Write(l.ask); err != nil {
 		b.Fatal(err)
 	}
@@ -77,7 +91,37 @@ func (l *leanClient) get(b *testing.B) {
 func BenchmarkProxiedRequestHTTP2(b *testing.B) {
 	e := before(b, leanOrigin(b, hello))
 	e.cfg.Observer = nil
-	l := dialLean(b, e)
+	l := dialLean(b, e, 0)
+	for range 100 {
+		l.get(b)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		l.get(b)
+	}
+}
+
+// Neither does the upload of a body that fits into a window.
+func BenchmarkProxiedUploadHTTP2(b *testing.B) {
+	const size = 60_000
+	e := before(b, startOrigin(b, func(_ *origin, c net.Conn) {
+		got, end := make([]byte, 64<<10), []byte("\r\n\r\n")
+		for n := 0; ; {
+			k, err := c.Read(got[n:])
+			if err != nil {
+				return
+			}
+			if n += k; n < size || n < size+bytes.Index(got[:n], end)+len(end) {
+				continue
+			}
+			if _, err := io.WriteString(c, hello); err != nil {
+				return
+			}
+			n = 0
+		}
+	}))
+	e.cfg.Observer = nil
+	l := dialLean(b, e, size)
 	for range 100 {
 		l.get(b)
 	}

@@ -142,15 +142,22 @@ func (f *streamFront) gather(x *exchange) error {
 	}
 }
 
-// more adds what has come to what was gathered.
+// more adds what has come to what was gathered, unless it is a part of much, which is streamed.
 func (f *streamFront) more(x *exchange) error {
 	for len(x.gathered) < smallBody {
+		if n, all := f.st.Came(); !all && max(int64(n), f.req.Length) > smallBody {
+			return nil
+		}
 		piece, err := f.in.take()
 		if err != nil {
 			return err
 		}
-		x.gathered = append(x.gathered, piece...)
-		x.small = x.gathered
+		if f.in.ended && len(x.gathered) == 0 {
+			x.small = piece // nobody waits for more, so it stays
+		} else {
+			x.gathered = append(x.gathered, piece...)
+			x.small = x.gathered
+		}
 		if f.in.ended {
 			x.whole = true
 			return nil

@@ -82,8 +82,13 @@ func TestCodecsInPairs(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var wg sync.WaitGroup
-			for i := range 40 {
-				wg.Go(func() { exchangeOne(t, c.client, c.edge.addr, c.proto, i) })
+			for i := range 120 {
+				wg.Go(func() {
+					if i%3 == 0 {
+						giveUpOne(t, c.client, c.edge.addr)
+					}
+					exchangeOne(t, c.client, c.edge.addr, c.proto, i)
+				})
 			}
 			wg.Wait()
 			if fs := c.edge.observed.failures(); len(fs) > 0 {
@@ -91,6 +96,23 @@ func TestCodecsInPairs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// giveUpOne leaves while its body and the answer are on their way. Nobody else gets any of either.
+func giveUpOne(t *testing.T, client *http.Client, addr string) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "POST", "http://"+addr+"/", io.LimitReader(zeros{}, 1<<30))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return
+	}
+	_, _ = io.Copy(io.Discard, resp.Body) // until the time is over
+	_ = resp.Body.Close()
 }
 
 func exchangeOne(t *testing.T, client *http.Client, addr, proto string, i int) {

@@ -13,7 +13,7 @@ func (st *Stream) arrive(data []byte, size uint32, ends bool) error {
 	if st.length >= 0 && (st.got > st.length || ends && st.got != st.length) || st.c.client && !st.headed {
 		return http2.StreamError{StreamID: st.id, Code: Protocol}
 	}
-	st.recv = append(st.recv, data...)
+	st.recv = join(st.recv, data)
 	if ends {
 		st.finishReceiving()
 	}
@@ -73,6 +73,13 @@ func (st *Stream) Take() (piece []byte, ended bool, err error) {
 	return piece, st.recvEnd, nil
 }
 
+// Came is how many bytes Take would return now, and whether they are the last ones.
+func (st *Stream) Came() (n int, all bool) {
+	st.c.mu.Lock()
+	defer st.c.mu.Unlock()
+	return len(st.recv), st.recvEnd
+}
+
 // giveBack lets the peer send as much again as was taken and is no longer in use: what waits
 // in recv still is. Small amounts are left for later. mu is held.
 func (st *Stream) giveBack() {
@@ -93,6 +100,7 @@ func (st *Stream) Wait(deadline int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	st.giveBack() // whoever waits is done with what was taken
+	st.taken = done(st.taken)
 	for len(st.recv) == 0 && !st.recvEnd {
 		if err := st.unreadable(); err != nil {
 			return err

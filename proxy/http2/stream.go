@@ -63,14 +63,17 @@ func newStream(c *Conn, id uint32) *Stream {
 
 // release gives the memory back. Nobody knows the stream any more.
 func (st *Stream) release() {
-	keep := Stream{runFn: st.runFn, reader: st.reader, writer: st.writer, head: modest(st.head), recv: modest(st.recv), taken: modest(st.taken)}
+	keep := Stream{runFn: st.runFn, reader: st.reader, writer: st.writer, head: modest(st.head), recv: done(st.recv), taken: done(st.taken)}
 	*st = keep
 	streams.Put(st)
 }
 
+// keptBytes is how much memory a stream keeps.
+const keptBytes = 8 << 10
+
 // modest keeps memory that did not grow out of hand.
 func modest(b []byte) []byte {
-	if cap(b) > 8<<10 {
+	if cap(b) > keptBytes {
 		return nil
 	}
 	return b[:0]
