@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -106,7 +107,7 @@ func (c *client) echoesMuch(seed uint64) {
 		n, err := c.br.Read(b)
 		got.Write(b[:n])
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				c.t.Error(err)
 			}
 			break
@@ -199,7 +200,7 @@ func TestShutdownCutsTunnels(t *testing.T) {
 		}
 		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
 		for b := make([]byte, 1); ; {
-			if _, err := c.Read(b); err != nil && err != io.EOF {
+			if _, err := c.Read(b); err != nil && !errors.Is(err, io.EOF) {
 				return
 			}
 			time.Sleep(time.Millisecond) // half of it has ended, which moves nobody here
@@ -215,7 +216,10 @@ func TestShutdownCutsTunnels(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- e.Shutdown(ctx) }()
 	select {
-	case <-done:
+	case err := <-done:
+		if err == nil {
+			t.Error("the shutdown does not tell that it cut something")
+		}
 	case <-time.After(patience):
 		t.Fatal("the shutdown waits for the endpoint")
 	}
