@@ -208,6 +208,9 @@ func (c *Conn) takeNow(fd uintptr) {
 	case n == 0:
 		c.n, c.err = 0, io.EOF
 	default:
+		if c.in.pace.counts() {
+			c.in.pace.end(n)
+		}
 		c.n, c.err = n, nil
 	}
 }

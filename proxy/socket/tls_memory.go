@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"reflect"
+	"sync"
 	"unsafe"
 )
 
@@ -34,8 +35,30 @@ func trim(c *tls.Conn) {
 			continue
 		}
 		if b := (*bytes.Buffer)(unsafe.Add(unsafe.Pointer(c), at)); b.Len() == 0 && b.Cap() > keepBuffer {
+			b.Reset()
+			memory := b.AvailableBuffer()
 			*b = bytes.Buffer{}
+			if cap(memory) == inputSize {
+				inputs.Put((*[inputSize]byte)(memory[:inputSize]))
+			}
 		}
+	}
+}
+
+// inputSize is room for two records: crypto/tls reads ahead, and moves what it has to the start of its
+// buffer only when that takes less than half of it.
+const inputSize = 40 << 10
+
+var inputs = sync.Pool{New: func() any { return new([inputSize]byte) }}
+
+// lend gives crypto/tls, which holds nothing, memory for what is more than a small request. trim takes
+// it back.
+func lend(c *tls.Conn) {
+	if rawInputAt == 0 {
+		return
+	}
+	if b := (*bytes.Buffer)(unsafe.Add(unsafe.Pointer(c), rawInputAt)); b.Len() == 0 && b.Cap() < inputSize {
+		*b = *bytes.NewBuffer(inputs.Get().(*[inputSize]byte)[:0])
 	}
 }
 

@@ -113,9 +113,7 @@ func (c *Conn) readTLSNow(p []byte) int {
 			}
 			l.holds = false
 			trim(l.tls)
-			if l.short {
-				return Nothing
-			}
+			return Nothing
 		}
 		l.ahead = aheads.Get().(*[aheadSize]byte)
 		n := c.recv(l.ahead[:])
@@ -127,18 +125,26 @@ func (c *Conn) readTLSNow(p []byte) int {
 			return n
 		}
 		l.from, l.to = 0, n
-		l.holds, l.short = true, n < aheadSize
+		if l.holds, l.short = true, n < aheadSize; !l.short {
+			lend(l.tls)
+		}
 	}
 }
 
 // readHeld reads what crypto/tls holds, which may have it write: an alert, or the answer to a key
-// update. A peer that has no room for that is given up, since nothing waits.
+// update. A peer that has no room for that is given up, unless there is something before it that is
+// being waited for.
 func (c *Conn) readHeld(p []byte) (int, error) {
 	l := c.low
+	owed := len(l.unsent) > 0
 	l.hurries = true
-	n, err := c.readTLS(p, never)
+	mode := never
+	if !l.short {
+		mode = instant // there may be much more
+	}
+	n, err := c.readTLS(p, mode)
 	l.hurries = false
-	if len(l.unsent) > 0 {
+	if len(l.unsent) > 0 && !owed {
 		l.unsent, n, err = nil, 0, ErrTimeout
 	}
 	return n, err
