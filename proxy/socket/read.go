@@ -245,6 +245,7 @@ func (c *Conn) pump(mode readMode) bool {
 			c.done = !c.handler.Take(n)
 		case errors.Is(c.err, errWait):
 			c.handler.GiveUp()
+			c.low.holds = false
 			trim(c.low.tls)
 			return true
 		default:
@@ -275,6 +276,7 @@ func (c *Conn) tryAhead(fd uintptr) bool {
 			return true
 		}
 		l.from, l.to, l.took = 0, n, false
+		l.holds, l.short = true, n < aheadSize // the handler may want no more before all is read
 		if !c.pump(never) {
 			return true
 		}

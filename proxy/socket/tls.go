@@ -23,7 +23,10 @@ func (c *Conn) StartTLS(start func(net.Conn) *tls.Conn) {
 
 // Handshake does the handshake within the deadlines. Its errors are those of crypto/tls, or
 // ErrTimeout, ErrInterrupted and what the network says.
-func (c *Conn) Handshake() error { return bare(c.low.tls.Handshake()) }
+func (c *Conn) Handshake() error {
+	c.low.holds = true // what came with its end
+	return bare(c.low.tls.Handshake())
+}
 
 // TLS is the TLS connection, or nil. It is for looking only: the Conn reads and writes it.
 func (c *Conn) TLS() *tls.Conn {
