@@ -122,6 +122,47 @@ func (c *client) echoesMuch(seed uint64) {
 	}
 }
 
+// A client over TLS that has not read for a while is heard.
+func TestTunnelHearsWhoDoesNotRead(t *testing.T) {
+	got := make(chan byte, 1)
+	front := serveTLS(t, Config{}, TLS{}, startOrigin(t, func(o *origin, c net.Conn) {
+		br := bufio.NewReader(c)
+		if _, err := o.readHead(br); err != nil {
+			return
+		}
+		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+		go func() {
+			if b, err := br.ReadByte(); err == nil {
+				got <- b
+			}
+		}()
+		for b := make([]byte, 64<<10); ; {
+			if _, err := c.Write(b); err != nil {
+				return
+			}
+		}
+	}))
+	front.use(front.cert(t, "shop", nil, "shop.test"))
+	c := opened(t, front.must(t, "shop.test", nil))
+	eventually(t, "there is no room for more", func() bool {
+		front.tunnels.mu.Lock()
+		defer front.tunnels.mu.Unlock()
+		for l := range front.tunnels.tunnels {
+			tn := l.(*tunnel)
+			tn.mu.Lock()
+			defer tn.mu.Unlock()
+			return tn.down.owes
+		}
+		return false
+	})
+	c.send("x")
+	select {
+	case <-got:
+	case <-time.After(patience):
+		t.Error("the endpoint heard nothing")
+	}
+}
+
 // A silent tunnel needs no goroutine.
 func TestSilentTunnels(t *testing.T) {
 	e := before(t, httpOrigin(t, echoBytes))

@@ -131,12 +131,15 @@ func (c *Conn) readTLSNow(p []byte) int {
 	}
 }
 
+// mostUnsent bounds what waits for room: a write, and answers to key updates.
+const mostUnsent = 4 * maxRecord
+
 // readHeld reads what crypto/tls holds, which may have it write: an alert, or the answer to a key
-// update. A peer that has no room for that is given up, unless there is something before it that is
-// being waited for.
+// update. That goes behind what waits for room already. A peer that has no room while nothing waits
+// is given up.
 func (c *Conn) readHeld(p []byte) (int, error) {
 	l := c.low
-	owed := len(l.unsent) > 0
+	before := len(l.unsent)
 	l.hurries = true
 	mode := never
 	if !l.short {
@@ -144,8 +147,8 @@ func (c *Conn) readHeld(p []byte) (int, error) {
 	}
 	n, err := c.readTLS(p, mode)
 	l.hurries = false
-	if len(l.unsent) > 0 && !owed {
-		l.unsent, n, err = nil, 0, ErrTimeout
+	if now := len(l.unsent); now > before && (before == 0 || now > mostUnsent) {
+		n, err = 0, ErrTimeout
 	}
 	return n, err
 }
