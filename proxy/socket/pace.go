@@ -91,9 +91,12 @@ func (c *Conn) waitRead() {
 // waitWrite begins a wait for room.
 func (c *Conn) waitWrite(fd uintptr) {
 	if c.out.pace.counts() {
-		c.queue = unsent(fd)
+		queue := unsent(fd)
+		if c.out.pace.since == 0 { // else what the peer has taken meanwhile would be overlooked, see taking
+			c.queue = queue
+		}
 		c.out.pace.begin(Now())
-		c.out.pace.moved = c.pushed - int64(c.queue)
+		c.out.pace.moved = c.pushed - int64(queue)
 	}
 	c.armWrite()
 }
