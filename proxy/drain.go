@@ -12,9 +12,9 @@ import (
 // errDrained: the endpoint left, and the exchange did not end within the drain time.
 var errDrained = &http1.Error{Status: 503, Class: "drained", Text: "the endpoint has left, and did not answer in its drain time"}
 
-// drain is how an endpoint that leaves is let go, and how the proxy itself ends its tunnels. It gets no new request; what is under way may
-// end by itself for a time. Then tunnels are asked to end, and a last call later all that is left
-// is cut. The zero value is of an endpoint that stays.
+// drain is how an endpoint that leaves is let go, and how the proxy itself ends its tunnels. An endpoint
+// gets no new request then; what is under way may end by itself for a time. Then tunnels are asked to
+// end, and a last call later all that is left is cut. The zero value is of who stays.
 type drain struct {
 	time atomic.Int64 // how long exchanges may go on, nanoseconds
 	last atomic.Int64 // when they are cut; 0: the endpoint stays

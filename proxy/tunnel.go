@@ -89,22 +89,29 @@ func (c *conn) startTunnel() bool {
 		return false
 	}
 	t.x.enlist(t)
-	t.up.Ready(socket.Turn{})
-	t.down.Ready(socket.Turn{})
+	up, down := true, true
+	for up || down { // in turns: either may go on for long
+		up = up && t.up.pass(&socket.Turn{}, 0)
+		down = down && t.down.pass(&socket.Turn{}, 0)
+	}
 	return true
 }
 
 // Ready implements [socket.Watcher].
 func (w *way) Ready(turn socket.Turn) {
-	for w.pass(&turn) {
+	for w.pass(&turn, 0) {
 	}
 }
 
 // Step implements [socket.Stepper].
-func (w *way) Step(turn socket.Turn) { w.Ready(turn) }
+func (w *way) Step(turn socket.Turn) {
+	for w.pass(&turn, 1) {
+	}
+}
 
-// pass passes on what there is, and waits for more. again: there is more, and others have had no turn.
-func (w *way) pass(turn *socket.Turn) (again bool) {
+// pass passes on what there is, and waits for more. reads is how often it has read in this turn. again:
+// there is more, and others have had no turn.
+func (w *way) pass(turn *socket.Turn, reads int) (again bool) {
 	t := w.t
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -116,7 +123,7 @@ func (w *way) pass(turn *socket.Turn) (again bool) {
 			t.c.close(panicked)
 		}
 	}()
-	for reads := 0; !t.over; {
+	for !t.over {
 		var waits bool
 		var err error
 		switch {
