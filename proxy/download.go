@@ -99,7 +99,7 @@ func (x *exchange) finish(s side, err error) bool {
 	x.endProgress() // of an answer that broke off
 	sentAll := x.stopUpload()
 	now := x.headAt
-	if x.fromUp.pieces || x.fromUp.total+x.fromUpStream.total > sizeSmall {
+	if x.fromUp.pieces || x.fromUpStream.pieces || x.fromUp.total+x.fromUpStream.total > sizeSmall {
 		now = socket.Now()
 	}
 	x.letGo()

@@ -15,12 +15,13 @@ type streamSource struct {
 	quiet        int64 // how long a silence may last, nanoseconds
 	meter        socket.Meter
 	ended        bool
+	pieces       bool          // it did not come at once
 	tail         http1.Chunked // reads the trailers
 	tailText     []byte
 }
 
 func (r *streamSource) start(st *http2.Stream, limit, quiet int64) {
-	r.st, r.total, r.limit, r.quiet, r.ended, r.tailText = st, 0, limit, quiet, false, nil
+	r.st, r.total, r.limit, r.quiet, r.ended, r.pieces, r.tailText = st, 0, limit, quiet, false, false, nil
 	r.meter = socket.Meter{}
 	r.tail.Reset()
 }
@@ -51,6 +52,7 @@ func (r *streamSource) take() ([]byte, error) {
 // fill waits at the meter's pace. All that came has been taken by then, so the peer has at
 // least three quarters of the stream's window and nobody else to wait for.
 func (r *streamSource) fill(now int64) error {
+	r.pieces = true
 	r.meter.Begin(now)
 	err := r.st.Wait(r.meter.By(now + r.quiet))
 	r.meter.End(0)
