@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,5 +43,26 @@ func TestOutcomeOfABodyThatBreaksOff(t *testing.T) {
 				t.Errorf("outcome %+v, want %s of a 200 after %s", out, c.want, pause)
 			}
 		})
+	}
+}
+
+// What an endpoint did is not told of the next one, whose client leaves.
+func TestFailureOfAnotherEndpoint(t *testing.T) {
+	dead, silent := rawOrigin(t, hello, false), answering(t, func(c net.Conn, _ string) bool {
+		_, _ = c.Read(make([]byte, 1)) // until the proxy closes
+		return false
+	})
+	dead.stop()
+	var out syncBuffer
+	e := start(t, Config{AccessLog: &out}, Listener{}, snap([]string{dead.addr, silent.addr}, nil))
+	for i := range 2 { // one of the two begins with the dead one
+		c := e.dial(t)
+		c.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		eventually(t, "asked", func() bool { return len(silent.seen()) == i+1 })
+		_ = c.Close()
+	}
+	eventually(t, "both lines", func() bool { return strings.Count(out.String(), `"aborted":true`) == 2 })
+	if strings.Contains(out.String(), `"failure"`) || strings.Contains(out.String(), `"reason":"connect"`) {
+		t.Error(out.String())
 	}
 }

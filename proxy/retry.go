@@ -73,6 +73,7 @@ func (x *exchange) choose() bool {
 // aim makes e the endpoint that is asked next.
 func (x *exchange) aim(e *endpoint) {
 	x.ep, x.replayed = e, false
+	x.failure, x.reason = "", "" // of the one before
 	x.tried = append(x.tried, e)
 	x.tries++
 	x.probing = e.skipUntil.Load() != 0
