@@ -93,13 +93,7 @@ func BenchmarkProxiedRequestHTTP2(b *testing.B) {
 	e := before(b, leanOrigin(b, hello))
 	e.cfg.Observer = nil
 	l := dialLean(b, e, 0)
-	for range 100 {
-		l.get(b)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		l.get(b)
-	}
+	steady(b, func() { l.get(b) })
 }
 
 // readingOrigin says hello to each body of that size, and allocates nothing for it.
@@ -128,13 +122,7 @@ func BenchmarkProxiedUploadHTTP2(b *testing.B) {
 	e := before(b, readingOrigin(b, size))
 	e.cfg.Observer = nil
 	l := dialLean(b, e, size)
-	for range 100 {
-		l.get(b)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		l.get(b)
-	}
+	steady(b, func() { l.get(b) })
 }
 
 // BenchmarkProxiedUploadTLS is an upload of 60,000 bytes over HTTP/1.1 and TLS.
@@ -154,11 +142,5 @@ func BenchmarkProxiedUploadTLS(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	for range 100 {
-		once()
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		once()
-	}
+	steady(b, once)
 }

@@ -3,7 +3,9 @@ package proxy
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +89,23 @@ func TestWebSocketOverHTTP2(t *testing.T) {
 			t.Fatalf("%q", got)
 		}
 	}
+}
+
+// A tunnel that is to be asked to end may be over by then, and its stream somebody else's.
+func TestAskedWhenItIsOver(t *testing.T) {
+	e := before(t, httpOrigin(t, echoSocket))
+	st := extendedConnect(t, e.addr, "websocket")
+	headOf(t, st)
+	open := func() (all []leaving) {
+		e.tunnels.mu.Lock()
+		defer e.tunnels.mu.Unlock()
+		return slices.Collect(maps.Keys(e.tunnels.tunnels))
+	}
+	eventually(t, "the tunnel", func() bool { return len(open()) == 1 })
+	late := open()[0]
+	st.Finish()
+	eventually(t, "its end", func() bool { return len(open()) == 0 })
+	late.ask()
 }
 
 func TestOtherProtocolsAreRefused(t *testing.T) {

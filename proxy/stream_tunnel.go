@@ -19,8 +19,9 @@ type streamTunnel struct {
 	wanted  atomic.Bool // the client is to be told that the endpoint goes away
 	severed atomic.Bool
 
-	mu  sync.Mutex
-	bye farewell // guarded by mu
+	mu   sync.Mutex
+	bye  farewell // guarded by mu
+	over bool     // guarded by mu: the stream is somebody else's soon
 }
 
 // run copies both ways until both ends are done or one failed.
@@ -48,6 +49,10 @@ func (t *streamTunnel) run(x *exchange) error {
 		t.st.Interrupt()
 	}
 	<-up
+	t.st.InterruptWrite() // ask may be waiting for room
+	t.mu.Lock()
+	t.over = true
+	t.mu.Unlock()
 	if t.severed.Load() {
 		return errDrained
 	}
@@ -118,6 +123,9 @@ func (t *streamTunnel) write(p []byte) error {
 func (t *streamTunnel) pass(p []byte) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.over {
+		return nil
+	}
 	out, last := t.bye.pass(p, t.wanted.Load())
 	for _, b := range [2][]byte{out, last} {
 		if len(b) == 0 {

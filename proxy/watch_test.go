@@ -246,6 +246,11 @@ func benchmarkRequestTo(b *testing.B, answer string, cfg Config, change func(*ga
 			b.Fatal(err)
 		}
 	}
+	steady(b, once)
+}
+
+// steady measures what has been done a hundred times.
+func steady(b *testing.B, once func()) {
 	for range 100 {
 		once()
 	}

@@ -3,7 +3,6 @@ package http2
 import (
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/net/http2"
@@ -14,37 +13,17 @@ import (
 // maxOut is how many bytes may wait to be written before writers of bodies wait.
 const maxOut = 64 << 10
 
-// The memory of what waits to be written. Idle connections have none.
-const (
-	sizeOut  = 16 << 10
-	sizeMany = 160 << 10
-)
-
-var (
-	outs  = sync.Pool{New: func() any { return new([sizeOut]byte) }}
-	manys = sync.Pool{New: func() any { return new([sizeMany]byte) }}
-)
-
-// ready is what frames are appended to, with room for n bytes. mu is held.
+// ready is what frames are appended to, with room for n bytes. Idle connections have no such memory. mu is held.
 func (c *Conn) ready(n int) []byte {
 	if c.out == nil {
-		c.out = outs.Get().(*[sizeOut]byte)[:0]
+		c.out = lend(lent16)
 	}
-	if cap(c.out)-len(c.out) < n && cap(c.out) == sizeOut {
-		larger := append(manys.Get().(*[sizeMany]byte)[:0], c.out...)
-		giveBack(c.out)
+	if cap(c.out)-len(c.out) < n && cap(c.out) == lent16 {
+		larger := append(lend(lent160), c.out...)
+		takeBack(c.out)
 		c.out = larger
 	}
 	return c.out
-}
-
-func giveBack(b []byte) {
-	switch cap(b) {
-	case sizeOut:
-		outs.Put((*[sizeOut]byte)(b[:sizeOut]))
-	case sizeMany:
-		manys.Put((*[sizeMany]byte)(b[:sizeMany]))
-	}
 }
 
 // greet sends the settings, and the connection's window beyond its initial 64 KiB.
@@ -106,8 +85,8 @@ func (c *Conn) write() {
 		c.err = err
 		c.s.Interrupt() // Run ends
 	}
-	giveBack(c.out)
-	giveBack(c.spare)
+	takeBack(c.out)
+	takeBack(c.spare)
 	c.out, c.spare, c.writing = nil, nil, false
 	c.wakeWriters()
 	if c.flushed != nil {
