@@ -23,6 +23,7 @@ type drain struct {
 	tunnels map[leaving]struct{} // guarded by mu
 	timer   *time.Timer          // guarded by mu; nil: there is nobody to ask
 	ask     int64                // guarded by mu: when tunnels are asked to end
+	severed int                  // guarded by mu: how many were cut
 }
 
 // lastCall is the time between asking and cutting.
@@ -43,15 +44,18 @@ func (d *drain) leave() {
 	d.arm()
 }
 
-// stay takes leave back. Tunnels that were asked to end do so all the same.
-func (d *drain) stay() {
+// stay takes leave back, and returns how many tunnels were cut. Those that were asked to end do so all the
+// same.
+func (d *drain) stay() (severed int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	severed, d.severed = d.severed, 0
 	d.last.Store(0)
 	if d.timer != nil {
 		d.timer.Stop()
 		d.timer = nil
 	}
+	return severed
 }
 
 // over says whether what is still under way has to end.
@@ -90,6 +94,7 @@ func (d *drain) cutAll() {
 	for t := range d.tunnels {
 		t.cut()
 	}
+	d.severed = len(d.tunnels)
 	d.timer = nil
 }
 

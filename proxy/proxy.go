@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -185,7 +186,7 @@ func (p *Proxy) Serve(ln net.Listener, l Listener) error {
 
 // Shutdown stops taking connections, closes the idle ones, tells the others to close after
 // their request, and waits for them until ctx ends. WebSockets are asked to end a little before. Then it
-// closes what is left and returns ctx's error.
+// closes what is left and returns ctx's error, or what else it had to cut.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.mu.Lock()
 	first := !p.closing.Swap(true)
@@ -204,7 +205,9 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	var streams sync.WaitGroup
 	streams.Go(func() { p.streams.shutdown(ctx.Done()) })
 	err := p.conns.drain(ctx)
-	p.tunnels.stay()
+	if n := p.tunnels.stay(); n > 0 && err == nil {
+		err = fmt.Errorf("%d WebSockets did not end when they were asked to", n)
+	}
 	streams.Wait()
 	p.work.Wait()
 	p.apply.Lock()
