@@ -1,49 +1,24 @@
 package proxy
 
-import "sync"
+import "github.com/sluice-gateway/sluice/proxy/memory"
 
-// The sizes of pooled buffers: a usual head, a small body, a stream, the largest head with
-// room for the start of its body.
+// The sizes of buffers: a usual head, a small body, a stream, the largest head with room for the start
+// of its body.
 const (
-	sizeHead   = 4 << 10
-	sizeSmall  = 16 << 10
-	sizeStream = 32 << 10
-	sizeMax    = 72 << 10
+	sizeHead   = memory.Size4
+	sizeSmall  = memory.Size16
+	sizeStream = memory.Size32
+	sizeMax    = memory.Size72
 )
 
-var (
-	pool4  = sync.Pool{New: func() any { return new([sizeHead]byte) }}
-	pool16 = sync.Pool{New: func() any { return new([sizeSmall]byte) }}
-	pool32 = sync.Pool{New: func() any { return new([sizeStream]byte) }}
-	pool72 = sync.Pool{New: func() any { return new([sizeMax]byte) }}
-)
-
-// getBytes borrows at least n bytes, n being at most sizeMax.
+// getBytes borrows at least n bytes.
 func getBytes(n int) []byte {
-	switch {
-	case n <= sizeHead:
-		return pool4.Get().(*[sizeHead]byte)[:]
-	case n <= sizeSmall:
-		return pool16.Get().(*[sizeSmall]byte)[:]
-	case n <= sizeStream:
-		return pool32.Get().(*[sizeStream]byte)[:]
-	}
-	return pool72.Get().(*[sizeMax]byte)[:]
+	b := memory.Lend(n)
+	return b[:cap(b)]
 }
 
 // putBytes gives back what getBytes returned.
-func putBytes(b []byte) {
-	switch cap(b) {
-	case sizeHead:
-		pool4.Put((*[sizeHead]byte)(b[:sizeHead]))
-	case sizeSmall:
-		pool16.Put((*[sizeSmall]byte)(b[:sizeSmall]))
-	case sizeStream:
-		pool32.Put((*[sizeStream]byte)(b[:sizeStream]))
-	case sizeMax:
-		pool72.Put((*[sizeMax]byte)(b[:sizeMax]))
-	}
-}
+func putBytes(b []byte) { memory.TakeBack(b) }
 
 // buffer holds bytes from a connection: b[:n] is filled. The zero value has no memory.
 type buffer struct {

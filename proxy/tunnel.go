@@ -31,9 +31,8 @@ func (x *exchange) endTunnel() {
 // tunnel is an exchange that has become two streams of bytes, between sockets. Loops serve it, so a silent
 // one has neither goroutines nor buffers.
 type tunnel struct {
-	c        *conn
-	x        *exchange
-	endpoint *socket.Conn
+	c *conn
+	x *exchange
 
 	mu       sync.Mutex // held by who reads or writes, or ends it; nobody waits while he holds it
 	up, down way        // guarded by mu
@@ -45,14 +44,14 @@ type tunnel struct {
 // way is one direction of a tunnel. It waits for one thing at a time: bytes of src, or room at dst.
 type way struct {
 	t        *tunnel
-	src, dst *socket.Conn
-	buf      []byte // may hold what dst had no room for; nil: nothing
-	came     int    // how much of it has come and is to be sent
-	drained  bool   // src had nothing more at the last look
-	owes     bool   // dst had no room for something
-	ended    bool   // src has sent everything
-	done     bool   // and dst knows
-	moved    int64  // bytes
+	src, dst *socket.Conn // never change
+	buf      []byte       // may hold what dst had no room for; nil: nothing
+	came     int          // how much of it has come and is to be sent
+	drained  bool         // src had nothing more at the last look
+	owes     bool         // dst had no room for something
+	ended    bool         // src has sent everything
+	done     bool         // and dst knows
+	moved    int64        // bytes
 }
 
 // becomeTunnel makes the connection a tunnel to the endpoint of its exchange, as soon as whoever serves it
@@ -62,7 +61,7 @@ func (c *conn) becomeTunnel(x *exchange) bool {
 	if !c.p.conns.attach(c) || !uc.Attach() {
 		return false // there are no descriptors left
 	}
-	t := &tunnel{c: c, x: x, endpoint: uc}
+	t := &tunnel{c: c, x: x}
 	t.bye.frames.pass(x.up.b[x.resp.Size:x.up.n])
 	t.up = way{t: t, src: c.s, dst: uc}
 	t.down = way{t: t, src: uc, dst: c.s}
@@ -251,7 +250,7 @@ func (t *tunnel) ask() {
 
 // cut ends the tunnel.
 func (t *tunnel) cut() {
-	for _, s := range []*socket.Conn{t.endpoint, t.c.s} {
+	for _, s := range []*socket.Conn{t.up.src, t.up.dst} {
 		s.Interrupt()
 		s.InterruptWrite()
 	}

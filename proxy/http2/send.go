@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/net/http2"
 
+	"github.com/sluice-gateway/sluice/proxy/memory"
 	"github.com/sluice-gateway/sluice/proxy/socket"
 )
 
@@ -16,11 +17,11 @@ const maxOut = 64 << 10
 // ready is what frames are appended to, with room for n bytes. Idle connections have no such memory. mu is held.
 func (c *Conn) ready(n int) []byte {
 	if c.out == nil {
-		c.out = lend(lent16)
+		c.out = memory.Lend(memory.Size16)
 	}
-	if cap(c.out)-len(c.out) < n && cap(c.out) == lent16 {
-		larger := append(lend(lent160), c.out...)
-		takeBack(c.out)
+	if cap(c.out)-len(c.out) < n && cap(c.out) == memory.Size16 {
+		larger := append(memory.Lend(memory.Size160), c.out...)
+		memory.TakeBack(c.out)
 		c.out = larger
 	}
 	return c.out
@@ -85,8 +86,8 @@ func (c *Conn) write() {
 		c.err = err
 		c.s.Interrupt() // Run ends
 	}
-	takeBack(c.out)
-	takeBack(c.spare)
+	memory.TakeBack(c.out)
+	memory.TakeBack(c.spare)
 	c.out, c.spare, c.writing = nil, nil, false
 	c.wakeWriters()
 	if c.flushed != nil {

@@ -68,17 +68,6 @@ func (st *Stream) release() {
 	streams.Put(st)
 }
 
-// keptBytes is how much memory a stream keeps.
-const keptBytes = 8 << 10
-
-// modest keeps memory that did not grow out of hand.
-func modest(b []byte) []byte {
-	if cap(b) > keptBytes {
-		return nil
-	}
-	return b[:0]
-}
-
 // run is a server's goroutine for the stream.
 func (st *Stream) run() {
 	c := st.c

@@ -183,19 +183,13 @@ func (c *Conn) WriteNow(p, q []byte) bool {
 }
 
 // push writes what there is room for, and returns the rest; the first is empty when that is nothing.
+// What failed is a rest as well.
 func (c *Conn) push(p, q []byte) (left, then []byte) {
 	if len(p) == 0 {
 		p, q = q, nil
 	}
-	if len(p) == 0 || c.out.stopped.Load() {
-		return p, q
-	}
-	n, errno := rawWrite2(uintptr(c.d.fd), p, q)
-	if errno != 0 {
-		return p, q
-	}
-	c.wrote(n)
-	return rest(p, q, n)
+	left, then, _ = c.pushOn(p, q)
+	return left, then
 }
 
 // Flush writes what WriteNow has left.
