@@ -59,14 +59,14 @@ func (s *server) prune(ctx context.Context, p api.Prune, keep map[gateway.Ref]bo
 	return gone, nil
 }
 
-// plain is an object as JSON knows it, without what the server sets, so that a nil and an
+// plain is the JSON of each field of an object, without what the server sets, so that a nil and an
 // empty slice compare equal where JSON leaves both out.
-func plain(o gateway.Object) map[string]any {
+func plain(o gateway.Object) map[string]json.RawMessage {
 	b, err := gateway.MarshalClear(o)
 	if err != nil {
 		panic("admin: objects always marshal: " + err.Error())
 	}
-	var m map[string]any
+	var m map[string]json.RawMessage
 	if err := json.Unmarshal(b, &m); err != nil {
 		panic("admin: objects always unmarshal: " + err.Error())
 	}

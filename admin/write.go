@@ -2,10 +2,12 @@ package admin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
-	"reflect"
+	"slices"
 
 	"github.com/sluice-gateway/sluice/admin/api"
 	"github.com/sluice-gateway/sluice/admin/auth"
@@ -207,7 +209,7 @@ func action(before, now gateway.Object) api.Action {
 		return api.Deleted
 	case before == nil:
 		return api.Created
-	case reflect.DeepEqual(plain(before), plain(now)):
+	case maps.EqualFunc(plain(before), plain(now), slices.Equal[json.RawMessage]):
 		return api.Unchanged
 	}
 	return api.Updated

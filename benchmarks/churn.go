@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -48,9 +49,11 @@ func (churn) turn(ctx context.Context, c *contender, seconds int) (values, error
 		n, err := c.changeEndpoints(changing)
 		done <- made{n, err}
 	}()
+	profiled := c.profile(ctx, int(load.Duration/time.Second))
 	busy, err := c.st.generate(ctx, load)
 	stop()
 	changes := <-done
+	err = errors.Join(err, profiled())
 	if err != nil {
 		return nil, err
 	}
