@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // peer is one program under test, or an origin.
@@ -56,10 +57,11 @@ func (p peer) templates() []string {
 func (p peer) prepare(dir string, set setting, origins []string) (site, error) {
 	s := site{setting: set, Dir: filepath.Join(dir, p.name)}
 	for _, address := range []*string{&s.Listen, &s.Secured, &s.Admin, &s.Ops} {
-		var err error
-		if *address, err = freeAddress(); err != nil {
+		port, err := freeport.Take()
+		if err != nil {
 			return s, err
 		}
+		*address = fmt.Sprintf("127.0.0.1:%d", port)
 	}
 	s.LogFile = filepath.Join(s.Dir, "access.log")
 	if p.logsToOutput {
@@ -105,13 +107,4 @@ func (p peer) printVersion(ctx context.Context, t tools) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%s prints no version: %s", p.name, out)
-}
-
-// freeAddress is a loopback address that nobody listens on now.
-func freeAddress() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return ln.Addr().String(), ln.Close()
 }

@@ -7,11 +7,13 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // mariaOptions make a server that is small and forgets nothing only as long as a test runs.
@@ -43,7 +45,7 @@ func startMaria(t *testing.T, more ...string) (port string) {
 	if out, err := boot.CombinedOutput(); err != nil {
 		t.Fatalf("%v: run make packages if MariaDB is not installed\n%s", err, out)
 	}
-	_, port = freeAddress(t)
+	port = strconv.Itoa(freeport.Port(t))
 	startPart(t, "mariadbd", mariaOptions(folder, append(more, "--socket="+folder+"/s", "--port="+port, "--bind-address=0.0.0.0")...)...)
 	return port
 }

@@ -4,18 +4,20 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // startRedis runs a real server that keeps nothing on disk.
 func startRedis(t *testing.T, args ...string) (*part, string) {
 	t.Helper()
-	address, port := freeAddress(t)
-	return startPart(t, "redis-server", append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir()}, args...)...), address
+	port := strconv.Itoa(freeport.Port(t))
+	return startPart(t, "redis-server", append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir()}, args...)...), "127.0.0.1:" + port
 }
 
 // S19: PING, and a replica whose link to its master is down fails, if that is asked.

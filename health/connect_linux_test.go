@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // A connection carries bytes both ways, over IPv4, IPv6 and addresses of both.
@@ -74,7 +76,7 @@ func TestConnectClosesWithAReset(t *testing.T) {
 }
 
 func TestConnectFailures(t *testing.T) {
-	refused, _ := freeAddress(t)
+	refused := freeport.Address(t)
 	full := fullListener(t)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()

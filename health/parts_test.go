@@ -3,7 +3,6 @@ package health
 import (
 	"bytes"
 	"errors"
-	"net"
 	"os/exec"
 	"sync"
 	"syscall"
@@ -12,23 +11,6 @@ import (
 
 	"github.com/sluice-gateway/sluice/gateway"
 )
-
-// freeAddress is one that nobody listens on for now.
-func freeAddress(t *testing.T) (address, port string) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
-	_, port, err = net.SplitHostPort(ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ln.Addr().String(), port
-}
 
 // part is a server of Debian's that runs for a test.
 type part struct {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // once probes a real endpoint one time.
@@ -123,14 +124,7 @@ func serveRaw(t *testing.T, talk func(net.Conn)) string {
 func untilClosed(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
 func TestProbeFailures(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	refused := closed.Addr().String()
-	if err := closed.Close(); err != nil {
-		t.Fatal(err)
-	}
+	refused := freeport.Address(t)
 	readHead := func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }
 	write := func(c net.Conn, s string) { _, _ = io.WriteString(c, s) }
 

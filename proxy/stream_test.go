@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // speaker is an origin that says its name on each connection and then repeats what it hears, or
@@ -24,17 +25,6 @@ func speaker(t testing.TB, name string) *origin {
 			_ = tcp.CloseWrite()
 		}
 	})
-}
-
-// freePort is one that nobody listens on.
-func freePort(t testing.TB) int {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().(*net.TCPAddr).Port
 }
 
 // streaming is a snapshot with a stream to the addresses.
@@ -94,7 +84,7 @@ func (c *client) echoes(t testing.TB, text string) {
 // on, and new ones go to the new endpoints. A stream that goes closes its port, and comes back.
 func TestS32HotSwap(t *testing.T) {
 	a, b := speaker(t, "a"), speaker(t, "b")
-	port := freePort(t)
+	port := freeport.Port(t)
 	cfg := Config{StreamHost: "127.0.0.1"}
 	e := start(t, cfg, Listener{}, streaming(port, []string{a.addr}, nil))
 	old := mustSpeak(t, port, "a")
@@ -122,7 +112,7 @@ func TestS32HotSwap(t *testing.T) {
 
 // Large amounts go both ways at once, and each half is ended by itself.
 func TestStreamBothWays(t *testing.T) {
-	port := freePort(t)
+	port := freeport.Port(t)
 	e := start(t, Config{StreamHost: "127.0.0.1"}, Listener{}, streaming(port, []string{speaker(t, "a").addr}, nil))
 	c := mustSpeak(t, port, "a")
 	sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<18) // 4 MiB
@@ -144,8 +134,8 @@ func TestStreamBothWays(t *testing.T) {
 // endpoint is skipped then. When none can be reached the client is closed.
 func TestStreamTriesTheNext(t *testing.T) {
 	good := speaker(t, "good")
-	dead := fmt.Sprintf("127.0.0.1:%d", freePort(t))
-	port := freePort(t)
+	dead := fmt.Sprintf("127.0.0.1:%d", freeport.Port(t))
+	port := freeport.Port(t)
 	e := start(t, Config{StreamHost: "127.0.0.1"}, Listener{}, streaming(port, []string{dead, good.addr}, nil))
 	for range 6 {
 		mustSpeak(t, port, "good")
@@ -172,7 +162,7 @@ func TestStreamTriesTheNext(t *testing.T) {
 
 // A connection is closed when nothing passes either way, and not while something does.
 func TestStreamIdle(t *testing.T) {
-	port := freePort(t)
+	port := freeport.Port(t)
 	e := start(t, Config{StreamHost: "127.0.0.1"}, Listener{}, streaming(port, []string{speaker(t, "a").addr}, func(_ *gateway.EffectiveUpstream, s *gateway.EffectiveStream) {
 		s.IdleTimeout = gateway.Duration(400 * time.Millisecond)
 	}))
@@ -215,7 +205,7 @@ func TestStreamIdle(t *testing.T) {
 // Connections beyond the limit are closed at once; an endpoint that leaves has its drain time.
 func TestStreamLimitAndDrain(t *testing.T) {
 	a, b := speaker(t, "a"), speaker(t, "b")
-	port := freePort(t)
+	port := freeport.Port(t)
 	limited := func(addr string) *gateway.Snapshot {
 		return streaming(port, []string{addr}, func(u *gateway.EffectiveUpstream, s *gateway.EffectiveStream) {
 			s.MaxConnections, u.Drain.Timeout = 2, gateway.Duration(time.Millisecond)
@@ -261,7 +251,7 @@ func TestStreamPortTaken(t *testing.T) {
 
 // The PROXY header names the client, and a hash sends a client to one endpoint.
 func TestStreamIntroducesAndHashes(t *testing.T) {
-	port := freePort(t)
+	port := freeport.Port(t)
 	var addrs []string
 	for i := range 3 {
 		addrs = append(addrs, startOrigin(t, func(_ *origin, c net.Conn) {

@@ -17,7 +17,7 @@ const module = "github.com/sluice-gateway/sluice/"
 var siblings = []string{"discovery", "health", "alert", "proxy", "configsync", "admin", "store", "control", "manifest", "web-admin"}
 
 // testTools are for tests only, and may be used by any test.
-var testTools = []string{"test/load", "test/kubetest", "test/knottest", "test/e2e", "store/storetest", "configsync/agent/agenttest"}
+var testTools = []string{"test/freeport", "test/load", "test/kubetest", "test/knottest", "test/e2e", "store/storetest", "configsync/agent/agenttest"}
 
 // homes says which package alone may bring in a heavy dependency, and why.
 var homes = []struct{ dependency, home, why string }{

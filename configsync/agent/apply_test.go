@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 func TestApply(t *testing.T) {
@@ -193,18 +194,7 @@ func TestOverwrittenEdit(t *testing.T) {
 // TestDigestOverTCP: a node whose agent may be away when nginx starts avoids the socket.
 func TestDigestOverTCP(t *testing.T) {
 	s := newSite(t, true)
-	host, _, err := net.SplitHostPort(s.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := net.Listen("tcp", host+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.nginx.listen = l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	s.nginx.listen = freeport.Address(t)
 	s.mustApply(s.tree("a.test", ""))
 	if s.nginx.removeLeftSocket() {
 		t.Error("there is no socket to remove")

@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sluice-gateway/sluice/configsync/agent/agenttest"
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 	"github.com/sluice-gateway/sluice/configsync/protocol"
 	"github.com/sluice-gateway/sluice/gateway/certtest"
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 func (s *site) agent() *agent {
@@ -143,7 +143,7 @@ func TestRevertKey(t *testing.T) {
 	s := newSite(t, true)
 	ca := certtest.NewCA(t, "ca", time.Now())
 	pair, other := ca.Issue(t, time.Now(), "shop.test"), ca.Issue(t, time.Now(), "shop.test")
-	s.mustApply(s.secureTree(agenttest.FreeAddress(t), pair))
+	s.mustApply(s.secureTree(freeport.Address(t), pair))
 	a := s.agent()
 	key := filepath.Join(s.disk.link(), "certs", "acme.shop.key")
 	for name, damage := range map[string]func() error{

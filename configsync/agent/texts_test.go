@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sluice-gateway/sluice/configsync/agent/agenttest"
 	"github.com/sluice-gateway/sluice/configsync/nginxconf"
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/gateway/certtest"
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // secureTree renders one host with a certificate.
@@ -46,7 +46,7 @@ func TestCertificates(t *testing.T) {
 	s := newSite(t, true)
 	ca := certtest.NewCA(t, "ca", time.Now())
 	first, second := ca.Issue(t, time.Now(), "shop.test"), ca.Issue(t, time.Now(), "shop.test")
-	listen := agenttest.FreeAddress(t)
+	listen := freeport.Address(t)
 
 	one, two := s.secureTree(listen, first), s.secureTree(listen, second)
 	for i, f := range one.Files {

@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-gateway/sluice/configsync/agent/agenttest"
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/gateway/certtest"
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // edge is a real nginx that serves a rendered tree.
@@ -38,7 +39,7 @@ func newEdge(t *testing.T, ca *certtest.CA, s *gateway.Snapshot, lines ...string
 // newEdgeOf renders s as for another version.
 func newEdgeOf(t *testing.T, ca *certtest.CA, s *gateway.Snapshot, version string, lines ...string) (*edge, []gateway.Problem) {
 	t.Helper()
-	e := &edge{Nginx: agenttest.New(t), tls: agenttest.FreeAddress(t), ca: ca}
+	e := &edge{Nginx: agenttest.New(t), tls: freeport.Address(t), ca: ca}
 	current := filepath.Join(e.TreeDir, "current")
 	tree, problems := Render(s, "shared", gateway.NodeFacts{NginxVersion: version, Modules: allModules, TreePath: current, Listen: []string{e.Address}, ListenTLS: []string{e.tls}})
 	for _, f := range tree.Files {

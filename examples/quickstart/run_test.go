@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // patience bounds every wait of the tests.
@@ -69,17 +71,6 @@ func (s *script) pid(t *testing.T) (pid int) {
 	return 0
 }
 
-// freeAddress is a loopback address that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
-}
-
 func answers(t *testing.T, address string) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -106,7 +97,7 @@ func TestCtrlCEndsEverything(t *testing.T) {
 		"SIGTERM": {false, syscall.SIGTERM},
 	} {
 		t.Run(name, func(t *testing.T) {
-			address := freeAddress(t)
+			address := freeport.Address(t)
 			s := newScript(t, "trap 'echo sluice ends; exit 0' TERM; while :; do sleep 0.02; done", "one="+address)
 			if err := s.Start(); err != nil {
 				t.Fatal(err)
@@ -139,7 +130,7 @@ func TestCtrlCEndsEverything(t *testing.T) {
 }
 
 func TestAProcessThatDoesNotEndIsKilled(t *testing.T) {
-	s := newScript(t, "trap '' TERM INT; while :; do sleep 0.02; done", "one="+freeAddress(t))
+	s := newScript(t, "trap '' TERM INT; while :; do sleep 0.02; done", "one="+freeport.Address(t))
 	s.Env = append(s.Env, "GRACE=1")
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
@@ -157,7 +148,7 @@ func TestAProcessThatDoesNotEndIsKilled(t *testing.T) {
 }
 
 func TestSluiceThatFailsEndsTheBackends(t *testing.T) {
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	s := newScript(t, "echo 'sluice: something is wrong' >&2; exit 3", "one="+address)
 	if err := s.Run(); s.ProcessState.ExitCode() != 3 {
 		t.Errorf("exit %v, want Sluice's own 3", err)
@@ -173,7 +164,7 @@ func TestOccupiedPortIsNamedAndNothingStarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = taken.Close() }()
-	s := newScript(t, "exit 0", "one="+freeAddress(t), "two="+taken.Addr().String())
+	s := newScript(t, "exit 0", "one="+freeport.Address(t), "two="+taken.Addr().String())
 	if err := s.Run(); s.ProcessState.ExitCode() != 1 {
 		t.Errorf("ended with %v, want exit status 1", err)
 	}
@@ -188,7 +179,7 @@ func TestOccupiedPortIsNamedAndNothingStarts(t *testing.T) {
 }
 
 func TestMissingBinaryIsNamed(t *testing.T) {
-	s := newScript(t, "exit 0", "one="+freeAddress(t))
+	s := newScript(t, "exit 0", "one="+freeport.Address(t))
 	s.Env = append(s.Env, "SLUICE=/nowhere/sluice")
 	if err := s.Run(); err == nil || !strings.Contains(s.out.String(), "/nowhere/sluice is missing: run 'make run'") {
 		t.Errorf("ended with %v and printed %q", err, s.out)

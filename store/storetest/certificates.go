@@ -9,8 +9,8 @@ import (
 	"github.com/sluice-gateway/sluice/gateway/certtest"
 )
 
-// writeCertificates makes an authority and one certificate for ownIP that serves both
-// ends of a connection.
+// writeCertificates makes an authority and one certificate for loopback that serves both ends of
+// a connection.
 func writeCertificates(t testing.TB) (caFile, certFile, keyFile string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -19,6 +19,6 @@ func writeCertificates(t testing.TB) (caFile, certFile, keyFile string) {
 	if err := os.WriteFile(caFile, []byte(ca.PEM), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	certFile, keyFile = ca.Issue(t, time.Now(), ownIP, "127.0.0.1", "localhost").Write(t, dir, "cert")
+	certFile, keyFile = ca.Issue(t, time.Now(), "127.0.0.1", "localhost").Write(t, dir, "cert")
 	return caFile, certFile, keyFile
 }

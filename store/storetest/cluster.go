@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/tls"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/sluice-gateway/sluice/store"
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // readyTimeout is generous: the machine may be busy with other tests.
@@ -95,7 +95,7 @@ func (c *Cluster) start(t testing.TB) error {
 	}
 	c.addresses, c.Endpoints, c.initial = nil, nil, ""
 	for i := range c.options.Members {
-		a := address{dir: t.TempDir(), peer: freeURL(t, "http"), client: freeURL(t, scheme)}
+		a := address{dir: t.TempDir(), peer: urlAt(t, "http"), client: urlAt(t, scheme)}
 		c.addresses = append(c.addresses, a)
 		c.Endpoints = append(c.Endpoints, a.client.String())
 		c.initial += fmt.Sprintf(",m%d=%s", i+1, &a.peer)
@@ -161,20 +161,11 @@ func (c *Cluster) Restart(t testing.TB, members ...int) {
 	c.await(t, started...)
 }
 
-// ownIP is an address of this process in 127/8: a connection that somebody opens has one of the
-// ports of 127.0.0.1, and would keep a member from coming back to its own.
-var ownIP = fmt.Sprintf("127.%d.%d.254", 1+os.Getpid()/250%250, 1+os.Getpid()%250)
-
-// freeURL reserves a loopback port for a moment. etcd has to know the ports of all members
-// before the first one starts, so it cannot choose them itself.
-func freeURL(t testing.TB, scheme string) url.URL {
+// urlAt is a loopback address of a member. etcd has to know the ports of all members before the
+// first one starts, so it cannot choose them itself.
+func urlAt(t testing.TB, scheme string) url.URL {
 	t.Helper()
-	ln, err := net.Listen("tcp", ownIP+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }() // it has served its purpose
-	return url.URL{Scheme: scheme, Host: ln.Addr().String()}
+	return url.URL{Scheme: scheme, Host: freeport.Address(t)}
 }
 
 // Config is a store configuration for the cluster.

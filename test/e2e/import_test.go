@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/configsync/agent/agenttest"
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // byHand is what somebody once wrote into nginx.conf: %[1]s is where it listens, the others are
@@ -124,7 +125,7 @@ func TestImport(t *testing.T) {
 	s := configure(t, "objects: ["+objectFile(t, "kind: Fleet\nname: shared\nspec: {reloadBudget: {every: 1s}}\n")+"]\n")
 	s.start()
 	m := mirror{agenttest.New(t), "n1"}
-	old := agenttest.FreeAddress(t)
+	old := freeport.Address(t)
 	m.WriteConf(t, fmt.Sprintf(byHand, old, web, api))
 	m.Start(t)
 	var before []string

@@ -22,6 +22,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"github.com/sluice-gateway/sluice/test/freeport"
 	"github.com/sluice-gateway/sluice/test/kubetest"
 )
 
@@ -96,7 +97,7 @@ func TestIngressToTraffic(t *testing.T) {
 	kube.CreateFile("../../deploy/kubernetes/rbac.yaml")
 	kube.CreateFile("../../deploy/kubernetes/ingressclass.yaml")
 	kube.Create("apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: acme}}")
-	https := freeAddr(t)
+	https := freeport.Address(t)
 	s := configure(t, fmt.Sprintf(`kubernetes:
   - name: default
     kubeconfig: %q

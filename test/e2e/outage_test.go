@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/sluice-gateway/sluice/store/storetest"
+	"github.com/sluice-gateway/sluice/test/freeport"
 	"github.com/sluice-gateway/sluice/test/kubetest"
 	"github.com/sluice-gateway/sluice/test/load"
 )
@@ -106,7 +107,7 @@ func TestKubernetesOutage(t *testing.T) {
 func TestEtcdOutage(t *testing.T) {
 	var at []string
 	for range 4 {
-		at = append(at, freeAddr(t))
+		at = append(at, freeport.Address(t))
 	}
 	pods := map[string]*pod{}
 	for _, a := range at[:3] {

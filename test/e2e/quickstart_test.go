@@ -9,18 +9,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // The quick start as `make run` starts it, with the real binaries and its own objects on free
 // ports: it serves, and a terminal's Ctrl-C ends all of it cleanly within 10 seconds.
 func TestQuickstartEndsOnCtrlC(t *testing.T) {
-	program(t, "sluice") // both are built before ports are chosen
-	program(t, "backend")
 	objects := t.TempDir()
 	var listen []string
 	var moves []string // pairs of the example's addresses and free ones
 	for i, name := range []string{"one", "two", "three", "four"} {
-		address := freeAddr(t)
+		address := freeport.Address(t)
 		listen = append(listen, name+"="+address)
 		moves = append(moves, fmt.Sprintf("127.0.0.1:%d", 9101+i), address)
 	}
@@ -39,16 +39,22 @@ func TestQuickstartEndsOnCtrlC(t *testing.T) {
 		}
 	}
 	s := configure(t, "objects: ["+objects+"]\n")
-	var out strings.Builder
+	out := &output{}
 	run := exec.Command("../../examples/quickstart/run.sh")
 	run.Env = append(os.Environ(), "SLUICE="+program(t, "sluice"), "BACKEND="+program(t, "backend"), "CONFIG="+s.dir+"/sluice.yaml",
 		"LISTEN="+strings.Join(listen, " "), "SLUICE_ADMIN_TOKEN="+adminToken, "TMPDIR="+t.TempDir())
-	run.Stdout, run.Stderr = &out, &out
+	run.Stdout, run.Stderr = out, out
 	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a signal to the group is a terminal's Ctrl-C
 	run.WaitDelay = time.Minute
 	if err := run.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if run.ProcessState == nil { // the test ended early
+			_ = syscall.Kill(-run.Process.Pid, syscall.SIGINT)
+			t.Logf("%s ends with %v and wrote:\n%s", run.Path, run.Wait(), out)
+		}
+	})
 	until(t, time.Minute, "an answer of a sample backend", func() error {
 		if name, status := s.answeredBy("shop.example.com"); name == "" || status != 200 {
 			return fmt.Errorf("status %d of %q", status, name)
@@ -66,10 +72,10 @@ func TestQuickstartEndsOnCtrlC(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := run.Wait(); err != nil {
-		t.Errorf("ended with %v:\n%s", err, out.String())
+		t.Errorf("ended with %v:\n%s", err, out)
 	}
 	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("took %v to end:\n%s", took, out.String())
+		t.Errorf("took %v to end:\n%s", took, out)
 	}
 	for _, place := range []string{s.http, s.admin, moves[1]} {
 		if err := expectStatus("http://"+place+"/", 200); err == nil {

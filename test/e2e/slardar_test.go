@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // slardar is an instance whose admin API is spoken to as Slardar is. Its tenant may have any
@@ -164,7 +166,7 @@ func TestSlardar(t *testing.T) {
 	s.serves("node-dev.example.com", 200, "one")
 	s.becomes("node-dev.example.com", "ok")
 
-	dead := freeAddr(t)
+	dead := freeport.Address(t)
 	s.post("node-dev.example.com", "{"+servers(one, dead)+"}")
 	s.becomes("node-dev.example.com", "ok err")
 	for range 20 {

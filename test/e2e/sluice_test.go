@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 const adminToken = "a-token-for-the-end-to-end-tests"
@@ -78,27 +79,15 @@ func (o *output) String() string {
 	return o.all.String()
 }
 
-// configure writes a sluice.yaml on free ports; more is appended to it. The program is built
-// first, since a port that is free now may be somebody's by the end of a build.
+// configure writes a sluice.yaml on free ports; more is appended to it.
 func configure(t *testing.T, more string) *instance {
 	t.Helper()
-	program(t, "sluice")
-	s := &instance{t: t, dir: t.TempDir(), http: freeAddr(t), admin: freeAddr(t), ops: freeAddr(t), agents: freeAddr(t), log: &output{}}
+	s := &instance{t: t, dir: t.TempDir(), http: freeport.Address(t), admin: freeport.Address(t), ops: freeport.Address(t), agents: freeport.Address(t), log: &output{}}
 	text := fmt.Sprintf("node: e2e\ndataDir: %s/data\nlisteners: [{name: http, address: %q}]\nadmin: {address: %q}\nops: {address: %q}\nagents: {address: %q}\n%s", s.dir, s.http, s.admin, s.ops, s.agents, more)
 	if err := os.WriteFile(s.dir+"/sluice.yaml", []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return s
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
 }
 
 // start runs sluice until the end of the test, when it must end cleanly within 10 seconds.
@@ -224,7 +213,7 @@ func (s *instance) api(method, path string, in, out any) error {
 func backend(t *testing.T, name, address string) string {
 	t.Helper()
 	if address == "" {
-		address = freeAddr(t)
+		address = freeport.Address(t)
 	}
 	cmd := exec.Command(program(t, "backend"), "-listen", name+"="+address)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // speaker is a TCP server that says its name and then repeats what it hears.
@@ -54,7 +56,7 @@ func spokenBy(address string) (net.Conn, *bufio.Reader, string, error) {
 // passed over, and the port is closed with its upstream.
 func TestS32StreamPort(t *testing.T) {
 	a, b := speaker(t, "a"), speaker(t, "b")
-	address := freeAddr(t)
+	address := freeport.Address(t)
 	_, port, _ := net.SplitHostPort(address)
 	objects := objectFile(t, "kind: Tenant\nname: upyun\nspec: {hosts: ['*'], ports: ['"+port+"']}")
 	s := slardar{configure(t, "objects: ["+objects+"]\nstreams: {address: 127.0.0.1}\n")}
@@ -101,7 +103,7 @@ func TestS32StreamPort(t *testing.T) {
 	if line, err := r.ReadString('\n'); err != nil || line != "still here\n" {
 		t.Errorf("%q, %v", line, err)
 	}
-	post("{" + servers(freeAddr(t), b) + "}")
+	post("{" + servers(freeport.Address(t), b) + "}")
 	for range 10 {
 		c, _, name, err := spokenBy(address)
 		if err != nil || name != "b" {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/gateway/certtest"
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // secure is a running sluice with a listener for TLS, a default certificate in files and
@@ -25,7 +26,7 @@ type secure struct {
 
 func startSecure(t *testing.T) *secure {
 	t.Helper()
-	s := &secure{instance: configure(t, ""), https: freeAddr(t), ca: certtest.NewCA(t, "ca", time.Now())}
+	s := &secure{instance: configure(t, ""), https: freeport.Address(t), ca: certtest.NewCA(t, "ca", time.Now())}
 	s.caPEM = s.file("ca.pem", s.ca.PEM)
 	s.ca.Issue(t, time.Now(), "files.example.com").Write(t, s.dir, "default")
 	conf, err := os.ReadFile(s.dir + "/sluice.yaml")

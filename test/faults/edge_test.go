@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 const adminToken = "a-token-for-the-fault-tests"
@@ -97,7 +99,7 @@ func newEdge(t *testing.T, objects string) *edge {
 	if _, err := binary(); err != nil {
 		t.Fatal(err)
 	}
-	s := &edge{t: t, http: freeAddr(t), admin: freeAddr(t), ops: freeAddr(t), dir: t.TempDir(), caller: &http.Client{Timeout: 10 * time.Second}}
+	s := &edge{t: t, http: freeport.Address(t), admin: freeport.Address(t), ops: freeport.Address(t), dir: t.TempDir(), caller: &http.Client{Timeout: 10 * time.Second}}
 	s.configure(objects)
 	return s
 }

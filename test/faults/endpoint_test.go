@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // endpoint is one process that answers requests.
@@ -25,7 +27,7 @@ type endpoint struct {
 // startEndpoint runs an endpoint until the end of the test.
 func startEndpoint(t *testing.T, name string) *endpoint {
 	t.Helper()
-	e := &endpoint{t: t, name: name, address: freeAddr(t), file: filepath.Join(t.TempDir(), "seen")}
+	e := &endpoint{t: t, name: name, address: freeport.Address(t), file: filepath.Join(t.TempDir(), "seen")}
 	e.start()
 	return e
 }

@@ -2,7 +2,6 @@ package faults
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,19 +46,6 @@ var binary = sync.OnceValues(func() (string, error) {
 	}
 	return file, nil
 })
-
-// freeAddr is an address of this test process alone: other tests, and the local ends of
-// connections, are on 127.0.0.1, so that an endpoint finds its port free when it comes back.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	pid := os.Getpid()
-	ln, err := net.Listen("tcp", fmt.Sprintf("127.%d.%d.1:0", 100+pid/256%100, pid%256))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
-}
 
 // until polls f until it gives nil.
 func until(t *testing.T, patience time.Duration, what string, f func() error) time.Duration {

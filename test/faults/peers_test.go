@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // The peers get the numbers that Sluice gets, where they have a place for them: the time of one
@@ -70,7 +72,7 @@ backend api
 
 func startNginx(t *testing.T, endpoints []*endpoint) string {
 	t.Helper()
-	dir, address := t.TempDir(), freeAddr(t)
+	dir, address := t.TempDir(), freeport.Address(t)
 	var servers strings.Builder
 	for _, e := range endpoints {
 		fmt.Fprintf(&servers, "        server %s max_fails=%d fail_timeout=%s;\n", e.address, ejectedAfter, firstEjection)
@@ -83,7 +85,7 @@ func startNginx(t *testing.T, endpoints []*endpoint) string {
 
 func startHAProxy(t *testing.T, endpoints []*endpoint) string {
 	t.Helper()
-	dir, address := t.TempDir(), freeAddr(t)
+	dir, address := t.TempDir(), freeport.Address(t)
 	var servers strings.Builder
 	for _, e := range endpoints {
 		fmt.Fprintf(&servers, "    server %s %s\n", e.name, e.address)

@@ -3,7 +3,6 @@ package hardening
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 func TestMain(m *testing.M) {
@@ -79,10 +80,10 @@ func startProcess(t *testing.T, origin string, more ...string) *process {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	p := &process{t: t, addr: freeAddr(t)}
-	ops := freeAddr(t)
+	p := &process{t: t, addr: freeport.Address(t)}
+	ops := freeport.Address(t)
 	config := fmt.Sprintf("node: hard\ndataDir: %s/data\nlisteners: [{name: http, address: %q}]\nadmin: {address: %q}\nops: {address: %q}\nobjects: [%s/objects.yaml]\n",
-		dir, p.addr, freeAddr(t), ops, dir) + strings.Join(more, "\n")
+		dir, p.addr, freeport.Address(t), ops, dir) + strings.Join(more, "\n")
 	for name, text := range map[string]string{"sluice.yaml": config, "objects.yaml": fmt.Sprintf(objects, origin)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -129,16 +130,6 @@ func (p *process) await(url, host string) {
 		last = fmt.Errorf("status %d", resp.StatusCode)
 	}
 	p.t.Fatalf("%s is not ready: %v", url, last)
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
 }
 
 // rss is the resident memory in MB.

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // Key signs dynamic updates: its name, algorithm and secret.
@@ -49,7 +51,7 @@ func Start(t testing.TB, zones map[string]string) *Server {
 		s.write(t, s.zoneFile(name), text)
 	}
 	for attempt := 1; ; attempt++ {
-		s.Addr = freeAddr(t)
+		s.Addr = freeport.Address(t)
 		err := s.launch(t)
 		if err == nil {
 			return s
@@ -224,24 +226,4 @@ func (s *Server) write(t testing.TB, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// freeAddr finds a port that is free for UDP and TCP.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		addr := l.Addr().String()
-		p, err := net.ListenPacket("udp", addr)
-		_ = l.Close()
-		if err == nil {
-			_ = p.Close()
-			return addr
-		}
-	}
-	t.Fatal("no port is free for UDP and TCP")
-	return ""
 }

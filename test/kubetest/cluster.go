@@ -3,7 +3,6 @@ package kubetest
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"path/filepath"
 	"testing"
@@ -11,6 +10,8 @@ import (
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // patience bounds every wait for a process: seconds on a free machine, more on a busy one.
@@ -42,17 +43,10 @@ func Start(tb testing.TB) *Cluster {
 	}
 	c := &Cluster{tb: tb, bin: bin}
 	tb.Cleanup(c.stop)
-	// A port that was free a moment ago may be taken by the time a child listens on it.
-	for try := 1; ; try++ {
-		if err = c.start(tb.TempDir()); err == nil {
-			return c
-		}
-		c.stop()
-		if try == 3 {
-			tb.Fatalf("start a Kubernetes API: %v", err)
-		}
-		tb.Logf("start a Kubernetes API: %v; trying again", err)
+	if err := c.start(tb.TempDir()); err != nil {
+		tb.Fatalf("start a Kubernetes API: %v", err)
 	}
+	return c
 }
 
 func (c *Cluster) start(dir string) error {
@@ -60,18 +54,15 @@ func (c *Cluster) start(dir string) error {
 	if err := writeKeys(dir); err != nil {
 		return err
 	}
-	ports, err := freePorts(3)
-	if err != nil {
-		return err
-	}
-	c.etcdPort, c.apiPort = ports[0], ports[2]
+	c.etcdPort, c.apiPort = freeport.Port(c.tb), freeport.Port(c.tb)
+	var err error
 	if c.Kubeconfig, err = writeKubeconfig(dir, c.apiPort); err != nil {
 		return err
 	}
 	if c.core, c.discovery, err = c.clientsAt(c.apiPort); err != nil {
 		return err
 	}
-	if err := c.startEtcd(ports[1]); err != nil {
+	if err := c.startEtcd(freeport.Port(c.tb)); err != nil {
 		return err
 	}
 	c.api, err = c.startAPI(c.apiPort, c.core)
@@ -165,12 +156,10 @@ func (c *Cluster) StartAPI() {
 // kubeconfig names is stopped.
 func (c *Cluster) StartSecond() {
 	c.tb.Helper()
-	ports, err := freePorts(1)
-	if err == nil {
-		c.core, c.discovery, err = c.clientsAt(ports[0])
-	}
-	if err == nil {
-		c.second, err = c.startAPI(ports[0], c.core)
+	port := freeport.Port(c.tb)
+	var err error
+	if c.core, c.discovery, err = c.clientsAt(port); err == nil {
+		c.second, err = c.startAPI(port, c.core)
 	}
 	if err != nil {
 		c.tb.Fatalf("start a second API server: %v", err)
@@ -199,18 +188,4 @@ func (c *Cluster) stop() {
 			client.Client.CloseIdleConnections()
 		}
 	}
-}
-
-// freePorts returns n different ports that nobody listens on now.
-func freePorts(n int) ([]int, error) {
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = l.Close() }()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
 }

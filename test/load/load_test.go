@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // serve runs a handler on real sockets.
@@ -88,14 +90,7 @@ func TestClosedLoopKeepsItsConnections(t *testing.T) {
 }
 
 func TestAnswersAreJudged(t *testing.T) {
-	refused := func() string {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = ln.Close()
-		return "http://" + ln.Addr().String()
-	}()
+	refused := "http://" + freeport.Address(t)
 	for _, c := range []struct {
 		name    string
 		url     string

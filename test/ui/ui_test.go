@@ -3,7 +3,6 @@ package ui
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +16,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/sluice-gateway/sluice/store/storetest"
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 const token = "a-token-for-the-browser-tests"
@@ -90,9 +90,9 @@ func serve(t *testing.T, registry string) sluice {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin, ops, agents := free(t), free(t), free(t)
+	admin, ops, agents := freeport.Address(t), freeport.Address(t), freeport.Address(t)
 	config := fmt.Sprintf("node: browser\ndataDir: %s/data\nlisteners: [{name: http, address: %q}]\nadmin: {address: %q}\nops: {address: %q}\nagents: {address: %q}\nobjects: [%s, %s]\netcd: [{name: registry, endpoints: [%q]}]\n",
-		dir, free(t), admin, ops, agents, objects, fleet, registry)
+		dir, freeport.Address(t), admin, ops, agents, objects, fleet, registry)
 	file := filepath.Join(dir, "sluice.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
@@ -112,16 +112,6 @@ func serve(t *testing.T, registry string) sluice {
 	})
 	waitReady(t, "http://"+ops+"/readyz")
 	return sluice{binary: binary, url: "http://" + admin, agents: agents}
-}
-
-func free(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
 }
 
 func waitReady(t *testing.T, url string) {

@@ -8,16 +8,16 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sluice-gateway/sluice/test/freeport"
 )
 
 // Binary is Debian's nginx.
@@ -35,8 +35,6 @@ type Nginx struct {
 	done chan struct{}
 }
 
-var count atomic.Uint32
-
 // New writes the configuration of an nginx without starting it. It includes the agent's
 // tree and nothing else.
 func New(t testing.TB) *Nginx {
@@ -47,7 +45,7 @@ func New(t testing.TB) *Nginx {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	n := &Nginx{Dir: dir, Conf: filepath.Join(dir, "nginx.conf"), TreeDir: filepath.Join(dir, "sluice"), Address: freeAddress(t)}
+	n := &Nginx{Dir: dir, Conf: filepath.Join(dir, "nginx.conf"), TreeDir: filepath.Join(dir, "sluice"), Address: freeport.Address(t)}
 	n.WriteConf(t, "")
 	return n
 }
@@ -67,20 +65,6 @@ func (n *Nginx) WriteConf(t testing.TB, http string) {
 	if err := os.WriteFile(n.Conf, []byte(b.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// freeAddress uses an address of this process in 127/8, so that nothing else takes the port
-// before nginx does.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	pid := os.Getpid()
-	ip := fmt.Sprintf("127.%d.%d.%d", 1+pid/250%250, 1+pid%250, 1+count.Add(1)%250)
-	l, err := net.Listen("tcp", ip+":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // Start runs nginx and waits for its pid file.
