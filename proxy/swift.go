@@ -200,6 +200,7 @@ func (x *exchange) Ready(t socket.Turn) {
 		x.answerOn()
 		return
 	}
+	x.c.s.WritesSoon()
 	switch n := x.link.conn.ReadNow(x.up.free()); n {
 	case socket.Failed:
 		x.carry(atSent, nil)

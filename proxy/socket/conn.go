@@ -17,17 +17,15 @@ var ErrInterrupted = errors.New("interrupted")
 // Conn is a connection with cheap deadlines. There is one for each idle client, so what need not
 // be in it is elsewhere: it fills a size class of the allocator, 352 bytes.
 type Conn struct {
-	nc  net.Conn
-	raw syscall.RawConn // nil when nc is no TCP connection
-	d   *desc           // what raw and nc are of, once a loop watches it
-	low *Lower          // what TLS is over; nil: nothing is encrypted
-
+	// What each request needs comes first.
+	d   *desc  // what raw and nc are of, once a loop watches it
+	low *Lower // what TLS is over; nil: nothing is encrypted
 	in  half
 	out half
 
 	// What the closures below work on. They are made once, so that no call allocates.
-	dst     []byte
 	src     [2][]byte
+	dst     []byte
 	n       int
 	written int
 	err     error
@@ -36,13 +34,16 @@ type Conn struct {
 	writeFn func(fd uintptr) bool
 	peekFn  func(fd uintptr) // nil until it is needed
 	handler Handler          // of Serve, else nil
-	pushed  int64            // bytes written since PaceWrites
-	queue   int32            // of them, those that the peer had not taken at the last look
-	held    int32            // the descriptor, as long as it is known to stay open; else none
-	one     [1]byte
-	asking  bool // the next read writes src first
-	done    bool // handler wants no more, or err has come
-	cut     bool // Close resets
+
+	nc     net.Conn
+	raw    syscall.RawConn // nil when nc is no TCP connection
+	pushed int64           // bytes written since PaceWrites
+	queue  int32           // of them, those that the peer had not taken at the last look
+	held   int32           // the descriptor, as long as it is known to stay open; else none
+	one    [1]byte
+	asking bool // the next read writes src first
+	done   bool // handler wants no more, or err has come
+	cut    bool // Close resets
 }
 
 // half is one direction: the deadline that is wanted and the one that the runtime knows.

@@ -275,7 +275,7 @@ func (c *Conn) tryAhead(fd uintptr) bool {
 			}
 			return true
 		}
-		l.from, l.to, l.took = 0, n, false
+		l.from, l.to, l.took = 0, uint16(n), false
 		l.holds, l.short = true, n < aheadSize // the handler may want no more before all is read
 		if !c.pump(never) {
 			return true

@@ -25,7 +25,11 @@ func (c *Conn) StartTLS(start func(net.Conn) *tls.Conn) {
 // ErrTimeout, ErrInterrupted and what the network says.
 func (c *Conn) Handshake() error {
 	c.low.holds = true // what came with its end
-	return bare(c.low.tls.Handshake())
+	if err := c.low.tls.Handshake(); err != nil {
+		return bare(err)
+	}
+	c.low.reads, c.low.writes = findNear(c.low.tls)
+	return nil
 }
 
 // TLS is the TLS connection, or nil. It is for looking only: the Conn reads and writes it.
@@ -48,21 +52,22 @@ func (c *Conn) Noted() any {
 // deadlines. What a wait is ended by is a temporary error, so that crypto/tls goes on after
 // it.
 type Lower struct {
-	c    *Conn
-	tls  *tls.Conn // what is over it
-	mode readMode
-	// ahead[from:to] has been read from the socket and not been taken yet.
+	// What each record needs comes first: it fills a line of the cache.
+	c        *Conn
+	tls      *tls.Conn // what is over it
+	unsent   []byte    // records
 	ahead    *[aheadSize]byte
-	from, to int
+	from, to uint16 // ahead[from:to] has been read from the socket and not been taken yet
+	mode     readMode
+	holds    bool        // crypto/tls, or ahead, may have something to read
+	short    bool        // the last read took all that had come
+	took     bool        // the handler got something of the last read
+	hurries  bool        // writes leave what there is no room for in unsent
+	ended    bool        // the peer closed the socket, which is less than a close_notify
+	closing  atomic.Bool // writes do not wait any more
+	noted    any
 
-	ended   bool        // the peer closed the socket, which is less than a close_notify
-	closing atomic.Bool // writes do not wait any more
-	noted   any
-	holds   bool   // crypto/tls, or ahead, may have something to read
-	short   bool   // the last read took all that had come
-	took    bool   // the handler got something of the last read
-	hurries bool   // writes leave what there is no room for in unsent
-	unsent  []byte // records
+	reads, writes near
 
 	waitFn func(fd uintptr) bool
 	nowFn  func(fd uintptr)
@@ -154,7 +159,7 @@ var aheads = sync.Pool{New: func() any { return new([aheadSize]byte) }}
 // take gives what has been read ahead.
 func (l *Lower) take(p []byte) int {
 	n := copy(p, l.ahead[l.from:l.to])
-	if l.from += n; l.from == l.to {
+	if l.from += uint16(n); l.from == l.to {
 		l.release()
 	}
 	return n

@@ -116,6 +116,7 @@ func (c *Conn) readTLSNow(p []byte) int {
 			return Nothing
 		}
 		l.ahead = aheads.Get().(*[aheadSize]byte)
+		prefetch(&l.reads)
 		n := c.recv(l.ahead[:])
 		if n <= 0 {
 			l.release()
@@ -124,7 +125,7 @@ func (c *Conn) readTLSNow(p []byte) int {
 			}
 			return n
 		}
-		l.from, l.to = 0, n
+		l.from, l.to = 0, uint16(n)
 		if l.holds, l.short = true, n < aheadSize; !l.short {
 			lend(l.tls)
 		}
@@ -174,9 +175,11 @@ func (c *Conn) AskNow(p, q []byte) bool {
 func (c *Conn) WriteNow(p, q []byte) bool {
 	if l := c.low; l != nil {
 		l.hurries = true
-		_, c.werr = c.writeTLS(p, q)
-		l.hurries = false
-		return c.werr == nil && len(l.unsent) == 0
+		_, err := c.writeTLS(p, q)
+		if l.hurries = false; err != nil {
+			c.werr = err // for good
+		}
+		return err == nil && len(l.unsent) == 0
 	}
 	c.src[0], c.src[1] = c.push(p, q)
 	return len(c.src[0]) == 0
